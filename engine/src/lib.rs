@@ -1,0 +1,3 @@
+//! # borzoi-engine: batches and rules in; alerts, tables and answers out
+
+pub mod alert;

@@ -1,0 +1,343 @@
+//! One column under construction, per type.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray,
+    StringBuilder, TimestampMicrosecondArray,
+};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::datatypes::Int32Type;
+use hashbrown::HashTable;
+
+use crate::catalog::{Column, ColumnType};
+use crate::value::Value;
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    Stored,
+    /// The row already has this value.
+    Same,
+    /// The row already has another value.
+    Different,
+    /// The value is not of the column's type.
+    Misfit,
+}
+
+/// Values of one column, row by row; rows without a value are padded when the next one arrives.
+pub(super) struct ColumnBuilder {
+    pub(super) column: Column,
+    data: Data,
+    values_set: usize,
+}
+
+enum Data {
+    Keyword(Keywords),
+    Integer(Vec<Option<i64>>),
+    Float(Vec<Option<f64>>),
+    Boolean(Vec<Option<bool>>),
+    Timestamp(Vec<Option<i64>>),
+    List(Vec<Option<Vec<String>>>),
+}
+
+/// An interner: the distinct strings end to end, and a key per row (-1 for null).
+#[derive(Default)]
+struct Keywords {
+    text: String,
+    ends: Vec<usize>,
+    table: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
+    keys: Vec<i32>,
+}
+
+impl Keywords {
+    fn value(&self, key: usize) -> &str {
+        let start = if key == 0 { 0 } else { self.ends[key - 1] };
+        &self.text[start..self.ends[key]]
+    }
+
+    fn intern(&mut self, value: &str) -> i32 {
+        let hash = self.hasher.hash_one(value);
+        let found = self
+            .table
+            .find(hash, |&key| self.value(key as usize) == value)
+            .copied();
+        let key = match found {
+            Some(key) => key,
+            None => {
+                let key = u32::try_from(self.ends.len()).expect("a batch has fewer rows than u32::MAX");
+                self.text.push_str(value);
+                self.ends.push(self.text.len());
+                let (text, ends) = (&self.text, &self.ends);
+                let hasher = &self.hasher;
+                self.table.insert_unique(hash, key, |&other| {
+                    let other = other as usize;
+                    let start = if other == 0 { 0 } else { ends[other - 1] };
+                    hasher.hash_one(&text[start..ends[other]])
+                });
+                key
+            }
+        };
+        i32::try_from(key).expect("a batch has fewer rows than i32::MAX")
+    }
+
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys.resize(rows, -1);
+        let distinct = self.ends.len();
+        let present = self.keys.iter().filter(|&&key| key >= 0).count();
+        let values = StringArray::from_iter_values((0..distinct).map(|key| self.value(key)));
+        // A dictionary whose values hardly repeat costs more than it saves.
+        let array: ArrayRef = if present > 16 && distinct * 4 > present * 3 {
+            Arc::new(StringArray::from_iter(
+                self.keys
+                    .iter()
+                    .map(|&key| usize::try_from(key).ok().map(|key| values.value(key))),
+            ))
+        } else {
+            let keys: Int32Array = self.keys.iter().map(|&key| (key >= 0).then_some(key)).collect();
+            Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(values)))
+        };
+        *self = Keywords::default();
+        array
+    }
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(column: Column) -> Self {
+        let data = match column.column_type {
+            ColumnType::Keyword => Data::Keyword(Keywords::default()),
+            ColumnType::Integer => Data::Integer(Vec::new()),
+            ColumnType::Float => Data::Float(Vec::new()),
+            ColumnType::Boolean => Data::Boolean(Vec::new()),
+            ColumnType::Timestamp => Data::Timestamp(Vec::new()),
+            ColumnType::List => Data::List(Vec::new()),
+        };
+        ColumnBuilder {
+            column,
+            data,
+            values_set: 0,
+        }
+    }
+
+    /// Whether any row has a value.
+    pub(super) fn any(&self) -> bool {
+        self.values_set > 0
+    }
+
+    /// Forgets values of rows from `rows` on (those of an event that was not committed).
+    pub(super) fn truncate(&mut self, rows: usize) {
+        fn cut<T>(values: &mut Vec<Option<T>>, rows: usize) -> usize {
+            let gone = values.iter().skip(rows).filter(|v| v.is_some()).count();
+            values.truncate(rows);
+            gone
+        }
+        self.values_set -= match &mut self.data {
+            Data::Keyword(keywords) => {
+                let gone = keywords.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
+                keywords.keys.truncate(rows);
+                gone
+            }
+            Data::Integer(values) | Data::Timestamp(values) => cut(values, rows),
+            Data::Float(values) => cut(values, rows),
+            Data::Boolean(values) => cut(values, rows),
+            Data::List(values) => cut(values, rows),
+        };
+    }
+
+    /// Gives `row` a value. Rows come in ascending order.
+    pub(super) fn set(&mut self, row: usize, value: &Value<'_>) -> Set {
+        let set = match &mut self.data {
+            Data::Keyword(keywords) => {
+                let mut number = String::new();
+                let Some(text) = text_of(value, &mut number) else {
+                    return Set::Misfit;
+                };
+                if let Some(&key) = keywords.keys.get(row) {
+                    let same = key >= 0 && keywords.value(key as usize) == text;
+                    return if same { Set::Same } else { Set::Different };
+                }
+                let key = keywords.intern(text);
+                keywords.keys.resize(row, -1);
+                keywords.keys.push(key);
+                Set::Stored
+            }
+            Data::Integer(values) => store(values, row, integer(value)),
+            Data::Float(values) => store(values, row, float(value)),
+            Data::Boolean(values) => store(values, row, boolean(value)),
+            Data::Timestamp(values) => store(values, row, timestamp(value)),
+            Data::List(values) => store(values, row, list(value)),
+        };
+        self.values_set += usize::from(set == Set::Stored);
+        set
+    }
+
+    /// The column, padded to `rows`.
+    pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.values_set = 0;
+        match &mut self.data {
+            Data::Keyword(keywords) => keywords.finish(rows),
+            Data::Integer(values) => Arc::new(Int64Array::from(padded(values, rows))),
+            Data::Float(values) => Arc::new(Float64Array::from(padded(values, rows))),
+            Data::Boolean(values) => Arc::new(BooleanArray::from(padded(values, rows))),
+            Data::Timestamp(values) => {
+                Arc::new(TimestampMicrosecondArray::from(padded(values, rows)).with_timezone("UTC"))
+            }
+            Data::List(values) => {
+                let mut builder = ListBuilder::new(StringBuilder::new());
+                for value in padded(values, rows) {
+                    match value {
+                        Some(items) => builder.append_value(items.into_iter().map(Some)),
+                        None => builder.append_null(),
+                    }
+                }
+                Arc::new(builder.finish())
+            }
+        }
+    }
+}
+
+fn store<T: PartialEq>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> Set {
+    if value.is_none() {
+        return Set::Misfit;
+    }
+    if let Some(present) = values.get(row) {
+        return if *present == value {
+            Set::Same
+        } else {
+            Set::Different
+        };
+    }
+    values.resize_with(row, || None);
+    values.push(value);
+    Set::Stored
+}
+
+fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
+    values.resize_with(rows, || None);
+    std::mem::take(values)
+}
+
+/// The canonical text of a scalar.
+fn text_of<'v>(value: &'v Value<'_>, number: &'v mut String) -> Option<&'v str> {
+    use std::fmt::Write;
+    match value {
+        Value::Str(text) => return Some(text),
+        Value::Bool(true) => return Some("true"),
+        Value::Bool(false) => return Some("false"),
+        Value::Int(i) => write!(number, "{i}").expect("writing to a String cannot fail"),
+        Value::Float(f) => write!(number, "{f}").expect("writing to a String cannot fail"),
+        Value::Null | Value::List(_) | Value::Json(_) => return None,
+    }
+    Some(number)
+}
+
+/// An integer, or text that spells one the only way it can be spelled (so that it can be given back
+/// letter for letter).
+fn integer(value: &Value<'_>) -> Option<i64> {
+    match value {
+        Value::Int(i) => Some(*i),
+        Value::Str(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            let canonical = !digits.is_empty()
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && (digits == "0" || !digits.starts_with('0'))
+                && *text != "-0";
+            if canonical { text.parse().ok() } else { None }
+        }
+        _ => None,
+    }
+}
+
+fn float(value: &Value<'_>) -> Option<f64> {
+    match value {
+        Value::Int(i) => Some(*i as f64),
+        Value::Float(f) => Some(*f),
+        Value::Str(text) => text.parse().ok().filter(|f: &f64| f.is_finite()),
+        _ => None,
+    }
+}
+
+fn boolean(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Str(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::Str(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// RFC 3339 text (also with a space for the `T`, or without a zone: UTC) as microseconds.
+pub(super) fn timestamp(value: &Value<'_>) -> Option<i64> {
+    match value {
+        Value::Str(text) => crate::value::parse_timestamp(text),
+        _ => None,
+    }
+}
+
+fn list(value: &Value<'_>) -> Option<Vec<String>> {
+    let mut number = String::new();
+    match value {
+        Value::List(items) => items
+            .iter()
+            .map(|item| {
+                number.clear();
+                text_of(item, &mut number).map(str::to_owned)
+            })
+            .collect(),
+        scalar => text_of(scalar, &mut number).map(|text| vec![text.to_owned()]),
+    }
+}
+
+pub(super) fn timestamps(values: Vec<i64>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+}
+
+pub(super) fn constant(value: &str, rows: usize) -> ArrayRef {
+    let keys = Int32Array::from(vec![0; rows]);
+    Arc::new(DictionaryArray::<Int32Type>::new(
+        keys,
+        Arc::new(StringArray::from(vec![value])),
+    ))
+}
+
+/// 32 hexadecimal digits a row.
+pub(super) fn event_ids(ids: &[u128]) -> ArrayRef {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = Vec::with_capacity(ids.len() * 32);
+    for id in ids {
+        for byte in id.to_be_bytes() {
+            text.push(DIGITS[usize::from(byte >> 4)]);
+            text.push(DIGITS[usize::from(byte & 15)]);
+        }
+    }
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(32, ids.len()));
+    Arc::new(StringArray::new(offsets, text.into(), None::<NullBuffer>))
+}
+
+pub(super) fn push_json_string(json: &mut String, text: &str) {
+    json.push_str(&serde_json::to_string(text).expect("text always has a JSON form"));
+}
+
+pub(super) fn push_json(json: &mut String, value: &Value<'_>) {
+    match value {
+        Value::Null => json.push_str("null"),
+        Value::Bool(flag) => json.push_str(if *flag { "true" } else { "false" }),
+        Value::Int(i) => json.push_str(&i.to_string()),
+        Value::Float(f) if f.is_finite() => json.push_str(&f.to_string()),
+        Value::Float(f) => push_json_string(json, &f.to_string()),
+        Value::Str(text) => push_json_string(json, text),
+        Value::Json(raw) => json.push_str(raw),
+        Value::List(items) => {
+            json.push('[');
+            for (position, item) in items.iter().enumerate() {
+                if position > 0 {
+                    json.push(',');
+                }
+                push_json(json, item);
+            }
+            json.push(']');
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What each dataset's fields are called, and which Sigma log sources it serves: data, not code.
+//!
+//! One YAML file in `parsers/catalog/` describes one dataset; `parsers/catalog/ecs.csv` gives the types of
+//! all ECS columns. A file says:
+//!
+//! ```yaml
+//! dataset: windows.sysmon           # the name in `event.dataset`; the table is windows_sysmon
+//! title: Microsoft Sysmon
+//! groups: [windows]                 # the group views it is part of
+//! extends: windows                  # fields and prefix of a file with `base: windows`
+//! prefix: winlog.event_data.        # put before an undeclared native name to make its column
+//! select: {channels: [Microsoft-Windows-Sysmon/Operational]}
+//! sigma:
+//!   - product: windows
+//!     category: process_creation
+//!     when: {EventID: [1]}          # native field → any of these values
+//!     names: {Image: NewProcessName}  # names that hold for rules of this log source only
+//! fields:
+//!   - {native: CommandLine, column: process.command_line}
+//!   - {native: Image, column: process.executable, also: [app]}
+//!   - {native: ProcessId, column: process.pid, type: integer}
+//! ```
+//!
+//! *Invariants* (checked when a catalog is loaded): within a dataset one native name (case-folded) means
+//! exactly one column, and no two declared native fields share a column except as spellings of the same
+//! thing (`also`).
+
+mod load;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use hashbrown::HashMap;
+
+pub use load::CatalogError;
+pub use resolve::Resolution;
+
+/// How a column is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnType {
+    /// A string (dictionary-encoded in memory where its values repeat).
+    Keyword,
+    /// `i64`.
+    Integer,
+    /// `f64`.
+    Float,
+    /// `true` / `false`.
+    Boolean,
+    /// Microseconds since the Unix epoch, UTC.
+    Timestamp,
+    /// A list of strings.
+    List,
+}
+
+/// One column of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Dotted name: ECS, or Elastic's integration for the product.
+    pub dotted: Arc<str>,
+    /// SQL name, [`crate::names::sql_name`] of `dotted` (the standard columns keep their short names).
+    pub sql: Arc<str>,
+    /// Stored type.
+    pub column_type: ColumnType,
+}
+
+/// One declared field: a native name, its other spellings and the column it becomes.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Name as the producer writes it (`CommandLine`, `id.orig_h`).
+    pub native: Arc<str>,
+    /// Other spellings of the same field.
+    pub also: Vec<Arc<str>>,
+    /// Where it is stored.
+    pub column: Column,
+}
+
+/// A Sigma log source served by a dataset, and which of its events belong to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServedLogSource {
+    /// `product` of the log source.
+    pub product: Option<String>,
+    /// `category` of the log source.
+    pub category: Option<String>,
+    /// `service` of the log source.
+    pub service: Option<String>,
+    /// Only events in which every one of these native fields has one of the values (compared without
+    /// case) belong to the log source. A value that ends in `*` is a prefix.
+    pub when: BTreeMap<String, Vec<String>>,
+    /// Rule field name → native field name, for rules of this log source only.
+    pub names: BTreeMap<String, String>,
+}
+
+/// How events are assigned to a dataset by what they say of themselves. All lists are compared without
+/// case.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selector {
+    /// Windows event log channels.
+    pub channels: Vec<String>,
+    /// Windows event providers, used where no channel is known.
+    pub providers: Vec<String>,
+    /// Syslog program names (`sshd`).
+    pub programs: Vec<String>,
+    /// Zeek log paths (`conn`).
+    pub zeek_paths: Vec<String>,
+    /// Top-level JSON keys which, all present, identify the dataset.
+    pub json_keys: Vec<String>,
+    /// Values of `event.dataset` / `event.module` that other shippers write for it.
+    pub aliases: Vec<String>,
+}
+
+/// One dataset of the catalog.
+pub struct Dataset {
+    /// Dotted name: `windows.sysmon`.
+    pub name: Arc<str>,
+    /// One line for people.
+    pub title: String,
+    /// Group views it is part of: `windows`, `linux`, `network`, `web`, `cloud`.
+    pub groups: Vec<String>,
+    /// Prefix of the dotted name of an undeclared native field.
+    pub prefix: String,
+    /// How its events are recognised.
+    pub select: Selector,
+    /// The Sigma log sources it serves.
+    pub sigma: Vec<ServedLogSource>,
+    /// Declared fields, in catalog order.
+    pub fields: Vec<Field>,
+    /// Every declared name, case-folded → index into `fields`.
+    by_name: HashMap<String, usize>,
+    /// ECS and standard column types shared by all datasets.
+    types: Arc<TypeTable>,
+}
+
+impl fmt::Debug for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dataset")
+            .field("name", &self.name)
+            .field("fields", &self.fields.len())
+            .finish()
+    }
+}
+
+/// Types of all ECS columns by dotted name.
+#[derive(Debug, Default)]
+pub struct TypeTable {
+    types: HashMap<String, ColumnType>,
+}
+
+impl TypeTable {
+    /// The type of an ECS column; `None` if ECS has no such field.
+    pub fn get(&self, dotted: &str) -> Option<ColumnType> {
+        self.types.get(dotted).copied()
+    }
+}
+
+/// All datasets.
+#[derive(Debug)]
+pub struct Catalog {
+    datasets: Vec<Arc<Dataset>>,
+    by_name: HashMap<String, usize>,
+    types: Arc<TypeTable>,
+}
+
+impl Catalog {
+    /// The catalog that ships with the crate, loaded once.
+    pub fn builtin() -> Arc<Catalog> {
+        static BUILTIN: OnceLock<Arc<Catalog>> = OnceLock::new();
+        BUILTIN
+            .get_or_init(|| Arc::new(load::builtin().expect("the shipped catalog is checked by a test")))
+            .clone()
+    }
+
+    /// All datasets in catalog order.
+    pub fn datasets(&self) -> &[Arc<Dataset>] {
+        &self.datasets
+    }
+
+    /// The dataset called `name` (`windows.sysmon`; the table name `windows_sysmon` works too).
+    pub fn dataset(&self, name: &str) -> Option<&Arc<Dataset>> {
+        self.by_name
+            .get(name)
+            .or_else(|| self.by_name.get(&name.replace('_', ".")))
+            .map(|&i| &self.datasets[i])
+    }
+
+    /// The ECS types.
+    pub fn types(&self) -> &Arc<TypeTable> {
+        &self.types
+    }
+}
+
+/// The columns every table starts with, in order: (SQL name, dotted name, type).
+///
+/// `message` and `original` hold text where the format has some; all others but `host_name` are never
+/// null.
+pub const STANDARD_COLUMNS: &[(&str, &str, ColumnType)] = &[
+    ("time", "@timestamp", ColumnType::Timestamp),
+    ("ingest_time", "event.ingested", ColumnType::Timestamp),
+    ("tenant", "tenant", ColumnType::Keyword),
+    ("dataset", "event.dataset", ColumnType::Keyword),
+    ("event_id", "event.id", ColumnType::Keyword),
+    ("host_name", "host.name", ColumnType::Keyword),
+    ("message", "message", ColumnType::Keyword),
+    ("original", "event.original", ColumnType::Keyword),
+    ("log_file_path", "log.file.path", ColumnType::Keyword),
+    ("log_offset", "log.offset", ColumnType::Integer),
+];
+
+/// SQL name of the JSON column that takes what has no column of its own.
+pub const UNMAPPED: &str = "unmapped";

@@ -1,0 +1,1 @@
+//! Files, folders, globs and standard input as streams of bytes, decompressed on the way.

@@ -26,4 +26,5 @@ pub mod formats;
 pub mod frame;
 pub mod input;
 pub mod names;
+pub mod time;
 pub mod value;

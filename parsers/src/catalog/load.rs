@@ -48,6 +48,23 @@ const FILES: &[(&str, &str)] = &[
         "windows/sysmon.yaml",
         include_str!("../../catalog/windows/sysmon.yaml"),
     ),
+    ("linux/_base.yaml", include_str!("../../catalog/linux/_base.yaml")),
+    ("linux/sshd.yaml", include_str!("../../catalog/linux/sshd.yaml")),
+    ("linux/sudo.yaml", include_str!("../../catalog/linux/sudo.yaml")),
+    ("linux/auth.yaml", include_str!("../../catalog/linux/auth.yaml")),
+    ("linux/cron.yaml", include_str!("../../catalog/linux/cron.yaml")),
+    ("linux/users.yaml", include_str!("../../catalog/linux/users.yaml")),
+    (
+        "linux/syslog.yaml",
+        include_str!("../../catalog/linux/syslog.yaml"),
+    ),
+    (
+        "linux/auditd.yaml",
+        include_str!("../../catalog/linux/auditd.yaml"),
+    ),
+    ("zeek/conn.yaml", include_str!("../../catalog/zeek/conn.yaml")),
+    ("zeek/other.yaml", include_str!("../../catalog/zeek/other.yaml")),
+    ("web/access.yaml", include_str!("../../catalog/web/access.yaml")),
 ];
 
 const ECS: &str = include_str!("../../catalog/ecs.csv");
@@ -114,6 +131,8 @@ fn load<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Catalog, 
     let mut catalog = Catalog {
         datasets: Vec::new(),
         by_name: HashMap::new(),
+        by_program: HashMap::new(),
+        by_zeek_path: HashMap::new(),
         types: types.clone(),
     };
     for (file, entry) in parsed {
@@ -134,6 +153,13 @@ fn load<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Catalog, 
                 file,
                 reason: format!("dataset `{}` is described twice", dataset.name),
             });
+        }
+        let index = catalog.datasets.len();
+        for program in &dataset.select.programs {
+            catalog.by_program.entry(program.to_lowercase()).or_insert(index);
+        }
+        for path in &dataset.select.zeek_paths {
+            catalog.by_zeek_path.entry(path.to_lowercase()).or_insert(index);
         }
         catalog.datasets.push(Arc::new(dataset));
     }

@@ -161,6 +161,10 @@ impl TypeTable {
 pub struct Catalog {
     datasets: Vec<Arc<Dataset>>,
     by_name: HashMap<String, usize>,
+    /// Syslog program, case-folded → dataset.
+    by_program: HashMap<String, usize>,
+    /// Zeek log path, case-folded → dataset.
+    by_zeek_path: HashMap<String, usize>,
     types: Arc<TypeTable>,
 }
 
@@ -183,6 +187,20 @@ impl Catalog {
         self.by_name
             .get(name)
             .or_else(|| self.by_name.get(&name.replace('_', ".")))
+            .map(|&i| &self.datasets[i])
+    }
+
+    /// The dataset that takes what the syslog program `program` writes (`select.programs`).
+    pub fn dataset_of_program(&self, program: &str) -> Option<&Arc<Dataset>> {
+        self.by_program
+            .get(&program.to_lowercase())
+            .map(|&i| &self.datasets[i])
+    }
+
+    /// The dataset of the Zeek log `path` (`select.zeek_paths`).
+    pub fn dataset_of_zeek_path(&self, path: &str) -> Option<&Arc<Dataset>> {
+        self.by_zeek_path
+            .get(&path.to_lowercase())
             .map(|&i| &self.datasets[i])
     }
 

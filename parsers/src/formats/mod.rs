@@ -4,6 +4,12 @@
 //! producer writes them*; the catalog knows what becomes of them. A frame that is not of the format is
 //! refused with a [`Reject`], which costs that frame alone.
 
+pub mod access;
+pub mod auditd;
+pub mod linux;
+pub mod syslog;
+pub mod zeek;
+
 use std::sync::Arc;
 
 use hashbrown::HashMap;

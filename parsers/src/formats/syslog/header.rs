@@ -1,0 +1,297 @@
+//! The two syslog headers, and what files make of them.
+//!
+//! RFC 5424 is a grammar. RFC 3164 describes what was seen on the wire, so each part may be missing:
+//! the priority (files), the host (some relays), the tag (network gear); the time may be ISO (rsyslog's
+//! file format). What cannot be told apart is read the way the RFC says: the first word is the host, and
+//! the tag ends at the first character that is no part of a program's name.
+
+use std::borrow::Cow;
+
+use chrono_tz::Tz;
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till, take_till1, take_while, take_while1};
+use nom::character::complete::{char, space0};
+use nom::combinator::opt;
+use nom::sequence::{delimited, preceded};
+use nom::{IResult, Parser};
+
+use crate::time;
+
+/// One syslog line taken apart. *Invariant*: every part is a slice of the line, except escaped values.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Header<'a> {
+    pub(super) priority: Option<i64>,
+    pub(super) version: Option<i64>,
+    /// Microseconds since the epoch.
+    pub(super) time: Option<i64>,
+    pub(super) host: Option<&'a str>,
+    /// The program with everything in front of `[`: `sshd(pam_unix)`.
+    pub(super) tag: Option<&'a str>,
+    /// What stands in `[…]` after the tag, or RFC 5424's PROCID.
+    pub(super) process_id: Option<&'a str>,
+    pub(super) message_id: Option<&'a str>,
+    /// `(id, parameter, value)`; an element without parameters has none.
+    pub(super) structured: Vec<(&'a str, &'a str, Cow<'a, str>)>,
+    pub(super) message: &'a str,
+}
+
+impl<'a> Header<'a> {
+    /// `line` as syslog; `None` if it has neither a priority nor a timestamp where one belongs.
+    pub(super) fn parse(line: &'a str, reference_time: i64, zone: Tz) -> Option<Header<'a>> {
+        let line = line.trim_end_matches(['\n', '\r', '\0']);
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+        let line = without_octet_count(line);
+        let (rest, priority) = match priority(line) {
+            Ok((rest, priority)) => (rest, Some(priority)),
+            Err(_) => (line, None),
+        };
+        if priority.is_some()
+            && let Ok((_, mut header)) = rfc5424(rest, zone)
+        {
+            header.priority = priority;
+            return Some(header);
+        }
+        let mut header = rfc3164(rest, priority.is_some(), reference_time, zone)?;
+        header.priority = priority;
+        Some(header)
+    }
+
+    /// The program's name: the tag without a path, and without `(pam_unix)`.
+    pub(super) fn program(&self) -> Option<&'a str> {
+        let tag = self.tag?;
+        let name = match tag.find('(') {
+            Some(at) if at > 0 && tag.ends_with(')') => &tag[..at],
+            _ => tag,
+        };
+        match name.rsplit_once('/') {
+            // `/usr/sbin/cron` is a path; `postfix/smtpd` is the name of a program.
+            Some((folder, last)) if folder.starts_with('/') || folder.is_empty() => Some(last),
+            _ => Some(name),
+        }
+    }
+}
+
+/// Drops the length that precedes a message in octet-counted streams (RFC 6587).
+fn without_octet_count(line: &str) -> &str {
+    let digits = line.bytes().take(9).take_while(u8::is_ascii_digit).count();
+    match line[digits..].strip_prefix(' ') {
+        Some(rest) if digits > 0 && rest.starts_with('<') => rest,
+        _ => line,
+    }
+}
+
+fn priority(input: &str) -> IResult<&str, i64> {
+    let (rest, digits) =
+        delimited(char('<'), take_while1(|c: char| c.is_ascii_digit()), char('>')).parse(input)?;
+    match digits.parse::<i64>() {
+        Ok(value) if digits.len() <= 3 && value <= 191 => Ok((rest, value)),
+        _ => Err(refuse(input)),
+    }
+}
+
+fn refuse(input: &str) -> nom::Err<nom::error::Error<&str>> {
+    nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::Verify))
+}
+
+/// One word of the header; `-` is "none".
+fn word(input: &str) -> IResult<&str, Option<&str>> {
+    let (rest, word) = take_till1(|c: char| c == ' ').parse(input)?;
+    Ok((rest, Some(word).filter(|word| *word != "-")))
+}
+
+fn rfc5424(input: &str, zone: Tz) -> IResult<&str, Header<'_>> {
+    let (rest, version) = take_while1(|c: char| c.is_ascii_digit()).parse(input)?;
+    let version = match version.parse::<i64>() {
+        Ok(number) if version.len() <= 3 && number > 0 => number,
+        _ => return Err(refuse(input)),
+    };
+    let (rest, stamp) = preceded(char(' '), word).parse(rest)?;
+    let time = match stamp {
+        Some(stamp) => match time::iso(stamp, zone) {
+            Some((instant, "")) => Some(instant),
+            _ => return Err(refuse(input)),
+        },
+        None => None,
+    };
+    let (rest, host) = preceded(char(' '), word).parse(rest)?;
+    let (rest, application) = preceded(char(' '), word).parse(rest)?;
+    let (rest, process_id) = preceded(char(' '), word).parse(rest)?;
+    let (rest, message_id) = preceded(char(' '), word).parse(rest)?;
+    let (rest, structured) = preceded(space0, structured_data).parse(rest)?;
+    let message = rest.strip_prefix(' ').unwrap_or(rest);
+    let header = Header {
+        priority: None,
+        version: Some(version),
+        time,
+        host,
+        tag: application,
+        process_id,
+        message_id,
+        structured,
+        message: message.strip_prefix('\u{feff}').unwrap_or(message),
+    };
+    Ok(("", header))
+}
+
+type Structured<'a> = Vec<(&'a str, &'a str, Cow<'a, str>)>;
+
+/// `-` or `[id name="value" …][…]`. Damaged data is left to the message: a line is never lost for it.
+fn structured_data(input: &str) -> IResult<&str, Structured<'_>> {
+    if let Some(rest) = input.strip_prefix('-') {
+        return Ok((rest, Vec::new()));
+    }
+    let mut values = Vec::new();
+    let mut rest = input;
+    while rest.starts_with('[') {
+        match element(rest) {
+            Ok((after, element)) => {
+                values.extend(element);
+                rest = after;
+            }
+            Err(_) => break,
+        }
+    }
+    Ok((rest, values))
+}
+
+fn element(input: &str) -> IResult<&str, Structured<'_>> {
+    let ends_name = |c: char| matches!(c, ' ' | '=' | ']' | '"');
+    let (mut rest, id) = preceded(char('['), take_till1(ends_name)).parse(input)?;
+    let mut values = Vec::new();
+    loop {
+        let (after, _) = space0.parse(rest)?;
+        if let Some(after) = after.strip_prefix(']') {
+            return Ok((after, values));
+        }
+        let (after, name) = take_till1(ends_name).parse(after)?;
+        let (after, _) = (char('='), space0).parse(after)?;
+        let (after, value) = quoted(after)?;
+        values.push((id, name, value));
+        rest = after;
+    }
+}
+
+/// A value in quotes; a backslash escapes `"`, `\` and `]`, and stands for itself elsewhere.
+fn quoted(input: &str) -> IResult<&str, Cow<'_, str>> {
+    let (body, _) = char('"').parse(input)?;
+    let mut escaped = false;
+    for (at, c) in body.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Ok((&body[at + 1..], unescape(&body[..at]))),
+            _ => {}
+        }
+    }
+    Err(refuse(input))
+}
+
+fn unescape(value: &str) -> Cow<'_, str> {
+    if !value.contains('\\') {
+        return Cow::Borrowed(value);
+    }
+    let mut text = String::with_capacity(value.len());
+    let mut chars = value.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some(&next)) if matches!(next, '"' | '\\' | ']') => {
+                text.push(next);
+                chars.next();
+            }
+            _ => text.push(c),
+        }
+    }
+    Cow::Owned(text)
+}
+
+fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Option<Header<'_>> {
+    let stamped = stamp(input.trim_start_matches(' '), reference_time, zone);
+    let mut header = Header::default();
+    let rest = match stamped {
+        Some((instant, rest)) => {
+            header.time = Some(instant);
+            rest
+        }
+        None if has_priority => input,
+        None => return None,
+    };
+    let rest = rest.trim_start_matches(' ');
+    // A word that is already a complete tag has no host in front of it.
+    if let Some((tag, process_id, message)) = full_tag(rest) {
+        (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
+        return Some(header);
+    }
+    if header.time.is_none() {
+        header.message = rest;
+        return Some(header);
+    }
+    let (host, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    header.host = Some(host).filter(|host| !host.is_empty());
+    let rest = rest.trim_start_matches(' ');
+    if let Some((tag, process_id, message)) = full_tag(rest).or_else(|| bare_tag(rest)) {
+        (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
+    } else {
+        header.message = rest;
+    }
+    Some(header)
+}
+
+/// A time followed by a space, a colon (network gear) or the end.
+fn stamp(input: &str, reference_time: i64, zone: Tz) -> Option<(i64, &str)> {
+    let (instant, rest) = time::bsd(input, reference_time, zone).or_else(|| time::iso(input, zone))?;
+    match rest.as_bytes().first() {
+        None | Some(b' ') => Some((instant, rest)),
+        Some(b':') => Some((instant, &rest[1..])),
+        _ => None,
+    }
+}
+
+fn is_tag_char(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | '%' | '+' | '~' | '#' | '*' | '$')
+}
+
+type Tag<'a> = (&'a str, Option<&'a str>, &'a str);
+
+/// `name:`, `name[pid]:`, `name[pid]`, `name(pam_unix)[pid]:` and the message after it.
+fn full_tag(input: &str) -> Option<Tag<'_>> {
+    let parsed: IResult<&str, (&str, Option<&str>, Option<&str>)> = (
+        take_while1(is_tag_char),
+        opt(delimited(
+            char('('),
+            take_till(|c: char| c == ')' || c == ' '),
+            char(')'),
+        )),
+        opt(delimited(
+            char('['),
+            take_while(|c: char| c.is_ascii_graphic() && c != ']' && c != '['),
+            char(']'),
+        )),
+    )
+        .parse(input);
+    let (rest, (name, kind, process_id)) = parsed.ok()?;
+    let end_of_tag: IResult<&str, &str> = alt((tag(": "), tag(":"))).parse(rest);
+    let message = match end_of_tag {
+        // `2001:db8::1` or `10:20` is no tag: a colon inside a word does not end one.
+        Ok((message, ":")) if !message.is_empty() && process_id.is_none() => return None,
+        Ok((message, _)) => message,
+        Err(_) if process_id.is_some() && rest.starts_with(' ') => &rest[1..],
+        Err(_) => return None,
+    };
+    let length = name.len() + kind.map_or(0, |kind| kind.len() + 2);
+    Some((
+        &input[..length],
+        process_id.filter(|id| !id.is_empty()),
+        message.trim_start_matches(' '),
+    ))
+}
+
+/// A word that a space ends: RFC 3164's tag without a colon.
+fn bare_tag(input: &str) -> Option<Tag<'_>> {
+    let (word, message) = input.split_once(' ').unwrap_or((input, ""));
+    let is_name = word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && word.chars().all(|c| is_tag_char(c))
+        && word.len() <= 64;
+    // Written by syslogd itself in place of repeated lines.
+    let repeats = input.starts_with("last message repeated") || input.starts_with("message repeated");
+    (is_name && !repeats).then(|| (word, None, message.trim_start_matches(' ')))
+}

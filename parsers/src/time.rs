@@ -1,0 +1,334 @@
+//! Timestamps as text logs write them, to microseconds since the epoch.
+//!
+//! Every function takes the text that *starts* with a timestamp and gives back the instant and the rest,
+//! so that grammars can go on behind it. Three things a stamp may leave open are settled here, always the
+//! same way:
+//!
+//! - **The year** (`Mar  1 10:00:00`): the latest one that puts the instant no more than a day after the
+//!   reference time (when the file was last written). A day, because clocks and zones differ; not more,
+//!   because logs are not written ahead. 29 February goes to the latest leap year that fits.
+//! - **The zone**: [`FrameContext::timezone`](crate::formats::FrameContext::timezone).
+//! - **Local times that a change of the clocks repeats or skips**: of two possible instants the earlier
+//!   one; a skipped time is read with the offset that was in force before the change, as if the clock had
+//!   not been moved yet.
+//!
+//! A leap second (`:60`) is the first instant of the next minute. Fractions finer than a microsecond are
+//! cut off.
+//!
+//! ```
+//! use borzoi_parsers::time;
+//! let (instant, rest) = time::iso("2026-03-01T10:00:00.25+01:00 host", chrono_tz::UTC).unwrap();
+//! assert_eq!((instant, rest), (1_772_355_600_250_000, " host"));
+//! ```
+
+use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
+use chrono_tz::Tz;
+
+/// Microseconds of one second.
+const SECOND: i64 = 1_000_000;
+/// How far after the reference time a stamp without a year may lie.
+const DAY: i64 = 86_400 * SECOND;
+
+/// The instant of a wall-clock time in a zone; see the [module](self) for repeated and skipped times.
+pub fn local(time: NaiveDateTime, zone: Tz) -> i64 {
+    match zone.from_local_datetime(&time) {
+        LocalResult::Single(instant) => instant.timestamp_micros(),
+        LocalResult::Ambiguous(earlier, later) => earlier.timestamp_micros().min(later.timestamp_micros()),
+        LocalResult::None => {
+            // No gap is a day long, so a day earlier the old offset is still in force.
+            let before = time - TimeDelta::days(1);
+            match zone.from_local_datetime(&before) {
+                LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
+                    instant.timestamp_micros() + DAY
+                }
+                LocalResult::None => time.and_utc().timestamp_micros(),
+            }
+        }
+    }
+}
+
+/// The instant of a date without a year, nearest to `reference` from below (up to a day above).
+pub fn yearless(month: u32, day: u32, time: NaiveTime, reference: i64, zone: Tz) -> Option<i64> {
+    let year = zone.timestamp_micros(reference).single()?.year();
+    // Leap years are at most eight years apart (1896 to 1904).
+    (0..=9).find_map(|back| {
+        let date = NaiveDate::from_ymd_opt(year + 1 - back, month, day)?;
+        let instant = local(date.and_time(time), zone);
+        (instant <= reference.saturating_add(DAY)).then_some(instant)
+    })
+}
+
+/// `Mar  1 10:00:00`, also with a fraction, with the year before (`2026 Mar 1 …`) or after the day
+/// (`Mar 1 2026 …`, `Mar 1 10:00:00 2026` is not taken: hosts may be called 2026).
+pub fn bsd(text: &str, reference: i64, zone: Tz) -> Option<(i64, &str)> {
+    let (mut year, rest) = match number(text, 4) {
+        Some((year, rest)) => (Some(year), spaces(rest)?),
+        None => (None, text),
+    };
+    let (month, rest) = month(rest)?;
+    let rest = spaces(rest)?;
+    let (day, rest) = number_up_to(rest, 2)?;
+    let mut rest = spaces(rest)?;
+    if year.is_none()
+        && let Some((found, after)) = number(rest, 4)
+        && let Some(after) = spaces(after)
+    {
+        year = Some(found);
+        rest = after;
+    }
+    let (time, leap, rest) = clock(rest)?;
+    let instant = match year {
+        Some(year) => {
+            let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+            local(date.and_time(time), zone)
+        }
+        None => yearless(month, day, time, reference, zone)?,
+    };
+    Some((instant + leap, rest))
+}
+
+/// ISO 8601 / RFC 3339: date, `T` or one space, time, optional fraction (`.` or `,`), optional `Z`, `±hh:mm`,
+/// `±hhmm` or `±hh`. Without a zone it is in `zone`.
+pub fn iso(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (year, rest) = number(text, 4)?;
+    let rest = rest.strip_prefix('-')?;
+    let (month, rest) = number(rest, 2)?;
+    let rest = rest.strip_prefix('-')?;
+    let (day, rest) = number(rest, 2)?;
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (time, leap, rest) = clock(rest)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    let (instant, rest) = zoned(date.and_time(time), rest, zone)?;
+    Some((instant + leap, rest))
+}
+
+/// `10/Oct/2000:13:55:36 -0700`, the zone optional.
+pub fn apache(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (day, rest) = number_up_to(text, 2)?;
+    let rest = rest.strip_prefix('/')?;
+    let (month, rest) = month(rest)?;
+    let rest = rest.strip_prefix('/')?;
+    let (year, rest) = number(rest, 4)?;
+    let rest = rest.strip_prefix(':')?;
+    let (time, leap, rest) = clock(rest)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    let time = date.and_time(time);
+    let (instant, rest) = match rest.strip_prefix(' ') {
+        Some(offset) if offset.starts_with(['+', '-', 'Z']) => zoned(time, offset, zone)?,
+        _ => (local(time, zone), rest),
+    };
+    Some((instant + leap, rest))
+}
+
+/// Seconds since the epoch, with an optional fraction, and nothing else (`1772355600.25`). Exact: no
+/// floating point on the way.
+pub fn epoch(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let seconds: i64 = whole.parse().ok()?;
+    let micros = micros_of(fraction);
+    let instant = seconds.checked_mul(SECOND)?.checked_add(micros)?;
+    Some(if negative { -instant } else { instant })
+}
+
+/// An instant as RFC 3339 text in UTC, the form in which the batch builder takes timestamps. `None` past
+/// the years that the calendar knows.
+pub fn rfc3339(micros: i64) -> Option<String> {
+    chrono::DateTime::from_timestamp_micros(micros)
+        .map(|instant| instant.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+}
+
+fn zoned(time: NaiveDateTime, rest: &str, zone: Tz) -> Option<(i64, &str)> {
+    if let Some(rest) = rest.strip_prefix(['Z', 'z']) {
+        return Some((time.and_utc().timestamp_micros(), rest));
+    }
+    let (sign, digits) = match rest.as_bytes().first() {
+        Some(b'+') => (1, &rest[1..]),
+        Some(b'-') => (-1, &rest[1..]),
+        _ => return Some((local(time, zone), rest)),
+    };
+    let (hours, rest) = number(digits, 2)?;
+    let (minutes, rest) = number(rest.strip_prefix(':').unwrap_or(rest), 2).unwrap_or((0, rest));
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let offset = sign * i64::from(hours * 3600 + minutes * 60) * SECOND;
+    Some((time.and_utc().timestamp_micros() - offset, rest))
+}
+
+/// `hh:mm:ss` with an optional fraction; the second value is what a leap second adds.
+fn clock(text: &str) -> Option<(NaiveTime, i64, &str)> {
+    let (hour, rest) = number_up_to(text, 2)?;
+    let rest = rest.strip_prefix(':')?;
+    let (minute, rest) = number(rest, 2)?;
+    let rest = rest.strip_prefix(':')?;
+    let (second, rest) = number(rest, 2)?;
+    let (fraction, rest) = match rest.strip_prefix(['.', ',']) {
+        Some(after) => {
+            let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+            if digits == 0 {
+                (0, rest)
+            } else {
+                (micros_of(&after[..digits]), &after[digits..])
+            }
+        }
+        None => (0, rest),
+    };
+    let (second, leap) = if second == 60 { (59, SECOND) } else { (second, 0) };
+    let micros = u32::try_from(fraction).ok()?;
+    let time = NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?;
+    Some((time, leap, rest))
+}
+
+/// The digits after a decimal point as microseconds, cut off after the sixth.
+fn micros_of(digits: &str) -> i64 {
+    let mut micros = 0;
+    for position in 0..6 {
+        let digit = digits.as_bytes().get(position).map_or(0, |b| i64::from(b - b'0'));
+        micros = micros * 10 + digit;
+    }
+    micros
+}
+
+fn month(text: &str) -> Option<(u32, &str)> {
+    const MONTHS: [&str; 12] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    ];
+    let name = text.get(..3)?;
+    let index = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))?;
+    Some((u32::try_from(index).ok()? + 1, &text[3..]))
+}
+
+/// Exactly `digits` digits, not followed by another.
+fn number(text: &str, digits: usize) -> Option<(u32, &str)> {
+    let (value, rest) = number_up_to(text, digits)?;
+    (text.len() - rest.len() == digits).then_some((value, rest))
+}
+
+fn number_up_to(text: &str, most: usize) -> Option<(u32, &str)> {
+    let digits = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let value = text.get(..digits)?.parse().ok()?;
+    Some((value, &text[digits..]))
+}
+
+fn spaces(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches(' ');
+    (rest.len() < text.len()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(text: &str) -> i64 {
+        crate::value::parse_timestamp(text).expect("a valid instant in a test")
+    }
+
+    #[test]
+    fn yearless_stamps_take_the_latest_year_that_is_not_ahead() {
+        let reference = at("2026-03-01T12:00:00Z");
+        let cases = [
+            ("Mar  1 10:00:00", "2026-03-01T10:00:00Z"),
+            ("Mar  2 10:00:00", "2026-03-02T10:00:00Z"),
+            ("Mar  2 12:00:01", "2025-03-02T12:00:01Z"),
+            ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
+            ("Feb 29 08:00:00", "2024-02-29T08:00:00Z"),
+            ("Mar 1 2019 10:00:00", "2019-03-01T10:00:00Z"),
+            ("2019 Mar 01 10:00:00.5", "2019-03-01T10:00:00.5Z"),
+            ("mar 1 9:00:60", "2026-03-01T09:01:00Z"),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(
+                bsd(text, reference, chrono_tz::UTC),
+                Some((at(wanted), "")),
+                "{text}"
+            );
+        }
+        // New Year's Eve read just before midnight UTC, stamped in a zone that is already past it.
+        let eve = at("2025-12-31T23:30:00Z");
+        assert_eq!(
+            bsd("Jan  1 00:20:00 x", eve, chrono_tz::UTC),
+            Some((at("2026-01-01T00:20:00Z"), " x"))
+        );
+        for bad in ["Mar 32 10:00:00", "Mrz 1 10:00:00", "Mar 1 25:00:00", "Mar", ""] {
+            assert_eq!(bsd(bad, reference, chrono_tz::UTC), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn changes_of_the_clocks_are_settled_as_documented() {
+        let berlin = chrono_tz::Europe::Berlin;
+        let skipped = iso("2026-03-29T02:30:00", berlin).map(|(i, _)| i);
+        assert_eq!(skipped, Some(at("2026-03-29T01:30:00Z")));
+        let repeated = iso("2026-10-25 02:30:00", berlin).map(|(i, _)| i);
+        assert_eq!(repeated, Some(at("2026-10-25T00:30:00Z")));
+    }
+
+    #[test]
+    fn zones_and_fractions() {
+        for (text, wanted, rest) in [
+            ("2026-03-01T10:00:00Z", "2026-03-01T10:00:00Z", ""),
+            (
+                "2026-03-01T10:00:00.1234567+0530 h",
+                "2026-03-01T04:30:00.123456Z",
+                " h",
+            ),
+            ("2026-03-01 10:00:00,5-03", "2026-03-01T13:00:00.5Z", ""),
+        ] {
+            assert_eq!(iso(text, chrono_tz::UTC), Some((at(wanted), rest)), "{text}");
+        }
+        assert_eq!(
+            apache("10/Oct/2000:13:55:36 -0700]", chrono_tz::UTC),
+            Some((at("2000-10-10T20:55:36Z"), "]"))
+        );
+        assert_eq!(epoch("1.000001"), Some(1_000_001));
+        assert_eq!(epoch("-1.5"), Some(-1_500_000));
+        assert_eq!(epoch("1e5"), None);
+        assert_eq!(epoch("1."), None);
+    }
+
+    proptest! {
+        /// The oracle: try every year from far ahead downwards and take the first that is allowed.
+        #[test]
+        fn year_choice_agrees_with_trying_every_year(
+            reference in 0i64..4_000_000_000, month in 1u32..=12, day in 1u32..=31,
+            hour in 0u32..24, zone in prop::sample::select(vec![
+                chrono_tz::UTC, chrono_tz::Asia::Tokyo, chrono_tz::America::New_York,
+                chrono_tz::Pacific::Kiritimati, chrono_tz::Europe::Berlin]),
+        ) {
+            let reference = reference * SECOND;
+            let time = NaiveTime::from_hms_opt(hour, 1, 2).expect("in range");
+            let wanted = (1940..2110).rev().find_map(|year| {
+                let date = NaiveDate::from_ymd_opt(year, month, day)?;
+                let instant = local(date.and_time(time), zone);
+                (instant <= reference + DAY).then_some(instant)
+            });
+            prop_assert_eq!(yearless(month, day, time, reference, zone), wanted);
+        }
+
+        #[test]
+        fn never_panics(text in "\\PC{0,40}", reference in any::<i64>()) {
+            let _ = bsd(&text, reference, chrono_tz::UTC);
+            let _ = iso(&text, chrono_tz::Europe::Berlin);
+            let _ = apache(&text, chrono_tz::UTC);
+            let _ = epoch(&text);
+            let _ = rfc3339(reference);
+        }
+
+        #[test]
+        fn near_stamps_never_panic(text in "[0-9A-Za-z:/.+ TZ-]{0,40}") {
+            let _ = bsd(&text, 0, chrono_tz::UTC);
+            let _ = iso(&text, chrono_tz::UTC);
+            let _ = apache(&text, chrono_tz::UTC);
+            let _ = epoch(&text);
+        }
+    }
+}

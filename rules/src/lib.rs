@@ -6,5 +6,39 @@
 //! evaluator (the engine, or your own) asks the [`ir`] what to compare.
 //!
 //! Use it to load, check or translate rules; to run them, use `borzoi-engine`.
+//!
+//! ```
+//! let report = borzoi_rules::Loader::new().load_text(
+//!     "recon.yml",
+//!     "title: Recon
+//! logsource: {category: process_creation}
+//! detection:
+//!     selection:
+//!         Image|endwith: '\\whoami.exe'
+//!     condition: selection
+//! ",
+//! );
+//! let problem = &report.problems[0];
+//! assert_eq!((problem.code, problem.location.line), ("unknown-modifier", 5));
+//! assert_eq!(problem.suggestion.as_deref(), Some("endswith"));
+//! ```
 
+mod collection;
+mod condition;
+pub mod correlation;
+mod detection;
+mod encode;
+pub mod filter;
 pub mod ir;
+mod loader;
+mod meta;
+mod modifier;
+pub mod pattern;
+mod placeholder;
+mod problem;
+mod regex;
+mod yaml;
+
+pub use loader::{Counts, LoadReport, Loader};
+pub use placeholder::Placeholders;
+pub use problem::{Problem, Severity};

@@ -1,0 +1,643 @@
+//! `detection`: searches with their modifiers applied.
+
+use std::net::IpAddr;
+
+use crate::encode;
+use crate::ir::{Cidr, Comparison, Expression, Matcher, Part, Pattern, Regex, Relation, Search, TimePart};
+use crate::modifier::{Chain, Modifier, Target};
+use crate::pattern;
+use crate::placeholder::{self, Placeholders, Segment};
+use crate::problem::Sink;
+use crate::regex;
+use crate::yaml::{Data, Node, Resolved, Spot, Style, resolve};
+
+/// What compiling needs besides the text.
+pub(crate) struct Context<'c, 'a> {
+    pub sink: &'c mut Sink<'a>,
+    pub placeholders: &'c Placeholders,
+    /// Placeholders without a value that were met.
+    pub waiting_for: Vec<String>,
+}
+
+/// Compiles one search. Nothing if an error was reported.
+pub(crate) fn search(name: &str, node: &Node<'_>, context: &mut Context<'_, '_>) -> Option<Search> {
+    let expression = match &node.data {
+        Data::Map(entries) => map(entries, node.at, context)?,
+        Data::List(items) => {
+            let mut choices = Vec::with_capacity(items.len());
+            let mut valid = true;
+            for item in items {
+                let choice = match &item.data {
+                    Data::Map(entries) => map(entries, item.at, context),
+                    Data::Scalar { .. } => keyword(item, context),
+                    Data::List(_) => {
+                        context.sink.error(
+                            item.at,
+                            "search-shape",
+                            format!("search `{name}` has a list in a list, it may hold maps or keywords"),
+                        );
+                        None
+                    }
+                };
+                match choice {
+                    Some(choice) => choices.push(choice),
+                    None => valid = false,
+                }
+            }
+            if items.is_empty() {
+                context
+                    .sink
+                    .error(node.at, "empty-search", format!("search `{name}` is empty"));
+                return None;
+            }
+            if !valid {
+                return None;
+            }
+            any(choices)
+        }
+        Data::Scalar { .. } if node.is_null() => {
+            context
+                .sink
+                .error(node.at, "empty-search", format!("search `{name}` is empty"));
+            return None;
+        }
+        Data::Scalar { .. } => keyword(node, context)?,
+    };
+    Some(Search {
+        name: name.to_owned(),
+        expression,
+    })
+}
+
+fn any(mut choices: Vec<Expression>) -> Expression {
+    if choices.len() == 1 {
+        choices.remove(0)
+    } else {
+        Expression::Any(choices)
+    }
+}
+
+fn all(mut parts: Vec<Expression>) -> Expression {
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        Expression::All(parts)
+    }
+}
+
+fn keyword(node: &Node<'_>, context: &mut Context<'_, '_>) -> Option<Expression> {
+    let matchers = values(None, node, &Chain::plain(), context)?;
+    Some(any(matchers.into_iter().map(Expression::Keyword).collect()))
+}
+
+fn map(entries: &[(Node<'_>, Node<'_>)], at: Spot, context: &mut Context<'_, '_>) -> Option<Expression> {
+    if entries.is_empty() {
+        context
+            .sink
+            .error(at, "empty-search", "the map is empty, name at least one field");
+        return None;
+    }
+    let mut parts = Vec::with_capacity(entries.len());
+    let mut valid = true;
+    for (key, value) in entries {
+        match field(key, value, context) {
+            Some(part) => parts.push(part),
+            None => valid = false,
+        }
+    }
+    valid.then(|| all(parts))
+}
+
+fn field(key: &Node<'_>, value: &Node<'_>, context: &mut Context<'_, '_>) -> Option<Expression> {
+    let text = key.text()?;
+    let (name, chain) = match text.split_once('|') {
+        None => (text, Chain::plain()),
+        Some((name, words)) => {
+            let quote = usize::from(matches!(
+                key.data,
+                Data::Scalar {
+                    style: Style::Quoted,
+                    ..
+                }
+            ));
+            let column = key.at.column + quote + name.chars().count() + 1;
+            (
+                name,
+                Chain::parse(
+                    words,
+                    Spot {
+                        line: key.at.line,
+                        column,
+                    },
+                    context.sink,
+                )?,
+            )
+        }
+    };
+    let name = (!name.is_empty()).then_some(name);
+    if name.is_none() {
+        if text.is_empty() {
+            context.sink.error(key.at, "empty-field", "a field needs a name");
+            return None;
+        }
+        check_keyword_modifiers(&chain, key.at, context.sink)?;
+    }
+    let wrap = |matcher: Matcher| match name {
+        Some(name) => Expression::Field {
+            name: name.to_owned(),
+            matcher,
+        },
+        None => Expression::Keyword(matcher),
+    };
+    let mut choices = Vec::new();
+    match &value.data {
+        Data::Map(_) => {
+            context.sink.error(
+                value.at,
+                "value-type",
+                format!("`{text}` has a map as its value, it takes a value or a list of values"),
+            );
+            return None;
+        }
+        Data::List(items) => {
+            if items.is_empty() {
+                context.sink.error(
+                    value.at,
+                    "empty-list",
+                    format!("the list of values of `{text}` is empty and can never match"),
+                );
+                return None;
+            }
+            let mut valid = true;
+            choices.reserve(items.len());
+            for item in items {
+                match values(name, item, &chain, context) {
+                    Some(matchers) => choices.push(any(matchers.into_iter().map(wrap).collect())),
+                    None => valid = false,
+                }
+            }
+            if !valid {
+                return None;
+            }
+        }
+        Data::Scalar { .. } => {
+            let matchers = values(name, value, &chain, context)?;
+            choices.push(any(matchers.into_iter().map(wrap).collect()));
+        }
+    }
+    // `neq` means none of them, whether or not `all` stands there too.
+    if chain.not_equal {
+        return Some(Expression::Not(Box::new(any(flatten(choices)))));
+    }
+    Some(if chain.all {
+        all(choices)
+    } else {
+        any(flatten(choices))
+    })
+}
+
+/// Lists in lists of alternatives are one list.
+fn flatten(choices: Vec<Expression>) -> Vec<Expression> {
+    if !choices.iter().any(|choice| matches!(choice, Expression::Any(_))) {
+        return choices;
+    }
+    let mut flat = Vec::with_capacity(choices.len());
+    for choice in choices {
+        match choice {
+            Expression::Any(inner) => flat.extend(inner),
+            other => flat.push(other),
+        }
+    }
+    flat
+}
+
+fn check_keyword_modifiers(chain: &Chain, at: Spot, sink: &mut Sink<'_>) -> Option<()> {
+    let anchored = chain
+        .text
+        .iter()
+        .any(|modifier| matches!(modifier, Modifier::StartsWith | Modifier::EndsWith));
+    let reason = match chain.target {
+        Target::Text | Target::Regex if !anchored => return Some(()),
+        Target::Text | Target::Regex => "a keyword may stand anywhere in a text and has no start or end",
+        _ => "a keyword is searched in texts, this modifier needs a field",
+    };
+    sink.error(at, "modifier-combination", reason);
+    None
+}
+
+/// The matchers of one value; several if a modifier makes several texts of it, any of which will do.
+fn values(
+    field: Option<&str>,
+    node: &Node<'_>,
+    chain: &Chain,
+    context: &mut Context<'_, '_>,
+) -> Option<Vec<Matcher>> {
+    let Data::Scalar { text, style } = &node.data else {
+        context.sink.error(
+            node.at,
+            "value-type",
+            format!("a value cannot be {}", node.kind()),
+        );
+        return None;
+    };
+    let resolved = resolve(text, *style);
+    if resolved == Resolved::Null {
+        if chain.is_plain() && !chain.cased && !chain.expand && field.is_some() {
+            return Some(vec![Matcher::Null]);
+        }
+        let message = match field {
+            None => "a keyword cannot be null",
+            Some(_) => "null goes with no modifier but `all` and `neq`",
+        };
+        context.sink.error(node.at, "value-type", message);
+        return None;
+    }
+    if chain.target == Target::Exists {
+        return exists(text, node.at, context.sink);
+    }
+    let variants = if chain.expand {
+        expand(text, context)
+    } else {
+        vec![vec![Segment::Text(text)]]
+    };
+    let mut matchers = Vec::with_capacity(variants.len());
+    for segments in variants {
+        match chain.target {
+            Target::Text => {
+                let mut parts = Vec::new();
+                for segment in &segments {
+                    match (resolved, chain.is_plain()) {
+                        // A number or boolean compares by its value, whatever way it was written.
+                        (Resolved::Int(number), true) => {
+                            pattern::push(&mut parts, Part::Literal(number.to_string()));
+                        }
+                        (Resolved::Float(number), true) => {
+                            pattern::push(&mut parts, Part::Literal(number.to_string()));
+                        }
+                        (Resolved::Bool(value), true) => {
+                            pattern::push(&mut parts, Part::Literal(value.to_string()));
+                        }
+                        _ => {
+                            for part in pattern::parse(segment.as_str()) {
+                                pattern::push(&mut parts, part);
+                            }
+                        }
+                    }
+                }
+                let texts = match transform(parts, &chain.text) {
+                    Ok(texts) => texts,
+                    Err(message) => {
+                        context.sink.error(node.at, "value-type", message);
+                        return None;
+                    }
+                };
+                for mut parts in texts {
+                    if field.is_none() {
+                        pattern::open_start(&mut parts);
+                        pattern::open_end(&mut parts);
+                        if parts.len() == 1 {
+                            context.sink.warn(
+                                node.at,
+                                "empty-keyword",
+                                "this keyword matches every event that has any text",
+                                None,
+                            );
+                        }
+                    }
+                    matchers.push(Matcher::Pattern(Pattern {
+                        parts,
+                        cased: chain.cased,
+                    }));
+                }
+            }
+            target => {
+                let text = joined(&segments);
+                matchers.push(typed(&text, node, target, chain, context.sink)?);
+            }
+        }
+    }
+    Some(matchers)
+}
+
+fn joined(segments: &[Segment<'_>]) -> String {
+    segments.iter().map(Segment::as_str).collect()
+}
+
+/// The readings of a text with placeholders; none if one of them has no value.
+fn expand(text: &str, context: &mut Context<'_, '_>) -> Vec<Vec<Segment<'static>>> {
+    let (variants, missing) = placeholder::expand(text, context.placeholders);
+    for name in missing {
+        if !context.waiting_for.contains(&name) {
+            context.waiting_for.push(name);
+        }
+    }
+    variants
+}
+
+fn exists(text: &str, at: Spot, sink: &mut Sink<'_>) -> Option<Vec<Matcher>> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" => Some(vec![Matcher::Exists(true)]),
+        "false" | "no" => Some(vec![Matcher::Exists(false)]),
+        _ => {
+            sink.error(
+                at,
+                "value-type",
+                format!("`exists` takes `true` or `false`, not `{text}`"),
+            );
+            None
+        }
+    }
+}
+
+/// Applies the modifiers that change text, in order.
+fn transform(parts: Vec<Part>, modifiers: &[Modifier]) -> Result<Vec<Vec<Part>>, String> {
+    if modifiers.is_empty() {
+        return Ok(vec![parts]);
+    }
+    let mut texts = vec![parts];
+    // UTF-16 is kept back until Base64 takes its bytes; without Base64 it becomes text at once.
+    let mut encoding: Option<Modifier> = None;
+    for (index, modifier) in modifiers.iter().enumerate() {
+        match modifier {
+            Modifier::Contains => texts.iter_mut().for_each(|parts| {
+                pattern::open_start(parts);
+                pattern::open_end(parts);
+            }),
+            Modifier::StartsWith => texts.iter_mut().for_each(pattern::open_end),
+            Modifier::EndsWith => texts.iter_mut().for_each(pattern::open_start),
+            Modifier::WinDash => {
+                let mut permuted = Vec::new();
+                for parts in &texts {
+                    permuted.extend(encode::windash(parts)?);
+                }
+                texts = permuted;
+            }
+            Modifier::Utf16 | Modifier::Utf16Be | Modifier::Utf16Le => {
+                let base64_follows = modifiers[index + 1..]
+                    .iter()
+                    .any(|later| matches!(later, Modifier::Base64 | Modifier::Base64Offset));
+                if base64_follows {
+                    encoding = Some(*modifier);
+                } else {
+                    texts.iter_mut().for_each(|parts| utf16_parts(parts, *modifier));
+                }
+            }
+            Modifier::Base64 | Modifier::Base64Offset => {
+                let mut encoded = Vec::new();
+                for parts in &texts {
+                    let Some(text) = pattern::literal(parts) else {
+                        return Err("Base64 of a text with wildcards does not exist, \
+                                    escape them (`\\*`, `\\?`) if they are plain characters"
+                            .to_owned());
+                    };
+                    let bytes = match encoding {
+                        Some(encoding) => encode::utf16(text, encoding),
+                        None => text.as_bytes().to_vec(),
+                    };
+                    let results = match modifier {
+                        Modifier::Base64 => vec![encode::base64(&bytes)],
+                        _ => encode::base64_offsets(&bytes),
+                    };
+                    if results.iter().any(String::is_empty) {
+                        return Err("the text is too short for Base64 at any offset".to_owned());
+                    }
+                    encoded.extend(results.into_iter().map(|text| vec![Part::Literal(text)]));
+                }
+                encoding = None;
+                texts = encoded;
+            }
+            _ => {}
+        }
+    }
+    Ok(texts)
+}
+
+/// UTF-16 as it looks in a text field; `?` covers the two bytes of a character.
+fn utf16_parts(parts: &mut Vec<Part>, encoding: Modifier) {
+    let old = std::mem::take(parts);
+    for (index, part) in old.into_iter().enumerate() {
+        // The byte order mark stands once, in front.
+        let encoding = if index > 0 && encoding == Modifier::Utf16 {
+            Modifier::Utf16Le
+        } else {
+            encoding
+        };
+        match part {
+            Part::Literal(text) => {
+                pattern::push(parts, Part::Literal(encode::utf16_text(&text, encoding)));
+            }
+            Part::One => parts.extend([Part::One, Part::One]),
+            Part::Many => pattern::push(parts, Part::Many),
+        }
+    }
+}
+
+/// Values of the modifiers that make something else than text.
+fn typed(text: &str, node: &Node<'_>, target: Target, chain: &Chain, sink: &mut Sink<'_>) -> Option<Matcher> {
+    match target {
+        Target::Regex => regular_expression(text, node, chain, sink),
+        Target::Cidr => cidr(text, node.at, sink),
+        Target::Number(comparison) => number(text, node.at, sink).map(|n| Matcher::Number(comparison, n)),
+        Target::Time(part, comparison) => time_part(text, node.at, part, comparison, sink),
+        Target::FieldRef => {
+            if text.is_empty() {
+                sink.error(node.at, "value-type", "`fieldref` takes the name of a field");
+                return None;
+            }
+            let has = |wanted| chain.text.contains(&wanted) || chain.text.contains(&Modifier::Contains);
+            let relation = match (has(Modifier::StartsWith), has(Modifier::EndsWith)) {
+                (false, false) => Relation::Equals,
+                (true, false) => Relation::StartsWith,
+                (false, true) => Relation::EndsWith,
+                (true, true) => Relation::Contains,
+            };
+            Some(Matcher::FieldRef {
+                field: text.to_owned(),
+                relation,
+                cased: chain.cased,
+            })
+        }
+        Target::Text | Target::Exists => None,
+    }
+}
+
+fn regular_expression(text: &str, node: &Node<'_>, chain: &Chain, sink: &mut Sink<'_>) -> Option<Matcher> {
+    // `re` searches anyway, so `contains` adds nothing; the others anchor one end.
+    let has = |wanted| chain.text.contains(&wanted);
+    let (start, end) = match (
+        has(Modifier::StartsWith),
+        has(Modifier::EndsWith),
+        has(Modifier::Contains),
+    ) {
+        (_, _, true) | (false, false, _) | (true, true, _) => ("", ""),
+        (true, false, _) => (r"\A(?:", ")"),
+        (false, true, _) => ("(?:", r")\z"),
+    };
+    let anchored;
+    let pattern = if end.is_empty() {
+        text
+    } else {
+        anchored = format!("{start}{text}{end}");
+        &anchored
+    };
+    match regex::check(pattern, chain.ignore_case, chain.multi_line, chain.dot_all) {
+        Ok(checked) => Some(Matcher::Regex(Regex {
+            pattern: checked.pattern,
+            ignore_case: chain.ignore_case,
+            multi_line: chain.multi_line,
+            dot_all: chain.dot_all,
+            engine: checked.engine,
+        })),
+        Err(error) => {
+            let offset = error.offset.unwrap_or(0).saturating_sub(start.chars().count());
+            let at = inside(node, text, offset, sink);
+            sink.error(
+                at,
+                "bad-regex",
+                format!("invalid regular expression: {}", error.message),
+            );
+            None
+        }
+    }
+}
+
+/// The place of a character of a scalar's text in the file; the scalar's start if it cannot be told.
+pub(crate) fn inside(node: &Node<'_>, text: &str, offset: usize, sink: &Sink<'_>) -> Spot {
+    let Data::Scalar { style, .. } = &node.data else {
+        return node.at;
+    };
+    if *style == Style::Block {
+        return node.at;
+    }
+    let quote = usize::from(*style == Style::Quoted);
+    let line: Vec<char> = sink.line(node.at.line).chars().collect();
+    let Some(written) = line.get(node.at.column - 1 + quote..) else {
+        return node.at;
+    };
+    let mut at = 0;
+    for (index, character) in text.chars().enumerate() {
+        if index == offset {
+            break;
+        }
+        if written.get(at) != Some(&character) {
+            return node.at;
+        }
+        // In single quotes a quote is written twice.
+        at += if quote == 1 && character == '\'' && written.get(at + 1) == Some(&'\'') {
+            2
+        } else {
+            1
+        };
+    }
+    Spot {
+        line: node.at.line,
+        column: node.at.column + quote + at,
+    }
+}
+
+fn number(text: &str, at: Spot, sink: &mut Sink<'_>) -> Option<f64> {
+    let number = match resolve(text, Style::Plain) {
+        Resolved::Int(number) => Some(number as f64),
+        Resolved::Float(number) => Some(number),
+        _ => text
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite()),
+    };
+    if number.is_none() {
+        sink.error(
+            at,
+            "value-type",
+            format!("a comparison takes a number, not `{text}`"),
+        );
+    }
+    number
+}
+
+fn time_part(
+    text: &str,
+    at: Spot,
+    part: TimePart,
+    comparison: Comparison,
+    sink: &mut Sink<'_>,
+) -> Option<Matcher> {
+    let (name, range) = match part {
+        TimePart::Minute => ("minute", 0..=59),
+        TimePart::Hour => ("hour", 0..=23),
+        TimePart::Day => ("day", 1..=31),
+        TimePart::Week => ("week", 1..=53),
+        TimePart::Month => ("month", 1..=12),
+        TimePart::Year => ("year", i64::MIN..=i64::MAX),
+    };
+    let Resolved::Int(number) = resolve(text.trim(), Style::Plain) else {
+        sink.error(
+            at,
+            "value-type",
+            format!("`{name}` takes a whole number, not `{text}`"),
+        );
+        return None;
+    };
+    if comparison == Comparison::Equal && !range.contains(&number) {
+        sink.error(
+            at,
+            "value-type",
+            format!(
+                "`{name}` is between {} and {}, never {number}",
+                range.start(),
+                range.end()
+            ),
+        );
+        return None;
+    }
+    Some(Matcher::TimePart(part, comparison, number))
+}
+
+fn cidr(text: &str, at: Spot, sink: &mut Sink<'_>) -> Option<Matcher> {
+    let (address_text, prefix_text) = match text.trim().split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text.trim(), None),
+    };
+    let Ok(address) = address_text.parse::<IpAddr>() else {
+        sink.error(
+            at,
+            "bad-cidr",
+            format!("`{address_text}` is no IPv4 or IPv6 address"),
+        );
+        return None;
+    };
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix_text {
+        None => bits,
+        Some(prefix_text) => match prefix_text.parse::<u8>() {
+            Ok(prefix) if prefix <= bits && !prefix_text.starts_with('+') => prefix,
+            _ => {
+                sink.error(
+                    at,
+                    "bad-cidr",
+                    format!("`/{prefix_text}` is no prefix length, it goes from 0 to {bits}"),
+                );
+                return None;
+            }
+        },
+    };
+    let network = match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::from((u32::from(address) & mask).to_be_bytes())
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            IpAddr::from((u128::from(address) & mask).to_be_bytes())
+        }
+    };
+    if network != address {
+        sink.warn(
+            at,
+            "cidr-host-bits",
+            format!("`{text}` has host bits set and is read as {network}/{prefix}"),
+            Some(format!("{network}/{prefix}")),
+        );
+    }
+    Some(Matcher::Cidr(Cidr { network, prefix }))
+}

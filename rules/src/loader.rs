@@ -1,0 +1,481 @@
+//! Files and folders in, checked rules out.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use walkdir::WalkDir;
+
+use crate::collection::{self, Step};
+use crate::condition;
+use crate::correlation::CorrelationRule;
+use crate::detection::{self, Context};
+use crate::filter::FilterRule;
+use crate::ir::{Condition, DetectionRule, Location, Meta, Search};
+use crate::meta;
+use crate::placeholder::Placeholders;
+use crate::problem::{Problem, Severity, Sink, nearest};
+use crate::yaml::{self, Data, Node};
+
+/// Reads rules from files, folders and texts.
+///
+/// ```
+/// let report = borzoi_rules::Loader::new().load_text(
+///     "whoami.yml",
+///     "title: Whoami
+/// logsource: {product: windows, category: process_creation}
+/// detection:
+///     selection:
+///         Image|endswith: '\\whoami.exe'
+///     condition: selection
+/// level: low
+/// ",
+/// );
+/// assert!(report.problems.is_empty());
+/// assert_eq!(&*report.detections[0].meta.title, "Whoami");
+/// ```
+#[derive(Debug, Default)]
+pub struct Loader {
+    placeholders: Placeholders,
+    report: LoadReport,
+    /// Where each id (in lower case) was first seen.
+    ids: HashMap<String, Location>,
+    names: HashMap<String, Location>,
+    detections: Vec<DetectionRule>,
+}
+
+/// How much of what was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Files (or texts) read.
+    pub files: usize,
+    /// Documents in them that are or should be rules; `action:` documents are not counted.
+    pub documents: usize,
+    /// Detection rules loaded, those that wait for a placeholder included.
+    pub detections: usize,
+    /// Of these, rules that wait for the value of a placeholder and cannot match.
+    pub waiting: usize,
+    /// Correlation rules loaded.
+    pub correlations: usize,
+    /// Filters loaded.
+    pub filters: usize,
+    /// Documents and files that could not be loaded.
+    pub failed: usize,
+    /// Warnings.
+    pub warnings: usize,
+}
+
+/// What was loaded and what was not.
+#[derive(Debug, Default)]
+pub struct LoadReport {
+    /// Rules over single events, filters folded in.
+    pub detections: Vec<Arc<DetectionRule>>,
+    /// Rules over several events.
+    pub correlations: Vec<Arc<CorrelationRule>>,
+    /// The filters, with the rules that each was folded into.
+    pub filters: Vec<FilterRule>,
+    /// Everything that was wrong, in the order of the files.
+    pub problems: Vec<Problem>,
+    /// How much of what.
+    pub counts: Counts,
+    /// The files, in the order in which they were read.
+    pub files: Vec<PathBuf>,
+}
+
+impl LoadReport {
+    /// The problems that kept something from loading.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The problems that did not.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.problems
+            .iter()
+            .filter(|problem| problem.severity == Severity::Warning)
+    }
+
+    /// Rules that cannot match until their placeholders have values.
+    pub fn waiting(&self) -> impl Iterator<Item = &Arc<DetectionRule>> {
+        self.detections.iter().filter(|rule| !rule.waiting_for.is_empty())
+    }
+}
+
+impl Loader {
+    /// A loader without placeholder values.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives the placeholders their values.
+    #[must_use]
+    pub fn placeholders(mut self, placeholders: Placeholders) -> Self {
+        self.placeholders = placeholders;
+        self
+    }
+
+    /// Reads files and, recursively and in the order of their names, the `*.yml` and `*.yaml` files of
+    /// folders; folders whose name starts with a dot (`.git`, `.github`) are left out.
+    pub fn load<P: AsRef<Path>>(mut self, paths: impl IntoIterator<Item = P>) -> LoadReport {
+        for path in paths {
+            self.add_path(path.as_ref());
+        }
+        self.finish()
+    }
+
+    /// Reads one text; `name` stands for the file in problems.
+    pub fn load_text(mut self, name: impl Into<PathBuf>, text: &str) -> LoadReport {
+        self.add_text(name, text);
+        self.finish()
+    }
+
+    /// Reads a file or folder; see [`Loader::load`].
+    pub fn add_path(&mut self, path: &Path) {
+        if !path.is_dir() {
+            self.add_file(path);
+            return;
+        }
+        let mut found = false;
+        let walk = WalkDir::new(path)
+            .follow_links(true)
+            .sort_by_file_name()
+            .into_iter();
+        let visible = walk.filter_entry(|entry| {
+            entry.depth() == 0
+                || !entry.file_type().is_dir()
+                || !entry.file_name().to_string_lossy().starts_with('.')
+        });
+        for entry in visible {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() && is_rule_file(entry.path()) => {
+                    found = true;
+                    self.add_file(entry.path());
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let place = error.path().unwrap_or(path).to_owned();
+                    self.file_problem(place, "unreadable", format!("cannot read: {error}"));
+                }
+            }
+        }
+        if !found {
+            self.report.problems.push(Problem {
+                location: Location {
+                    path: path.to_owned(),
+                    line: 0,
+                    column: 0,
+                },
+                severity: Severity::Warning,
+                code: "no-rules",
+                message: "no *.yml or *.yaml file in this folder".to_owned(),
+                line_text: String::new(),
+                suggestion: None,
+            });
+        }
+    }
+
+    fn add_file(&mut self, path: &Path) {
+        match std::fs::read(path) {
+            Err(error) => self.file_problem(path.to_owned(), "unreadable", format!("cannot read: {error}")),
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => self.add_text(path, &text),
+                Err(error) => {
+                    let place = error.utf8_error().valid_up_to();
+                    let line = error.as_bytes()[..place]
+                        .iter()
+                        .filter(|byte| **byte == b'\n')
+                        .count()
+                        + 1;
+                    self.file_problem(
+                        path.to_owned(),
+                        "not-utf8",
+                        format!("not UTF-8 text from line {line} on, save the file as UTF-8"),
+                    );
+                }
+            },
+        }
+    }
+
+    fn file_problem(&mut self, path: PathBuf, code: &'static str, message: String) {
+        self.report.counts.failed += 1;
+        self.report.problems.push(Problem {
+            location: Location {
+                path,
+                line: 0,
+                column: 0,
+            },
+            severity: Severity::Error,
+            code,
+            message,
+            line_text: String::new(),
+            suggestion: None,
+        });
+    }
+
+    /// Reads one text.
+    pub fn add_text(&mut self, name: impl Into<PathBuf>, text: &str) {
+        let path = name.into();
+        self.report.counts.files += 1;
+        let documents = yaml::read(text);
+        if documents.is_empty() {
+            self.file_problem(
+                path.clone(),
+                "not-sigma",
+                "the file is empty, it has no rule".to_owned(),
+            );
+        }
+        let mut sink = Sink::new(&path, text);
+        let mut collection = collection::Collection::default();
+        for document in documents {
+            let errors = sink.errors;
+            match document {
+                Err(error) => sink.error(error.at, error.code, error.message),
+                Ok(None) => continue,
+                Ok(Some(node)) => match collection.step(node, &mut sink) {
+                    Step::Consumed => {
+                        self.report.counts.failed += usize::from(sink.errors > errors);
+                        continue;
+                    }
+                    Step::Rule { node, inherited_id } => self.add_document(&node, inherited_id, &mut sink),
+                },
+            }
+            self.report.counts.documents += 1;
+            self.report.counts.failed += usize::from(sink.errors > errors);
+        }
+        self.report.problems.append(&mut sink.problems);
+        self.report.files.push(path);
+    }
+
+    fn add_document(&mut self, node: &Node<'_>, inherited_id: bool, sink: &mut Sink<'_>) {
+        let Data::Map(entries) = &node.data else {
+            sink.error(
+                node.at,
+                "not-sigma",
+                format!("not a Sigma rule: the document is {}", node.kind()),
+            );
+            return;
+        };
+        if node.get("correlation").is_some() {
+            sink.error(node.at, "not-sigma", "correlation rules cannot be read");
+        } else if node.get("filter").is_some() {
+            sink.error(node.at, "not-sigma", "filters cannot be read");
+        } else if node.get("detection").is_some() {
+            self.add_detection(node, inherited_id, sink);
+        } else {
+            const KINDS: [&str; 3] = ["detection", "correlation", "filter"];
+            let misspelt = entries.iter().find_map(|(key, _)| {
+                let near = nearest(key.text()?, KINDS)?;
+                Some((key.at, near))
+            });
+            let (at, near) = match misspelt {
+                Some((at, near)) => (at, Some(near)),
+                None => (node.at, None),
+            };
+            sink.error_near(
+                at,
+                "not-sigma",
+                "not a Sigma rule: it has no `detection`, `correlation` or `filter`",
+                near,
+            );
+        }
+    }
+
+    fn add_detection(&mut self, node: &Node<'_>, inherited_id: bool, sink: &mut Sink<'_>) {
+        let errors = sink.errors;
+        let meta = meta::read(node, sink);
+        let log_source = meta::log_source(node, sink);
+        let body = body(node, "detection", &[], &self.placeholders, sink);
+        let (Some(mut meta), Some(log_source), Some(body)) = (meta, log_source, body) else {
+            return;
+        };
+        if sink.errors > errors || !self.claim(&mut meta, node, inherited_id, sink) {
+            return;
+        }
+        self.detections.push(DetectionRule {
+            meta,
+            log_source,
+            searches: body.searches,
+            conditions: body.conditions,
+            waiting_for: body.waiting_for,
+        });
+    }
+
+    /// Gives the rule its id and name; false if another rule has the id already.
+    fn claim(&mut self, meta: &mut Meta, node: &Node<'_>, inherited: bool, sink: &mut Sink<'_>) -> bool {
+        if meta.id.is_empty() || (inherited && self.ids.contains_key(&meta.id.to_lowercase())) {
+            meta.id = collection::content_id(node).into();
+        }
+        let at = node.get("id").map_or(node.at, |node| node.at);
+        if let Some(first) = self.ids.get(&meta.id.to_lowercase()) {
+            sink.error(
+                at,
+                "duplicate-id",
+                format!(
+                    "rule id {} is taken by {}:{}, give this rule its own",
+                    meta.id,
+                    first.path.display(),
+                    first.line
+                ),
+            );
+            return false;
+        }
+        self.ids.insert(meta.id.to_lowercase(), sink.location(at));
+        if let Some(name) = &meta.name {
+            let at = node.get("name").map_or(node.at, |node| node.at);
+            match self.names.get(name) {
+                Some(first) => sink.warn(
+                    at,
+                    "duplicate-name",
+                    format!(
+                        "name `{name}` is taken by {}:{}, references mean that rule",
+                        first.path.display(),
+                        first.line
+                    ),
+                    None,
+                ),
+                None => {
+                    self.names.insert(name.clone(), sink.location(at));
+                }
+            }
+        }
+        true
+    }
+
+    /// Resolves what refers across files and gives the report.
+    pub fn finish(mut self) -> LoadReport {
+        let mut report = self.report;
+        report.detections = self.detections.drain(..).map(Arc::new).collect();
+        report.counts.detections = report.detections.len();
+        report.counts.waiting = report.waiting().count();
+        report.counts.correlations = report.correlations.len();
+        report.counts.filters = report.filters.len();
+        report.counts.warnings = report.warnings().count();
+        report
+    }
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
+    })
+}
+
+/// Searches and conditions of a `detection` or `filter`.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub searches: Vec<Search>,
+    pub conditions: Vec<Condition>,
+    pub waiting_for: Vec<String>,
+}
+
+/// Compiles `detection` or `filter`; `reserved` are keys that are no searches. `None` if an error was
+/// reported.
+pub(crate) fn body(
+    document: &Node<'_>,
+    section: &str,
+    reserved: &[&str],
+    placeholders: &Placeholders,
+    sink: &mut Sink<'_>,
+) -> Option<Body> {
+    let (section_key, node) = document.entry(section)?;
+    let Data::Map(entries) = &node.data else {
+        sink.error(
+            node.at,
+            "attribute-type",
+            format!("`{section}` is {}, it must be a map", node.kind()),
+        );
+        return None;
+    };
+    let errors = sink.errors;
+    let mut context = Context {
+        sink,
+        placeholders,
+        waiting_for: Vec::new(),
+    };
+    let mut searches = Vec::with_capacity(entries.len());
+    // Names stand in `names` even when their search is broken, so that the condition is not blamed too.
+    let mut names = Vec::with_capacity(entries.len());
+    let mut places = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        let name = key.text().unwrap_or_default();
+        if name == "condition" || reserved.contains(&name) {
+            continue;
+        }
+        if name == "timeframe" && matches!(value.data, Data::Scalar { .. }) {
+            context.sink.warn(
+                key.at,
+                "timeframe",
+                "`timeframe` belonged to aggregations and does nothing, correlation rules have `timespan`",
+                None,
+            );
+            continue;
+        }
+        names.push(name);
+        places.push(key.at);
+        searches.extend(detection::search(name, value, &mut context));
+    }
+    let waiting_for = context.waiting_for;
+    let Some((_, condition_node)) = node.entry("condition") else {
+        let near = entries
+            .iter()
+            .find_map(|(key, _)| nearest(key.text()?, ["condition"]));
+        sink.error_near(
+            section_key.at,
+            "missing-condition",
+            format!("`{section}` has no `condition`"),
+            near,
+        );
+        return None;
+    };
+    let mut used = vec![false; names.len()];
+    let mut conditions = Vec::new();
+    let items = match &condition_node.data {
+        Data::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(condition_node),
+    };
+    if items.is_empty() {
+        sink.error(
+            condition_node.at,
+            "condition-syntax",
+            "the list of conditions is empty",
+        );
+    }
+    for item in items {
+        let Some(text) = item.text().filter(|_| !item.is_null()) else {
+            sink.error(
+                item.at,
+                "condition-syntax",
+                format!("a condition is a string, this is {}", item.kind()),
+            );
+            continue;
+        };
+        match condition::parse(text, &names, &mut used) {
+            Ok(condition) => conditions.push(condition),
+            Err(error) => {
+                let at = detection::inside(item, text, error.offset, sink);
+                sink.error_near(at, error.code, error.message, error.suggestion);
+            }
+        }
+    }
+    if sink.errors > errors {
+        return None;
+    }
+    for ((name, at), used) in names.iter().zip(places).zip(used) {
+        // An underscore in front is the convention for "not used now".
+        if !used && !name.starts_with('_') {
+            sink.warn(
+                at,
+                "unused-search",
+                format!("search `{name}` is not used by the condition"),
+                None,
+            );
+        }
+    }
+    Some(Body {
+        searches,
+        conditions,
+        waiting_for,
+    })
+}

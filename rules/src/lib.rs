@@ -23,9 +23,11 @@
 //! assert_eq!(problem.suggestion.as_deref(), Some("endswith"));
 //! ```
 
+pub mod attack;
 mod collection;
 mod condition;
 pub mod correlation;
+pub mod describe;
 mod detection;
 mod encode;
 pub mod filter;
@@ -33,6 +35,7 @@ pub mod ir;
 mod loader;
 mod meta;
 mod modifier;
+pub mod pack_tests;
 pub mod pattern;
 mod placeholder;
 mod problem;

@@ -227,7 +227,8 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
     }
     let (host, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     header.host = Some(host).filter(|host| !host.is_empty());
-    let rest = rest.trim_start_matches(' ');
+    // Some network gear sets the colon off: `host : %ASA-5-111010: …`.
+    let rest = rest.strip_prefix(": ").unwrap_or(rest).trim_start_matches(' ');
     if let Some((tag, process_id, message)) = full_tag(rest).or_else(|| bare_tag(rest)) {
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
     } else {

@@ -49,7 +49,7 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
     let program = header.program().unwrap_or_default();
     let dataset = match context.dataset {
         Some(pinned) => pinned.clone(),
-        None => linux::dataset(sink.catalog(), program, header.message)?,
+        None => linux::dataset(sink.catalog(), program)?,
     };
     let builder = sink.begin(&dataset);
     write_header(&header, builder);
@@ -60,7 +60,7 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
         header.message,
         &mut fields,
     );
-    for (name, value) in fields.into_iter() {
+    for (name, value) in fields {
         builder.field(name, value);
     }
     commit(builder, context, frame.as_bytes(), 0, header.time);

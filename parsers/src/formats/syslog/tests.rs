@@ -1,1 +1,195 @@
+use super::*;
+use chrono_tz::UTC;
 
+const REFERENCE: i64 = 1_772_366_400_000_000; // 2026-03-01T12:00:00Z
+
+fn header(line: &str) -> Header<'_> {
+    Header::parse(line, REFERENCE, UTC).expect("a header")
+}
+
+type Parts<'a> = (
+    Option<i64>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+    &'a str,
+);
+
+#[test]
+fn rfc3164_with_whatever_is_missing() {
+    let cases: [(&str, Parts<'_>); 12] = [
+        (
+            "<34>Feb  3 04:05:06 web1 cron[7]: hi",
+            (Some(34), Some("web1"), Some("cron"), Some("7"), "hi"),
+        ),
+        (
+            "Feb  3 04:05:06 web1 cron[7]: hi",
+            (None, Some("web1"), Some("cron"), Some("7"), "hi"),
+        ),
+        (
+            "2026-02-03T04:05:06.1+01:00 web1 kernel: [1.2] x: y",
+            (None, Some("web1"), Some("kernel"), None, "[1.2] x: y"),
+        ),
+        (
+            "Feb 3 04:05:06 kernel: x",
+            (None, None, Some("kernel"), None, "x"),
+        ),
+        (
+            "<5>Feb 3 2026 04:05:06 fw : %ASA-5-1: x",
+            (Some(5), Some("fw"), Some("%ASA-5-1"), None, "x"),
+        ),
+        (
+            "<13>app[12]: started",
+            (Some(13), None, Some("app"), Some("12"), "started"),
+        ),
+        (
+            "<13>only text here",
+            (Some(13), None, None, None, "only text here"),
+        ),
+        (
+            "Feb 3 04:05:06 h sshd(pam_unix)[9]: m",
+            (None, Some("h"), Some("sshd(pam_unix)"), Some("9"), "m"),
+        ),
+        (
+            "Feb 3 04:05:06 h postfix/smtpd[9]: m",
+            (None, Some("h"), Some("postfix/smtpd"), Some("9"), "m"),
+        ),
+        (
+            "Feb 3 04:05:06 2001:db8::1 x: m",
+            (None, Some("2001:db8::1"), Some("x"), None, "m"),
+        ),
+        (
+            "Feb 3 04:05:06 h last message repeated 2 times",
+            (None, Some("h"), None, None, "last message repeated 2 times"),
+        ),
+        (
+            "71 <13>Feb 3 04:05:06 h t:",
+            (Some(13), Some("h"), Some("t"), None, ""),
+        ),
+    ];
+    for (line, wanted) in cases {
+        let h = header(line);
+        assert_eq!(
+            (h.priority, h.host, h.tag, h.process_id, h.message),
+            wanted,
+            "{line}"
+        );
+    }
+    assert_eq!(
+        header("Feb 3 04:05:06 h /usr/sbin/cron[9]: m").program(),
+        Some("cron")
+    );
+    assert_eq!(
+        header("Feb 3 04:05:06 h sshd(pam_unix)[9]: m").program(),
+        Some("sshd")
+    );
+    assert!(Header::parse("no stamp at all", 0, UTC).is_none());
+    assert!(Header::parse("<192>Feb 3 04:05:06 h t: m", 0, UTC).is_none());
+}
+
+#[test]
+fn rfc5424_with_structured_data() {
+    let h = header(
+        "<165>1 2026-02-03T04:05:06.5Z web1 app 77 ID4 [a@1 x=\"1 \\\"2\\\" \\] \\n\" y=\"\"][b] \u{feff}the text",
+    );
+    assert_eq!(
+        (h.version, h.host, h.tag, h.process_id, h.message_id),
+        (Some(1), Some("web1"), Some("app"), Some("77"), Some("ID4"))
+    );
+    assert_eq!(
+        h.structured,
+        vec![
+            ("a@1", "x", Cow::from("1 \"2\" ] \\n")),
+            ("a@1", "y", Cow::from(""))
+        ]
+    );
+    assert_eq!(h.message, "the text");
+    let h = header("<165>1 - - - - - -");
+    assert_eq!((h.time, h.host, h.tag, h.message), (None, None, None, ""));
+    let damaged = header("<165>1 - h a - - [x y=\"unclosed");
+    assert_eq!(damaged.message, "[x y=\"unclosed");
+}
+
+#[test]
+fn only_syslog_looks_like_it() {
+    for line in [
+        "<13>Feb 3 04:05:06 h t: m",
+        "Feb  3 04:05:06 h t[1]: m",
+        "2026-02-03T04:05:06Z h t: m",
+        "<1>1 - - - - - -",
+    ] {
+        assert!(looks_like(line), "{line}");
+    }
+    for line in [
+        "",
+        "{}",
+        "2026-02-03 04:05:06 ERROR main: m",
+        "<xml>",
+        "<13>",
+        "GET / HTTP/1.1",
+    ] {
+        assert!(!looks_like(line), "{line}");
+    }
+}
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::batch::{BatchOptions, strings};
+use crate::catalog::Catalog;
+
+fn events(line: &str) -> Vec<crate::batch::EventBatch> {
+    let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
+    let context = FrameContext {
+        path: "x",
+        place: 1,
+        offset: 0,
+        reference_time: REFERENCE,
+        timezone: UTC,
+        dataset: None,
+    };
+    decode(line, &context, &mut sink).expect("syslog");
+    sink.finish()
+}
+
+#[test]
+fn programs_go_to_their_datasets() {
+    for (program, dataset) in [
+        ("sshd", "linux.sshd"),
+        ("sudo", "linux.sudo"),
+        ("su", "linux.auth"),
+        ("CRON", "linux.cron"),
+        ("useradd", "linux.users"),
+        ("nginx", "linux.syslog"),
+    ] {
+        let batches = events(&format!("<86>Feb  3 04:05:06 web1 {program}[5]: some text"));
+        assert_eq!(&*batches[0].dataset.name, dataset);
+        let batch = &batches[0];
+        let text = |name: &str| {
+            strings(batch.column(name).expect(name))
+                .expect("text")
+                .get(0)
+                .map(str::to_owned)
+        };
+        assert_eq!(text("host_name").as_deref(), Some("web1"));
+        assert_eq!(text("message").as_deref(), Some("some text"));
+        assert_eq!(text("process_name").as_deref(), Some(program));
+        assert!(batch.column("process_pid").is_some());
+        assert!(batch.column("log_syslog_priority").is_some());
+        assert!(batch.column("unmapped").is_none());
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_line_panics(line in "(<[0-9]{1,4}>)?(1 )?\\PC{0,80}") {
+        let _ = Header::parse(&line, REFERENCE, UTC);
+        let _ = looks_like(&line);
+    }
+
+    #[test]
+    fn no_near_line_panics(line in "(<34>)?(1 )?(Feb 29 04:05:06|2026-02-03T04:05:06Z|-)? ?[a-z\\[\\]:()\" =\\\\é-]{0,60}") {
+        let _ = Header::parse(&line, REFERENCE, UTC);
+        let _ = looks_like(&line);
+    }
+}

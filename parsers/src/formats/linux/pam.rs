@@ -1,0 +1,159 @@
+//! PAM modules, whichever program they speak through.
+//!
+//! `pam_unix` writes its pairs in a fixed order: `logname uid euid tty ruser rhost`, then `user` to the end.
+//! `ruser` and `user` are the client's text; `rhost` lies between them.
+
+use super::{Fields, unquoted};
+use crate::value::Value;
+
+/// Takes `message` apart if a PAM module wrote it.
+pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a>) -> bool {
+    let (service, text) = if let Some((module, rest)) = module(message) {
+        fields.text("system.auth.pam.module", module.0);
+        (module.1, rest)
+    } else if let Some(rest) = message
+        .strip_prefix("(pam_unix) ")
+        .or_else(|| message.strip_prefix("pam_unix: "))
+    {
+        fields.text("system.auth.pam.module", "pam_unix");
+        ("", rest)
+    } else if tag.ends_with("(pam_unix)") {
+        fields.text("system.auth.pam.module", "pam_unix");
+        ("", message)
+    } else if message.starts_with("PAM ") && message.contains(" more authentication failure") {
+        ("", message)
+    } else {
+        return false;
+    };
+    let (service, kind) = service.split_once(':').unwrap_or((service, ""));
+    fields.text("system.auth.pam.service", service);
+    fields.text("system.auth.pam.type", kind);
+    if let Some(rest) = text.strip_prefix("session opened for user ") {
+        session_opened(rest, fields);
+    } else if let Some(name) = text.strip_prefix("session closed for user ") {
+        fields.event("session_closed", "success");
+        fields.category("session");
+        fields.text("user.name", name.trim_end());
+    } else if text.contains("authentication failure") && text.contains("rhost=") {
+        fields.event("authentication", "failure");
+        fields.category("authentication");
+        pairs(text, fields);
+    } else if text.starts_with("authentication success;") {
+        fields.event("authentication", "success");
+        fields.category("authentication");
+        pairs(text, fields);
+    } else if text.starts_with("check pass; user unknown") {
+        fields.event("authentication", "failure");
+        fields.category("authentication");
+    } else if let Some(name) = text.strip_prefix("password changed for ") {
+        fields.event("password_changed", "success");
+        fields.text("user.name", name.trim_end());
+    } else if let Some(name) = text.strip_prefix("auth could not identify password for ") {
+        fields.event("authentication", "failure");
+        fields.text("user.name", name.trim_start_matches('[').trim_end_matches(']'));
+    } else if let Some(name) = super::between(text, "bad username [", "") {
+        fields.event("authentication", "failure");
+        fields.text("user.name", name.trim_end_matches(']'));
+    } else if let Some(rest) = text.strip_prefix("account ")
+        && let Some((name, reason)) = rest.rsplit_once(" has ")
+    {
+        fields.event("account_check", "failure");
+        fields.text("user.name", name);
+        fields.text("event.reason", reason);
+    } else if let Some(name) = text
+        .strip_prefix("Consecutive login failures for user ")
+        .and_then(|rest| rest.strip_suffix(" account temporarily locked"))
+    {
+        fields.event("account_locked", "success");
+        fields.text("user.name", name);
+    } else if let Some(rest) = text.strip_prefix("received for user ")
+        && let Some((name, reason)) = rest.rsplit_once(": ")
+    {
+        fields.event("authentication", "failure");
+        fields.text("user.name", name);
+        fields.text("event.reason", reason);
+    }
+    true
+}
+
+/// `pam_unix(sshd:session): rest` as ((module, `sshd:session`), rest).
+fn module(message: &str) -> Option<((&str, &str), &str)> {
+    let (head, rest) = message.split_once("): ")?;
+    let (module, service) = head.split_once('(')?;
+    let is_module = module.starts_with("pam_") && !module.contains(' ') && !service.contains(' ');
+    is_module.then_some(((module, service), rest))
+}
+
+/// `root(uid=0) by jane(uid=1000)`: who asked is the user, whom they became the effective user. With nobody
+/// named (`by (uid=0)`) the session's user is the user.
+fn session_opened<'a>(rest: &'a str, fields: &mut Fields<'a>) {
+    fields.event("session_opened", "success");
+    fields.category("session");
+    let (target, by) = rest.rsplit_once(" by ").unwrap_or((rest, ""));
+    let (target, target_id) = with_id(target);
+    let (by, by_id) = with_id(by);
+    if by.is_empty() || by == "LOGIN" || by == target {
+        fields.text("user.name", target);
+        fields.text("user.id", target_id);
+    } else {
+        fields.text("user.name", by);
+        fields.text("user.id", by_id);
+        fields.text("user.effective.name", target);
+        fields.text("user.effective.id", target_id);
+    }
+}
+
+/// `jane(uid=1000)` as name and id.
+fn with_id(text: &str) -> (&str, &str) {
+    let text = text.trim();
+    match text.rsplit_once("(uid=") {
+        Some((name, id)) if id.ends_with(')') => (name, &id[..id.len() - 1]),
+        _ => (text, ""),
+    }
+}
+
+fn pairs<'a>(text: &'a str, fields: &mut Fields<'a>) {
+    // Everything up to `ruser=` is the module's own.
+    if let Some(uid) = super::between(text, " uid=", " ") {
+        fields.text("user.id", uid);
+    }
+    if let Some(euid) = super::between(text, " euid=", " ") {
+        fields.text("user.effective.id", euid);
+    }
+    if let Some(tty) = super::between(text, " tty=", " ") {
+        fields.text("system.auth.pam.tty", tty);
+    }
+    let Some(at) = text.find(" ruser=") else {
+        return;
+    };
+    let rest = &text[at + " ruser=".len()..];
+    let (remote_user, after) = match rest.strip_prefix(" rhost=") {
+        // No remote user: the host follows at once, whatever a user name further on pretends.
+        Some(after) => ("", after),
+        None => {
+            let end = rest
+                .find("  user=")
+                .or_else(|| rest.find(" user="))
+                .unwrap_or(rest.len());
+            match rest[..end].rfind(" rhost=") {
+                Some(split) => (&rest[..split], &rest[split + " rhost=".len()..]),
+                None => return,
+            }
+        }
+    };
+    let (host, after) = after.split_once(' ').unwrap_or((after, ""));
+    fields.source(host);
+    if let Some(name) = after.trim_start().strip_prefix("user=") {
+        fields.text("user.name", unquoted(name.trim_end()));
+        fields.text("source.user.name", remote_user);
+    } else {
+        fields.text("user.name", remote_user);
+    }
+    if let Some(count) = text
+        .strip_prefix("PAM ")
+        .and_then(|rest| rest.split(' ').next())
+        .and_then(|count| count.parse().ok())
+    {
+        fields.put("syslog.repeated", Value::Int(count));
+    }
+}

@@ -1,0 +1,158 @@
+//! sudo, su, login and logind.
+
+use super::{Fields, between, unquoted};
+use crate::value::Value;
+
+/// `jane : TTY=pts/0 ; PWD=/home/jane ; USER=root ; COMMAND=/bin/ls`, with a complaint in front of `TTY` where
+/// sudo refused. The command is everything behind the first `COMMAND=`.
+pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
+    let Some((name, rest)) = message.split_once(" : ") else {
+        return;
+    };
+    let (head, command) = match rest.find("COMMAND=") {
+        Some(at) if at == 0 || rest[..at].ends_with(" ; ") => (&rest[..at], Some(&rest[at + 8..])),
+        _ => (rest, None),
+    };
+    if command.is_none() && !rest.contains("TTY=") && !rest.contains("USER=") {
+        return;
+    }
+    fields.text("user.name", name.trim());
+    let mut complaint = "";
+    for (position, part) in head.split(" ; ").map(str::trim).enumerate() {
+        match part.split_once('=') {
+            Some(("TTY", value)) => fields.text("system.auth.sudo.tty", value),
+            Some(("PWD", value)) => fields.text("system.auth.sudo.pwd", value),
+            Some(("USER", value)) => fields.text("user.effective.name", value),
+            Some(("GROUP", value)) => fields.text("user.effective.group.name", value),
+            Some(("ENV", value)) => fields.text("system.auth.sudo.env", value),
+            Some(("TSID", value)) => fields.text("system.auth.sudo.tsid", value),
+            None if position == 0 => complaint = part,
+            _ => {}
+        }
+    }
+    fields.text("system.auth.sudo.error", complaint);
+    fields.text("system.auth.sudo.command", command.unwrap_or_default().trim_end());
+    let outcome = match complaint {
+        "" | "(command continued)" => "success",
+        _ => "failure",
+    };
+    fields.event("sudo", outcome);
+}
+
+/// su of shadow, util-linux and BSD style.
+pub(super) fn su<'a>(message: &'a str, fields: &mut Fields<'a>) {
+    let failed = message.starts_with("FAILED") || message.starts_with("BAD") || message.starts_with("- ");
+    if let Some(rest) = between(message, "(to ", "") {
+        // `(to root) jane on pts/0`
+        let Some((target, rest)) = rest.split_once(") ") else {
+            return;
+        };
+        let (name, terminal) = rest.rsplit_once(" on ").unwrap_or((rest, ""));
+        fields.text("user.name", name);
+        fields.text("user.effective.name", target);
+        fields.text("system.auth.su.tty", terminal);
+    } else if let Some(rest) = message
+        .strip_prefix("Successful su for ")
+        .or_else(|| message.strip_prefix("FAILED su for "))
+    {
+        let Some((target, name)) = rest.rsplit_once(" by ") else {
+            return;
+        };
+        fields.text("user.name", name);
+        fields.text("user.effective.name", target);
+    } else if let Some(rest) = message.strip_prefix("+ ").or_else(|| message.strip_prefix("- ")) {
+        // `+ /dev/pts/0 jane:root`
+        let Some((terminal, (name, target))) = rest
+            .split_once(' ')
+            .and_then(|(terminal, who)| Some((terminal, who.split_once(':')?)))
+        else {
+            return;
+        };
+        fields.text("system.auth.su.tty", terminal);
+        fields.text("user.name", name);
+        fields.text("user.effective.name", target);
+    } else if let Some(rest) = message.strip_prefix("'su ")
+        && let Some((target, rest)) = rest.split_once("' ")
+    {
+        // `'su root' failed for jane on /dev/pts/8`
+        let Some((verdict, rest)) = rest.split_once(" for ") else {
+            return;
+        };
+        let (name, terminal) = rest.rsplit_once(" on ").unwrap_or((rest, ""));
+        fields.text("user.name", name);
+        fields.text("user.effective.name", target);
+        fields.text("system.auth.su.tty", terminal);
+        return fields.event("su", if verdict == "failed" { "failure" } else { "success" });
+    } else if let Some(rest) = message.strip_prefix("BAD SU ")
+        && let Some((name, rest)) = rest.split_once(" to ")
+    {
+        let (target, terminal) = rest.split_once(" on ").unwrap_or((rest, ""));
+        fields.text("user.name", name);
+        fields.text("user.effective.name", target);
+        fields.text("system.auth.su.tty", terminal);
+    } else {
+        return;
+    }
+    fields.event("su", if failed { "failure" } else { "success" });
+    fields.category("authentication");
+}
+
+/// login on a console.
+pub(super) fn login<'a>(message: &'a str, fields: &mut Fields<'a>) {
+    if let Some(rest) = message.strip_prefix("FAILED LOGIN ") {
+        fields.event("login", "failure");
+        if let Some((before, rest)) = rest.split_once(" FOR ") {
+            let name = rest.rsplit_once(", ").map_or(rest, |(name, _)| name);
+            fields.text("user.name", unquoted(name));
+            if let Some((_, host)) = before.rsplit_once(" FROM ") {
+                fields.source(unquoted(host));
+            }
+        }
+    } else if let Some(rest) = message.strip_prefix("ROOT LOGIN") {
+        fields.event("login", "success");
+        fields.text("user.name", "root");
+        if let Some((_, host)) = rest.rsplit_once(" FROM ") {
+            fields.source(unquoted(host));
+        }
+    } else if let Some(rest) = message.strip_prefix("LOGIN ON ")
+        && let Some((_, rest)) = rest.split_once(" BY ")
+    {
+        fields.event("login", "success");
+        let (name, host) = rest.rsplit_once(" FROM ").unwrap_or((rest, ""));
+        fields.text("user.name", name);
+        fields.source(host);
+    } else {
+        return;
+    }
+    fields.category("authentication");
+}
+
+/// logind's sessions: `New session 5 of user jane.`
+pub(super) fn logind<'a>(message: &'a str, fields: &mut Fields<'a>) {
+    let text = message.trim_end_matches('.');
+    if let Some((id, name)) = text
+        .strip_prefix("New session ")
+        .and_then(|rest| rest.split_once(" of user "))
+    {
+        fields.event("session_opened", "success");
+        fields.text("system.auth.session.id", unquoted(id));
+        // Newer versions add `with class 'user' and type 'tty'`.
+        let name = name.split_once(" with class ").map_or(name, |(name, _)| name);
+        fields.text("user.name", unquoted(name));
+    } else if let Some(id) = text.strip_prefix("Removed session ") {
+        fields.event("session_closed", "success");
+        fields.text("system.auth.session.id", id);
+    } else if let Some((id, _)) = text
+        .strip_prefix("Session ")
+        .and_then(|rest| rest.split_once(" logged out"))
+    {
+        fields.event("session_logged_out", "success");
+        fields.text("system.auth.session.id", id);
+    } else if let Some(rest) = text.strip_prefix("New seat ") {
+        fields.event("seat_added", "success");
+        fields.put("system.auth.seat", Value::Str(rest));
+    } else {
+        return;
+    }
+    fields.category("session");
+}

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
-use super::resolve::column;
-use super::{Catalog, ColumnType, Dataset, Field, STANDARD_COLUMNS, Selector, ServedLogSource, TypeTable};
+use super::files::{ECS, FILES};
+use super::resolve::{column, long_sql};
+use super::{Catalog, Column, ColumnType, Dataset, Field, STANDARD_COLUMNS, Selector, ServedLogSource, TypeTable};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
 #[derive(Debug, thiserror::Error)]
@@ -38,37 +39,6 @@ pub enum CatalogError {
     },
 }
 
-/// The shipped files: adding a dataset adds its file and one line here.
-const FILES: &[(&str, &str)] = &[
-    (
-        "windows/_base.yaml",
-        include_str!("../../catalog/windows/_base.yaml"),
-    ),
-    (
-        "windows/sysmon.yaml",
-        include_str!("../../catalog/windows/sysmon.yaml"),
-    ),
-    ("linux/_base.yaml", include_str!("../../catalog/linux/_base.yaml")),
-    ("linux/sshd.yaml", include_str!("../../catalog/linux/sshd.yaml")),
-    ("linux/sudo.yaml", include_str!("../../catalog/linux/sudo.yaml")),
-    ("linux/auth.yaml", include_str!("../../catalog/linux/auth.yaml")),
-    ("linux/cron.yaml", include_str!("../../catalog/linux/cron.yaml")),
-    ("linux/users.yaml", include_str!("../../catalog/linux/users.yaml")),
-    (
-        "linux/syslog.yaml",
-        include_str!("../../catalog/linux/syslog.yaml"),
-    ),
-    (
-        "linux/auditd.yaml",
-        include_str!("../../catalog/linux/auditd.yaml"),
-    ),
-    ("zeek/conn.yaml", include_str!("../../catalog/zeek/conn.yaml")),
-    ("zeek/other.yaml", include_str!("../../catalog/zeek/other.yaml")),
-    ("web/access.yaml", include_str!("../../catalog/web/access.yaml")),
-];
-
-const ECS: &str = include_str!("../../catalog/ecs.csv");
-
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FieldFile {
@@ -78,6 +48,8 @@ struct FieldFile {
     also: Vec<String>,
     #[serde(rename = "type")]
     column_type: Option<ColumnType>,
+    #[serde(default)]
+    exact: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -109,6 +81,10 @@ struct DatasetFile {
     sigma: Vec<SigmaFile>,
     #[serde(default)]
     fields: Vec<FieldFile>,
+    #[serde(default)]
+    plain: Vec<String>,
+    #[serde(default)]
+    strip: Vec<String>,
 }
 
 pub(super) fn builtin() -> Result<Catalog, CatalogError> {
@@ -176,56 +152,41 @@ fn build(
         file: file.to_owned(),
         reason: "has neither `dataset` nor `base`".into(),
     })?;
-    let mut fields = Vec::new();
-    let mut by_name: HashMap<String, usize> = HashMap::new();
-    let inherited = base.map(|b| b.fields.as_slice()).unwrap_or_default();
-    for field in entry.fields.iter().chain(inherited) {
-        let column_type = field
-            .column_type
-            .or_else(|| {
-                STANDARD_COLUMNS
-                    .iter()
-                    .find(|(_, dotted, _)| *dotted == field.column)
-                    .map(|(_, _, column_type)| *column_type)
-            })
-            .or_else(|| types.get(&field.column))
-            .unwrap_or(ColumnType::Keyword);
-        let mut stored = column(&field.column, column_type);
-        if let Some((sql, _, _)) = STANDARD_COLUMNS
-            .iter()
-            .find(|(_, dotted, _)| *dotted == field.column)
-        {
-            stored.sql = Arc::from(*sql);
-        }
-        let index = fields.len();
-        for spelling in std::iter::once(&field.native).chain(&field.also) {
-            if let Some(&other) = by_name.get(&spelling.to_lowercase()) {
-                let other: &Field = &fields[other];
-                if other.column != stored {
-                    return Err(CatalogError::Conflict {
-                        file: file.to_owned(),
-                        reason: format!(
-                            "`{spelling}` is declared as `{}` and as `{}`",
-                            other.column.dotted, stored.dotted
-                        ),
-                    });
-                }
-            } else {
-                by_name.insert(spelling.to_lowercase(), index);
-            }
-        }
-        fields.push(Field {
-            native: Arc::from(field.native.as_str()),
-            also: field.also.iter().map(|name| Arc::from(name.as_str())).collect(),
-            column: stored,
-        });
+    let prefix = entry
+        .prefix
+        .or_else(|| base.and_then(|b| b.prefix.clone()))
+        .unwrap_or_default();
+    let mut names = Names::new(file, types);
+    for field in &entry.fields {
+        names.declare(field, Origin::Own, &prefix)?;
     }
+    for native in &entry.plain {
+        names.declare(&plain_field(native, &prefix), Origin::Own, &prefix)?;
+    }
+    if let Some(base) = base {
+        for field in &base.fields {
+            names.declare(field, Origin::Base, &prefix)?;
+        }
+        for native in &base.plain {
+            names.declare(&plain_field(native, &prefix), Origin::Base, &prefix)?;
+        }
+    }
+    let Names {
+        mut fields,
+        mut by_name,
+        exact,
+        ..
+    } = names;
+    settle_sql_names(file, &mut fields)?;
     // Column names come last, so that a native name always wins over another field's column name.
     for (index, field) in fields.iter().enumerate() {
         for name in [&field.column.dotted, &field.column.sql] {
             by_name.entry(name.to_lowercase()).or_insert(index);
         }
     }
+    let sigma = entry.sigma.into_iter().map(served).collect();
+    let mut strip: Vec<String> = entry.strip;
+    strip.extend(base.map(|b| b.strip.clone()).unwrap_or_default());
     Ok(Dataset {
         name: Arc::from(name),
         title: entry.title,
@@ -234,30 +195,188 @@ fn build(
         } else {
             entry.groups
         },
-        prefix: entry
-            .prefix
-            .or_else(|| base.and_then(|b| b.prefix.clone()))
-            .unwrap_or_default(),
+        prefix,
+        strip: strip.into_iter().map(|prefix| prefix.to_lowercase()).collect(),
         select: entry.select,
-        sigma: entry
-            .sigma
-            .into_iter()
-            .map(|s| ServedLogSource {
-                product: s.product,
-                category: s.category,
-                service: s.service,
-                when: s
-                    .when
-                    .into_iter()
-                    .map(|(field, values)| (field, values.iter().map(scalar_text).collect()))
-                    .collect(),
-                names: s.names,
-            })
-            .collect(),
+        sigma,
         fields,
         by_name,
+        exact,
         types: types.clone(),
     })
+}
+
+/// Whether a field stands in the dataset's own file or in the one it extends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Own,
+    Base,
+}
+
+/// The declared fields of one dataset and who claims which name.
+struct Names<'a> {
+    file: &'a str,
+    types: &'a TypeTable,
+    fields: Vec<Field>,
+    by_name: HashMap<String, usize>,
+    exact: HashMap<String, usize>,
+    /// The first `own` fields come from the dataset's own file.
+    own: usize,
+}
+
+impl<'a> Names<'a> {
+    fn new(file: &'a str, types: &'a TypeTable) -> Self {
+        Names {
+            file,
+            types,
+            fields: Vec::new(),
+            by_name: HashMap::new(),
+            exact: HashMap::new(),
+            own: 0,
+        }
+    }
+
+    /// Adds a field. A base field gives way where the dataset's own file claims one of its spellings.
+    fn declare(&mut self, field: &FieldFile, origin: Origin, prefix: &str) -> Result<(), CatalogError> {
+        let stored = self.column_of(field)?;
+        let index = self.fields.len();
+        let mut spellings = Vec::new();
+        for spelling in std::iter::once(&field.native).chain(&field.also) {
+            if field.exact {
+                if self.exact.contains_key(spelling) && origin == Origin::Base {
+                    continue;
+                }
+                if self.exact.insert(spelling.clone(), index).is_some() {
+                    return Err(self.conflict(format!("`{spelling}` is declared `exact` twice")));
+                }
+                spellings.push(Arc::from(spelling.as_str()));
+                continue;
+            }
+            match self.by_name.get(&spelling.to_lowercase()) {
+                None => {
+                    self.by_name.insert(spelling.to_lowercase(), index);
+                    spellings.push(Arc::from(spelling.as_str()));
+                }
+                Some(&other) if self.fields[other].column == stored => {}
+                Some(&other) if origin == Origin::Base && other < self.own => {}
+                Some(&other) => {
+                    return Err(self.conflict(format!(
+                        "`{spelling}` is declared as `{}` and as `{}`",
+                        self.fields[other].column.dotted, stored.dotted
+                    )));
+                }
+            }
+        }
+        let mut spellings = spellings.into_iter();
+        let Some(native) = spellings.next() else {
+            return Ok(());
+        };
+        let header = origin == Origin::Base && !stored.dotted.starts_with(prefix);
+        self.fields.push(Field {
+            native,
+            also: spellings.collect(),
+            column: stored,
+            header,
+            exact: field.exact,
+        });
+        if origin == Origin::Own {
+            self.own = self.fields.len();
+        }
+        Ok(())
+    }
+
+    fn column_of(&self, field: &FieldFile) -> Result<Column, CatalogError> {
+        let standard = STANDARD_COLUMNS
+            .iter()
+            .find(|(_, dotted, _)| *dotted == field.column);
+        let known = standard
+            .map(|(_, _, column_type)| *column_type)
+            .or_else(|| self.types.get(&field.column));
+        if let (Some(stated), Some(known)) = (field.column_type, known)
+            && stated != known
+        {
+            return Err(self.conflict(format!(
+                "`{}` is an ECS column of type {known}, not {stated}: leave `type` out or choose another column",
+                field.column
+            )));
+        }
+        let mut stored = column(
+            &field.column,
+            field.column_type.or(known).unwrap_or(ColumnType::Keyword),
+        );
+        if let Some((sql, _, _)) = standard {
+            stored.sql = Arc::from(*sql);
+        }
+        Ok(stored)
+    }
+
+    fn conflict(&self, reason: String) -> CatalogError {
+        CatalogError::Conflict {
+            file: self.file.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// A field of the `plain` list: stored under its own name after the prefix.
+fn plain_field(native: &str, prefix: &str) -> FieldFile {
+    FieldFile {
+        native: native.to_owned(),
+        column: format!("{prefix}{native}"),
+        also: Vec::new(),
+        column_type: None,
+        exact: false,
+    }
+}
+
+/// Gives every column a SQL name of its own: of two that would share one, the event data (whose prefix the
+/// short name leaves out) takes the long name. Two that still clash are an error.
+fn settle_sql_names(file: &str, fields: &mut [Field]) -> Result<(), CatalogError> {
+    let mut taken: HashMap<Arc<str>, Arc<str>> = HashMap::new();
+    let is_shortened = |field: &Field| *field.column.sql != *long_sql(&field.column.dotted);
+    let standing_first = |shortened: bool, fields: &[Field]| -> Vec<usize> {
+        (0..fields.len())
+            .filter(|&i| is_shortened(&fields[i]) == shortened)
+            .collect()
+    };
+    let mut order = standing_first(false, fields);
+    order.extend(standing_first(true, fields));
+    for index in order {
+        let column = &mut fields[index].column;
+        if taken.get(&column.sql).is_some_and(|owner| *owner != column.dotted) {
+            column.sql = Arc::from(long_sql(&column.dotted));
+        }
+        if let Some(owner) = taken.insert(column.sql.clone(), column.dotted.clone())
+            && owner != column.dotted
+        {
+            return Err(CatalogError::Conflict {
+                file: file.to_owned(),
+                reason: format!(
+                    "columns `{owner}` and `{}` both get the SQL name `{}`: rename one",
+                    column.dotted, column.sql
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn served(entry: SigmaFile) -> ServedLogSource {
+    ServedLogSource {
+        product: entry.product,
+        category: entry.category,
+        service: entry.service,
+        when: entry
+            .when
+            .into_iter()
+            .map(|(field, values)| (field, values.iter().map(scalar_text).collect()))
+            .collect(),
+        names: entry
+            .names
+            .into_iter()
+            .map(|(name, native)| (name.to_lowercase(), native))
+            .collect(),
+    }
 }
 
 fn scalar_text(value: &serde_json::Value) -> String {

@@ -25,6 +25,7 @@
 //! exactly one column, and no two declared native fields share a column except as spellings of the same
 //! thing (`also`).
 
+mod files;
 mod load;
 mod resolve;
 
@@ -55,6 +56,19 @@ pub enum ColumnType {
     List,
 }
 
+impl fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ColumnType::Keyword => "keyword",
+            ColumnType::Integer => "integer",
+            ColumnType::Float => "float",
+            ColumnType::Boolean => "boolean",
+            ColumnType::Timestamp => "timestamp",
+            ColumnType::List => "list",
+        })
+    }
+}
+
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -75,6 +89,10 @@ pub struct Field {
     pub also: Vec<Arc<str>>,
     /// Where it is stored.
     pub column: Column,
+    /// It is part of what every event of the family has (Windows: `<System>`), not of the event's own data.
+    pub header: bool,
+    /// The parser takes its names letter for letter and nobody else uses them.
+    pub exact: bool,
 }
 
 /// A Sigma log source served by a dataset, and which of its events belong to it.
@@ -89,7 +107,7 @@ pub struct ServedLogSource {
     /// Only events in which every one of these native fields has one of the values (compared without
     /// case) belong to the log source. A value that ends in `*` is a prefix.
     pub when: BTreeMap<String, Vec<String>>,
-    /// Rule field name → native field name, for rules of this log source only.
+    /// Rule field name, lower-case → native field name, for rules of this log source only.
     pub names: BTreeMap<String, String>,
 }
 
@@ -122,6 +140,8 @@ pub struct Dataset {
     pub groups: Vec<String>,
     /// Prefix of the dotted name of an undeclared native field.
     pub prefix: String,
+    /// Prefixes, lower-case, that shippers put before native names (`winlog.event_data.`).
+    pub strip: Vec<String>,
     /// How its events are recognised.
     pub select: Selector,
     /// The Sigma log sources it serves.
@@ -130,6 +150,8 @@ pub struct Dataset {
     pub fields: Vec<Field>,
     /// Every declared name, case-folded → index into `fields`.
     by_name: HashMap<String, usize>,
+    /// Names that only the parser takes, letter for letter → index into `fields`.
+    exact: HashMap<String, usize>,
     /// ECS and standard column types shared by all datasets.
     types: Arc<TypeTable>,
 }

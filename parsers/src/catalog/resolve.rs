@@ -1,8 +1,17 @@
 //! From a name somebody used to the column that holds it.
+//!
+//! Two callers ask. The *parser* has a key of an event and needs the column to write it to
+//! ([`Dataset::column_of_native`]); a *rule or query* has a name and needs the column to read
+//! ([`Dataset::resolve`]). Both get the same answer, but for two things: only the parser takes names that the
+//! catalog marks `exact`, and only a rule's log source can give a name another meaning (`names`).
+//!
+//! Order, all without regard to case: names of the log source; native names and other spellings; dotted
+//! and SQL names of declared columns; the same after a shipper's prefix (`event_data.`) is taken off;
+//! standard columns; ECS fields; and otherwise the column that an undeclared field of that name has.
 
 use std::sync::Arc;
 
-use super::{Column, ColumnType, Dataset, STANDARD_COLUMNS, ServedLogSource, UNMAPPED};
+use super::{Column, ColumnType, Dataset, Field, STANDARD_COLUMNS, ServedLogSource, UNMAPPED};
 use crate::names::sql_name;
 
 /// What a field name means in a dataset.
@@ -21,24 +30,41 @@ impl Resolution {
             Resolution::Declared(column) | Resolution::Undeclared(column) => column,
         }
     }
+
+    /// Whether the catalog declares the name.
+    pub fn is_declared(&self) -> bool {
+        matches!(self, Resolution::Declared(_))
+    }
 }
 
 impl Dataset {
     /// The column of a field that the producer calls `native`: what the parser stores it under.
     ///
     /// Names are compared without case (two keys of one event that differ in case alone share the
-    /// column; the second value, if it differs, goes to `unmapped`).
+    /// column; the second value, if it differs, goes to `unmapped`), except those that the catalog marks
+    /// `exact`.
     pub fn column_of_native(&self, native: &str) -> Column {
-        self.declared(native).unwrap_or_else(|| self.undeclared(native))
+        match self.exact.get(native) {
+            Some(&index) => self.fields[index].column.clone(),
+            None => self.declared(native).unwrap_or_else(|| self.undeclared(native)),
+        }
     }
 
-    /// What a rule or a query means by `name`, within the log source it was written for.
+    /// What a rule or a query means by `name`, within the log source it was written for. Never fails:
+    /// every name means some column, if only one that no event has yet.
     ///
-    /// Tried in order: names of the log source, native and other spellings, dotted column names, SQL
-    /// names; all without regard to case.
+    /// ```
+    /// use borzoi_parsers::catalog::Catalog;
+    /// let catalog = Catalog::builtin();
+    /// let sysmon = catalog.dataset("windows.sysmon").unwrap();
+    /// for name in ["CommandLine", "commandline", "process.command_line", "process_command_line"] {
+    ///     assert_eq!(&*sysmon.resolve(name, None).column().sql, "process_command_line");
+    /// }
+    /// ```
     pub fn resolve(&self, name: &str, log_source: Option<&ServedLogSource>) -> Resolution {
         let native = log_source
-            .and_then(|source| source.names.get(name))
+            .filter(|source| !source.names.is_empty())
+            .and_then(|source| source.names.get(&name.to_lowercase()))
             .map_or(name, String::as_str);
         match self.declared(native) {
             Some(column) => Resolution::Declared(column),
@@ -48,8 +74,15 @@ impl Dataset {
 
     fn declared(&self, name: &str) -> Option<Column> {
         let folded = name.to_lowercase();
-        if let Some(&index) = self.by_name.get(&folded) {
-            return Some(self.fields[index].column.clone());
+        if let Some(field) = self.field_named(&folded) {
+            return Some(field.column.clone());
+        }
+        if let Some(rest) = self.stripped(&folded) {
+            // Event data is never one of the header's columns, whatever its name.
+            return self
+                .field_named(rest)
+                .filter(|field| !field.header)
+                .map(|field| field.column.clone());
         }
         if let Some((sql, dotted, column_type)) = STANDARD_COLUMNS
             .iter()
@@ -66,17 +99,44 @@ impl Dataset {
             .map(|column_type| column(&folded, column_type))
     }
 
+    fn field_named(&self, folded: &str) -> Option<&Field> {
+        self.by_name.get(folded).map(|&index| &self.fields[index])
+    }
+
+    /// `name` without the shipper's prefix it has, if it has one. Case-folding keeps no byte positions, so
+    /// prefixes are compared as ASCII.
+    fn stripped<'n>(&self, name: &'n str) -> Option<&'n str> {
+        self.strip.iter().find_map(|prefix| {
+            let (head, rest) = name.split_at_checked(prefix.len())?;
+            (head.eq_ignore_ascii_case(prefix) && !rest.is_empty()).then_some(rest)
+        })
+    }
+
     fn undeclared(&self, name: &str) -> Column {
         let already_prefixed = !self.prefix.is_empty()
             && name
                 .get(..self.prefix.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(&self.prefix));
-        let dotted = if already_prefixed || self.prefix.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}{name}", self.prefix)
+        let dotted = match self.stripped(name) {
+            Some(rest) => format!("{}{rest}", self.prefix),
+            None if already_prefixed || self.prefix.is_empty() => name.to_owned(),
+            None => format!("{}{name}", self.prefix),
         };
-        column(&dotted, ColumnType::Keyword)
+        let mut undeclared = column(&dotted, ColumnType::Keyword);
+        if let Some(owner) = self.field_named(&undeclared.sql)
+            && owner.column.dotted != undeclared.dotted
+        {
+            undeclared.sql = Arc::from(long_sql(&undeclared.dotted));
+        }
+        undeclared
+    }
+}
+
+/// The SQL name without the shortening of `winlog.event_data.`.
+pub(super) fn long_sql(dotted: &str) -> String {
+    match dotted.split_once("_data.") {
+        Some((head, rest)) => format!("{}_data_{}", sql_name(head), sql_name(rest)),
+        None => sql_name(dotted),
     }
 }
 

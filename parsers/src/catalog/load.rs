@@ -8,7 +8,9 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
 use super::files::{ECS, FILES};
 use super::resolve::{column, long_sql};
-use super::{Catalog, Column, ColumnType, Dataset, Field, STANDARD_COLUMNS, Selector, ServedLogSource, TypeTable};
+use super::{
+    Catalog, Column, ColumnType, Dataset, Field, STANDARD_COLUMNS, Selector, ServedLogSource, TypeTable,
+};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
 #[derive(Debug, thiserror::Error)]
@@ -257,7 +259,8 @@ impl<'a> Names<'a> {
                     self.by_name.insert(spelling.to_lowercase(), index);
                     spellings.push(Arc::from(spelling.as_str()));
                 }
-                Some(&other) if self.fields[other].column == stored => {}
+                // The same field's other spelling differs in case alone, or another field is the same column.
+                Some(&other) if other == index || self.fields[other].column == stored => {}
                 Some(&other) if origin == Origin::Base && other < self.own => {}
                 Some(&other) => {
                     return Err(self.conflict(format!(
@@ -343,7 +346,10 @@ fn settle_sql_names(file: &str, fields: &mut [Field]) -> Result<(), CatalogError
     order.extend(standing_first(true, fields));
     for index in order {
         let column = &mut fields[index].column;
-        if taken.get(&column.sql).is_some_and(|owner| *owner != column.dotted) {
+        if taken
+            .get(&column.sql)
+            .is_some_and(|owner| *owner != column.dotted)
+        {
             column.sql = Arc::from(long_sql(&column.dotted));
         }
         if let Some(owner) = taken.insert(column.sql.clone(), column.dotted.clone())

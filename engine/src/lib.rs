@@ -1,3 +1,5 @@
 //! # borzoi-engine: batches and rules in; alerts, tables and answers out
 
 pub mod alert;
+pub mod matcher;
+pub mod resolve;

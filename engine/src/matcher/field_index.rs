@@ -1,0 +1,387 @@
+//! All atoms of one field, answered together for one value.
+//!
+//! ## Design
+//!
+//! ```text
+//!            ┌─ hash map of whole texts ──────────────▶ exact
+//!  value ──▶ ├─ Aho-Corasick over the folded text ────▶ contains / prefix / suffix: a check of the place
+//!  (folded   │                                          other wildcards, regexes: then verified
+//!   once)    ├─ the same two on the raw text ─────────▶ patterns in which case counts
+//!            ├─ address → one look-up per prefix length ▶ networks
+//!            ├─ number, point in time ────────────────▶ comparisons
+//!            └─ the rest, one by one ─────────────────▶ regexes without a needed literal
+//! ```
+//!
+//! An index never changes once built and is shared by threads; scratch space is the caller's. What a
+//! value costs depends on its length and on what occurs in it, hardly on the number of atoms.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use borzoi_parsers::value::parse_timestamp;
+use borzoi_rules::ir::{Cidr, Comparison, TimePart};
+use hashbrown::HashMap;
+
+use super::fold::fold;
+use super::glob::{Glob, Shape};
+use super::regexes::{CompiledRegex, has_long_s};
+use super::single;
+
+/// An atom: what is asked of a field, numbered within its field.
+#[derive(Debug, Clone)]
+pub(super) enum Atom {
+    /// Has a value.
+    Present,
+    Pattern(Shape, Cased),
+    Regex(Arc<CompiledRegex>),
+    Cidr(Cidr),
+    Number(Comparison, f64),
+    TimePart(TimePart, Comparison, i64),
+}
+
+/// Whether case counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cased {
+    Yes,
+    No,
+}
+
+/// What an occurrence of a literal means.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    /// The atom holds.
+    Contains(u32),
+    /// The atom holds if the literal stands at the start.
+    Prefix(u32),
+    /// The atom holds if the literal stands at the end.
+    Suffix(u32),
+    /// The atom may hold: verify.
+    Verify(u32),
+}
+
+/// Literals of one field in one kind of text, and what each means.
+#[derive(Debug, Default)]
+struct Literals {
+    automaton: Option<AhoCorasick>,
+    targets: Vec<Vec<Target>>,
+    exact: HashMap<Box<str>, Vec<u32>>,
+    /// Patterns without any literal.
+    unfiltered: Vec<u32>,
+}
+
+#[derive(Debug)]
+enum Verifier {
+    None,
+    Glob(Glob),
+    Regex(Arc<CompiledRegex>),
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct FieldIndex {
+    folded: Literals,
+    raw: Literals,
+    verifiers: Vec<Verifier>,
+    /// Regexes that need no literal.
+    unfiltered_regexes: Vec<u32>,
+    /// Regexes that do.
+    filtered_regexes: Vec<u32>,
+    present: Vec<u32>,
+    numbers: Vec<(Comparison, f64, u32)>,
+    times: Vec<(TimePart, Comparison, i64, u32)>,
+    networks: Networks,
+}
+
+/// Networks by prefix length.
+#[derive(Debug, Default)]
+struct Networks {
+    v4: Vec<(u32, HashMap<u32, Vec<u32>>)>,
+    v6: Vec<(u32, HashMap<u128, Vec<u32>>)>,
+}
+
+/// Space that [`FieldIndex::atoms_of`] needs; one per thread.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    to_verify: Vec<u32>,
+    /// A bit per literal that has occurred.
+    seen: Vec<u64>,
+}
+
+#[derive(Default)]
+struct LiteralsBuilder {
+    literals: Vec<String>,
+    by_text: HashMap<String, usize>,
+    targets: Vec<Vec<Target>>,
+    exact: HashMap<Box<str>, Vec<u32>>,
+    unfiltered: Vec<u32>,
+}
+
+impl LiteralsBuilder {
+    fn add(&mut self, literal: &str, target: Target) {
+        let index = match self.by_text.get(literal) {
+            Some(&index) => index,
+            None => {
+                self.by_text.insert(literal.to_owned(), self.literals.len());
+                self.literals.push(literal.to_owned());
+                self.targets.push(Vec::new());
+                self.literals.len() - 1
+            }
+        };
+        self.targets[index].push(target);
+    }
+
+    fn build(self) -> Literals {
+        // Overlapping search: every occurrence of every literal counts. The builder's own choice between
+        // automata is by size; it can fail only past 2³¹ states, far above what rules can bring.
+        let automaton = (!self.literals.is_empty()).then(|| {
+            AhoCorasick::builder()
+                .match_kind(MatchKind::Standard)
+                .build(&self.literals)
+                .expect("fewer literals than the automaton has state numbers")
+        });
+        Literals {
+            automaton,
+            targets: self.targets,
+            exact: self.exact,
+            unfiltered: self.unfiltered,
+        }
+    }
+}
+
+impl FieldIndex {
+    /// The index of `atoms`, each numbered by its position.
+    pub(super) fn new(atoms: &[Atom]) -> FieldIndex {
+        let mut folded = LiteralsBuilder::default();
+        let mut raw = LiteralsBuilder::default();
+        let mut index = FieldIndex {
+            folded: Literals::default(),
+            raw: Literals::default(),
+            verifiers: Vec::with_capacity(atoms.len()),
+            unfiltered_regexes: Vec::new(),
+            filtered_regexes: Vec::new(),
+            present: Vec::new(),
+            numbers: Vec::new(),
+            times: Vec::new(),
+            networks: Networks::default(),
+        };
+        for (number, atom) in atoms.iter().enumerate() {
+            let number = u32::try_from(number).expect("fewer atoms than u32::MAX");
+            let mut verifier = Verifier::None;
+            match atom {
+                Atom::Present | Atom::Pattern(Shape::Anything, _) => index.present.push(number),
+                Atom::Pattern(shape, cased) => {
+                    let literals = match cased {
+                        Cased::Yes => &mut raw,
+                        Cased::No => &mut folded,
+                    };
+                    match shape {
+                        Shape::Anything => {}
+                        Shape::Exact(text) => literals
+                            .exact
+                            .entry(text.as_str().into())
+                            .or_default()
+                            .push(number),
+                        Shape::Prefix(text) => literals.add(text, Target::Prefix(number)),
+                        Shape::Suffix(text) => literals.add(text, Target::Suffix(number)),
+                        Shape::Contains(text) => literals.add(text, Target::Contains(number)),
+                        Shape::Glob(glob, longest) => {
+                            verifier = Verifier::Glob(glob.clone());
+                            match longest {
+                                Some(text) => literals.add(text, Target::Verify(number)),
+                                None => literals.unfiltered.push(number),
+                            }
+                        }
+                    }
+                }
+                Atom::Regex(regex) => {
+                    verifier = Verifier::Regex(regex.clone());
+                    match &regex.needed {
+                        None => index.unfiltered_regexes.push(number),
+                        Some(needed) => {
+                            index.filtered_regexes.push(number);
+                            for literal in needed {
+                                folded.add(literal, Target::Verify(number));
+                            }
+                        }
+                    }
+                }
+                Atom::Cidr(cidr) => index.networks.add(cidr, number),
+                Atom::Number(comparison, bound) => index.numbers.push((*comparison, *bound, number)),
+                Atom::TimePart(part, comparison, bound) => {
+                    index.times.push((*part, *comparison, *bound, number));
+                }
+            }
+            index.verifiers.push(verifier);
+        }
+        index.folded = folded.build();
+        index.raw = raw.build();
+        index
+    }
+
+    /// Puts the numbers of all atoms that hold for `text` into `atoms`, ascending, each once.
+    pub(super) fn atoms_of(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
+        atoms.clear();
+        atoms.extend_from_slice(&self.present);
+        if !self.folded.is_empty() {
+            let folded = fold(text);
+            let to_verify = self.folded.search(&folded, scratch, atoms);
+            if !self.filtered_regexes.is_empty() && has_long_s(text) {
+                to_verify.extend_from_slice(&self.filtered_regexes);
+            }
+            self.verify(to_verify, &folded, text, atoms);
+        }
+        if !self.raw.is_empty() {
+            let to_verify = self.raw.search(text, scratch, atoms);
+            self.verify(to_verify, text, text, atoms);
+        }
+        for &atom in &self.unfiltered_regexes {
+            self.verify_one(atom, text, text, atoms);
+        }
+        if !self.numbers.is_empty()
+            && let Some(number) = single::number(text)
+        {
+            let holds = |&&(comparison, bound, _): &&(Comparison, f64, u32)| {
+                single::compares(number, comparison, bound)
+            };
+            atoms.extend(self.numbers.iter().filter(holds).map(|&(_, _, atom)| atom));
+        }
+        if !self.times.is_empty() && parse_timestamp(text).is_some() {
+            let holds = |&&(part, comparison, bound, _): &&(TimePart, Comparison, i64, u32)| {
+                single::time_part(text, part)
+                    .is_some_and(|value| single::compares_whole(value, comparison, bound))
+            };
+            atoms.extend(self.times.iter().filter(holds).map(|&(_, _, _, atom)| atom));
+        }
+        if !self.networks.is_empty()
+            && let Some(address) = single::address(text)
+        {
+            self.networks.search(address, atoms);
+            let canonical = address.to_canonical();
+            if canonical != address {
+                self.networks.search(canonical, atoms);
+            }
+        }
+        atoms.sort_unstable();
+        atoms.dedup();
+    }
+
+    fn verify(&self, to_verify: &mut Vec<u32>, ready: &str, text: &str, atoms: &mut Vec<u32>) {
+        to_verify.sort_unstable();
+        to_verify.dedup();
+        for &atom in to_verify.iter() {
+            self.verify_one(atom, ready, text, atoms);
+        }
+    }
+
+    /// `ready` is the text in the form in which the atom's pattern is; `text` as it stands in the event.
+    fn verify_one(&self, atom: u32, ready: &str, text: &str, atoms: &mut Vec<u32>) {
+        let holds = match &self.verifiers[atom as usize] {
+            Verifier::None => false,
+            Verifier::Glob(glob) => glob.matches_ready(ready),
+            Verifier::Regex(regex) => regex.is_match(text),
+        };
+        if holds {
+            atoms.push(atom);
+        }
+    }
+}
+
+impl Literals {
+    fn is_empty(&self) -> bool {
+        self.automaton.is_none() && self.exact.is_empty() && self.unfiltered.is_empty()
+    }
+
+    /// Adds the atoms that hold to `atoms`; returns those that may.
+    fn search<'s>(&self, text: &str, scratch: &'s mut Scratch, atoms: &mut Vec<u32>) -> &'s mut Vec<u32> {
+        let to_verify = &mut scratch.to_verify;
+        to_verify.clear();
+        to_verify.extend_from_slice(&self.unfiltered);
+        if let Some(whole) = self.exact.get(text) {
+            atoms.extend_from_slice(whole);
+        }
+        if let Some(automaton) = &self.automaton {
+            scratch.seen.clear();
+            scratch.seen.resize(self.targets.len().div_ceil(64), 0);
+            for found in automaton.find_overlapping_iter(text) {
+                let literal = found.pattern().as_usize();
+                let bit = 1u64 << (literal % 64);
+                let first = scratch.seen[literal / 64] & bit == 0;
+                // What asks for a place other than the ends is settled by the first occurrence.
+                let at_end = found.end() == text.len();
+                if !first && !at_end {
+                    continue;
+                }
+                scratch.seen[literal / 64] |= bit;
+                for &target in &self.targets[literal] {
+                    match target {
+                        Target::Contains(atom) if first => atoms.push(atom),
+                        Target::Verify(atom) if first => to_verify.push(atom),
+                        Target::Prefix(atom) if found.start() == 0 => atoms.push(atom),
+                        Target::Suffix(atom) if at_end => atoms.push(atom),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        to_verify
+    }
+}
+
+impl Networks {
+    fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    fn add(&mut self, cidr: &Cidr, atom: u32) {
+        let prefix = u32::from(cidr.prefix);
+        match cidr.network {
+            IpAddr::V4(network) => {
+                let key = network.to_bits() & mask4(prefix);
+                slot(&mut self.v4, prefix).entry(key).or_default().push(atom);
+            }
+            IpAddr::V6(network) => {
+                let key = network.to_bits() & mask6(prefix);
+                slot(&mut self.v6, prefix).entry(key).or_default().push(atom);
+            }
+        }
+    }
+
+    fn search(&self, address: IpAddr, atoms: &mut Vec<u32>) {
+        match address {
+            IpAddr::V4(address) => {
+                for (prefix, networks) in &self.v4 {
+                    if let Some(found) = networks.get(&(address.to_bits() & mask4(*prefix))) {
+                        atoms.extend_from_slice(found);
+                    }
+                }
+            }
+            IpAddr::V6(address) => {
+                for (prefix, networks) in &self.v6 {
+                    if let Some(found) = networks.get(&(address.to_bits() & mask6(*prefix))) {
+                        atoms.extend_from_slice(found);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn mask4(prefix: u32) -> u32 {
+    u32::MAX.checked_shl(32 - prefix.min(32)).unwrap_or(0)
+}
+
+fn mask6(prefix: u32) -> u128 {
+    u128::MAX.checked_shl(128 - prefix.min(128)).unwrap_or(0)
+}
+
+fn slot<K>(lengths: &mut Vec<(u32, HashMap<K, Vec<u32>>)>, prefix: u32) -> &mut HashMap<K, Vec<u32>> {
+    let index = match lengths.iter().position(|(length, _)| *length == prefix) {
+        Some(index) => index,
+        None => {
+            lengths.push((prefix, HashMap::new()));
+            lengths.len() - 1
+        }
+    };
+    &mut lengths[index].1
+}

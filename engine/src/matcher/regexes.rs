@@ -1,0 +1,250 @@
+//! Regular expressions: compiled with limits, and the literals without which they cannot match.
+//!
+//! An expression of the automaton kind runs in linear time on `regex-automata`. One with look-around or
+//! back-references runs on a backtracking engine that gives up after [`STEP_LIMIT`] steps; giving up is
+//! *no match*, counted in [`CompiledRegex::gave_up`].
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use borzoi_rules::ir;
+use regex_automata::meta;
+use regex_automata::util::syntax;
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::fold::fold;
+
+/// Steps after which the backtracking engine gives a value up: a few milliseconds.
+pub const STEP_LIMIT: usize = 200_000;
+
+/// Bytes that one compiled automaton may take.
+const SIZE_LIMIT: usize = 8 << 20;
+
+/// Literals of which one is needed; more than this many are no help.
+const MOST_LITERALS: usize = 64;
+
+/// Shorter literals occur everywhere.
+const SHORTEST_LITERAL: usize = 2;
+
+/// A compiled regular expression.
+#[derive(Debug)]
+pub struct CompiledRegex {
+    engine: Engine,
+    /// Folded literals of which at least one is part of every folded text that matches (texts with the
+    /// letter `ſ` aside, see [`has_long_s`]). `None`: any text may match.
+    pub needed: Option<Vec<String>>,
+    gave_up: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Automaton(meta::Regex),
+    Backtracking(fancy_regex::Regex),
+}
+
+impl CompiledRegex {
+    /// Compiles `regex`. The error says what is wrong with it.
+    pub fn new(regex: &ir::Regex) -> Result<CompiledRegex, String> {
+        let mut needed = None;
+        let engine = match regex.engine {
+            ir::RegexEngine::Automaton => {
+                let config = syntax::Config::new()
+                    .case_insensitive(regex.ignore_case)
+                    .multi_line(regex.multi_line)
+                    .dot_matches_new_line(regex.dot_all);
+                let hir = syntax::parse_with(&regex.pattern, &config).map_err(|error| error.to_string())?;
+                needed = needed_literals(&hir).map(|literals| literals.into_iter().collect());
+                let limits = meta::Config::new()
+                    .nfa_size_limit(Some(SIZE_LIMIT))
+                    .hybrid_cache_capacity(SIZE_LIMIT)
+                    .which_captures(regex_automata::nfa::thompson::WhichCaptures::None);
+                let automaton = meta::Builder::new()
+                    .configure(limits)
+                    .build_from_hir(&hir)
+                    .map_err(|error| error.to_string())?;
+                Engine::Automaton(automaton)
+            }
+            ir::RegexEngine::Backtracking => Engine::Backtracking(
+                fancy_regex::RegexBuilder::new(&regex.pattern)
+                    .case_insensitive(regex.ignore_case)
+                    .multi_line(regex.multi_line)
+                    .dot_matches_new_line(regex.dot_all)
+                    .backtrack_limit(STEP_LIMIT)
+                    .delegate_size_limit(SIZE_LIMIT)
+                    .build()
+                    .map_err(|error| error.to_string())?,
+            ),
+        };
+        Ok(CompiledRegex {
+            engine,
+            needed,
+            gave_up: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether some part of `text` matches.
+    pub fn is_match(&self, text: &str) -> bool {
+        match &self.engine {
+            Engine::Automaton(automaton) => automaton.is_match(text),
+            Engine::Backtracking(regex) => match regex.is_match(text) {
+                Ok(found) => found,
+                Err(_) => {
+                    self.gave_up.fetch_add(1, Ordering::Relaxed);
+                    false
+                }
+            },
+        }
+    }
+
+    /// Values on which the backtracking engine reached its step limit so far.
+    pub fn gave_up(&self) -> u64 {
+        self.gave_up.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the text has the letter `ſ`, which a regular expression without case takes for an `s` while
+/// lower-casing leaves it alone: the one letter for which [`CompiledRegex::needed`] does not hold. (`K`
+/// and `Å`, the kelvin and ångström signs, have ordinary lower-case forms.)
+pub fn has_long_s(text: &str) -> bool {
+    !text.is_ascii() && text.contains('ſ')
+}
+
+/// See [`CompiledRegex::needed`].
+fn needed_literals(hir: &Hir) -> Option<BTreeSet<String>> {
+    let mut best = None;
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(_) | HirKind::Class(_) => offer(&mut best, single(hir).map(BTreeSet::from_iter_one)),
+        HirKind::Capture(capture) => return needed_literals(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => return needed_literals(&repetition.sub),
+        HirKind::Repetition(_) => {}
+        HirKind::Alternation(branches) => {
+            let mut all = BTreeSet::new();
+            for branch in branches {
+                all.extend(needed_literals(branch)?);
+            }
+            offer(&mut best, (all.len() <= MOST_LITERALS).then_some(all));
+        }
+        HirKind::Concat(parts) => {
+            let mut run = String::new();
+            for part in parts {
+                match (part.kind(), single(part)) {
+                    (HirKind::Look(_), _) => {}
+                    (_, Some(text)) => run.push_str(&text),
+                    _ => {
+                        offer(&mut best, Some(BTreeSet::from_iter_one(std::mem::take(&mut run))));
+                        offer(&mut best, needed_literals(part));
+                    }
+                }
+            }
+            offer(&mut best, Some(BTreeSet::from_iter_one(run)));
+        }
+    }
+    best
+}
+
+/// A set of one.
+trait One {
+    fn from_iter_one(text: String) -> Self;
+}
+
+impl One for BTreeSet<String> {
+    fn from_iter_one(text: String) -> Self {
+        BTreeSet::from([text])
+    }
+}
+
+/// Keeps the set whose shortest literal is longest; sets with too short a literal are no help.
+fn offer(best: &mut Option<BTreeSet<String>>, set: Option<BTreeSet<String>>) {
+    let shortest = |set: &BTreeSet<String>| set.iter().map(String::len).min().unwrap_or(0);
+    let Some(set) = set.filter(|set| shortest(set) >= SHORTEST_LITERAL) else {
+        return;
+    };
+    if best.as_ref().is_none_or(|best| shortest(best) < shortest(&set)) {
+        *best = Some(set);
+    }
+}
+
+/// The folded text of an expression that matches only one text, case aside.
+fn single(hir: &Hir) -> Option<String> {
+    match hir.kind() {
+        HirKind::Empty => Some(String::new()),
+        HirKind::Literal(literal) => Some(fold(std::str::from_utf8(&literal.0).ok()?).into_owned()),
+        HirKind::Capture(capture) => single(&capture.sub),
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut folded: Option<String> = None;
+            let mut count = 0;
+            for range in class.iter() {
+                for c in range.start()..=range.end() {
+                    count += 1;
+                    if count > 4 {
+                        return None;
+                    }
+                    if c == 'ſ' {
+                        continue;
+                    }
+                    let text: String = c.to_lowercase().collect();
+                    if folded.as_ref().is_some_and(|folded| *folded != text) {
+                        return None;
+                    }
+                    folded = Some(text);
+                }
+            }
+            folded
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compiled(pattern: &str, ignore_case: bool) -> CompiledRegex {
+        CompiledRegex::new(&ir::Regex {
+            pattern: pattern.into(),
+            ignore_case,
+            multi_line: false,
+            dot_all: false,
+            engine: ir::RegexEngine::Automaton,
+        })
+        .expect("valid")
+    }
+
+    #[test]
+    fn needed_literals_are_found_under_flags_groups_and_branches() {
+        let needed = |pattern, ignore_case| compiled(pattern, ignore_case).needed;
+        assert_eq!(needed("Set-(Item|Value)x", false), Some(vec!["set-".into()]));
+        assert_eq!(needed("pas?tkey", true), Some(vec!["tkey".into()]));
+        assert_eq!(
+            needed("(?:MASK|task)", true),
+            Some(vec!["mask".into(), "task".into()])
+        );
+        assert_eq!(needed("(abc)?d", false), None);
+        assert_eq!(needed("(abc)+", false), Some(vec!["abc".into()]));
+        assert_eq!(needed("ab\\bcd", false), Some(vec!["abcd".into()]));
+        assert_eq!(needed("[a-z]+", false), None);
+    }
+
+    #[test]
+    fn backtracking_gives_up_and_says_so() {
+        let regex = CompiledRegex::new(&ir::Regex {
+            pattern: r"^(?=(a+)+$)(\w)\2*!$".into(),
+            ignore_case: false,
+            multi_line: false,
+            dot_all: false,
+            engine: ir::RegexEngine::Backtracking,
+        })
+        .expect("valid");
+        assert!(!regex.is_match(&format!("{}b", "a".repeat(2000))));
+        let lookahead = CompiledRegex::new(&ir::Regex {
+            pattern: r"^(?!safe).*run".into(),
+            ignore_case: true,
+            multi_line: false,
+            dot_all: false,
+            engine: ir::RegexEngine::Backtracking,
+        })
+        .expect("valid");
+        assert!(lookahead.is_match("now RUN") && !lookahead.is_match("SAFE run"));
+    }
+}

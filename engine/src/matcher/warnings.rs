@@ -1,0 +1,155 @@
+//! What in a rule can never match under a catalog.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use borzoi_parsers::catalog::{Catalog, Dataset, Resolution};
+use borzoi_rules::ir::{DetectionRule, Expression, Location, LogSource, Matcher, Regex};
+use hashbrown::HashMap;
+
+use super::RuleIndex;
+use crate::resolve::{nearest_field, routes};
+
+/// Something about a rule that its author should know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompileWarning {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// Its id.
+    pub rule_id: Arc<str>,
+    /// Where it stands.
+    pub location: Location,
+    /// What is wrong.
+    pub kind: WarningKind,
+}
+
+/// Kinds of [`CompileWarning`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum WarningKind {
+    /// No dataset serves the rule's log source: it will never match.
+    NoDataset(LogSource),
+    /// No dataset of the rule's log source declares the field. It is looked for under the name as it
+    /// stands, which finds undeclared fields of that name only.
+    UnknownField {
+        /// As the rule writes it.
+        field: String,
+        /// A declared name that looks like it.
+        nearest: Option<String>,
+    },
+    /// The regular expression does not compile; the rule never matches.
+    Regex {
+        /// The expression.
+        pattern: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for CompileWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            WarningKind::NoDataset(source) => {
+                write!(f, "no dataset serves the log source")?;
+                for (name, value) in [
+                    ("product", &source.product),
+                    ("category", &source.category),
+                    ("service", &source.service),
+                ] {
+                    if let Some(value) = value {
+                        write!(f, " {name}={value}")?;
+                    }
+                }
+                write!(f, ": the rule will never match")
+            }
+            WarningKind::UnknownField { field, nearest } => {
+                write!(f, "no dataset of the log source has the field `{field}`")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+                    None => Ok(()),
+                }
+            }
+            WarningKind::Regex { pattern, reason } => {
+                write!(f, "the regular expression `{pattern}` cannot be run: {reason}")
+            }
+        }
+    }
+}
+
+impl CompileWarning {
+    fn new(number: usize, rule: &DetectionRule, kind: WarningKind) -> CompileWarning {
+        CompileWarning {
+            rule: RuleIndex(u32::try_from(number).expect("fewer rules than u32::MAX")),
+            rule_id: rule.meta.id.clone(),
+            location: rule.meta.location.clone(),
+            kind,
+        }
+    }
+
+    pub(super) fn of_regex(number: usize, rule: &DetectionRule, regex: &Regex, reason: &str) -> Self {
+        let kind = WarningKind::Regex {
+            pattern: regex.pattern.clone(),
+            reason: reason.to_owned(),
+        };
+        CompileWarning::new(number, rule, kind)
+    }
+}
+
+/// Warnings about log sources that nothing serves and fields that nothing declares.
+pub(super) fn of_log_sources(rules: &[Arc<DetectionRule>], catalog: &Catalog) -> Vec<CompileWarning> {
+    let mut warnings = Vec::new();
+    let mut serving: HashMap<&LogSource, Vec<&Dataset>> = HashMap::new();
+    // Rules of one log source name the same fields over and over.
+    let mut known: HashMap<(&LogSource, &str), Option<Option<String>>> = HashMap::new();
+    for (number, rule) in rules.iter().enumerate() {
+        let source = &rule.log_source;
+        let datasets = serving.entry(source).or_insert_with(|| {
+            let all = catalog.datasets().iter().map(|dataset| &**dataset);
+            all.filter(|dataset| !routes(source, dataset).is_empty())
+                .collect()
+        });
+        if datasets.is_empty() {
+            let kind = WarningKind::NoDataset(source.clone());
+            warnings.push(CompileWarning::new(number, rule, kind));
+            continue;
+        }
+        let mut names = BTreeSet::new();
+        for search in &rule.searches {
+            field_names(&search.expression, &mut names);
+        }
+        for name in names {
+            let unknown = known.entry((source, name)).or_insert_with(|| {
+                let declared = datasets.iter().any(|dataset| {
+                    let mut ways = routes(source, dataset).into_iter();
+                    ways.any(|route| matches!(route.resolve(dataset, name), Resolution::Declared(_)))
+                });
+                (!declared).then(|| nearest_field(name, datasets.iter().copied()).map(str::to_owned))
+            });
+            if let Some(nearest) = unknown {
+                let kind = WarningKind::UnknownField {
+                    field: name.to_owned(),
+                    nearest: nearest.clone(),
+                };
+                warnings.push(CompileWarning::new(number, rule, kind));
+            }
+        }
+    }
+    warnings
+}
+
+/// Every field name of an expression.
+fn field_names<'e>(expression: &'e Expression, names: &mut BTreeSet<&'e str>) {
+    match expression {
+        Expression::All(parts) | Expression::Any(parts) => {
+            parts.iter().for_each(|part| field_names(part, names));
+        }
+        Expression::Not(inner) => field_names(inner, names),
+        Expression::Field { name, matcher } => {
+            names.insert(name);
+            if let Matcher::FieldRef { field, .. } = matcher {
+                names.insert(field);
+            }
+        }
+        Expression::Keyword(_) => {}
+    }
+}

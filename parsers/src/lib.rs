@@ -18,7 +18,25 @@
 //! ```
 //!
 //! Framing is sequential and cheap; [`formats`] decode blocks independently, so blocks may be decoded on
-//! any number of threads.
+//! any number of threads. On one thread, [`parse_all`] does it all:
+//!
+//! ```
+//! use borzoi_parsers::{ParseOptions, catalog::Catalog, input::InputSet, parse_all};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("events.ndjson");
+//! std::fs::write(&file, r#"{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","CommandLine":"whoami"}"#)?;
+//!
+//! let inputs = InputSet::expand(&[file.to_string_lossy()]);
+//! let mut batches = Vec::new();
+//! let errors = parse_all(&inputs, &Catalog::builtin(), &ParseOptions::default(), |decoded| {
+//!     batches.extend(decoded.batches);
+//! });
+//! assert!(errors.is_empty());
+//! assert_eq!(&*batches[0].dataset.name, "windows.sysmon");
+//! assert!(batches[0].column("process_command_line").is_some());
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 pub mod batch;
 pub mod catalog;
@@ -26,5 +44,8 @@ pub mod formats;
 pub mod frame;
 pub mod input;
 pub mod names;
+mod parse;
 pub mod time;
 pub mod value;
+
+pub use parse::{ParseOptions, parse_all};

@@ -112,12 +112,22 @@ pub struct BuilderCounters {
     pub without_time: u64,
 }
 
+impl std::ops::AddAssign for BuilderCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.misfits += other.misfits;
+        self.duplicates += other.duplicates;
+        self.over_limit += other.over_limit;
+        self.without_time += other.without_time;
+    }
+}
+
 /// Builds batches of one dataset. See the [module](self).
 pub struct BatchBuilder {
     // What never changes.
     dataset: Arc<Dataset>,
     options: Arc<BatchOptions>,
     // What a batch accumulates.
+    ingest_time: i64,
     rows: usize,
     times: Vec<i64>,
     event_ids: Vec<u128>,
@@ -151,6 +161,7 @@ impl BatchBuilder {
     pub fn new(dataset: Arc<Dataset>, options: Arc<BatchOptions>) -> Self {
         let mut builder = BatchBuilder {
             dataset,
+            ingest_time: options.ingest_time,
             options,
             rows: 0,
             times: Vec::new(),
@@ -194,6 +205,16 @@ impl BatchBuilder {
     /// The dataset whose events this builder takes.
     pub fn dataset(&self) -> &Arc<Dataset> {
         &self.dataset
+    }
+
+    /// The time that a field of the current event declared as `@timestamp` has given it.
+    pub fn pending_time(&self) -> Option<i64> {
+        self.pending_time
+    }
+
+    /// When the events from now on are read, microseconds since the epoch.
+    pub fn set_ingest_time(&mut self, micros: i64) {
+        self.ingest_time = micros;
     }
 
     /// Number of committed events.
@@ -317,7 +338,7 @@ impl BatchBuilder {
         for (sql, dotted, column_type) in STANDARD_COLUMNS {
             let array = match *sql {
                 "time" => column::timestamps(std::mem::take(&mut self.times)),
-                "ingest_time" => column::timestamps(vec![self.options.ingest_time; rows]),
+                "ingest_time" => column::timestamps(vec![self.ingest_time; rows]),
                 "tenant" => column::constant(&self.options.tenant, rows),
                 "dataset" => column::constant(&self.dataset.name, rows),
                 "event_id" => column::event_ids(&std::mem::take(&mut self.event_ids)),

@@ -26,6 +26,8 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "linux/auditd.yaml",
     "zeek/conn.yaml",
     "zeek/other.yaml",
+    "generic/json.yaml",
+    "generic/lines.yaml",
     "web/access.yaml",
 ];
 

@@ -6,17 +6,87 @@
 
 pub mod access;
 pub mod auditd;
+mod decode;
+mod event_time;
+mod evtx;
+mod json;
+mod json_repair;
+mod json_windows;
 pub mod linux;
 pub mod syslog;
+mod tape;
+mod windows;
+mod xml;
 pub mod zeek;
 
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::batch::{BatchBuilder, BatchOptions, EventBatch, EventMeta};
+pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
+
+use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::event_id;
+use crate::value::Value;
+
+/// A format that the user can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// JSON documents in any arrangement, and any shape of event.
+    Json,
+    /// Windows EVTX files.
+    Evtx,
+    /// Windows event XML.
+    Xml,
+    /// Syslog lines.
+    Syslog,
+    /// Linux audit records.
+    Auditd,
+    /// Zeek logs as tab-separated values.
+    Zeek,
+    /// Access logs of nginx and Apache.
+    Access,
+    /// Plain lines, each one a message.
+    Lines,
+}
+
+impl Format {
+    /// All formats by the names that users give.
+    pub const NAMES: &[(&str, Format)] = &[
+        ("json", Format::Json),
+        ("evtx", Format::Evtx),
+        ("xml", Format::Xml),
+        ("syslog", Format::Syslog),
+        ("auditd", Format::Auditd),
+        ("zeek", Format::Zeek),
+        ("access", Format::Access),
+        ("lines", Format::Lines),
+    ];
+
+    /// The name of the format.
+    pub fn name(self) -> &'static str {
+        Format::NAMES
+            .iter()
+            .find(|(_, format)| *format == self)
+            .map_or("auto", |(name, _)| name)
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Format::NAMES
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, format)| *format)
+            .ok_or_else(|| {
+                let names: Vec<&str> = Format::NAMES.iter().map(|(name, _)| *name).collect();
+                format!("`{name}` is no format; there are {}", names.join(", "))
+            })
+    }
+}
 
 /// Why a frame is no event. `reason` is a stable word for counting, `detail` a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +131,10 @@ pub struct EventSink {
     options: Arc<BatchOptions>,
     builders: Vec<BatchBuilder>,
     by_dataset: HashMap<Arc<str>, usize>,
+    /// Builder of the last event: neighbours mostly share it.
+    last: usize,
+    ingest_time: Option<i64>,
+    invalid_utf8: bool,
 }
 
 impl EventSink {
@@ -71,7 +145,32 @@ impl EventSink {
             options,
             builders: Vec::new(),
             by_dataset: HashMap::new(),
+            last: 0,
+            ingest_time: None,
+            invalid_utf8: false,
         }
+    }
+
+    /// When the events from now on are read, microseconds since the epoch.
+    pub fn set_ingest_time(&mut self, micros: i64) {
+        self.ingest_time = Some(micros);
+        for builder in &mut self.builders {
+            builder.set_ingest_time(micros);
+        }
+    }
+
+    /// Whether the events from now on come from bytes that are no valid UTF-8.
+    pub(crate) fn mark_invalid_utf8(&mut self, invalid: bool) {
+        self.invalid_utf8 = invalid;
+    }
+
+    /// What the builders put aside since the last call.
+    pub fn take_counters(&mut self) -> BuilderCounters {
+        let mut counters = BuilderCounters::default();
+        for builder in &mut self.builders {
+            counters += builder.take_counters();
+        }
+        counters
     }
 
     /// The catalog in use.
@@ -82,18 +181,29 @@ impl EventSink {
     /// Starts an event of `dataset`: call [`BatchBuilder::field`] on what comes back, then
     /// [`commit`]. An event that is begun and not committed leaves nothing behind.
     pub fn begin(&mut self, dataset: &Arc<Dataset>) -> &mut BatchBuilder {
-        let index = match self.by_dataset.get(&dataset.name) {
-            Some(&index) => index,
-            None => {
-                let index = self.builders.len();
-                self.builders
-                    .push(BatchBuilder::new(dataset.clone(), self.options.clone()));
-                self.by_dataset.insert(dataset.name.clone(), index);
-                index
-            }
-        };
-        let builder = &mut self.builders[index];
+        let known = self
+            .builders
+            .get(self.last)
+            .is_some_and(|builder| Arc::ptr_eq(builder.dataset(), dataset));
+        if !known {
+            self.last = match self.by_dataset.get(&dataset.name) {
+                Some(&index) => index,
+                None => {
+                    let mut builder = BatchBuilder::new(dataset.clone(), self.options.clone());
+                    if let Some(micros) = self.ingest_time {
+                        builder.set_ingest_time(micros);
+                    }
+                    self.by_dataset.insert(dataset.name.clone(), self.builders.len());
+                    self.builders.push(builder);
+                    self.builders.len() - 1
+                }
+            };
+        }
+        let builder = &mut self.builders[self.last];
         builder.begin();
+        if self.invalid_utf8 {
+            builder.field("error.type", Value::Str("invalid_utf8"));
+        }
         builder
     }
 

@@ -4,8 +4,20 @@
 //! only, which can then be decoded on any thread in any order. Whatever a frame's meaning needs from
 //! earlier bytes (a Zeek header, the other records of an audit event) is resolved here.
 
+mod documents;
+mod framer;
+mod identify;
+mod json;
+mod reader;
+mod xml;
+
 use std::sync::Arc;
 
+pub use framer::Framer;
+pub use reader::{BlockReader, Read};
+
+use crate::formats::zeek::ZeekHeader;
+use crate::formats::{Format, Reject};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// One input stream.
@@ -27,6 +39,111 @@ pub struct FrameSpan {
     pub end: usize,
     /// Offset of the frame's first byte in the decompressed source (EVTX: the record number).
     pub offset: u64,
+}
+
+/// How frames are cut; see [`Framer`].
+#[derive(Debug, Clone)]
+pub struct FrameOptions {
+    /// The format, if the user says so; otherwise the first bytes of a source decide.
+    pub format: Option<Format>,
+    /// Frames of a block at most. An EVTX frame is a chunk of about a hundred records, counted as such.
+    pub batch_rows: usize,
+    /// A block is closed when it reaches this many bytes.
+    pub block_bytes: usize,
+    /// A longer frame is refused.
+    pub max_frame: usize,
+    /// Whose events they are: part of every event's identity.
+    pub tenant: Arc<str>,
+}
+
+impl Default for FrameOptions {
+    fn default() -> Self {
+        FrameOptions {
+            format: None,
+            batch_rows: 8192,
+            block_bytes: 8 << 20,
+            max_frame: 64 << 20,
+            tenant: Arc::from("default"),
+        }
+    }
+}
+
+/// What the frames of a source are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// Lines.
+    Lines,
+    /// JSON documents: one a line, in a row, or the elements of an array.
+    Json,
+    /// `<Event>` elements.
+    Xml,
+    /// EVTX chunks.
+    Evtx,
+    /// The records of one audit event, joined by line feeds.
+    Auditd,
+    /// Lines of a Zeek log under a header.
+    Zeek,
+}
+
+/// Whole frames of one source, to be decoded together.
+///
+/// *Invariants*: spans lie inside `bytes`, in the order of the source, and do not overlap.
+#[derive(Debug, Clone)]
+pub struct FrameBlock {
+    /// Where the frames were read.
+    pub source: Arc<Source>,
+    /// See [`place`].
+    pub place: u64,
+    /// Number of the block within its source, from 0.
+    pub sequence: u64,
+    /// What the frames are.
+    pub framing: Framing,
+    /// The Zeek header that holds for all frames.
+    pub header: Option<Arc<ZeekHeader>>,
+    /// The frames' bytes.
+    pub bytes: Vec<u8>,
+    /// The frames.
+    pub frames: Vec<FrameSpan>,
+    /// What could not be cut into frames.
+    pub rejects: Vec<RejectRecord>,
+}
+
+impl FrameBlock {
+    /// The bytes of a frame.
+    pub fn frame(&self, span: FrameSpan) -> &[u8] {
+        self.bytes.get(span.start..span.end).unwrap_or_default()
+    }
+}
+
+/// A record that became no event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectRecord {
+    /// Path of the source, or `-`.
+    pub path: Arc<str>,
+    /// Offset of the frame; for EVTX the record number, or the chunk's offset if there is none.
+    pub offset: u64,
+    /// Stable word for counting, see [`Reject`].
+    pub reason: &'static str,
+    /// What exactly.
+    pub detail: String,
+    /// The record, up to [`REJECT_BYTES`].
+    pub raw: Vec<u8>,
+}
+
+/// Bytes kept of a rejected record.
+pub const REJECT_BYTES: usize = 64 << 10;
+
+impl RejectRecord {
+    /// The record of a [`Reject`].
+    pub fn new(source: &Source, offset: u64, reject: Reject, raw: &[u8]) -> Self {
+        RejectRecord {
+            path: source.path.clone(),
+            offset,
+            reason: reject.reason,
+            detail: reject.detail,
+            raw: raw[..raw.len().min(REJECT_BYTES)].to_vec(),
+        }
+    }
 }
 
 /// The 128-bit identity of an event: the same for the same bytes from the same place.
@@ -55,3 +172,6 @@ pub fn event_id(place: u64, offset: u64, index: u32, frame: &[u8]) -> u128 {
 pub fn place(tenant: &str, first_frame: &[u8]) -> u64 {
     xxh3_64_with_seed(first_frame, xxh3_64(tenant.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

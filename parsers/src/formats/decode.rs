@@ -1,0 +1,276 @@
+//! Blocks of frames in, batches out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use super::evtx::EvtxDecoder;
+use super::json::JsonDecoder;
+use super::{EventSink, Format, FrameContext, Reject, access, auditd, syslog, xml, zeek};
+use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
+use crate::catalog::{Catalog, Dataset};
+use crate::frame::{FrameBlock, FrameSpan, Framing, RejectRecord, Source};
+
+/// What holds for all events of a [`Decoder`].
+#[derive(Debug, Clone)]
+pub struct DecodeOptions {
+    /// The format of every frame; otherwise each frame shows its own.
+    pub format: Option<Format>,
+    /// The dataset of every event; otherwise each event shows its own.
+    pub dataset: Option<Arc<Dataset>>,
+    /// The zone of timestamps that name none, if the user knows it; else they are taken as UTC.
+    pub timezone: Option<Tz>,
+    /// Whose events they are.
+    pub tenant: Arc<str>,
+    /// See [`BatchOptions::max_columns`].
+    pub max_columns: usize,
+    /// See [`BatchOptions::keep_original`].
+    pub keep_original: bool,
+    /// Time of reading, microseconds since the epoch; otherwise the clock's, block by block.
+    pub ingest_time: Option<i64>,
+}
+
+impl Default for DecodeOptions {
+    fn default() -> Self {
+        let batch = BatchOptions::default();
+        DecodeOptions {
+            format: None,
+            dataset: None,
+            timezone: None,
+            tenant: batch.tenant,
+            max_columns: batch.max_columns,
+            keep_original: batch.keep_original,
+            ingest_time: None,
+        }
+    }
+}
+
+/// What became of a block.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Where the block was read.
+    pub source: Arc<Source>,
+    /// See [`FrameBlock::sequence`].
+    pub sequence: u64,
+    /// The events: one batch per dataset, in the order of their first events.
+    pub batches: Vec<EventBatch>,
+    /// The frames that are no events.
+    pub rejects: Vec<RejectRecord>,
+    /// How many of what.
+    pub counters: DecodeCounters,
+}
+
+/// How many of what a block held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DecodeCounters {
+    /// Events.
+    pub events: u64,
+    /// Bytes of all frames.
+    pub bytes: u64,
+    /// Frames or records that became no event.
+    pub rejects: u64,
+    /// Frames that were no valid UTF-8; their events are marked with `error.type: invalid_utf8`.
+    pub invalid_utf8: u64,
+    /// What the builders put aside.
+    pub columns: BuilderCounters,
+}
+
+impl std::ops::AddAssign for DecodeCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+        self.rejects += other.rejects;
+        self.invalid_utf8 += other.invalid_utf8;
+        self.columns += other.columns;
+    }
+}
+
+/// Turns blocks into batches.
+///
+/// What comes out for a block depends on the block alone, not on the blocks before it: any number of
+/// decoders may share the blocks of a source. A decoder keeps look-up tables and memory between blocks.
+pub struct Decoder {
+    options: DecodeOptions,
+    sink: EventSink,
+    json: JsonDecoder,
+    evtx: EvtxDecoder,
+}
+
+impl Decoder {
+    /// A decoder for the datasets of `catalog`.
+    pub fn new(catalog: Arc<Catalog>, options: DecodeOptions) -> Self {
+        let batch = BatchOptions {
+            tenant: options.tenant.clone(),
+            ingest_time: options.ingest_time.unwrap_or_default(),
+            max_columns: options.max_columns,
+            keep_original: options.keep_original,
+        };
+        Decoder {
+            json: JsonDecoder::new(&catalog),
+            evtx: EvtxDecoder::new(),
+            sink: EventSink::new(catalog, Arc::new(batch)),
+            options,
+        }
+    }
+
+    /// Decodes a block. Never panics, whatever the bytes are.
+    pub fn decode(&mut self, block: &FrameBlock) -> Decoded {
+        let ingest_time = self
+            .options
+            .ingest_time
+            .unwrap_or_else(|| chrono::Utc::now().timestamp_micros());
+        self.sink.set_ingest_time(ingest_time);
+        let mut rejects = block.rejects.clone();
+        let mut counters = DecodeCounters::default();
+        for &span in &block.frames {
+            counters.bytes += (span.end - span.start) as u64;
+            self.frame(block, span, &mut rejects, &mut counters);
+        }
+        let batches = self.sink.finish();
+        counters.columns = self.sink.take_counters();
+        counters.events = batches.iter().map(|batch| batch.len() as u64).sum();
+        counters.rejects = rejects.len() as u64;
+        Decoded {
+            source: block.source.clone(),
+            sequence: block.sequence,
+            batches,
+            rejects,
+            counters,
+        }
+    }
+
+    fn frame(
+        &mut self,
+        block: &FrameBlock,
+        span: FrameSpan,
+        rejects: &mut Vec<RejectRecord>,
+        counters: &mut DecodeCounters,
+    ) {
+        let Decoder {
+            options,
+            sink,
+            json,
+            evtx,
+        } = self;
+        let frame = block.frame(span);
+        let context = FrameContext {
+            path: &block.source.path,
+            place: block.place,
+            offset: span.offset,
+            reference_time: block.source.reference_time,
+            timezone: options.timezone.unwrap_or(Tz::UTC),
+            dataset: options.dataset.as_ref(),
+        };
+        if block.framing == Framing::Evtx {
+            let reject = |offset, reject, raw: &[u8]| {
+                rejects.push(RejectRecord::new(&block.source, offset, reject, raw));
+            };
+            return evtx.decode_chunk(frame, &context, json, &options.tenant, sink, reject);
+        }
+        // JSON is checked while it is parsed; everything else here.
+        let looks_like_json = frame.first() == Some(&b'{');
+        let text = if looks_like_json {
+            None
+        } else {
+            let text = String::from_utf8_lossy(frame);
+            if let Cow::Owned(_) = text {
+                counters.invalid_utf8 += 1;
+                sink.mark_invalid_utf8(true);
+            }
+            Some(text)
+        };
+        let mut result = match &text {
+            None => json.decode(frame, &context, sink),
+            Some(text) => decode_text(text, block, &context, options, json, sink),
+        };
+        if looks_like_json
+            && result.is_err()
+            && let Cow::Owned(text) = String::from_utf8_lossy(frame)
+        {
+            counters.invalid_utf8 += 1;
+            sink.mark_invalid_utf8(true);
+            result = json.decode(text.as_bytes(), &context, sink);
+        }
+        sink.mark_invalid_utf8(false);
+        if let Err(reject) = result {
+            rejects.push(RejectRecord::new(&block.source, span.offset, reject, frame));
+        }
+    }
+}
+
+/// Decodes a frame of text by the format that the user named, the source has, or the frame shows.
+fn decode_text(
+    text: &str,
+    block: &FrameBlock,
+    context: &FrameContext<'_>,
+    options: &DecodeOptions,
+    json: &mut JsonDecoder,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    let format = match (options.format, block.framing) {
+        (Some(format), _) => Some(format),
+        (None, Framing::Xml) => Some(Format::Xml),
+        (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
+        (None, Framing::Zeek) => Some(Format::Zeek),
+        (None, _) => format_of_line(text),
+    };
+    match format {
+        Some(Format::Json) => json.decode(text.as_bytes(), context, sink),
+        Some(Format::Xml) => {
+            let document = xml::to_json(text)?;
+            json.decode(document.as_bytes(), context, sink)
+        }
+        Some(Format::Zeek) => match &block.header {
+            Some(header) => zeek::decode_tsv(header, text, context, sink),
+            None => Err(Reject::new(
+                "zeek_no_header",
+                "a Zeek line without a `#fields` header",
+            )),
+        },
+        Some(Format::Auditd) => auditd::decode(text, context, sink),
+        Some(Format::Syslog) => syslog::decode(text, context, sink),
+        Some(Format::Access) => access::decode(text, context, sink),
+        Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
+        Some(Format::Lines) => plain_line(text, context, sink),
+        // A pinned dataset takes any line as its message.
+        None if context.dataset.is_some() => plain_line(text, context, sink),
+        None => Err(Reject::new(
+            "unknown_format",
+            "not JSON, syslog, audit, access log or Zeek; name its format with --format",
+        )),
+    }
+}
+
+/// What a line shows itself to be. The order matters where a line could be two things: the stricter
+/// grammar is asked first.
+fn format_of_line(line: &str) -> Option<Format> {
+    if line.starts_with('{') {
+        Some(Format::Json)
+    } else if line.starts_with("<Event") {
+        Some(Format::Xml)
+    } else if auditd::looks_like(line) {
+        Some(Format::Auditd)
+    } else if access::looks_like(line) {
+        Some(Format::Access)
+    } else if syslog::looks_like(line) {
+        Some(Format::Syslog)
+    } else {
+        None
+    }
+}
+
+fn plain_line(text: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
+    let dataset = match context.dataset {
+        Some(pinned) => pinned.clone(),
+        None => sink
+            .catalog()
+            .dataset("generic.lines")
+            .cloned()
+            .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.lines`"))?,
+    };
+    let builder = sink.begin(&dataset);
+    builder.field("message", text.into());
+    super::commit(builder, context, text.as_bytes(), 0, None);
+    Ok(())
+}

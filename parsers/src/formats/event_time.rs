@@ -1,0 +1,199 @@
+//! The instants of events, in the notations that logs have.
+
+use chrono::TimeZone;
+use chrono_tz::Tz;
+
+/// Text as microseconds since the epoch: RFC 3339 and its relatives, `/Date(…)/`, epoch numbers. Without
+/// a zone in the text, `zone` holds.
+pub(super) fn text_time(text: &str, zone: Tz) -> Option<i64> {
+    let text = text.trim();
+    if let Some((micros, zoned)) = iso_time(text) {
+        return if zoned {
+            Some(micros)
+        } else {
+            local_to_utc(micros, zone)
+        };
+    }
+    // .NET's JSON serialiser, used by ConvertTo-Json of older PowerShells.
+    if let Some(millis) = text
+        .strip_prefix("/Date(")
+        .and_then(|rest| rest.strip_suffix(")/"))
+    {
+        let millis = millis.split(['+', '-']).find(|part| !part.is_empty())?;
+        return millis.parse::<i64>().ok()?.checked_mul(1000);
+    }
+    if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return number_time(text.parse().ok()?);
+    }
+    for layout in [
+        "%m/%d/%Y %I:%M:%S%.f %p",
+        "%m/%d/%Y %H:%M:%S%.f",
+        "%Y/%m/%d %H:%M:%S%.f",
+    ] {
+        if let Ok(local) = chrono::NaiveDateTime::parse_from_str(text, layout) {
+            return local_to_utc(local.and_utc().timestamp_micros(), zone);
+        }
+    }
+    None
+}
+
+/// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by size.
+/// Only instants after 2001 are taken for one: a smaller number is something else.
+pub(super) fn number_time(number: f64) -> Option<i64> {
+    let micros = match number.abs() {
+        n if n < 1e9 => return None,
+        n if n < 1e11 => number * 1e6,
+        n if n < 1e14 => number * 1e3,
+        n if n < 1e17 => number,
+        n if n < 1e20 => number / 1e3,
+        _ => return None,
+    };
+    (number > 0.0).then_some(micros.round() as i64)
+}
+
+fn local_to_utc(micros: i64, zone: Tz) -> Option<i64> {
+    if zone == Tz::UTC {
+        return Some(micros);
+    }
+    let local = chrono::DateTime::from_timestamp_micros(micros)?.naive_utc();
+    // In the hour that the end of summer time repeats, the first one; in the one that it skips, as if
+    // it had not begun.
+    match zone.from_local_datetime(&local) {
+        chrono::LocalResult::Single(time) | chrono::LocalResult::Ambiguous(time, _) => {
+            Some(time.timestamp_micros())
+        }
+        chrono::LocalResult::None => {
+            let before = zone
+                .from_local_datetime(&(local - chrono::TimeDelta::hours(3)))
+                .earliest()?;
+            Some(before.timestamp_micros() + 3 * 3_600_000_000)
+        }
+    }
+}
+
+/// `YYYY-MM-DD` `T` or space `HH:MM:SS[.f][zone]`, and whether there is a zone.
+pub(super) fn iso_time(text: &str) -> Option<(i64, bool)> {
+    let bytes = text.as_bytes();
+    let number = |range: std::ops::Range<usize>| -> Option<i64> {
+        bytes.get(range)?.iter().try_fold(0, |number: i64, byte| {
+            byte.is_ascii_digit()
+                .then(|| number * 10 + i64::from(byte - b'0'))
+        })
+    };
+    let separators = bytes.len() >= 19
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && matches!(bytes[10], b'T' | b't' | b' ')
+        && bytes[13] == b':'
+        && bytes[16] == b':';
+    if !separators {
+        return None;
+    }
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let valid = (1..=12).contains(&month)
+        && (1..=days_in(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !valid {
+        return None;
+    }
+    let mut micros = ((days_from_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+    micros *= 1_000_000;
+    let mut position = 19;
+    if matches!(bytes.get(position), Some(b'.' | b',')) {
+        position += 1;
+        let mut unit = 100_000;
+        while let Some(digit) = bytes.get(position).filter(|byte| byte.is_ascii_digit()) {
+            micros += i64::from(digit - b'0') * unit;
+            unit /= 10;
+            position += 1;
+        }
+    }
+    let zone = text.get(position..)?.trim_start();
+    match zone.as_bytes() {
+        [] => Some((micros, false)),
+        [b'Z' | b'z'] | b"UTC" | b"GMT" => Some((micros, true)),
+        [sign @ (b'+' | b'-'), digits @ ..] => {
+            let digits: Vec<i64> = digits
+                .iter()
+                .filter(|byte| **byte != b':')
+                .map(|byte| byte.is_ascii_digit().then(|| i64::from(byte - b'0')))
+                .collect::<Option<_>>()?;
+            let minutes = match digits[..] {
+                [h1, h2] => (h1 * 10 + h2) * 60,
+                [h1, h2, m1, m2] => (h1 * 10 + h2) * 60 + m1 * 10 + m2,
+                _ => return None,
+            };
+            let shift = minutes * 60_000_000;
+            Some((
+                if *sign == b'+' {
+                    micros - shift
+                } else {
+                    micros + shift
+                },
+                true,
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's `days_from_civil`).
+fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notations_of_the_same_instant_agree() {
+        let instant = Some(1_700_000_000_123_000);
+        for text in [
+            "2023-11-14T22:13:20.123Z",
+            "2023-11-14 22:13:20.123",
+            "2023-11-14T22:13:20,123000+00:00",
+            "2023-11-14T23:13:20.1230000 +0100",
+            "/Date(1700000000123)/",
+            "1700000000.123",
+            "1700000000123",
+            "11/14/2023 10:13:20.123 PM",
+        ] {
+            assert_eq!(text_time(text, Tz::UTC), instant, "{text}");
+        }
+        assert_eq!(number_time(1_700_000_000_123_000_000.0), instant);
+        assert_eq!(number_time(4624.0), None);
+        assert_eq!(text_time("2023-02-29T00:00:00Z", Tz::UTC), None);
+        assert_eq!(text_time("1970-01-01T00:00:00Z", Tz::UTC), Some(0));
+        assert_eq!(text_time("4624", Tz::UTC), None);
+    }
+
+    #[test]
+    fn text_without_a_zone_is_local() {
+        let zone = Tz::America__New_York;
+        assert_eq!(text_time("1970-01-01 00:00:00", zone), Some(5 * 3_600_000_000));
+        assert_eq!(text_time("1970-01-01T00:00:00Z", zone), Some(0));
+        // Skipped by the clock: taken as standard time.
+        assert_eq!(
+            text_time("2023-03-12 02:30:00", zone),
+            text_time("2023-03-12T07:30:00Z", zone)
+        );
+    }
+}

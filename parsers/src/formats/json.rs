@@ -1,0 +1,320 @@
+//! JSON events, in whatever shape people have them.
+//!
+//! A document is looked at once for what it is, then written to the dataset's builder:
+//!
+//! - **Windows**, see [`json_windows`](super::json_windows): flat fields, Winlogbeat, Elastic Agent, and
+//!   the renderings of EVTX dumpers all give the same columns;
+//! - **Zeek**, by `_path` or its typical keys;
+//! - a dataset that the event names (`event.dataset`, `data_stream.dataset`, `event.module`), or whose
+//!   `select.json_keys` are all there (the dataset with most of them wins);
+//! - anything else is `generic.json`.
+//!
+//! Objects are flattened to dotted paths; arrays of scalars become lists; arrays with anything nested, and
+//! what is nested deeper than [`MAX_DEPTH`], stay JSON text. Nulls are absent fields.
+//!
+//! *Event time* is the first of these that is a time: what the catalog declares as `@timestamp` for the
+//! dataset, then [`TIME_KEYS`] in their order. For Windows see the other module.
+
+use std::sync::Arc;
+
+use super::event_time::{number_time, text_time};
+use super::json_windows::{self, Shape};
+use super::tape::{Json, TapeParser};
+use super::windows::WindowsDatasets;
+use super::{EventSink, FrameContext, Reject, commit, zeek};
+use crate::batch::BatchBuilder;
+use crate::catalog::{Catalog, Dataset};
+use crate::value::Value;
+
+/// Objects nested deeper than this are kept as JSON text.
+pub(super) const MAX_DEPTH: usize = 32;
+
+/// Keys that hold the time of an event, best first: what the producer calls its own time, then what
+/// shippers add.
+pub(super) const TIME_KEYS: &[&str] = &[
+    "@timestamp",
+    "eventTime",
+    "EventTime",
+    "event_time",
+    "TimeGenerated",
+    "timestamp",
+    "Timestamp",
+    "time",
+    "Time",
+    "ts",
+    "datetime",
+    "CreationTime",
+    "createdDateTime",
+    "published",
+    "_time",
+    "date",
+];
+
+/// Decodes JSON documents.
+pub(super) struct JsonDecoder {
+    parser: TapeParser,
+    pub(super) windows: WindowsDatasets,
+    datasets: JsonDatasets,
+    /// Scratch: the dotted path of the value being written.
+    path: String,
+}
+
+/// How JSON events find their dataset.
+struct JsonDatasets {
+    /// Names under which shippers know a dataset, lower case.
+    aliases: hashbrown::HashMap<String, Arc<Dataset>>,
+    by_keys: Vec<Arc<Dataset>>,
+    generic: Option<Arc<Dataset>>,
+}
+
+impl JsonDecoder {
+    pub(super) fn new(catalog: &Catalog) -> Self {
+        let mut aliases = hashbrown::HashMap::new();
+        for dataset in catalog.datasets() {
+            let names = dataset.select.aliases.iter().map(String::as_str);
+            for name in names.chain([&*dataset.name]) {
+                aliases
+                    .entry(name.to_lowercase())
+                    .or_insert_with(|| dataset.clone());
+            }
+        }
+        JsonDecoder {
+            parser: TapeParser::new(),
+            windows: WindowsDatasets::new(catalog),
+            datasets: JsonDatasets {
+                aliases,
+                by_keys: catalog
+                    .datasets()
+                    .iter()
+                    .filter(|dataset| !dataset.select.json_keys.is_empty())
+                    .cloned()
+                    .collect(),
+                generic: catalog.dataset("generic.json").cloned(),
+            },
+            path: String::new(),
+        }
+    }
+
+    /// Writes the event of one document to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// `not_json`, `truncated_json`, `too_deep`, `not_an_object`, `no_dataset`.
+    pub(super) fn decode(
+        &mut self,
+        document: &[u8],
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> Result<(), Reject> {
+        let JsonDecoder {
+            parser,
+            windows,
+            datasets,
+            path,
+        } = self;
+        parser.parse(document, |json| {
+            decode_document(json, document, context, sink, windows, datasets, path)
+        })?
+    }
+
+    /// Writes the event of one EVTX record in its JSON rendering to `sink`. Its place is the computer and
+    /// the channel of `tenant`.
+    ///
+    /// # Errors
+    ///
+    /// As [`JsonDecoder::decode`].
+    pub(super) fn decode_record(
+        &mut self,
+        document: &[u8],
+        context: &FrameContext<'_>,
+        tenant: &str,
+        sink: &mut EventSink,
+    ) -> Result<(), Reject> {
+        let JsonDecoder {
+            parser,
+            windows,
+            datasets,
+            path,
+        } = self;
+        parser.parse(document, |json| {
+            let part = |name| {
+                json.at(&["Event", "System", name])
+                    .and_then(Json::text)
+                    .unwrap_or_default()
+            };
+            let log = [part("Computer"), part("Channel")].join("\0");
+            let context = FrameContext {
+                place: crate::frame::place(tenant, log.as_bytes()),
+                ..context.clone()
+            };
+            decode_document(json, document, &context, sink, windows, datasets, path)
+        })?
+    }
+}
+
+fn decode_document(
+    json: Json<'_>,
+    raw: &[u8],
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+    windows: &mut WindowsDatasets,
+    datasets: &JsonDatasets,
+    path: &mut String,
+) -> Result<(), Reject> {
+    if !json.is_object() {
+        return Err(Reject::new("not_an_object", "a JSON value that is no object"));
+    }
+    let shape = json_windows::shape(json);
+    let windows_pinned = context.dataset.is_some_and(|dataset| is_windows(dataset));
+    if shape != Shape::Other && (context.dataset.is_none() || windows_pinned) || windows_pinned {
+        let origin = json_windows::origin(json, shape);
+        let dataset = match context.dataset {
+            Some(pinned) => pinned.clone(),
+            None => windows.of(&origin.channel, &origin.provider)?,
+        };
+        let builder = sink.begin(&dataset);
+        let time = json_windows::write(json, shape, &origin, builder, path, context);
+        commit(builder, context, raw, 0, time);
+        return Ok(());
+    }
+    let dataset = match context.dataset {
+        Some(pinned) => pinned.clone(),
+        None => {
+            if let Some(zeek_path) = zeek_path(json) {
+                let text = String::from_utf8_lossy(raw);
+                return zeek::decode_json(zeek_path, &text, context, sink);
+            }
+            datasets.of(json)?
+        }
+    };
+    let builder = sink.begin(&dataset);
+    path.clear();
+    write_members(json, builder, path, 0);
+    let time = builder.pending_time().or_else(|| generic_time(json, context));
+    commit(builder, context, raw, 0, time);
+    Ok(())
+}
+
+fn is_windows(dataset: &Dataset) -> bool {
+    dataset.groups.iter().any(|group| group == "windows")
+}
+
+fn zeek_path(json: Json<'_>) -> Option<&str> {
+    let path = json.get("_path").and_then(Json::text);
+    // Every Zeek log has `ts`; nothing else is worth collecting the keys for.
+    if path.is_none() && json.get("ts").is_none() {
+        return None;
+    }
+    let keys: Vec<&str> = json.members().map(|(key, _)| key).collect();
+    zeek::json_path(&keys, path)
+}
+
+impl JsonDatasets {
+    fn of(&self, json: Json<'_>) -> Result<Arc<Dataset>, Reject> {
+        let named = [
+            &["event", "dataset"][..],
+            &["event.dataset"],
+            &["data_stream", "dataset"],
+            &["data_stream.dataset"],
+            &["event", "module"],
+            &["event.module"],
+        ];
+        for name in named {
+            if let Some(name) = json.at(name).and_then(Json::text)
+                && let Some(dataset) = self.aliases.get(&name.to_lowercase())
+            {
+                return Ok(dataset.clone());
+            }
+        }
+        let mut best: Option<&Arc<Dataset>> = None;
+        for dataset in &self.by_keys {
+            let keys = &dataset.select.json_keys;
+            let better = best.is_none_or(|best| keys.len() > best.select.json_keys.len());
+            if better && keys.iter().all(|key| has_key(json, key)) {
+                best = Some(dataset);
+            }
+        }
+        best.or(self.generic.as_ref())
+            .cloned()
+            .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.json`"))
+    }
+}
+
+/// Whether there is a value under `key`, taken as it is or as a dotted path.
+fn has_key(json: Json<'_>, key: &str) -> bool {
+    let path_holds = |key: &str| {
+        key.contains('.')
+            && key
+                .split('.')
+                .try_fold(json, |json, part| json.get(part))
+                .is_some()
+    };
+    json.get(key).is_some() || path_holds(key)
+}
+
+fn generic_time(json: Json<'_>, context: &FrameContext<'_>) -> Option<i64> {
+    TIME_KEYS
+        .iter()
+        .filter_map(|key| json.get(key))
+        .find_map(|value| json_time(value, context.timezone))
+}
+
+/// A value as an instant.
+pub(super) fn json_time(value: Json<'_>, zone: chrono_tz::Tz) -> Option<i64> {
+    let mut number = String::new();
+    match value.scalar(&mut number)? {
+        Value::Str(text) => text_time(text, zone),
+        Value::Int(number) => number_time(number as f64),
+        Value::Float(number) => number_time(number),
+        _ => None,
+    }
+}
+
+/// Writes all members of an object under `path` (with its trailing dot, if it is not empty).
+pub(super) fn write_members(json: Json<'_>, builder: &mut BatchBuilder, path: &mut String, depth: usize) {
+    let length = path.len();
+    for (key, value) in json.members() {
+        if length == 0 && !value.is_object() {
+            write_value(key, value, builder);
+            continue;
+        }
+        path.push_str(key);
+        write_at(value, builder, path, depth);
+        path.truncate(length);
+    }
+}
+
+/// Writes a value under `path`, which it may leave longer.
+pub(super) fn write_at(value: Json<'_>, builder: &mut BatchBuilder, path: &mut String, depth: usize) {
+    if value.is_object() && depth < MAX_DEPTH && value.members().next().is_some() {
+        path.push('.');
+        write_members(value, builder, path, depth + 1);
+    } else {
+        write_value(path, value, builder);
+    }
+}
+
+/// Writes a value under a name, without flattening.
+pub(super) fn write_value(name: &str, value: Json<'_>, builder: &mut BatchBuilder) {
+    let mut number = String::new();
+    if let Some(scalar) = value.scalar(&mut number) {
+        builder.field(name, scalar);
+        return;
+    }
+    let scalars = value.is_array() && value.elements().all(|item| !item.is_object() && !item.is_array());
+    if scalars {
+        builder.field(name, Value::List(value.elements().map(owned_scalar).collect()));
+        return;
+    }
+    let mut text = String::new();
+    value.write(&mut text);
+    builder.field(name, Value::Json(&text));
+}
+
+/// A scalar of a list. Whole numbers past `i64` become floats here.
+pub(super) fn owned_scalar(item: Json<'_>) -> Value<'_> {
+    match item.text() {
+        Some(text) => Value::Str(text),
+        None => item.number_or_flag(),
+    }
+}

@@ -1,0 +1,78 @@
+//! What all renderings of Windows events share: which dataset an event belongs to.
+//!
+//! The vocabulary that decoders speak to the catalog is that of the event's XML: `EventData` names as they
+//! are; parts of `System` with a `System_` in front where a dataset could have event data of that name
+//! (`System_EventID`, `System_Channel`, `System_Version` …), attributes as `Element_Attribute`
+//! (`System_Provider_Name`, `Execution_ProcessID`, `Security_UserID`, `Correlation_ActivityID`).
+//!
+//! The dataset is that of the channel; for an event without one (or of an unknown one), that of the
+//! provider; for all others `windows.eventlog`.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::Reject;
+use crate::catalog::{Catalog, Dataset};
+
+/// Finds the dataset of a channel and provider.
+pub(super) struct WindowsDatasets {
+    channels: HashMap<String, Arc<Dataset>>,
+    providers: HashMap<String, Arc<Dataset>>,
+    fallback: Option<Arc<Dataset>>,
+    /// Channel and provider as they were spelled last, and the answer: neighbours mostly share it.
+    last: (String, String, Option<Arc<Dataset>>),
+}
+
+impl WindowsDatasets {
+    pub(super) fn new(catalog: &Catalog) -> Self {
+        let mut channels = HashMap::new();
+        let mut providers = HashMap::new();
+        for dataset in catalog.datasets() {
+            for channel in &dataset.select.channels {
+                channels
+                    .entry(channel.to_lowercase())
+                    .or_insert_with(|| dataset.clone());
+            }
+            for provider in &dataset.select.providers {
+                providers
+                    .entry(provider.to_lowercase())
+                    .or_insert_with(|| dataset.clone());
+            }
+        }
+        WindowsDatasets {
+            channels,
+            providers,
+            fallback: catalog.dataset("windows.eventlog").cloned(),
+            last: Default::default(),
+        }
+    }
+
+    /// The dataset of an event; empty text stands for an unknown channel or provider.
+    ///
+    /// # Errors
+    ///
+    /// `no_dataset` if a catalog without `windows.eventlog` has nothing for it.
+    pub(super) fn of(&mut self, channel: &str, provider: &str) -> Result<Arc<Dataset>, Reject> {
+        if let (last_channel, last_provider, Some(dataset)) = &self.last
+            && last_channel == channel
+            && last_provider == provider
+        {
+            return Ok(dataset.clone());
+        }
+        let found = self
+            .channels
+            .get(&channel.to_lowercase())
+            .or_else(|| self.providers.get(&provider.to_lowercase()))
+            .or(self.fallback.as_ref())
+            .cloned()
+            .ok_or_else(|| {
+                Reject::new(
+                    "no_dataset",
+                    format!("the catalog has no dataset for the channel `{channel}`"),
+                )
+            })?;
+        self.last = (channel.to_owned(), provider.to_owned(), Some(found.clone()));
+        Ok(found)
+    }
+}

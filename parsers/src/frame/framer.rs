@@ -1,0 +1,473 @@
+//! The framer: bytes in any pieces in, blocks of whole frames out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::documents::{Documents, Found};
+use super::identify::{EVTX_CHUNK_MAGIC, EVTX_HEADER_BYTES, framing_of, identify};
+use super::xml::{Element, Elements};
+use super::{FrameBlock, FrameOptions, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source, place};
+use crate::formats::Reject;
+use crate::formats::auditd::{Assembled, Assembler};
+use crate::formats::zeek::ZeekHeader;
+use crate::input::Chunk;
+
+/// Cuts one source into frames.
+///
+/// [`push`](Framer::push) takes bytes, [`pop`](Framer::pop) gives full blocks; [`flush`](Framer::flush)
+/// makes a block of the whole frames at hand, [`finish`](Framer::finish) one of everything that is left.
+///
+/// *Invariants*: the frames do not depend on how the bytes were cut into chunks. Memory is bounded by a
+/// block, a chunk and the longest allowed frame.
+///
+/// ```
+/// use std::sync::Arc;
+/// use borzoi_parsers::frame::{FrameOptions, Framer, Source};
+/// use borzoi_parsers::input::Chunk;
+/// let source = Arc::new(Source { path: "-".into(), reference_time: 0 });
+/// let mut framer = Framer::new(source, FrameOptions::default());
+/// framer.push(Chunk { offset: 0, bytes: b"{\"a\":1}\n{\"b\"".to_vec() });
+/// framer.push(Chunk { offset: 12, bytes: b":2}\n".to_vec() });
+/// framer.finish();
+/// let block = framer.pop().expect("two frames");
+/// assert_eq!(block.frame(block.frames[1]), b"{\"b\":2}");
+/// ```
+pub struct Framer {
+    // What never changes.
+    source: Arc<Source>,
+    options: FrameOptions,
+    /// Frames of a block at most; see [`FrameOptions::batch_rows`].
+    block_frames: usize,
+    // The bytes at hand.
+    buffer: Vec<u8>,
+    /// Offset of the buffer's first byte in the source.
+    base: u64,
+    /// Where the block under construction starts in the buffer.
+    start: usize,
+    /// Everything before it is framed, refused or nothing.
+    cursor: usize,
+    /// No line ends between the cursor and here.
+    searched: usize,
+    /// Inside a record that is too long: its end is still to come.
+    skipping: bool,
+    mode: Mode,
+    // The block under construction.
+    frames: Vec<FrameSpan>,
+    /// Bytes of frames that are no piece of the source.
+    made: Vec<u8>,
+    rejects: Vec<RejectRecord>,
+    place: Option<u64>,
+    sequence: u64,
+    ready: VecDeque<FrameBlock>,
+}
+
+enum Mode {
+    Unknown,
+    Lines,
+    Json(Documents),
+    Xml(Elements),
+    Evtx {
+        header_read: bool,
+    },
+    Auditd(Assembler),
+    Zeek {
+        next: ZeekHeader,
+        header: Option<Arc<ZeekHeader>>,
+    },
+}
+
+const EVTX_CHUNK_BYTES: usize = 64 << 10;
+/// Records that an EVTX chunk holds, as far as the size of blocks is concerned.
+const EVTX_CHUNK_RECORDS: usize = 100;
+
+impl Framer {
+    /// A framer at the beginning of `source`.
+    pub fn new(source: Arc<Source>, options: FrameOptions) -> Self {
+        let mut framer = Framer {
+            source,
+            block_frames: options.batch_rows.max(1),
+            buffer: Vec::new(),
+            base: 0,
+            start: 0,
+            cursor: 0,
+            searched: 0,
+            skipping: false,
+            mode: Mode::Unknown,
+            frames: Vec::new(),
+            made: Vec::new(),
+            rejects: Vec::new(),
+            place: None,
+            sequence: 0,
+            ready: VecDeque::new(),
+            options,
+        };
+        if let Some(format) = framer.options.format {
+            framer.set_mode(framing_of(format));
+        }
+        framer
+    }
+
+    fn set_mode(&mut self, framing: Framing) {
+        self.mode = match framing {
+            Framing::Lines => Mode::Lines,
+            Framing::Json => Mode::Json(Documents::default()),
+            Framing::Xml => Mode::Xml(Elements::default()),
+            Framing::Auditd => Mode::Auditd(Assembler::new()),
+            Framing::Zeek => Mode::Zeek {
+                next: ZeekHeader::default(),
+                header: None,
+            },
+            Framing::Evtx => {
+                self.block_frames = (self.options.batch_rows / EVTX_CHUNK_RECORDS).max(1);
+                Mode::Evtx { header_read: false }
+            }
+        };
+    }
+
+    fn framing(&self) -> Framing {
+        match self.mode {
+            Mode::Unknown | Mode::Lines => Framing::Lines,
+            Mode::Json(_) => Framing::Json,
+            Mode::Xml(_) => Framing::Xml,
+            Mode::Evtx { .. } => Framing::Evtx,
+            Mode::Auditd(_) => Framing::Auditd,
+            Mode::Zeek { .. } => Framing::Zeek,
+        }
+    }
+
+    /// Takes the next bytes of the source.
+    pub fn push(&mut self, chunk: Chunk) {
+        if self.frames.is_empty() || !self.made.is_empty() {
+            self.start = self.cursor;
+        }
+        if self.start == self.buffer.len() {
+            self.base = chunk.offset;
+            self.buffer = chunk.bytes;
+            self.start = 0;
+            self.cursor = 0;
+            self.searched = 0;
+        } else {
+            self.drop_used();
+            self.buffer.extend_from_slice(&chunk.bytes);
+        }
+        self.advance(false);
+    }
+
+    /// Forgets the bytes before the block under construction.
+    fn drop_used(&mut self) {
+        let used = std::mem::take(&mut self.start);
+        if used == 0 {
+            return;
+        }
+        self.buffer.drain(..used);
+        self.base += used as u64;
+        self.cursor -= used;
+        self.searched = self.searched.saturating_sub(used);
+        if self.made.is_empty() {
+            for span in &mut self.frames {
+                span.start -= used;
+                span.end -= used;
+            }
+        }
+    }
+
+    /// Makes a block of the whole frames at hand. `idle`: the source is silent, so that audit events
+    /// whose end can only be guessed are taken as complete.
+    pub fn flush(&mut self, idle: bool) {
+        if idle {
+            self.flush_assembler();
+        }
+        self.cut();
+    }
+
+    /// The source has ended: makes a block of what is left.
+    pub fn finish(&mut self) {
+        self.advance(true);
+        self.flush_assembler();
+        self.cut();
+    }
+
+    fn flush_assembler(&mut self) {
+        if let Mode::Auditd(assembler) = &mut self.mode {
+            let mut done = Vec::new();
+            assembler.flush(&mut done);
+            self.emit_made(done);
+        }
+    }
+
+    /// The next finished block.
+    pub fn pop(&mut self) -> Option<FrameBlock> {
+        self.ready.pop_front()
+    }
+
+    fn advance(&mut self, at_end: bool) {
+        if let Mode::Unknown = self.mode {
+            match identify(&self.buffer[self.cursor..], at_end) {
+                Some(framing) => self.set_mode(framing),
+                None => return,
+            }
+        }
+        match self.mode {
+            Mode::Unknown | Mode::Lines | Mode::Auditd(_) | Mode::Zeek { .. } => self.advance_lines(at_end),
+            Mode::Json(_) => self.advance_documents(at_end),
+            Mode::Xml(_) => self.advance_elements(at_end),
+            Mode::Evtx { .. } => self.advance_chunks(at_end),
+        }
+    }
+
+    fn offset(&self, position: usize) -> u64 {
+        self.base + position as u64
+    }
+
+    /// The next line from the cursor, which then stands behind it. `None`: its end is not there yet.
+    fn next_line(&mut self, at_end: bool) -> Option<(usize, usize)> {
+        loop {
+            let from = self.searched.max(self.cursor);
+            let found = memchr::memchr(b'\n', &self.buffer[from..]).map(|at| from + at);
+            let start = self.cursor;
+            let end = match found {
+                Some(end) => end,
+                None => {
+                    self.searched = self.buffer.len();
+                    if self.skipping {
+                        self.cursor = self.buffer.len();
+                        return None;
+                    }
+                    if self.buffer.len() - start > self.options.max_frame {
+                        self.refuse_long(start);
+                        self.cursor = self.buffer.len();
+                        self.skipping = true;
+                        return None;
+                    }
+                    if !at_end || start == self.buffer.len() {
+                        return None;
+                    }
+                    self.buffer.len()
+                }
+            };
+            self.cursor = (end + 1).min(self.buffer.len());
+            if std::mem::take(&mut self.skipping) {
+                continue;
+            }
+            if end - start > self.options.max_frame {
+                self.refuse_long(start);
+                continue;
+            }
+            let line = &self.buffer[start..end];
+            let length = line.strip_suffix(b"\r").unwrap_or(line).len();
+            return Some((start, start + length));
+        }
+    }
+
+    fn refuse_long(&mut self, start: usize) {
+        let end = self
+            .buffer
+            .len()
+            .min(start + REJECT_BYTES.min(self.options.max_frame));
+        let detail = format!("longer than {} bytes", self.options.max_frame);
+        self.refuse(start, end, Reject::new("frame_too_long", detail));
+    }
+
+    fn refuse(&mut self, start: usize, end: usize, reject: Reject) {
+        let record = RejectRecord::new(&self.source, self.offset(start), reject, &self.buffer[start..end]);
+        self.rejects.push(record);
+        // Refused records count like frames, so that noise alone cannot fill the memory.
+        if self.rejects.len() >= self.block_frames.max(1024) {
+            self.cut();
+        }
+    }
+
+    fn advance_lines(&mut self, at_end: bool) {
+        while let Some((start, end)) = self.next_line(at_end) {
+            let line = &self.buffer[start..end];
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match &mut self.mode {
+                Mode::Auditd(assembler) => {
+                    let mut done = Vec::new();
+                    let offset = self.base + start as u64;
+                    assembler.push(line, offset, &mut done);
+                    self.emit_made(done);
+                }
+                Mode::Zeek { next, .. } if line.starts_with(b"#") => {
+                    let line = String::from_utf8_lossy(line);
+                    if ZeekHeader::is_header_line(&line) {
+                        next.push(&line);
+                        self.cut();
+                        if let Mode::Zeek { header, .. } = &mut self.mode {
+                            *header = None;
+                        }
+                    } else {
+                        self.emit(start, end);
+                    }
+                }
+                Mode::Zeek { next, header } => {
+                    if header.is_none() {
+                        *header = Some(Arc::new(next.clone()));
+                    }
+                    self.emit(start, end);
+                }
+                _ => self.emit(start, end),
+            }
+        }
+    }
+
+    fn emit(&mut self, start: usize, end: usize) {
+        if self.frames.is_empty() {
+            self.start = start;
+            self.place
+                .get_or_insert_with(|| place(&self.options.tenant, &self.buffer[start..end]));
+        }
+        self.frames.push(FrameSpan {
+            start,
+            end,
+            offset: self.base + start as u64,
+        });
+        if self.frames.len() >= self.block_frames || end - self.start >= self.options.block_bytes {
+            self.cut();
+        }
+    }
+
+    fn emit_made(&mut self, events: Vec<Assembled>) {
+        for event in events {
+            let start = self.made.len();
+            self.made.extend_from_slice(&event.frame);
+            self.place
+                .get_or_insert_with(|| place(&self.options.tenant, &event.frame));
+            self.frames.push(FrameSpan {
+                start,
+                end: self.made.len(),
+                offset: event.offset,
+            });
+            if self.frames.len() >= self.block_frames || self.made.len() >= self.options.block_bytes {
+                self.cut();
+            }
+        }
+    }
+
+    fn advance_documents(&mut self, at_end: bool) {
+        loop {
+            if self.skipping {
+                // The rest of a document that was too long: on to the next line.
+                match self.next_line(at_end) {
+                    Some((start, _)) => self.cursor = start,
+                    None => return,
+                }
+            }
+            let Mode::Json(documents) = &mut self.mode else {
+                return;
+            };
+            let (found, cursor) = documents.next(&self.buffer, self.cursor, at_end);
+            self.cursor = cursor;
+            match found {
+                Found::Frame(start, end) if end - start > self.options.max_frame => self.refuse_long(start),
+                Found::Frame(start, end) => self.emit(start, end),
+                Found::Refused(start, end, reject) => self.refuse(start, end, reject),
+                Found::Unfinished => {
+                    if self.buffer.len() - self.cursor > self.options.max_frame {
+                        self.refuse_long(self.cursor);
+                        self.cursor = self.buffer.len();
+                        self.skipping = true;
+                        if let Mode::Json(documents) = &mut self.mode {
+                            documents.give_up();
+                        }
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn advance_elements(&mut self, at_end: bool) {
+        loop {
+            let Mode::Xml(elements) = &mut self.mode else {
+                return;
+            };
+            let (element, cursor) = elements.next(&self.buffer, self.cursor, at_end);
+            self.cursor = cursor;
+            match element {
+                Element::Event(start, end) if end - start > self.options.max_frame => self.refuse_long(start),
+                Element::Event(start, end) => self.emit(start, end),
+                Element::Refused(start, end, reject) => self.refuse(start, end, reject),
+                Element::Unfinished => {
+                    if self.buffer.len() - self.cursor > self.options.max_frame {
+                        self.refuse_long(self.cursor);
+                        self.cursor = self.buffer.len();
+                        if let Mode::Xml(elements) = &mut self.mode {
+                            *elements = Elements::default();
+                        }
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn advance_chunks(&mut self, at_end: bool) {
+        let Mode::Evtx { header_read } = &mut self.mode else {
+            return;
+        };
+        if !*header_read {
+            let rest = &self.buffer[self.cursor..];
+            if !rest.starts_with(EVTX_CHUNK_MAGIC) {
+                if rest.len() < EVTX_HEADER_BYTES && !at_end {
+                    return;
+                }
+                self.cursor += rest.len().min(EVTX_HEADER_BYTES);
+            }
+            *header_read = true;
+        }
+        loop {
+            let start = self.cursor;
+            let left = self.buffer.len() - start;
+            if left == 0 || left < EVTX_CHUNK_BYTES && !at_end {
+                return;
+            }
+            let end = start + left.min(EVTX_CHUNK_BYTES);
+            self.cursor = end;
+            let chunk = &self.buffer[start..end];
+            if chunk.starts_with(EVTX_CHUNK_MAGIC) {
+                self.emit(start, end);
+            } else if chunk.iter().any(|&byte| byte != 0) {
+                // Windows allocates chunks ahead: one of zeroes is empty, not damaged.
+                let reject = Reject::new("evtx_bad_chunk", "no chunk starts here");
+                self.refuse(start, end, reject);
+            }
+        }
+    }
+
+    /// Closes the block under construction, if there is anything in it.
+    fn cut(&mut self) {
+        if self.frames.is_empty() && self.rejects.is_empty() {
+            return;
+        }
+        let mut frames = std::mem::take(&mut self.frames);
+        let bytes = if self.made.is_empty() {
+            let end = frames.last().map_or(self.start, |span| span.end);
+            let start = std::mem::replace(&mut self.start, end);
+            for span in &mut frames {
+                span.start -= start;
+                span.end -= start;
+            }
+            self.buffer[start..end].to_vec()
+        } else {
+            std::mem::take(&mut self.made)
+        };
+        let header = match &self.mode {
+            Mode::Zeek { header, .. } => header.clone(),
+            _ => None,
+        };
+        self.ready.push_back(FrameBlock {
+            source: self.source.clone(),
+            place: self.place.unwrap_or_default(),
+            sequence: self.sequence,
+            framing: self.framing(),
+            header,
+            bytes,
+            frames,
+            rejects: std::mem::take(&mut self.rejects),
+        });
+        self.sequence += 1;
+    }
+}

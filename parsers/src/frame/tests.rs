@@ -1,0 +1,225 @@
+use super::*;
+use crate::input::Chunk;
+
+fn frames_of(
+    text: &[u8],
+    chunk: usize,
+    options: &FrameOptions,
+) -> (Vec<(u64, Vec<u8>)>, Vec<(u64, &'static str)>) {
+    let source = Arc::new(Source {
+        path: "-".into(),
+        reference_time: 0,
+    });
+    let mut framer = Framer::new(source, options.clone());
+    let (mut frames, mut rejects) = (Vec::new(), Vec::new());
+    let mut offset = 0;
+    for bytes in text.chunks(chunk.max(1)) {
+        framer.push(Chunk {
+            offset,
+            bytes: bytes.to_vec(),
+        });
+        offset += bytes.len() as u64;
+    }
+    framer.finish();
+    while let Some(block) = framer.pop() {
+        frames.extend(
+            block
+                .frames
+                .iter()
+                .map(|&span| (span.offset, block.frame(span).to_vec())),
+        );
+        rejects.extend(block.rejects.iter().map(|reject| (reject.offset, reject.reason)));
+    }
+    (frames, rejects)
+}
+
+fn texts(text: &str) -> (Vec<String>, Vec<&'static str>) {
+    let whole = frames_of(text.as_bytes(), usize::MAX, &FrameOptions::default());
+    for chunk in [1, 2, 3, 7, 16] {
+        assert_eq!(
+            frames_of(text.as_bytes(), chunk, &FrameOptions::default()),
+            whole,
+            "chunks of {chunk}"
+        );
+    }
+    for (offset, frame) in &whole.0 {
+        assert_eq!(&text.as_bytes()[*offset as usize..][..frame.len()], frame);
+    }
+    let frames = whole
+        .0
+        .into_iter()
+        .map(|(_, frame)| String::from_utf8(frame).expect("a text"))
+        .collect();
+    (frames, whole.1.into_iter().map(|(_, reason)| reason).collect())
+}
+
+fn check(text: &str, frames: &[&str], rejects: &[&str]) {
+    let (found, refused) = texts(text);
+    assert_eq!(found, frames, "frames of {text:?}");
+    assert_eq!(refused, rejects, "rejects of {text:?}");
+}
+
+#[test]
+fn lines_end_with_a_line_feed_a_pair_or_the_input() {
+    check("one\r\n\n  \ntwo\nthree", &["one", "two", "three"], &[]);
+    check("", &[], &[]);
+}
+
+#[test]
+fn json_in_all_arrangements() {
+    let (a, b) = (r#"{"a":1}"#, r#"{"b":{"c":[2]}}"#);
+    check(&format!("{a}\n{b}\r\n\n{a}"), &[a, b, a], &[]);
+    check(&format!("{a}{b} {a}"), &[a, b, a], &[]);
+    check(&format!("[{a},{b}]"), &[a, b], &[]);
+    check(&format!("[\n  {a},\n  {b}\n]\n"), &[a, b], &[]);
+    check(
+        &format!("{{\"Records\": [{a}, {b}]}}\n{{\"Records\":[{a}]}}"),
+        &[a, b, a],
+        &[],
+    );
+    check(
+        &format!("{{\"@odata.context\":\"x\",\"value\":[{a}],\"n\":{b}}}"),
+        &[a],
+        &[],
+    );
+    check(
+        "{\n  \"a\": 1\n}\n{\n  \"b\": 2\n}\n",
+        &["{\n  \"a\": 1\n}", "{\n  \"b\": 2\n}"],
+        &[],
+    );
+    check(
+        &format!("{a}\n{{\n\"b\": 2\n}}\n{a}\n"),
+        &[a, "{\n\"b\": 2\n}", a],
+        &[],
+    );
+    check("{\"events\":[]}\n[]\n", &[], &[]);
+    check(
+        r#"{"kind":"x","events":[{"a":1}]}"#,
+        &[r#"{"kind":"x","events":[{"a":1}]}"#],
+        &[],
+    );
+}
+
+#[test]
+fn broken_json_costs_itself_alone() {
+    let a = r#"{"a":1}"#;
+    check(
+        &format!("{a}\n{{\"b\":\"half\n{a}\n"),
+        &[a, "{\"b\":\"half", a],
+        &[],
+    );
+    check(&format!("{{\"b\":\"half\n{a}\n"), &["{\"b\":\"half", a], &[]);
+    check(
+        &format!("{a}\n{{\"b\":2,\"c\":\n{a}\n"),
+        &[a, "{\"b\":2,\"c\":", a],
+        &[],
+    );
+    check(&format!("{a}\n{{\"b\":\"half"), &[a], &["truncated_json"]);
+    check(&format!("{a}\nnoise\n{a}\n"), &[a, "noise", a], &[]);
+    check(
+        "{\n \"a\": 1\n}\n{\n \"b\": \"x\n}\n{\n \"c\": 1\n}\n",
+        &["{\n \"a\": 1\n}", "{\n \"c\": 1\n}"],
+        &["broken_json"],
+    );
+    check(
+        "[\n  {\n    \"a\": 1\n  },\n  {\n    \"b\": [1\n  },\n  {\n    \"c\": 1\n  }\n]\n",
+        &["{\n    \"a\": 1\n  }", "{\n    \"c\": 1\n  }"],
+        &["broken_json"],
+    );
+    check(
+        "[{\"a\":1},{\"b\":]},{\"c\":1}]",
+        &["{\"a\":1}", "{\"c\":1}"],
+        &["broken_json"],
+    );
+}
+
+#[test]
+fn event_elements_are_cut_from_any_surroundings() {
+    let event = |n: u8| format!("<Event xmlns='x'><EventID>{n}</EventID></Event>");
+    let (one, two) = (event(1), event(2));
+    check(&format!("{one}{two}\n"), &[&one, &two], &[]);
+    check(
+        &format!("<?xml version=\"1.0\"?>\r\n<Events>\n{one}\n{two}</Events>"),
+        &[&one, &two],
+        &[],
+    );
+    check(
+        &format!("{one}<Event><EventID>3{two}"),
+        &[&one, &two],
+        &["truncated_xml"],
+    );
+    check(&format!("{one}<Event><Ev"), &[&one], &["truncated_xml"]);
+    check(&format!("{one}<Other/>{two}"), &[&one, &two], &["not_an_event"]);
+}
+
+#[test]
+fn too_long_frames_are_refused_and_skipped() {
+    let options = FrameOptions {
+        max_frame: 50,
+        ..FrameOptions::default()
+    };
+    let long = "x".repeat(120);
+    for (text, good) in [
+        (format!("short\n{long}\nlast\n"), vec!["short", "last"]),
+        (
+            format!("{{\"a\":1}}\n{{\"b\":\"{long}\"}}\n{{\"c\":1}}\n"),
+            vec!["{\"a\":1}", "{\"c\":1}"],
+        ),
+    ] {
+        let whole = frames_of(text.as_bytes(), usize::MAX, &options);
+        let frames: Vec<&str> = whole
+            .0
+            .iter()
+            .map(|(_, f)| std::str::from_utf8(f).expect("text"))
+            .collect();
+        assert_eq!(frames, good);
+        assert_eq!(
+            whole.1.iter().map(|r| r.1).collect::<Vec<_>>(),
+            ["frame_too_long"]
+        );
+        for chunk in [1, 7, 60, 100] {
+            assert_eq!(
+                frames_of(text.as_bytes(), chunk, &options),
+                whole,
+                "chunks of {chunk}"
+            );
+        }
+    }
+}
+
+#[test]
+fn blocks_keep_to_their_limits() {
+    let source = Arc::new(Source {
+        path: "-".into(),
+        reference_time: 0,
+    });
+    let options = FrameOptions {
+        batch_rows: 2,
+        ..FrameOptions::default()
+    };
+    let mut framer = Framer::new(source, options);
+    framer.push(Chunk {
+        offset: 0,
+        bytes: b"a\nb\nc\nd".to_vec(),
+    });
+    let first = framer.pop().expect("two lines");
+    assert_eq!((first.sequence, first.frames.len()), (0, 2));
+    assert!(framer.pop().is_none());
+    framer.flush(true);
+    let second = framer.pop().expect("flushed");
+    assert_eq!(
+        (
+            second.sequence,
+            second.frames.len(),
+            second.frame(second.frames[0])
+        ),
+        (1, 1, b"c".as_slice())
+    );
+    assert_eq!(second.place, first.place);
+    framer.finish();
+    let last = framer.pop().expect("the rest");
+    assert_eq!(
+        (last.frames[0].offset, last.frame(last.frames[0])),
+        (6, b"d".as_slice())
+    );
+}

@@ -1,0 +1,106 @@
+//! `<Event>` elements in a row, inside `<Events>` or not.
+
+use crate::formats::Reject;
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Element {
+    /// An event, from `<Event` to `</Event>`.
+    Event(usize, usize),
+    /// Something that is none.
+    Refused(usize, usize, Reject),
+    /// Its end is not there yet, or nothing is left.
+    Unfinished,
+}
+
+/// Finds events one after another. An event without an end is given up where the next one starts.
+#[derive(Debug, Default)]
+pub(super) struct Elements {
+    /// The cursor stands on an event's first byte.
+    inside: bool,
+    /// Nothing of interest before this, counted from the cursor.
+    searched: usize,
+}
+
+const END: &[u8] = b"</Event>";
+
+impl Elements {
+    /// The next event at or after `cursor`, and where the cursor stands then.
+    pub(super) fn next(&mut self, buffer: &[u8], cursor: usize, at_end: bool) -> (Element, usize) {
+        let mut cursor = cursor;
+        if !self.inside {
+            let rest = &buffer[cursor..];
+            let Some(start) = event_start(rest, self.searched, at_end) else {
+                // A tag may be cut in two at the end of what is there.
+                self.searched = rest.len().saturating_sub(END.len());
+                if at_end && !rest.is_empty() {
+                    return (refuse_gap(buffer, cursor, buffer.len()), buffer.len());
+                }
+                return (Element::Unfinished, cursor);
+            };
+            self.inside = true;
+            self.searched = 1;
+            let gap = cursor;
+            cursor += start;
+            if let refused @ Element::Refused(..) = refuse_gap(buffer, gap, cursor) {
+                return (refused, cursor);
+            }
+        }
+        let rest = &buffer[cursor..];
+        let end = memchr::memmem::find(&rest[self.searched..], END).map(|at| self.searched + at + END.len());
+        let limit = end.unwrap_or(rest.len());
+        if let Some(next) = event_start(&rest[..limit], self.searched, false) {
+            self.searched = 1;
+            let reject = Reject::new("truncated_xml", "the next event starts before this one ends");
+            return (Element::Refused(cursor, cursor + next, reject), cursor + next);
+        }
+        match end {
+            Some(end) => {
+                self.inside = false;
+                self.searched = 0;
+                (Element::Event(cursor, cursor + end), cursor + end)
+            }
+            None if at_end => {
+                self.inside = false;
+                self.searched = 0;
+                let reject = Reject::new("truncated_xml", "the input ends inside this event");
+                (Element::Refused(cursor, buffer.len(), reject), buffer.len())
+            }
+            None => {
+                self.searched = rest.len().saturating_sub(END.len()).max(1);
+                (Element::Unfinished, cursor)
+            }
+        }
+    }
+}
+
+/// Position of the first `<Event` tag (not `<Events`, `<EventID`) at or after `from`.
+fn event_start(bytes: &[u8], from: usize, at_end: bool) -> Option<usize> {
+    let from = from.min(bytes.len());
+    memchr::memmem::find_iter(&bytes[from..], b"<Event")
+        .map(|at| from + at)
+        .find(|at| match bytes.get(at + b"<Event".len()) {
+            Some(next) => next.is_ascii_whitespace() || *next == b'>',
+            None => at_end,
+        })
+}
+
+/// Declarations, the `<Events>` tags and white space may stand between events; other things are refused.
+fn refuse_gap(buffer: &[u8], start: usize, end: usize) -> Element {
+    let mut rest = buffer[start..end].trim_ascii();
+    loop {
+        let tag = [b"<?".as_slice(), b"<!", b"<Events", b"</Events"]
+            .iter()
+            .any(|opening| rest.starts_with(opening));
+        match memchr::memchr(b'>', rest) {
+            Some(close) if tag => rest = rest[close + 1..].trim_ascii_start(),
+            _ => break,
+        }
+    }
+    if rest.is_empty() {
+        Element::Unfinished
+    } else {
+        let reject = Reject::new("not_an_event", "text between events");
+        Element::Refused(start, end, reject)
+    }
+}

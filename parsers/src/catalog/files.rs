@@ -24,6 +24,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "linux/users.yaml",
     "linux/syslog.yaml",
     "linux/auditd.yaml",
+    "linux/sysmon.yaml",
     "zeek/conn.yaml",
     "zeek/other.yaml",
     "generic/json.yaml",

@@ -1,21 +1,89 @@
 //! Linux audit records, one event per serial number.
+//!
+//! The kernel describes one system call in several records (`SYSCALL`, `EXECVE`, one `PATH` per file, …) that
+//! share a serial number and may be interleaved with those of other calls. [`Assembler`] puts them together
+//! while framing; [`decode`] makes one event of them:
+//!
+//! - `type` is a list of all record types, so that a rule about `PATH` and one about `SYSCALL` both find the
+//!   event, and a rule may ask for both.
+//! - `a0`, `a1`, … are the arguments of the program that was run (`EXECVE`). The system call's own arguments
+//!   have these names only where nothing was run; otherwise they are `syscall_a0` to `syscall_a3`.
+//! - `syscall` is the call's name, also where the log has the number alone (then kept in `syscall_number`).
+//! - `name`, `nametype` and `key` are lists; `file.path` is the file that the call was about.
+//! - Values that the kernel encodes in hexadecimal (anything with a space or a quote in it) are decoded.
+//! - `saddr` becomes `destination.*` or `source.*`, as the call connects or accepts.
+//!
+//! Records also arrive inside syslog lines (`audispd:`, `audit[1]:`, `kernel: audit:`); the syslog format hands
+//! them over.
 
 mod assemble;
+mod event;
+mod record;
+mod sockaddr;
+mod syscalls;
+#[cfg(test)]
+mod tests;
 
-use super::{EventSink, FrameContext, Reject};
+use super::{EventSink, FrameContext, Reject, commit};
 
 pub use assemble::{Assembled, Assembler};
+use record::Record;
 
-/// Whether `line` is an audit record.
+/// Whether `line` is an audit record: `[node=H ]type=T msg=audit(…): …`.
 pub fn looks_like(line: &str) -> bool {
-    line.contains("type=") && line.contains("audit(")
+    (line.starts_with("type=") || line.starts_with("node=")) && Record::parse(line).is_some()
 }
 
-/// Writes the event of `frame` (the records of one event, one a line) to `sink`.
+/// Writes the events of `frame` to `sink`: one, if its lines are the records of one event.
 ///
 /// # Errors
 ///
-/// `not_auditd` if no line is an audit record.
-pub fn decode(_frame: &str, _context: &FrameContext<'_>, _sink: &mut EventSink) -> Result<(), Reject> {
-    Err(Reject::new("not_auditd", "no audit record in the frame"))
+/// `not_auditd` if no line is an audit record; lines beside records are ignored.
+pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
+    let records: Vec<Record<'_>> = frame.lines().filter_map(Record::parse).collect();
+    write(&records, None, frame, context, sink)
+}
+
+/// The audit record in a syslog message, if there is one.
+pub(super) fn in_syslog<'a>(program: &str, message: &'a str, time: Option<i64>) -> Option<Record<'a>> {
+    if !["audispd", "audit", "auditd", "kernel", "audisp-syslog"].contains(&program) {
+        return None;
+    }
+    Record::parse(message).or_else(|| (program == "audit").then(|| Record::without_id(message, time))?)
+}
+
+/// Writes the events of `records`. `host` is where they were written, if the line around them says so.
+pub(super) fn write(
+    records: &[Record<'_>],
+    host: Option<&str>,
+    frame: &str,
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    if records.is_empty() {
+        return Err(Reject::new(
+            "not_auditd",
+            "no audit record (`type=… msg=audit(…):`) in the frame",
+        ));
+    }
+    let dataset =
+        match context.dataset {
+            Some(pinned) => pinned.clone(),
+            None => sink.catalog().dataset("linux.auditd").cloned().ok_or_else(|| {
+                Reject::new("no_dataset", "the catalog has no dataset `linux.auditd`, add it")
+            })?,
+        };
+    for (index, records) in records
+        .chunk_by(|a, b| a.id == b.id && a.node == b.node)
+        .enumerate()
+    {
+        let builder = sink.begin(&dataset);
+        if let Some(host) = host.or(records[0].node) {
+            builder.field("host.name", host.into());
+        }
+        event::write(records, builder);
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        commit(builder, context, frame.as_bytes(), index, records[0].time);
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ mod tests;
 use crate::batch::BatchBuilder;
 use crate::value::Value;
 
-use super::{EventSink, FrameContext, Reject, commit, linux};
+use super::{EventSink, FrameContext, Reject, auditd, commit, linux};
 use header::Header;
 
 /// Whether `line` is syslog: it starts with a priority, or with a timestamp and then a tag or a host and
@@ -47,6 +47,9 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
         )
     })?;
     let program = header.program().unwrap_or_default();
+    if let Some(record) = auditd::in_syslog(program, header.message, header.time) {
+        return auditd::write(&[record], header.host, frame, context, sink);
+    }
     let dataset = match context.dataset {
         Some(pinned) => pinned.clone(),
         None => linux::dataset(sink.catalog(), program)?,

@@ -1,5 +1,6 @@
 //! # borzoi-engine: batches and rules in; alerts, tables and answers out
 
 pub mod alert;
+pub mod hunt;
 pub mod matcher;
 pub mod resolve;

@@ -56,7 +56,7 @@ pub mod regexes;
 mod rows;
 mod sets;
 pub mod single;
-mod unmapped;
+pub(crate) mod unmapped;
 pub(crate) mod values;
 mod warnings;
 

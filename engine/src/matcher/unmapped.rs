@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Calls `visit` with path and text of every scalar in `json`, which the batch builder wrote; what follows
 /// a syntax error is left out.
-pub(super) fn walk(json: &str, visit: &mut dyn FnMut(&str, &str)) {
+pub(crate) fn walk(json: &str, visit: &mut dyn FnMut(&str, &str)) {
     let mut path = String::new();
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let walker = Walker {

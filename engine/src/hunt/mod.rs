@@ -1,0 +1,431 @@
+//! Hunting: SQL over everything that the lake holds.
+//!
+//! A [`Hunt`] is a snapshot of the lake with a SQL engine (DataFusion) over it. Its tables are one per
+//! dataset (`windows_sysmon`), the group views (`windows`, `linux`, `network`, …), `events` over all
+//! datasets with the ECS columns, and `alerts`; see `tables`. Fields may be called by any of their
+//! names: `source_ip`, `source.ip`, or as the producer calls them; see `names`. Beside DataFusion's
+//! functions there are the hunter's own; see [`functions`].
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use borzoi_engine::hunt::{Hunt, HuntOptions};
+//! let hunt = Hunt::over(Vec::new(), HuntOptions::default())?;
+//! let answer = hunt
+//!     .sql("select user.name, count(*) from windows where event_code = 4625 group by 1")
+//!     .await?;
+//! println!("{} rows in {:?}", answer.stats.rows, answer.stats.elapsed);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A hunt only reads. Statements that write (`INSERT`, `CREATE`, `COPY`) are refused, and a hunt opened
+//! for some tenants has no table in which another tenant's rows could appear.
+
+mod coerce;
+mod error;
+pub mod functions;
+mod lower;
+mod names;
+pub mod output;
+mod sigma;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use borzoi_parsers::catalog::{Catalog, Dataset};
+use borzoi_rules::ir::{DetectionRule, LogSource};
+use datafusion::common::{DataFusionError, ScalarValue, TableReference};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use futures::StreamExt;
+
+pub use error::HuntError;
+pub use tables::{StoredTable, TableColumn};
+
+use error::translate;
+use names::{Names, Rewritten, TableNames, nearest};
+
+/// How to hunt.
+#[derive(Debug, Clone, Default)]
+pub struct HuntOptions {
+    /// Only these tenants' rows; all if `None`.
+    pub tenants: Option<Vec<String>>,
+    /// Bytes of memory that sorts, joins and aggregations may take; past it they spill to disk or fail.
+    pub memory_limit: Option<usize>,
+    /// Threads to run on; one per core if `None`.
+    pub target_partitions: Option<usize>,
+    /// The catalog; the shipped one if `None`.
+    pub catalog: Option<Arc<Catalog>>,
+}
+
+/// What a query cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HuntStats {
+    /// Rows of the answer so far.
+    pub rows: usize,
+    /// Time since the query began.
+    pub elapsed: Duration,
+    /// Bytes read from Parquet files.
+    pub bytes_scanned: usize,
+    /// Files that the plan reads.
+    pub files: usize,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone)]
+pub struct HuntResult {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its rows.
+    pub batches: Vec<RecordBatch>,
+    /// What it cost.
+    pub stats: HuntStats,
+    /// Whether the statement asked for `*`: then columns without a value need not be shown.
+    pub wildcard: bool,
+}
+
+/// An answer that is still being worked out. Dropping it cancels the query.
+pub struct HuntStream {
+    stream: SendableRecordBatchStream,
+    plan: Arc<dyn ExecutionPlan>,
+    started: Instant,
+    rows: usize,
+    wildcard: bool,
+}
+
+/// A snapshot of the lake to ask questions of.
+pub struct Hunt {
+    context: SessionContext,
+    catalog: Arc<Catalog>,
+    stored: Vec<StoredTable>,
+    names: Names,
+    tables: BTreeMap<String, Arc<tables::UnionTable>>,
+}
+
+impl Hunt {
+    /// A hunt over these stored tables.
+    ///
+    /// # Errors
+    /// Only if the SQL engine cannot be set up.
+    pub fn over(mut stored: Vec<StoredTable>, options: HuntOptions) -> Result<Hunt, HuntError> {
+        if let Some(tenants) = &options.tenants {
+            stored.retain(|table| tenants.iter().any(|tenant| **tenant == *table.tenant));
+        }
+        let catalog = options.catalog.clone().unwrap_or_else(Catalog::builtin);
+        let context = session(&options).map_err(|error| HuntError::Execution(error.to_string()))?;
+        let mut hunt = Hunt {
+            context,
+            names: Names::default(),
+            tables: BTreeMap::new(),
+            catalog,
+            stored,
+        };
+        for table in tables::visible_tables(&hunt.catalog, &hunt.stored) {
+            hunt.register(table)?;
+        }
+        Ok(hunt)
+    }
+
+    /// Adds the table `matches`: the stored events that match any of `rules`, with `rule_id`, `rule_title`
+    /// and `rule_level` before the event's own columns. Replaces the `matches` of an earlier call.
+    ///
+    /// # Errors
+    /// [`HuntError::Rule`] if a rule waits for placeholders, has an expression that cannot be run, or is for
+    /// a log source that no dataset serves.
+    pub fn add_rules(&mut self, rules: &[Arc<DetectionRule>]) -> Result<(), HuntError> {
+        let mut members = Vec::new();
+        let mut datasets: Vec<Arc<Dataset>> = Vec::new();
+        for rule in rules {
+            let mut served = false;
+            for dataset in self.catalog.datasets() {
+                if !lower::applies(&rule.log_source, dataset) {
+                    continue;
+                }
+                served = true;
+                if datasets.iter().all(|known| known.name != dataset.name) {
+                    datasets.push(dataset.clone());
+                }
+                for stored in self.stored.iter().filter(|stored| stored.dataset == dataset.name) {
+                    let Some(condition) = lower::lower(rule, dataset, &stored.provider.schema())? else {
+                        continue;
+                    };
+                    let mut member = tables::Member::new(stored.clone());
+                    member.condition = Some(condition);
+                    let level = serde_json::to_value(rule.meta.level).unwrap_or_default();
+                    for (column, value) in [
+                        ("rule_id", &*rule.meta.id),
+                        ("rule_title", &*rule.meta.title),
+                        ("rule_level", level.as_str().unwrap_or("")),
+                    ] {
+                        member
+                            .constants
+                            .insert(column.to_owned(), ScalarValue::from(value));
+                    }
+                    members.push(member);
+                }
+            }
+            if !served {
+                return Err(HuntError::Rule {
+                    rule: rule.meta.title.to_string(),
+                    reason: format!(
+                        "no dataset serves its log source ({}); `borzoi datasets` lists what there is",
+                        log_source_text(&rule.log_source)
+                    ),
+                });
+            }
+        }
+        self.register(tables::matches(members, datasets))
+    }
+
+    fn register(&mut self, table: tables::UnionTable) -> Result<(), HuntError> {
+        let name = table.name.clone();
+        let table = Arc::new(table);
+        let reference = || TableReference::bare(name.as_str());
+        self.context
+            .deregister_table(reference())
+            .and_then(|_| self.context.register_table(reference(), table.clone()))
+            .map_err(|error| HuntError::Execution(error.to_string()))?;
+        self.names.tables.insert(name.clone(), TableNames::new(&table));
+        self.tables.insert(name, table);
+        Ok(())
+    }
+
+    /// Names of all tables, and whether anything is stored in each.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.tables
+            .iter()
+            .map(|(name, table)| (name.as_str(), !table.members.is_empty()))
+    }
+
+    /// Columns of a table.
+    pub fn columns(&self, table: &str) -> Option<&[TableColumn]> {
+        self.tables.get(table).map(|table| table.columns.as_slice())
+    }
+
+    /// Names of all functions that SQL may call, sorted.
+    pub fn function_names(&self) -> Vec<String> {
+        let state = self.context.state();
+        let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
+        names.extend(state.aggregate_functions().keys().cloned());
+        names.extend(state.window_functions().keys().cloned());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The whole answer to a statement.
+    ///
+    /// # Errors
+    /// [`HuntError::Sql`] if the statement is at fault, others if reading or computing is.
+    pub async fn sql(&self, sql: &str) -> Result<HuntResult, HuntError> {
+        self.stream(sql, None).await?.collect().await
+    }
+
+    /// The answer to a statement, batch by batch; at most `limit` rows of it.
+    ///
+    /// # Errors
+    /// As [`Hunt::sql`]; errors of reading and computing come from the stream.
+    pub async fn stream(&self, sql: &str, limit: Option<usize>) -> Result<HuntStream, HuntError> {
+        let started = Instant::now();
+        let statement = names::rewrite(sql, &self.names)?;
+        let plan = self
+            .logical_plan(&statement, limit)
+            .await
+            .map_err(|error| self.explain_error(error, &statement))?;
+        let run = async {
+            let plan = self.context.state().create_physical_plan(&plan).await?;
+            let stream = execute_stream(plan.clone(), self.context.task_ctx())?;
+            Ok((plan, stream))
+        };
+        let (plan, stream) = run.await.map_err(|error| self.explain_error(error, &statement))?;
+        Ok(HuntStream {
+            stream,
+            plan,
+            started,
+            rows: 0,
+            wildcard: statement.wildcard,
+        })
+    }
+
+    async fn logical_plan(
+        &self,
+        statement: &Rewritten,
+        limit: Option<usize>,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let state = self.context.state();
+        let dialect = state.config().options().sql_parser.dialect;
+        let parsed = state.sql_to_statement(&statement.sql, &dialect)?;
+        let plan = state.statement_to_plan(parsed).await?;
+        SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false)
+            .verify_plan(&plan)?;
+        let plan = coerce::coerce(plan)?;
+        match (limit, &plan) {
+            (None, _) | (_, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) => Ok(plan),
+            (Some(_), _) => LogicalPlanBuilder::new(plan).limit(0, limit)?.build(),
+        }
+    }
+
+    fn explain_error(&self, error: DataFusionError, statement: &Rewritten) -> HuntError {
+        let sql = statement.original();
+        let text = error.to_string();
+        if let Some((_, after)) = text.split_once("table 'datafusion.public.")
+            && let Some((name, _)) = after.split_once("' not found")
+        {
+            let near = nearest(name, self.tables.keys().map(String::as_str));
+            let message = match near.as_slice() {
+                [] => format!("no table `{name}`; there are {}", self.table_list()),
+                near => format!("no table `{name}`; did you mean {}?", near.join(" or ")),
+            };
+            return HuntError::sql(message, sql, statement.find(name));
+        }
+        for (what, word) in [
+            ("DDL not supported", "changes tables"),
+            ("DML not supported", "writes"),
+        ] {
+            if text.contains(what) {
+                return HuntError::sql(format!("a hunt only reads; this statement {word}"), sql, None);
+            }
+        }
+        if text.contains("Statement not supported") {
+            return HuntError::sql("a hunt takes queries only".to_owned(), sql, None);
+        }
+        translate(error, statement, &self.names)
+    }
+
+    fn table_list(&self) -> String {
+        let mut with_rows: Vec<&str> = self
+            .tables()
+            .filter(|(_, any)| *any)
+            .map(|(name, _)| name)
+            .collect();
+        if with_rows.is_empty() {
+            with_rows = vec!["events", "alerts", "windows"];
+        }
+        with_rows.join(", ")
+    }
+}
+
+fn session(options: &HuntOptions) -> Result<SessionContext, DataFusionError> {
+    let mut config = SessionConfig::new().with_information_schema(true);
+    if let Some(partitions) = options.target_partitions {
+        config = config.with_target_partitions(partitions.max(1));
+    }
+    let settings = config.options_mut();
+    // Rows that a filter drops are then never decoded in the other columns.
+    settings.execution.parquet.pushdown_filters = true;
+    settings.execution.parquet.reorder_filters = true;
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(limit) = options.memory_limit {
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
+    }
+    let context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    for function in functions::all() {
+        context.register_udf(function);
+    }
+    Ok(context)
+}
+
+impl HuntStream {
+    /// The columns of the answer.
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// Whether the statement asked for `*`.
+    pub fn wildcard(&self) -> bool {
+        self.wildcard
+    }
+
+    /// The next rows; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<RecordBatch, HuntError>> {
+        let next = self.stream.next().await?;
+        Some(match next {
+            Ok(batch) => {
+                self.rows += batch.num_rows();
+                Ok(batch)
+            }
+            Err(error) => Err(running(error)),
+        })
+    }
+
+    /// What the query has cost so far.
+    pub fn stats(&self) -> HuntStats {
+        let mut stats = HuntStats {
+            rows: self.rows,
+            elapsed: self.started.elapsed(),
+            ..HuntStats::default()
+        };
+        read_cost(self.plan.as_ref(), &mut stats);
+        stats
+    }
+
+    /// All that is left.
+    ///
+    /// # Errors
+    /// The first error of reading or computing.
+    pub async fn collect(mut self) -> Result<HuntResult, HuntError> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next().await {
+            batches.push(batch?);
+        }
+        Ok(HuntResult {
+            schema: self.schema(),
+            batches,
+            stats: self.stats(),
+            wildcard: self.wildcard,
+        })
+    }
+}
+
+fn log_source_text(source: &LogSource) -> String {
+    let parts: Vec<String> = [
+        ("product", &source.product),
+        ("category", &source.category),
+        ("service", &source.service),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value}")))
+    .collect();
+    parts.join(", ")
+}
+
+fn running(error: DataFusionError) -> HuntError {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(text) => HuntError::Execution(format!(
+            "out of the memory allowed; select fewer columns or rows, or allow more: {text}"
+        )),
+        DataFusionError::Execution(text) => HuntError::Execution(text.clone()),
+        other => HuntError::Execution(other.to_string()),
+    }
+}
+
+/// Adds up what the scans of a plan report.
+fn read_cost(plan: &dyn ExecutionPlan, stats: &mut HuntStats) {
+    use datafusion::datasource::physical_plan::FileScanConfig;
+    use datafusion::datasource::source::DataSourceExec;
+    if let Some(scan) = plan.downcast_ref::<DataSourceExec>() {
+        if let Some(bytes) = scan
+            .metrics()
+            .and_then(|metrics| metrics.sum_by_name("bytes_scanned"))
+        {
+            stats.bytes_scanned += bytes.as_usize();
+        }
+        if let Some(files) = scan.data_source().downcast_ref::<FileScanConfig>() {
+            stats.files += files.file_groups.iter().map(|group| group.len()).sum::<usize>();
+        }
+    }
+    for child in plan.children() {
+        read_cost(child.as_ref(), stats);
+    }
+}

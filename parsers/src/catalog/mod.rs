@@ -126,6 +126,8 @@ pub struct Selector {
     pub zeek_paths: Vec<String>,
     /// Top-level JSON keys which, all present, identify the dataset.
     pub json_keys: Vec<String>,
+    /// Keys (top-level or dotted) which, besides, must have one of these values.
+    pub json_values: BTreeMap<String, Vec<String>>,
     /// Values of `event.dataset` / `event.module` that other shippers write for it.
     pub aliases: Vec<String>,
 }

@@ -2,5 +2,6 @@
 
 pub mod alert;
 pub mod hunt;
+pub mod lake;
 pub mod matcher;
 pub mod resolve;

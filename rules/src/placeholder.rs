@@ -97,19 +97,9 @@ impl Segment<'_> {
     }
 }
 
-/// The readings of a value with its placeholders replaced.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Expansion {
-    /// All of them.
-    Readings(Vec<Vec<Segment<'static>>>),
-    /// None, since these have no value.
-    Missing(Vec<String>),
-    /// More than can be held.
-    TooMany,
-}
-
-/// Replaces the placeholders of a text.
-pub(crate) fn expand(text: &str, values: &Placeholders) -> Expansion {
+/// All readings of a text with its placeholders replaced, and the names of those without a value (then
+/// there are no readings).
+pub(crate) fn expand(text: &str, values: &Placeholders) -> (Vec<Vec<Segment<'static>>>, Vec<String>) {
     let mut variants: Vec<Vec<Segment<'static>>> = vec![Vec::new()];
     let mut missing = Vec::new();
     let mut literal = String::new();
@@ -132,7 +122,8 @@ pub(crate) fn expand(text: &str, values: &Placeholders) -> Expansion {
             continue;
         };
         if variants.len() * replacements.len() > MAX_VARIANTS {
-            return Expansion::TooMany;
+            missing.push(name.to_owned());
+            continue;
         }
         variants = variants
             .iter()
@@ -146,11 +137,10 @@ pub(crate) fn expand(text: &str, values: &Placeholders) -> Expansion {
             .collect();
     }
     push_literal(&mut variants, &mut literal);
-    if missing.is_empty() {
-        Expansion::Readings(variants)
-    } else {
-        Expansion::Missing(missing)
+    if !missing.is_empty() {
+        variants.clear();
     }
+    (variants, missing)
 }
 
 fn push_literal(variants: &mut [Vec<Segment<'_>>], literal: &mut String) {

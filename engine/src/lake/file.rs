@@ -1,0 +1,472 @@
+//! One data file: rows of one day, sorted by time, as Parquet, synced, with statistics for the Delta log.
+//!
+//! Batches of logs mostly arrive in the order of time. Then the slices that survived dedupe are handed to
+//! the Parquet writer as they are, without a copy; only when they overlap are rows gathered one by one.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch};
+use arrow::compute::{concat, interleave};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, SortingColumn};
+use parquet::file::properties::WriterProperties;
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnPath;
+use serde_json::{Map, Value, json};
+
+use super::columns::{Conformed, TableColumns, file_schema, nulls};
+use super::error::LakeError;
+
+/// Level 1: on log data 2 to 3 times faster than level 3 for a few per cent more bytes (DESIGN section 5
+/// measures 500 k events/s with it); storage is cheaper than falling behind.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Columns that people search for one value: a filter says "not in this row group" without reading it.
+/// What is narrow (event codes, levels) is not here: its dictionary page or statistics answer as well. The
+/// filters start at the row group's size and are folded down to the distinct values that came.
+const BLOOM_COLUMNS: &[&str] = &[
+    "host_name",
+    "user_name",
+    "user_id",
+    "source_ip",
+    "source_domain",
+    "destination_ip",
+    "destination_domain",
+    "dns_question_name",
+    "url_domain",
+    "url_full",
+    "file_path",
+    "file_name",
+    "file_hash_md5",
+    "file_hash_sha1",
+    "file_hash_sha256",
+    "process_hash_md5",
+    "process_hash_sha1",
+    "process_hash_sha256",
+    "process_hash_imphash",
+    "process_executable",
+    "process_entity_id",
+    "process_parent_executable",
+    "registry_path",
+    "service_name",
+    "winlog_logon_id",
+    "rule_id",
+];
+
+/// Of [`BLOOM_COLUMNS`]: 10 bits a distinct value.
+const BLOOM_FPP: f64 = 0.01;
+
+/// Of `event_id`, which [`dedupe`](super::dedupe) asks for whole flushes of ids at a time: 15 bits a row.
+const EVENT_ID_FPP: f64 = 0.001;
+
+/// Bytes of a text value kept in statistics.
+const STATISTICS_LENGTH: usize = 64;
+
+/// Delta's default for `delta.dataSkippingNumIndexedCols`: readers expect statistics of so many columns.
+const INDEXED_COLUMNS: usize = 32;
+
+/// Rows `start..start + len` of a batch, in the order of time, none of them stored yet, all of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slice {
+    pub(super) batch: usize,
+    pub(super) start: usize,
+    pub(super) len: usize,
+    pub(super) first: i64,
+    pub(super) last: i64,
+}
+
+/// A file on disk that no commit names yet.
+#[derive(Debug, Clone)]
+pub(super) struct DataFile {
+    /// Relative to the table's folder.
+    pub(super) path: String,
+    /// Days since 1970-01-01.
+    pub(super) day: i32,
+    pub(super) bytes: u64,
+    pub(super) rows: usize,
+    /// As Delta's add action wants them.
+    pub(super) stats: String,
+}
+
+/// Below this many rows a slice costs more as a batch of its own than its rows cost to gather.
+const SHORT_SLICE: usize = 256;
+
+/// Writes the rows of `slices` to `folder/path`, complete and synced. On an error nothing is left behind.
+pub(super) fn write(
+    folder: &Path,
+    path: String,
+    day: i32,
+    table: &TableColumns,
+    batches: &[Conformed],
+    slices: Vec<Slice>,
+    row_group_rows: usize,
+) -> Result<DataFile, LakeError> {
+    let target = folder.join(&path);
+    let parent = target.parent().unwrap_or(folder);
+    std::fs::create_dir_all(parent).map_err(|e| LakeError::io("create the folder", parent, e))?;
+    let written =
+        write_rows(&target, table, batches, slices, row_group_rows).and_then(|(metadata, present)| {
+            let bytes = std::fs::metadata(&target)
+                .map_err(|e| LakeError::io("look at", &target, e))?
+                .len();
+            sync_folder(parent)?;
+            Ok(DataFile {
+                path,
+                day,
+                bytes,
+                rows: usize::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
+                stats: statistics(&metadata, table, &present),
+            })
+        });
+    if written.is_err() {
+        // Best effort: it may not even exist, and an unnamed file is harmless.
+        let _ = std::fs::remove_file(&target);
+    }
+    written
+}
+
+/// Makes the names in `folder` survive a power cut.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), LakeError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|e| LakeError::io("sync the folder", folder, e))
+}
+
+fn write_rows(
+    target: &Path,
+    table: &TableColumns,
+    batches: &[Conformed],
+    mut slices: Vec<Slice>,
+    row_group_rows: usize,
+) -> Result<(ParquetMetaData, Vec<usize>), LakeError> {
+    slices.sort_by_key(|slice| (slice.first, slice.last, slice.batch, slice.start));
+    let rows: usize = slices.iter().map(|slice| slice.len).sum();
+    let present: Vec<usize> = (0..table.columns().len())
+        .filter(|&column| {
+            slices
+                .iter()
+                .any(|slice| batches[slice.batch].array(column).is_some())
+        })
+        .collect();
+    let schema = file_schema(table, &present);
+    let failed = |e| LakeError::parquet(target, e);
+    let file = File::create_new(target).map_err(|e| LakeError::io("create", target, e))?;
+    let properties = properties(&schema, rows.min(row_group_rows)).map_err(failed)?;
+    // Without the embedded Arrow schema, readers see plain strings whatever the batches were encoded as.
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties)
+        .with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(&file, schema.clone(), options).map_err(failed)?;
+    let in_order = slices.windows(2).all(|pair| pair[0].last <= pair[1].first);
+    let short = slices.len() * SHORT_SLICE > rows && slices.len() > 1;
+    if in_order && !short {
+        for slice in &slices {
+            let batch = slice_batch(table, &present, &batches[slice.batch], slice).map_err(failed)?;
+            writer.write(&batch).map_err(failed)?;
+        }
+    } else {
+        let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(rows);
+        for slice in &slices {
+            let times = batches[slice.batch].times.values();
+            order.extend(
+                (slice.start..slice.start + slice.len)
+                    .map(|row| (times[row], slice.batch as u32, row as u32)),
+            );
+        }
+        order.sort_unstable();
+        for chunk in order.chunks(row_group_rows.max(1)) {
+            let batch = gather(table, &present, batches, chunk).map_err(failed)?;
+            writer.write(&batch).map_err(failed)?;
+        }
+    }
+    let metadata = writer.close().map_err(failed)?;
+    file.sync_all().map_err(|e| LakeError::io("sync", target, e))?;
+    Ok((metadata, present))
+}
+
+fn properties(schema: &Schema, row_group_rows: usize) -> Result<WriterProperties, ParquetError> {
+    let rows = row_group_rows.max(1);
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("borzoi ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_max_row_group_row_count(Some(rows))
+        .set_statistics_truncate_length(Some(STATISTICS_LENGTH));
+    for (index, field) in schema.fields().iter().enumerate() {
+        let path = || ColumnPath::from(field.name().as_str());
+        match field.name().as_str() {
+            "event_id" => {
+                // Neighbours share a prefix (place and high bits of the offset) and none repeats.
+                properties = properties
+                    .set_column_dictionary_enabled(path(), false)
+                    .set_column_encoding(path(), Encoding::DELTA_BYTE_ARRAY)
+                    .set_column_bloom_filter_fpp(path(), EVENT_ID_FPP)
+                    .set_column_bloom_filter_max_ndv(path(), rows as u64);
+            }
+            name @ ("time" | "log_offset") => {
+                // Ascending, hardly repeating: differences are small where a dictionary is not.
+                properties = properties
+                    .set_column_dictionary_enabled(path(), false)
+                    .set_column_encoding(path(), Encoding::DELTA_BINARY_PACKED);
+                if name == "time" {
+                    properties = properties.set_sorting_columns(Some(vec![SortingColumn {
+                        column_idx: i32::try_from(index).unwrap_or_default(),
+                        descending: false,
+                        nulls_first: false,
+                    }]));
+                }
+            }
+            name if BLOOM_COLUMNS.contains(&name) && *field.data_type() == DataType::Utf8 => {
+                properties = properties
+                    .set_column_bloom_filter_fpp(path(), BLOOM_FPP)
+                    .set_column_bloom_filter_max_ndv(path(), rows as u64);
+            }
+            _ => {}
+        }
+    }
+    Ok(properties.build())
+}
+
+fn slice_batch(
+    table: &TableColumns,
+    present: &[usize],
+    batch: &Conformed,
+    slice: &Slice,
+) -> Result<RecordBatch, ParquetError> {
+    let arrays = present
+        .iter()
+        .map(|&column| match batch.array(column) {
+            Some(array) => array.slice(slice.start, slice.len),
+            None => nulls(type_of(table, column), slice.len),
+        })
+        .collect();
+    as_batch(table, present, arrays)
+}
+
+/// The rows at `order` (time, batch, row).
+fn gather(
+    table: &TableColumns,
+    present: &[usize],
+    batches: &[Conformed],
+    order: &[(i64, u32, u32)],
+) -> Result<RecordBatch, ParquetError> {
+    let mut used: Vec<u32> = order.iter().map(|(_, batch, _)| *batch).collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut position = vec![0; batches.len()];
+    for (index, &batch) in used.iter().enumerate() {
+        position[batch as usize] = index;
+    }
+    let rows: Vec<(usize, usize)> = order
+        .iter()
+        .map(|&(_, batch, row)| (position[batch as usize], row as usize))
+        .collect();
+    let arrays = present
+        .iter()
+        .map(|&column| {
+            let sources: Vec<ArrayRef> = used
+                .iter()
+                .map(|&batch| {
+                    let batch = &batches[batch as usize];
+                    match batch.array(column) {
+                        Some(array) => array.clone(),
+                        None => nulls(type_of(table, column), batch.rows),
+                    }
+                })
+                .collect();
+            gather_column(&sources, &rows)
+        })
+        .collect::<Result<Vec<_>, ParquetError>>()?;
+    as_batch(table, present, arrays)
+}
+
+fn gather_column(sources: &[ArrayRef], rows: &[(usize, usize)]) -> Result<ArrayRef, ParquetError> {
+    let dictionaries: Vec<_> = sources
+        .iter()
+        .filter_map(|source| source.as_dictionary_opt::<Int32Type>())
+        .collect();
+    if dictionaries.is_empty() {
+        let sources: Vec<&dyn Array> = sources.iter().map(AsRef::as_ref).collect();
+        return Ok(interleave(&sources, rows)?);
+    }
+    if dictionaries.len() < sources.len() {
+        let plain = sources
+            .iter()
+            .map(|source| arrow::compute::cast(source, &DataType::Utf8))
+            .collect::<Result<Vec<_>, _>>()?;
+        return gather_column(&plain, rows);
+    }
+    // The dictionaries end to end, keys shifted: Arrow's own interleave looks for repeats among them,
+    // at a cost of rows times sources. The Parquet writer finds the repeats anyway.
+    let mut shifts = Vec::with_capacity(dictionaries.len());
+    let mut shift: usize = 0;
+    for dictionary in &dictionaries {
+        shifts.push(shift);
+        shift += dictionary.values().len();
+    }
+    if i32::try_from(shift).is_err() {
+        return Err(ParquetError::General(
+            "more than 2^31 distinct values in one file".to_owned(),
+        ));
+    }
+    let values: Vec<&dyn Array> = dictionaries
+        .iter()
+        .map(|dictionary| dictionary.values().as_ref())
+        .collect();
+    let values = concat(&values)?;
+    let keys: Int32Array = rows
+        .iter()
+        .map(|&(source, row)| {
+            dictionaries[source]
+                .key(row)
+                .map(|key| (key + shifts[source]) as i32)
+        })
+        .collect();
+    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
+}
+
+fn type_of(table: &TableColumns, column: usize) -> &DataType {
+    table.columns()[column]
+        .data_type
+        .as_ref()
+        .unwrap_or(&DataType::Null)
+}
+
+fn as_batch(
+    table: &TableColumns,
+    present: &[usize],
+    arrays: Vec<ArrayRef>,
+) -> Result<RecordBatch, ParquetError> {
+    let fields: Vec<Field> = present
+        .iter()
+        .zip(&arrays)
+        .map(|(&column, array)| Field::new(&table.columns()[column].name, array.data_type().clone(), true))
+        .collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+}
+
+/// Statistics of a file as the Delta log wants them, for the first [`INDEXED_COLUMNS`] of the table.
+fn statistics(metadata: &ParquetMetaData, table: &TableColumns, present: &[usize]) -> String {
+    let rows = metadata.file_metadata().num_rows();
+    let (mut min, mut max, mut nulls) = (Map::new(), Map::new(), Map::new());
+    let schema = metadata.file_metadata().schema_descr();
+    let indexed = table
+        .columns()
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.name != super::DAY)
+        .take(INDEXED_COLUMNS);
+    for (index, column) in indexed {
+        let Some(data_type) = &column.data_type else {
+            continue;
+        };
+        if matches!(data_type, DataType::List(_)) {
+            continue;
+        }
+        if !present.contains(&index) {
+            nulls.insert(column.name.clone(), json!(rows));
+            continue;
+        }
+        let Some(leaf) = (0..schema.num_columns()).find(|&leaf| {
+            let path = schema.column(leaf).path().parts().to_vec();
+            path.len() == 1 && path[0] == column.name
+        }) else {
+            continue;
+        };
+        let chunks: Vec<Chunk<'_>> = metadata
+            .row_groups()
+            .iter()
+            .map(|group| Chunk {
+                rows: u64::try_from(group.num_rows()).unwrap_or_default(),
+                statistics: group.column(leaf).statistics(),
+            })
+            .collect();
+        if let Some(count) = chunks.iter().map(Chunk::null_count).sum::<Option<u64>>() {
+            nulls.insert(column.name.clone(), json!(count));
+        }
+        if let Some((low, high)) = bounds(&chunks, data_type) {
+            min.insert(column.name.clone(), low);
+            max.insert(column.name.clone(), high);
+        }
+    }
+    json!({"numRecords": rows, "minValues": min, "maxValues": max, "nullCount": nulls}).to_string()
+}
+
+/// A column of a row group.
+struct Chunk<'a> {
+    rows: u64,
+    statistics: Option<&'a Statistics>,
+}
+
+impl Chunk<'_> {
+    fn null_count(&self) -> Option<u64> {
+        self.statistics.and_then(Statistics::null_count_opt)
+    }
+}
+
+/// Least and greatest value over row groups; `None` if they are not known for all rows.
+fn bounds(chunks: &[Chunk<'_>], data_type: &DataType) -> Option<(Value, Value)> {
+    fn fold<T: PartialOrd>(pairs: impl Iterator<Item = Option<(T, T)>>) -> Option<(T, T)> {
+        let mut result: Option<(T, T)> = None;
+        for pair in pairs {
+            let (low, high) = pair?;
+            result = Some(match result {
+                None => (low, high),
+                Some((least, greatest)) => (
+                    if low < least { low } else { least },
+                    if high > greatest { high } else { greatest },
+                ),
+            });
+        }
+        result
+    }
+    // Row groups of nulls alone have no bounds and need none.
+    let chunks = chunks
+        .iter()
+        .filter(|chunk| chunk.null_count() != Some(chunk.rows))
+        .map(|chunk| chunk.statistics);
+    match data_type {
+        DataType::Int64 | DataType::Timestamp(..) => {
+            let (low, high) = fold(chunks.map(|chunk| match chunk? {
+                Statistics::Int64(s) => Some((*s.min_opt()?, *s.max_opt()?)),
+                _ => None,
+            }))?;
+            if matches!(data_type, DataType::Timestamp(..)) {
+                Some((timestamp(low)?.into(), timestamp(high)?.into()))
+            } else {
+                Some((low.into(), high.into()))
+            }
+        }
+        DataType::Float64 => {
+            let (low, high) = fold(chunks.map(|chunk| match chunk? {
+                Statistics::Double(s) => Some((*s.min_opt()?, *s.max_opt()?)),
+                _ => None,
+            }))?;
+            let number = |value| serde_json::Number::from_f64(value).map(Value::Number);
+            Some((number(low)?, number(high)?))
+        }
+        DataType::Utf8 => {
+            let (low, high) = fold(chunks.map(|chunk| match chunk? {
+                Statistics::ByteArray(s) => Some((s.min_opt()?.data(), s.max_opt()?.data())),
+                _ => None,
+            }))?;
+            let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(Value::from);
+            Some((text(low)?, text(high)?))
+        }
+        _ => None,
+    }
+}
+
+/// As Delta writes timestamps in statistics: RFC 3339, UTC. `None` beyond the years that readers parse.
+fn timestamp(micros: i64) -> Option<String> {
+    let time = chrono::DateTime::from_timestamp_micros(micros)?;
+    let year = chrono::Datelike::year(&time);
+    (1..=9999)
+        .contains(&year)
+        .then(|| time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
+}

@@ -1,0 +1,264 @@
+//! The buffer in front of the tables.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use borzoi_parsers::batch::EventBatch;
+
+use super::append::Appender;
+use super::dedupe::IdCache;
+use super::{ALERTS, Lake, LakeError};
+
+/// When a writer flushes, and what it may use.
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    /// Flush a table when this many of its rows wait. More make larger files, which read faster.
+    pub flush_rows: usize,
+    /// Flush everything when the waiting rows of all tables take this many bytes of memory.
+    pub flush_bytes: usize,
+    /// Flush a table when a row has waited this long.
+    pub flush_interval: Duration,
+    /// Rows per row group: what a bloom filter or statistics can skip at once.
+    pub row_group_rows: usize,
+    /// Columns that a table may have; values of others go to `unmapped`.
+    pub max_columns: usize,
+    /// Memory for ids of stored events, 16 bytes each. Less means that ids are read again from the files.
+    pub max_dedupe_bytes: usize,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        WriterOptions {
+            flush_rows: 500_000,
+            flush_bytes: 512 << 20,
+            flush_interval: Duration::from_secs(10),
+            row_group_rows: 131_072,
+            max_columns: 2_000,
+            max_dedupe_bytes: 128 << 20,
+        }
+    }
+}
+
+/// What flushes did. Reports add up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct FlushReport {
+    /// Rows committed.
+    pub rows_written: u64,
+    /// Rows that were stored already, or came twice.
+    pub duplicates: u64,
+    /// Values that went to `unmapped` because of their column's type or the table's column limit.
+    pub moved_to_unmapped: u64,
+    /// Data files committed.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Commits.
+    pub commits: u64,
+    /// Commits that another writer won, and that were tried again.
+    pub retries: u64,
+}
+
+impl std::ops::AddAssign for FlushReport {
+    fn add_assign(&mut self, other: Self) {
+        self.rows_written += other.rows_written;
+        self.duplicates += other.duplicates;
+        self.moved_to_unmapped += other.moved_to_unmapped;
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.commits += other.commits;
+        self.retries += other.retries;
+    }
+}
+
+/// Buffers batches of any number of tables and stores each event once.
+///
+/// [`append`](Self::append) only keeps the batch (its memory is shared, not copied). The work happens in
+/// [`flush`](Self::flush), one table after another, on the runtime's blocking threads. Rows of a table whose
+/// flush failed stay buffered, so a later flush can still store them. Dropping a writer does not flush.
+///
+/// Any number of writers, in any number of processes, may write the same lake at once.
+#[derive(Debug)]
+pub struct LakeWriter {
+    // What never changes.
+    lake: Lake,
+    options: Arc<WriterOptions>,
+    // What flushes leave.
+    cache: Arc<Mutex<IdCache>>,
+    appenders: BTreeMap<TableKey, Appender>,
+    totals: FlushReport,
+    // What waits.
+    buffers: BTreeMap<TableKey, Buffer>,
+}
+
+/// Tenant and table.
+type TableKey = (Arc<str>, Arc<str>);
+
+#[derive(Debug)]
+struct Buffer {
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+    since: Instant,
+}
+
+impl LakeWriter {
+    /// A writer for `lake`; nothing is read or written yet.
+    pub fn new(lake: Lake, options: WriterOptions) -> Self {
+        LakeWriter {
+            lake,
+            cache: Arc::new(Mutex::new(IdCache::new(options.max_dedupe_bytes))),
+            options: Arc::new(options),
+            appenders: BTreeMap::new(),
+            totals: FlushReport::default(),
+            buffers: BTreeMap::new(),
+        }
+    }
+
+    /// The lake that is written.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// Takes events for the table of their tenant and dataset.
+    ///
+    /// # Errors
+    ///
+    /// [`LakeError::InvalidName`] if tenant or dataset cannot be a folder's name; nothing is buffered then.
+    pub fn append(&mut self, batch: &EventBatch) -> Result<(), LakeError> {
+        self.buffer(&batch.tenant, &batch.dataset.name, &batch.events)
+    }
+
+    /// Takes alerts for the tenant's table [`ALERTS`]: columns named and typed as the standard columns are,
+    /// the alert's id in `event_id`, and whatever else.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn append_alerts(&mut self, tenant: &str, alerts: &RecordBatch) -> Result<(), LakeError> {
+        self.buffer(tenant, ALERTS, alerts)
+    }
+
+    fn buffer(&mut self, tenant: &str, dataset: &str, batch: &RecordBatch) -> Result<(), LakeError> {
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        super::check_name("tenant", tenant)?;
+        super::check_name("dataset", dataset)?;
+        let key = (Arc::from(tenant), Arc::from(dataset));
+        let buffer = self.buffers.entry(key).or_insert_with(|| Buffer {
+            batches: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            since: Instant::now(),
+        });
+        buffer.rows += batch.num_rows();
+        buffer.bytes += batch.get_array_memory_size();
+        buffer.batches.push(batch.clone());
+        Ok(())
+    }
+
+    /// Rows that wait.
+    pub fn buffered_rows(&self) -> usize {
+        self.buffers.values().map(|buffer| buffer.rows).sum()
+    }
+
+    /// Bytes of memory that the waiting rows take.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffers.values().map(|buffer| buffer.bytes).sum()
+    }
+
+    /// When the next flush by time is due; `None` if nothing waits.
+    pub fn next_flush(&self) -> Option<Instant> {
+        self.buffers
+            .values()
+            .map(|buffer| buffer.since + self.options.flush_interval)
+            .min()
+    }
+
+    /// What all flushes of this writer did.
+    pub fn totals(&self) -> FlushReport {
+        self.totals
+    }
+
+    /// Flushes the tables that have waited long enough or hold enough, as [`WriterOptions`] says.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub async fn flush_if_due(&mut self) -> Result<FlushReport, LakeError> {
+        if self.buffered_bytes() >= self.options.flush_bytes {
+            return self.flush().await;
+        }
+        let now = Instant::now();
+        let due: Vec<TableKey> = self
+            .buffers
+            .iter()
+            .filter(|(_, buffer)| {
+                buffer.rows >= self.options.flush_rows
+                    || now.duration_since(buffer.since) >= self.options.flush_interval
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        self.flush_tables(due).await
+    }
+
+    /// Commits everything that waits.
+    ///
+    /// # Errors
+    ///
+    /// The first table's that failed; the others are flushed all the same, and
+    /// [`totals`](Self::totals) counts them. What failed stays buffered.
+    pub async fn flush(&mut self) -> Result<FlushReport, LakeError> {
+        self.flush_tables(self.buffers.keys().cloned().collect()).await
+    }
+
+    async fn flush_tables(&mut self, keys: Vec<TableKey>) -> Result<FlushReport, LakeError> {
+        let mut report = FlushReport::default();
+        let mut first_error = None;
+        for key in keys {
+            match self.flush_table(&key).await {
+                Ok(done) => report += done,
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        self.totals += report;
+        match first_error {
+            Some(error) => Err(error),
+            None => Ok(report),
+        }
+    }
+
+    async fn flush_table(&mut self, key: &TableKey) -> Result<FlushReport, LakeError> {
+        let Some(buffer) = self.buffers.get(key) else {
+            return Ok(FlushReport::default());
+        };
+        let batches = buffer.batches.clone();
+        let appender = match self.appenders.entry(key.clone()) {
+            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let folder = self.lake.table_path(&key.0, &key.1)?;
+                entry.insert(Appender::new(folder, self.options.clone()))
+            }
+        };
+        let done = match appender.append(batches, &self.cache).await {
+            Ok(done) => done,
+            Err(error) => {
+                // What it believed of the table may be why.
+                self.appenders.remove(key);
+                return Err(error);
+            }
+        };
+        self.buffers.remove(key);
+        Ok(FlushReport {
+            rows_written: done.rows,
+            duplicates: done.duplicates,
+            moved_to_unmapped: done.moved,
+            files: done.files,
+            bytes: done.bytes,
+            commits: u64::from(done.files > 0),
+            retries: done.retries,
+        })
+    }
+}

@@ -64,8 +64,7 @@ pub(crate) fn parse(text: &str, names: &[&str], used: &mut [bool]) -> Result<Con
 fn tokenize(text: &str) -> Result<Vec<(usize, Token<'_>)>, ConditionError> {
     let mut tokens = Vec::new();
     let mut word: Option<(usize, usize)> = None;
-    let mut offset = 0;
-    for (byte, character) in text.char_indices() {
+    for (offset, (byte, character)) in text.char_indices().enumerate() {
         let is_edge = character.is_whitespace() || matches!(character, '(' | ')' | '|');
         if is_edge && let Some((from, start)) = word.take() {
             tokens.push((from, Token::Word(&text[start..byte])));
@@ -84,7 +83,6 @@ fn tokenize(text: &str) -> Result<Vec<(usize, Token<'_>)>, ConditionError> {
             _ if is_edge => {}
             _ => word = word.or(Some((offset, byte))),
         }
-        offset += 1;
     }
     if let Some((from, start)) = word {
         tokens.push((from, Token::Word(&text[start..])));

@@ -1,4 +1,11 @@
 //! Rules over several events: counts, proximity, order.
+//!
+//! A correlation refers to other rules, detections or correlations, in any file. Here it is read and
+//! checked and its references are resolved; running it is the engine's work.
+
+mod draft;
+
+pub(crate) use draft::{Draft, read, references};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +26,7 @@ pub struct CorrelationRule {
     pub group_by: Vec<String>,
     /// The time in which it must happen.
     pub timespan: Duration,
-    /// Alias → rule id → field of that rule's events.
+    /// Alias → id of one of `rules` → field of that rule's events.
     pub aliases: BTreeMap<String, BTreeMap<Arc<str>, String>>,
     /// What must hold.
     pub condition: CorrelationCondition,
@@ -42,8 +49,9 @@ pub enum CorrelationKind {
     ValueSum,
     /// Mean of a field.
     ValueAvg,
-    /// This percentile of a field (0–100).
-    ValuePercentile(f64),
+    /// A percentile of a field: this one (0–100) if the condition has `percentile`. The specification's
+    /// own example has none; what it then means is for the evaluator to say.
+    ValuePercentile(Option<f64>),
     /// Median of a field.
     ValueMedian,
 }
@@ -67,10 +75,33 @@ pub enum CorrelationCondition {
 /// One bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bound {
-    /// How the number compares; [`None`] is "not equal".
-    pub comparison: Option<Comparison>,
+    /// How the number compares.
+    pub operator: BoundOperator,
     /// What it is compared with.
     pub value: f64,
+}
+
+/// How a number compares with a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoundOperator {
+    /// `eq`, `lt`, `lte`, `gt`, `gte`.
+    Is(Comparison),
+    /// `neq`.
+    IsNot,
+}
+
+impl Bound {
+    /// Whether `number` keeps to the bound.
+    pub fn holds(&self, number: f64) -> bool {
+        match self.operator {
+            BoundOperator::Is(Comparison::Equal) => number == self.value,
+            BoundOperator::Is(Comparison::Less) => number < self.value,
+            BoundOperator::Is(Comparison::LessOrEqual) => number <= self.value,
+            BoundOperator::Is(Comparison::Greater) => number > self.value,
+            BoundOperator::Is(Comparison::GreaterOrEqual) => number >= self.value,
+            BoundOperator::IsNot => number != self.value,
+        }
+    }
 }
 
 /// A condition over which rules occurred in the time.

@@ -6,7 +6,7 @@ use crate::encode;
 use crate::ir::{Cidr, Comparison, Expression, Matcher, Part, Pattern, Regex, Relation, Search, TimePart};
 use crate::modifier::{Chain, Modifier, Target};
 use crate::pattern;
-use crate::placeholder::{self, Placeholders, Segment};
+use crate::placeholder::{self, Expansion, Placeholders, Segment};
 use crate::problem::Sink;
 use crate::regex;
 use crate::yaml::{Data, Node, Resolved, Spot, Style, resolve};
@@ -256,7 +256,7 @@ fn values(
         return exists(text, node.at, context.sink);
     }
     let variants = if chain.expand {
-        expand(text, context)
+        expand(text, node.at, context)?
     } else {
         vec![vec![Segment::Text(text)]]
     };
@@ -324,14 +324,26 @@ fn joined(segments: &[Segment<'_>]) -> String {
 }
 
 /// The readings of a text with placeholders; none if one of them has no value.
-fn expand(text: &str, context: &mut Context<'_, '_>) -> Vec<Vec<Segment<'static>>> {
-    let (variants, missing) = placeholder::expand(text, context.placeholders);
-    for name in missing {
-        if !context.waiting_for.contains(&name) {
-            context.waiting_for.push(name);
+fn expand(text: &str, at: Spot, context: &mut Context<'_, '_>) -> Option<Vec<Vec<Segment<'static>>>> {
+    match placeholder::expand(text, context.placeholders) {
+        Expansion::Readings(readings) => Some(readings),
+        Expansion::Missing(names) => {
+            for name in names {
+                if !context.waiting_for.contains(&name) {
+                    context.waiting_for.push(name);
+                }
+            }
+            Some(Vec::new())
+        }
+        Expansion::TooMany => {
+            context.sink.error(
+                at,
+                "too-many-values",
+                "the placeholders of this value make too many texts",
+            );
+            None
         }
     }
-    variants
 }
 
 fn exists(text: &str, at: Spot, sink: &mut Sink<'_>) -> Option<Vec<Matcher>> {

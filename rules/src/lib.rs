@@ -40,8 +40,9 @@ pub mod pattern;
 mod placeholder;
 mod problem;
 mod regex;
+mod resolve;
 mod yaml;
 
-pub use loader::{Counts, LoadReport, Loader};
+pub use loader::{Counts, LoadReport, Loader, RuleKind, RuleSummary};
 pub use placeholder::Placeholders;
 pub use problem::{Problem, Severity};

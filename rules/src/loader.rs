@@ -1,6 +1,6 @@
 //! Files and folders in, checked rules out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,13 +8,14 @@ use walkdir::WalkDir;
 
 use crate::collection::{self, Step};
 use crate::condition;
-use crate::correlation::CorrelationRule;
+use crate::correlation::{self, CorrelationRule};
 use crate::detection::{self, Context};
-use crate::filter::FilterRule;
-use crate::ir::{Condition, DetectionRule, Location, Meta, Search};
+use crate::filter::{self, FilterRule};
+use crate::ir::{Condition, DetectionRule, Level, Location, LogSource, Meta, Search};
 use crate::meta;
 use crate::placeholder::Placeholders;
 use crate::problem::{Problem, Severity, Sink, nearest};
+use crate::resolve;
 use crate::yaml::{self, Data, Node};
 
 /// Reads rules from files, folders and texts.
@@ -42,6 +43,8 @@ pub struct Loader {
     ids: HashMap<String, Location>,
     names: HashMap<String, Location>,
     detections: Vec<DetectionRule>,
+    correlations: Vec<correlation::Draft>,
+    filters: Vec<filter::Draft>,
 }
 
 /// How much of what was read.
@@ -74,12 +77,50 @@ pub struct LoadReport {
     pub correlations: Vec<Arc<CorrelationRule>>,
     /// The filters, with the rules that each was folded into.
     pub filters: Vec<FilterRule>,
-    /// Everything that was wrong, in the order of the files.
+    /// Ids of rules that do not alert on their own: correlations refer to them, none with `generate: true`.
+    pub referenced_only: BTreeSet<Arc<str>>,
+    /// Everything that was wrong, in the order of the files; what concerns references between files
+    /// comes last.
     pub problems: Vec<Problem>,
     /// How much of what.
     pub counts: Counts,
     /// The files, in the order in which they were read.
     pub files: Vec<PathBuf>,
+}
+
+/// What kind of rule a [`RuleSummary`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleKind {
+    /// A rule over single events.
+    Detection,
+    /// A rule over several events.
+    Correlation,
+    /// An exclusion folded into rules.
+    Filter,
+}
+
+/// A loaded rule in a few words.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RuleSummary<'r> {
+    /// What it is.
+    pub kind: RuleKind,
+    /// Id, title, level, tags and place.
+    pub meta: &'r Meta,
+    /// Which events it is for; correlations have none of their own.
+    pub log_source: Option<&'r LogSource>,
+}
+
+impl RuleSummary<'_> {
+    /// Its level.
+    pub fn level(&self) -> Level {
+        self.meta.level
+    }
+
+    /// The file that it stands in.
+    pub fn path(&self) -> &Path {
+        &self.meta.location.path
+    }
 }
 
 impl LoadReport {
@@ -95,6 +136,28 @@ impl LoadReport {
         self.problems
             .iter()
             .filter(|problem| problem.severity == Severity::Warning)
+    }
+
+    /// Every loaded rule in a few words, for lists: detections, then correlations, then filters.
+    pub fn summaries(&self) -> impl Iterator<Item = RuleSummary<'_>> {
+        let summary = |kind, meta, log_source| RuleSummary {
+            kind,
+            meta,
+            log_source,
+        };
+        let detections = self
+            .detections
+            .iter()
+            .map(move |rule| summary(RuleKind::Detection, &rule.meta, Some(&rule.log_source)));
+        let correlations = self
+            .correlations
+            .iter()
+            .map(move |rule| summary(RuleKind::Correlation, &rule.meta, None));
+        let filters = self
+            .filters
+            .iter()
+            .map(move |rule| summary(RuleKind::Filter, &rule.meta, Some(&rule.log_source)));
+        detections.chain(correlations).chain(filters)
     }
 
     /// Rules that cannot match until their placeholders have values.
@@ -258,9 +321,17 @@ impl Loader {
             return;
         };
         if node.get("correlation").is_some() {
-            sink.error(node.at, "not-sigma", "correlation rules cannot be read");
+            if let Some(mut draft) = correlation::read(node, sink)
+                && self.claim(&mut draft.meta, node, inherited_id, sink)
+            {
+                self.correlations.push(draft);
+            }
         } else if node.get("filter").is_some() {
-            sink.error(node.at, "not-sigma", "filters cannot be read");
+            if let Some(mut draft) = filter::read(node, &self.placeholders, sink)
+                && self.claim(&mut draft.meta, node, inherited_id, sink)
+            {
+                self.filters.push(draft);
+            }
         } else if node.get("detection").is_some() {
             self.add_detection(node, inherited_id, sink);
         } else {
@@ -346,7 +417,13 @@ impl Loader {
     /// Resolves what refers across files and gives the report.
     pub fn finish(mut self) -> LoadReport {
         let mut report = self.report;
-        report.detections = self.detections.drain(..).map(Arc::new).collect();
+        let problems = &mut report.problems;
+        report.filters = resolve::filters(self.filters, &mut self.detections, &self.correlations, problems);
+        let drafts = self.correlations.len();
+        (report.correlations, report.referenced_only) =
+            resolve::correlations(self.correlations, &self.detections, problems);
+        report.counts.failed += drafts - report.correlations.len();
+        report.detections = self.detections.into_iter().map(Arc::new).collect();
         report.counts.detections = report.detections.len();
         report.counts.waiting = report.waiting().count();
         report.counts.correlations = report.correlations.len();

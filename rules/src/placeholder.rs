@@ -97,9 +97,19 @@ impl Segment<'_> {
     }
 }
 
-/// All readings of a text with its placeholders replaced, and the names of those without a value (then
-/// there are no readings).
-pub(crate) fn expand(text: &str, values: &Placeholders) -> (Vec<Vec<Segment<'static>>>, Vec<String>) {
+/// The readings of a value with its placeholders replaced.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expansion {
+    /// All of them.
+    Readings(Vec<Vec<Segment<'static>>>),
+    /// None, since these have no value.
+    Missing(Vec<String>),
+    /// More than can be held.
+    TooMany,
+}
+
+/// Replaces the placeholders of a text.
+pub(crate) fn expand(text: &str, values: &Placeholders) -> Expansion {
     let mut variants: Vec<Vec<Segment<'static>>> = vec![Vec::new()];
     let mut missing = Vec::new();
     let mut literal = String::new();
@@ -122,8 +132,7 @@ pub(crate) fn expand(text: &str, values: &Placeholders) -> (Vec<Vec<Segment<'sta
             continue;
         };
         if variants.len() * replacements.len() > MAX_VARIANTS {
-            missing.push(name.to_owned());
-            continue;
+            return Expansion::TooMany;
         }
         variants = variants
             .iter()
@@ -137,10 +146,11 @@ pub(crate) fn expand(text: &str, values: &Placeholders) -> (Vec<Vec<Segment<'sta
             .collect();
     }
     push_literal(&mut variants, &mut literal);
-    if !missing.is_empty() {
-        variants.clear();
+    if missing.is_empty() {
+        Expansion::Readings(variants)
+    } else {
+        Expansion::Missing(missing)
     }
-    (variants, missing)
 }
 
 fn push_literal(variants: &mut [Vec<Segment<'_>>], literal: &mut String) {

@@ -143,6 +143,15 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// A reference that stands here.
+    pub fn reference(&self, at: Spot, text: &str) -> Reference {
+        Reference {
+            text: text.to_owned(),
+            location: self.location(at),
+            line_text: self.line(at.line).to_owned(),
+        }
+    }
+
     /// A line of the file, counted from 1.
     pub fn line(&self, number: usize) -> &'a str {
         if number == 0 {
@@ -153,6 +162,33 @@ impl<'a> Sink<'a> {
             .nth(number - 1)
             .unwrap_or("")
             .trim_start_matches('\u{feff}')
+    }
+}
+
+/// A word that refers to another rule, kept with its place until all files are read.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reference {
+    pub text: String,
+    pub location: Location,
+    pub line_text: String,
+}
+
+impl Reference {
+    pub fn problem(
+        &self,
+        severity: Severity,
+        code: &'static str,
+        message: String,
+        suggestion: Option<String>,
+    ) -> Problem {
+        Problem {
+            location: self.location.clone(),
+            severity,
+            code,
+            message,
+            line_text: self.line_text.clone(),
+            suggestion,
+        }
     }
 }
 

@@ -390,10 +390,19 @@ fn finish_map<'a>(entries: Vec<(Node<'a>, Node<'a>)>) -> Result<Vec<(Node<'a>, N
     Ok(own)
 }
 
-/// Says plainly what a scanner's complaint comes from where that is known: a tab in the indentation.
-fn explain(chunk: &str, first_line: usize, error: SyntaxError) -> SyntaxError {
+/// Says plainly what a scanner's complaint comes from where that is known: a tab in the indentation. A
+/// complaint past the end (something was never closed) is moved to the last line of the document.
+fn explain(chunk: &str, first_line: usize, mut error: SyntaxError) -> SyntaxError {
     if error.code != "yaml-syntax" {
         return error;
+    }
+    let lines = chunk.trim_end().lines().count();
+    if error.at.line >= first_line + lines {
+        let last = chunk.trim_end().lines().next_back().unwrap_or_default();
+        error.at = Spot {
+            line: first_line + lines.saturating_sub(1),
+            column: last.chars().count() + 1,
+        };
     }
     let last = error.at.line.saturating_sub(first_line) + 1;
     for (index, line) in chunk.lines().enumerate().take(last) {

@@ -1,3 +1,9 @@
 //! Integration tests of the rule crate.
 
+mod conditions;
 mod corpus;
+mod correlations;
+mod files;
+mod golden;
+mod modifiers;
+mod random;

@@ -1,0 +1,506 @@
+//! Reading a correlation: everything but the references, which may point into files not read yet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Bound, BoundOperator, CorrelationCondition, CorrelationKind, RuleCondition};
+use crate::condition;
+use crate::detection::inside;
+use crate::ir::{Comparison, Condition, Meta};
+use crate::meta;
+use crate::problem::{Reference, Sink, nearest};
+use crate::yaml::{Data, Node, Resolved, Style, resolve};
+
+/// A correlation with its references still as written.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub meta: Meta,
+    pub kind: CorrelationKind,
+    pub rules: Vec<Reference>,
+    pub group_by: Vec<String>,
+    pub timespan: Duration,
+    pub aliases: BTreeMap<String, Vec<(Reference, String)>>,
+    pub condition: CorrelationCondition,
+    pub generate: bool,
+}
+
+const ATTRIBUTES: [&str; 7] = [
+    "type",
+    "rules",
+    "group-by",
+    "timespan",
+    "aliases",
+    "condition",
+    "generate",
+];
+
+const TYPES: [&str; 8] = [
+    "event_count",
+    "value_count",
+    "temporal",
+    "temporal_ordered",
+    "value_sum",
+    "value_avg",
+    "value_percentile",
+    "value_median",
+];
+
+/// Reads a correlation document. Nothing if an error was reported.
+pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
+    let errors = sink.errors;
+    let meta = meta::read(document, sink);
+    let (section_key, node) = document.entry("correlation")?;
+    let Data::Map(entries) = &node.data else {
+        sink.error(
+            node.at,
+            "attribute-type",
+            format!("`correlation` is {}, it must be a map", node.kind()),
+        );
+        return None;
+    };
+    for (key, _) in entries {
+        let name = key.text().unwrap_or_default();
+        if !ATTRIBUTES.contains(&name) {
+            sink.error_near(
+                key.at,
+                "correlation-attribute",
+                format!("a correlation has no attribute `{name}`"),
+                nearest(name, ATTRIBUTES),
+            );
+        }
+    }
+    let kind = kind(node, section_key, sink);
+    let rules = rules(node, section_key, sink);
+    let group_by = texts(node, "group-by", sink);
+    let timespan = timespan(node, section_key, sink);
+    let aliases = aliases(node, sink);
+    let condition = match kind {
+        Some(kind) => condition(node, section_key, kind, &rules, sink),
+        None => None,
+    };
+    let generate = generate(document, sink) || generate(node, sink);
+    let (Some(meta), Some((kind, condition)), Some(timespan)) = (meta, condition, timespan) else {
+        return None;
+    };
+    for alias in aliases.keys() {
+        if !group_by.contains(alias) {
+            let at = node.get("aliases").map_or(node.at, |node| node.at);
+            sink.warn(
+                at,
+                "unused-alias",
+                format!("alias `{alias}` is not used by `group-by`"),
+                nearest(alias, group_by.iter().map(String::as_str)),
+            );
+        }
+    }
+    (sink.errors == errors).then_some(Draft {
+        meta,
+        kind,
+        rules,
+        group_by,
+        timespan,
+        aliases,
+        condition,
+        generate,
+    })
+}
+
+fn kind(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<CorrelationKind> {
+    let Some(value) = node.get("type") else {
+        sink.error(
+            section.at,
+            "correlation-attribute",
+            "the correlation has no `type`",
+        );
+        return None;
+    };
+    let word = value.text().unwrap_or_default();
+    Some(match word {
+        "event_count" => CorrelationKind::EventCount,
+        "value_count" => CorrelationKind::ValueCount,
+        "temporal" => CorrelationKind::Temporal,
+        "temporal_ordered" => CorrelationKind::TemporalOrdered,
+        "value_sum" => CorrelationKind::ValueSum,
+        "value_avg" => CorrelationKind::ValueAvg,
+        "value_percentile" => CorrelationKind::ValuePercentile(None),
+        "value_median" => CorrelationKind::ValueMedian,
+        _ => {
+            sink.error_near(
+                value.at,
+                "correlation-type",
+                format!("unknown correlation type `{word}`"),
+                nearest(word, TYPES),
+            );
+            return None;
+        }
+    })
+}
+
+fn rules(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Vec<Reference> {
+    let Some(value) = node.get("rules") else {
+        sink.error(
+            section.at,
+            "correlation-attribute",
+            "the correlation has no `rules`",
+        );
+        return Vec::new();
+    };
+    let references = references(value, "rules", sink);
+    if references.is_empty() {
+        sink.error(value.at, "correlation-attribute", "`rules` names no rule");
+    }
+    references
+}
+
+/// The words of a list of references; a single word counts as a list of one.
+pub(crate) fn references(value: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Vec<Reference> {
+    let items = match &value.data {
+        Data::List(items) => items.as_slice(),
+        Data::Scalar { .. } if value.is_null() => &[],
+        _ => std::slice::from_ref(value),
+    };
+    let mut references = Vec::with_capacity(items.len());
+    for item in items {
+        match item.text() {
+            Some(text) if !item.is_null() && !text.trim().is_empty() => {
+                references.push(sink.reference(item.at, text.trim()));
+            }
+            _ => sink.error(
+                item.at,
+                "attribute-type",
+                format!(
+                    "an entry of `{key}` is {}, it must be the id or name of a rule",
+                    item.kind()
+                ),
+            ),
+        }
+    }
+    references
+}
+
+fn texts(node: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Vec<String> {
+    match node.get(key).map(|value| &value.data) {
+        Some(Data::Map(_)) => {
+            let at = node.get(key).map_or(node.at, |value| value.at);
+            sink.error(
+                at,
+                "attribute-type",
+                format!("`{key}` is a map, it must be a list of fields"),
+            );
+            Vec::new()
+        }
+        _ => meta::list(node, key, sink),
+    }
+}
+
+fn timespan(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<Duration> {
+    let Some(value) = node.get("timespan") else {
+        sink.error(
+            section.at,
+            "correlation-attribute",
+            "the correlation has no `timespan`",
+        );
+        return None;
+    };
+    let text = value.text().unwrap_or_default().trim();
+    let parsed = parse_timespan(text);
+    if parsed.is_none() {
+        sink.error(
+            value.at,
+            "bad-timespan",
+            format!("`{text}` is no time span, write a whole number and s, m, h or d: `90m`"),
+        );
+    }
+    parsed
+}
+
+/// `90m`. Beside the specification's s, m, h, d also w, M and y as the reference implementation has them
+/// (a month and a year are the mean ones of the Gregorian calendar).
+fn parse_timespan(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        'M' => 2_629_746,
+        'y' => 31_556_952,
+        _ => return None,
+    };
+    // Longer than a thousand years cannot be meant and would overflow clocks.
+    let total = number
+        .checked_mul(seconds)
+        .filter(|total| (1..=31_556_952_000).contains(total))?;
+    Some(Duration::from_secs(total))
+}
+
+fn aliases(node: &Node<'_>, sink: &mut Sink<'_>) -> BTreeMap<String, Vec<(Reference, String)>> {
+    let mut aliases = BTreeMap::new();
+    let Some(value) = node.get("aliases") else {
+        return aliases;
+    };
+    let Data::Map(entries) = &value.data else {
+        sink.error(
+            value.at,
+            "attribute-type",
+            format!("`aliases` is {}, it must be a map", value.kind()),
+        );
+        return aliases;
+    };
+    for (alias, fields) in entries {
+        let Data::Map(fields) = &fields.data else {
+            sink.error(
+                fields.at,
+                "attribute-type",
+                format!(
+                    "an alias is a map of rule names to fields, this is {}",
+                    fields.kind()
+                ),
+            );
+            continue;
+        };
+        let mut targets = Vec::with_capacity(fields.len());
+        for (rule, field) in fields {
+            match (rule.text(), field.text()) {
+                (Some(rule_text), Some(field)) if !field.is_empty() => {
+                    targets.push((sink.reference(rule.at, rule_text), field.to_owned()));
+                }
+                _ => sink.error(
+                    field.at,
+                    "attribute-type",
+                    "an alias needs the name of a field here",
+                ),
+            }
+        }
+        aliases.insert(alias.text().unwrap_or_default().to_owned(), targets);
+    }
+    aliases
+}
+
+fn generate(node: &Node<'_>, sink: &mut Sink<'_>) -> bool {
+    let Some(value) = node.get("generate") else {
+        return false;
+    };
+    match &value.data {
+        Data::Scalar { text, style } => match resolve(text, *style) {
+            Resolved::Bool(value) => value,
+            _ => {
+                sink.error(
+                    value.at,
+                    "attribute-type",
+                    format!("`generate` is `true` or `false`, not `{text}`"),
+                );
+                false
+            }
+        },
+        _ => {
+            sink.error(
+                value.at,
+                "attribute-type",
+                format!("`generate` is {}", value.kind()),
+            );
+            false
+        }
+    }
+}
+
+/// Reads the condition; gives the kind back because a percentile stands in the condition.
+fn condition(
+    node: &Node<'_>,
+    section: &Node<'_>,
+    kind: CorrelationKind,
+    rules: &[Reference],
+    sink: &mut Sink<'_>,
+) -> Option<(CorrelationKind, CorrelationCondition)> {
+    let temporal = matches!(kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered);
+    let Some(value) = node.get("condition") else {
+        if temporal {
+            return Some((kind, CorrelationCondition::AllRules));
+        }
+        sink.error(
+            section.at,
+            "missing-condition",
+            "the correlation has no `condition`",
+        );
+        return None;
+    };
+    match &value.data {
+        Data::Map(entries) => bounds(entries, value, kind, sink),
+        Data::Scalar { text, .. } if temporal && !value.is_null() => {
+            let names: Vec<&str> = rules.iter().map(|rule| rule.text.as_str()).collect();
+            let mut used = vec![false; names.len()];
+            match condition::parse(text, &names, &mut used) {
+                Ok(parsed) => Some((kind, CorrelationCondition::Rules(over_rules(&parsed)))),
+                Err(error) => {
+                    let at = inside(value, text, error.offset, sink);
+                    sink.error_near(at, error.code, error.message, error.suggestion);
+                    None
+                }
+            }
+        }
+        _ => {
+            sink.error(
+                value.at,
+                "attribute-type",
+                format!(
+                    "`condition` is {}, it must be a map of bounds such as `gte: 10`",
+                    value.kind()
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn over_rules(condition: &Condition) -> RuleCondition {
+    match condition {
+        Condition::All(parts) => RuleCondition::All(parts.iter().map(over_rules).collect()),
+        Condition::Any(parts) => RuleCondition::Any(parts.iter().map(over_rules).collect()),
+        Condition::Not(inner) => RuleCondition::Not(Box::new(over_rules(inner))),
+        Condition::Search(index) => RuleCondition::Rule(*index),
+    }
+}
+
+fn bounds(
+    entries: &[(Node<'_>, Node<'_>)],
+    node: &Node<'_>,
+    kind: CorrelationKind,
+    sink: &mut Sink<'_>,
+) -> Option<(CorrelationKind, CorrelationCondition)> {
+    const KEYS: [&str; 8] = ["gt", "gte", "lt", "lte", "eq", "neq", "field", "percentile"];
+    let errors = sink.errors;
+    let mut kind = kind;
+    let mut bounds = Vec::new();
+    let takes_field = !matches!(
+        kind,
+        CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
+    );
+    let counts = !takes_field || kind == CorrelationKind::ValueCount;
+    for (key, value) in entries {
+        let word = key.text().unwrap_or_default();
+        let operator = match word {
+            "gt" => BoundOperator::Is(Comparison::Greater),
+            "gte" => BoundOperator::Is(Comparison::GreaterOrEqual),
+            "lt" => BoundOperator::Is(Comparison::Less),
+            "lte" => BoundOperator::Is(Comparison::LessOrEqual),
+            "eq" => BoundOperator::Is(Comparison::Equal),
+            "neq" => BoundOperator::IsNot,
+            "field" if takes_field => continue,
+            "field" => {
+                sink.error(
+                    key.at,
+                    "correlation-condition",
+                    "`field` has no meaning for this type",
+                );
+                continue;
+            }
+            "percentile" => {
+                match (kind, number(value)) {
+                    (CorrelationKind::ValuePercentile(_), Some(percentile))
+                        if (0.0..=100.0).contains(&percentile) =>
+                    {
+                        kind = CorrelationKind::ValuePercentile(Some(percentile));
+                    }
+                    (CorrelationKind::ValuePercentile(_), _) => sink.error(
+                        value.at,
+                        "correlation-condition",
+                        "`percentile` is a number between 0 and 100",
+                    ),
+                    _ => sink.error(
+                        key.at,
+                        "correlation-condition",
+                        "`percentile` belongs to the type `value_percentile`",
+                    ),
+                }
+                continue;
+            }
+            _ => {
+                sink.error_near(
+                    key.at,
+                    "correlation-condition",
+                    format!("unknown bound `{word}`"),
+                    nearest(word, KEYS),
+                );
+                continue;
+            }
+        };
+        match number(value) {
+            Some(number) if counts && (number < 0.0 || number.fract() != 0.0) => sink.error(
+                value.at,
+                "correlation-condition",
+                format!("a count is a whole number that is not negative, not {number}"),
+            ),
+            Some(value) => bounds.push(Bound { operator, value }),
+            None => sink.error(
+                value.at,
+                "correlation-condition",
+                format!("`{word}` takes a number, this is {}", value.kind()),
+            ),
+        }
+    }
+    if bounds.is_empty() && sink.errors == errors {
+        sink.error(
+            node.at,
+            "correlation-condition",
+            "the condition has no bound such as `gte: 10`",
+        );
+    }
+    let fields = if takes_field {
+        texts(node, "field", sink)
+    } else {
+        Vec::new()
+    };
+    if takes_field && fields.is_empty() && sink.errors == errors {
+        sink.error(
+            node.at,
+            "correlation-condition",
+            "this type needs `field` in its condition",
+        );
+    }
+    (sink.errors == errors).then_some((kind, CorrelationCondition::Bounds { fields, bounds }))
+}
+
+fn number(node: &Node<'_>) -> Option<f64> {
+    let Data::Scalar { text, .. } = &node.data else {
+        return None;
+    };
+    match resolve(text, Style::Plain) {
+        Resolved::Int(number) => Some(number as f64),
+        Resolved::Float(number) => Some(number),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_spans() {
+        let seconds = |text| parse_timespan(text).map(|span| span.as_secs());
+        assert_eq!(seconds("30s"), Some(30));
+        assert_eq!(seconds("90m"), Some(5_400));
+        assert_eq!(seconds("2h"), Some(7_200));
+        assert_eq!(seconds("1d"), Some(86_400));
+        assert_eq!(seconds("1w"), Some(604_800));
+        assert_eq!(seconds("1M"), Some(2_629_746));
+        assert_eq!(seconds("1y"), Some(31_556_952));
+        for bad in [
+            "",
+            "5",
+            "m",
+            "0s",
+            "-1h",
+            "1.5h",
+            "1H",
+            "1 hour",
+            "99999999999999999999s",
+            "1000000y",
+            "5é",
+        ] {
+            assert_eq!(seconds(bad), None, "{bad}");
+        }
+    }
+}

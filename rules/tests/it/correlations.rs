@@ -1,0 +1,429 @@
+//! Correlations, filters and collections: what crosses documents and files.
+
+use borzoi_rules::correlation::*;
+use borzoi_rules::ir::Comparison;
+use borzoi_rules::{LoadReport, Loader, Placeholders, describe};
+
+const BASE: &str = "title: Failed logon
+id: 11111111-0000-4000-8000-000000000001
+name: failed
+logsource: {product: windows, service: security}
+detection:
+    selection: {EventID: 4625}
+    condition: selection
+---
+title: Logon
+id: 11111111-0000-4000-8000-000000000002
+name: success
+logsource: {product: windows, service: security}
+detection:
+    selection: {EventID: 4624}
+    condition: selection
+";
+
+fn load(extra: &str) -> LoadReport {
+    Loader::new().load_text("t.yml", &format!("{extra}\n---\n{BASE}"))
+}
+
+fn codes(report: &LoadReport) -> Vec<&'static str> {
+    report.errors().map(|problem| problem.code).collect()
+}
+
+#[test]
+fn a_chain_with_forward_references() {
+    let report = load(
+        "title: Guessed
+id: c1
+correlation:
+    type: temporal_ordered
+    rules: [many, success]
+    group-by: [User]
+    timespan: 10m
+---
+title: Many
+name: many
+id: c2
+correlation:
+    type: event_count
+    rules: 11111111-0000-4000-8000-000000000001
+    group-by: User
+    timespan: 90s
+    condition: {gt: 10, lte: 20}",
+    );
+    assert_eq!(report.problems, []);
+    assert_eq!((report.counts.detections, report.counts.correlations), (2, 2));
+    let [guessed, many] = &report.correlations[..] else {
+        panic!("two")
+    };
+    assert_eq!(guessed.kind, CorrelationKind::TemporalOrdered);
+    assert_eq!(guessed.condition, CorrelationCondition::AllRules);
+    let ids: Vec<&str> = guessed.rules.iter().map(|id| &**id).collect();
+    assert_eq!(ids, ["c2", "11111111-0000-4000-8000-000000000002"]);
+    assert_eq!(many.timespan.as_secs(), 90);
+    let bound = |comparison, value| Bound {
+        operator: BoundOperator::Is(comparison),
+        value,
+    };
+    assert_eq!(
+        many.condition,
+        CorrelationCondition::Bounds {
+            fields: vec![],
+            bounds: vec![
+                bound(Comparison::Greater, 10.0),
+                bound(Comparison::LessOrEqual, 20.0)
+            ],
+        }
+    );
+    let silent: Vec<&str> = report.referenced_only.iter().map(|id| &**id).collect();
+    assert_eq!(
+        silent,
+        [
+            "11111111-0000-4000-8000-000000000001",
+            "11111111-0000-4000-8000-000000000002",
+            "c2"
+        ]
+    );
+    assert_eq!(report.summaries().count(), 4);
+}
+
+#[test]
+fn generate_keeps_the_rules_alerting() {
+    let text = "title: C
+correlation: {type: temporal, rules: [failed, success], timespan: 1h}
+generate: true";
+    let report = load(text);
+    assert_eq!(report.problems, []);
+    assert!(report.correlations[0].generate);
+    assert!(report.referenced_only.is_empty());
+}
+
+#[test]
+fn every_type() {
+    let cases = [
+        ("event_count", "{gte: 3}", CorrelationKind::EventCount),
+        (
+            "value_count",
+            "{field: User, gte: 3}",
+            CorrelationKind::ValueCount,
+        ),
+        (
+            "value_count",
+            "{field: [User, Host], neq: 3}",
+            CorrelationKind::ValueCount,
+        ),
+        ("temporal", "{gte: 1}", CorrelationKind::Temporal),
+        ("temporal_ordered", "{eq: 2}", CorrelationKind::TemporalOrdered),
+        ("value_sum", "{field: Bytes, gt: 1.5}", CorrelationKind::ValueSum),
+        ("value_avg", "{field: Bytes, lt: -1}", CorrelationKind::ValueAvg),
+        (
+            "value_percentile",
+            "{field: Bytes, lte: 1}",
+            CorrelationKind::ValuePercentile(None),
+        ),
+        (
+            "value_percentile",
+            "{field: Bytes, gt: 1, percentile: 95}",
+            CorrelationKind::ValuePercentile(Some(95.0)),
+        ),
+        (
+            "value_median",
+            "{field: Bytes, gt: 1}",
+            CorrelationKind::ValueMedian,
+        ),
+    ];
+    for (name, condition, kind) in cases {
+        let report = load(&format!(
+            "title: C\ncorrelation: {{type: {name}, rules: [failed], group-by: [A], timespan: 1d, condition: {condition}}}"
+        ));
+        assert_eq!(report.problems, [], "{name} {condition}");
+        assert_eq!(report.correlations[0].kind, kind);
+    }
+}
+
+#[test]
+fn temporal_conditions_over_rules() {
+    let report = load(
+        "title: C\ncorrelation:\n    type: temporal\n    rules: [failed, success]\n    timespan: 1h\n    \
+         condition: failed and not success",
+    );
+    assert_eq!(report.problems, []);
+    assert_eq!(
+        report.correlations[0].condition,
+        CorrelationCondition::Rules(RuleCondition::All(vec![
+            RuleCondition::Rule(0),
+            RuleCondition::Not(Box::new(RuleCondition::Rule(1)))
+        ]))
+    );
+}
+
+#[test]
+fn aliases_point_to_rules() {
+    let report = load(
+        "title: C
+correlation:
+    type: temporal
+    rules: [failed, success]
+    group-by: [ip]
+    timespan: 1h
+    aliases:
+        ip: {failed: SourceIp, success: TargetIp}",
+    );
+    assert_eq!(report.problems, []);
+    let fields = &report.correlations[0].aliases["ip"];
+    assert_eq!(fields["11111111-0000-4000-8000-000000000002"], "TargetIp");
+    let bad = load(
+        "title: C
+correlation: {type: temporal, rules: [failed], group-by: [ip], timespan: 1h, aliases: {ip: {success: A}}}",
+    );
+    assert_eq!(codes(&bad), ["unknown-rule"]);
+}
+
+#[test]
+fn correlation_mistakes() {
+    let whole = |body: &str| load(&format!("title: C\nid: x\ncorrelation: {body}"));
+    let cases = [
+        (
+            "{type: event_cuont, rules: [failed], timespan: 1h, condition: {gt: 1}}",
+            "correlation-type",
+        ),
+        (
+            "{rules: [failed], timespan: 1h, condition: {gt: 1}}",
+            "correlation-attribute",
+        ),
+        (
+            "{type: event_count, timespan: 1h, condition: {gt: 1}}",
+            "correlation-attribute",
+        ),
+        (
+            "{type: event_count, rules: [], timespan: 1h, condition: {gt: 1}}",
+            "correlation-attribute",
+        ),
+        (
+            "{type: event_count, rules: [failed], condition: {gt: 1}}",
+            "correlation-attribute",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h}",
+            "missing-condition",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1 hour, condition: {gt: 1}}",
+            "bad-timespan",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h, condition: {gt: -1}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h, condition: {gt: many}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h, condition: {gr: 1}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h, condition: {field: A, gt: 1}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h, condition: {}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: event_count, rules: [failed], timespan: 1h, condition: a}",
+            "attribute-type",
+        ),
+        (
+            "{type: value_count, rules: [failed], timespan: 1h, condition: {gt: 1}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: value_sum, rules: [failed], timespan: 1h, condition: {field: A, percentile: 1}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: temporal, rules: [failed], timespan: 1h, groupby: [A]}",
+            "correlation-attribute",
+        ),
+        ("{type: temporal, rules: [faild], timespan: 1h}", "unknown-rule"),
+        ("{type: temporal, rules: [x], timespan: 1h}", "correlation-circle"),
+        (
+            "{type: temporal, rules: [failed], timespan: 1h, condition: succes}",
+            "unknown-search",
+        ),
+        ("[a]", "attribute-type"),
+    ];
+    for (body, code) in cases {
+        let report = whole(body);
+        assert_eq!(codes(&report), [code], "{body}: {:?}", report.problems);
+        assert_eq!(
+            (report.counts.correlations, report.counts.failed),
+            (0, 1),
+            "{body}"
+        );
+        assert!(report.referenced_only.is_empty());
+    }
+    let report = whole("{type: temporal, rules: [faild], timespan: 1h}");
+    assert_eq!(report.problems[0].suggestion.as_deref(), Some("failed"));
+}
+
+#[test]
+fn circles_end() {
+    let one = |id: &str, other: &str| {
+        format!("title: C\nid: {id}\ncorrelation: {{type: temporal, rules: [{other}], timespan: 1h}}\n---\n")
+    };
+    let report = load(&format!("{}{}{}", one("a", "b"), one("b", "c"), one("c", "a")));
+    assert_eq!(report.counts.correlations, 0);
+    assert_eq!(report.errors().count(), 3);
+    assert!(codes(&report).contains(&"correlation-circle"));
+}
+
+fn filter(head: &str, body: &str) -> String {
+    format!(
+        "title: F\nid: f1\n{head}\nfilter:\n    selection: {{User: svc}}\n    condition: not selection\n    {body}"
+    )
+}
+
+#[test]
+fn filters_are_folded_in() {
+    let report = load(&filter(
+        "logsource: {product: windows}",
+        "rules: [failed, 11111111-0000-4000-8000-000000000001]",
+    ));
+    assert_eq!(report.problems, []);
+    assert_eq!(report.filters[0].applied_to.len(), 1);
+    let rule = &report.detections[0];
+    assert_eq!(
+        describe::condition(&rule.conditions[0], &rule.searches),
+        "selection and not F / selection"
+    );
+    let untouched = &report.detections[1];
+    assert_eq!(untouched.searches.len(), 1);
+}
+
+#[test]
+fn filters_for_any_rule_of_a_log_source() {
+    let any = load(&filter(
+        "logsource: {product: Windows, service: security}",
+        "rules: any",
+    ));
+    assert_eq!(any.filters[0].applied_to.len(), 2);
+    let other = load(&filter(
+        "logsource: {product: windows, category: process_creation}",
+        "rules: any",
+    ));
+    assert_eq!(other.filters[0].applied_to.len(), 0);
+}
+
+#[test]
+fn filters_that_miss() {
+    let warnings = |report: &LoadReport| report.warnings().map(|problem| problem.code).collect::<Vec<_>>();
+    let unknown = load(&filter("logsource: {product: windows}", "rules: [failled]"));
+    assert_eq!(warnings(&unknown), ["unknown-rule"]);
+    assert_eq!(unknown.problems[0].suggestion.as_deref(), Some("failed"));
+    let other = load(&filter("logsource: {product: linux}", "rules: [failed]"));
+    assert_eq!(warnings(&other), ["filter-logsource"]);
+    let waiting = load(
+        "title: F\nlogsource: {product: windows}\nfilter:\n    rules: any\n    selection: {User|expand: '%svc%'}\n    condition: not selection",
+    );
+    assert_eq!(warnings(&waiting), ["filter-waiting"]);
+    assert!(waiting.detections.iter().all(|rule| rule.waiting_for.is_empty()));
+    let placeholders = Placeholders::parse("svc: [a, b]").unwrap();
+    let filled = Loader::new().placeholders(placeholders).load_text(
+        "t.yml",
+        &format!("title: F\nlogsource: {{product: windows}}\nfilter:\n    rules: any\n    selection: {{User|expand: '%svc%'}}\n    condition: not selection\n---\n{BASE}"),
+    );
+    assert_eq!(filled.filters[0].applied_to.len(), 2);
+    assert_eq!(
+        codes(&load(
+            "title: F\nlogsource: {product: windows}\nfilter:\n    s: {A: 1}\n    condition: s"
+        )),
+        ["missing-rules"]
+    );
+}
+
+#[test]
+fn collections() {
+    let text = "action: global
+title: Common
+logsource: {product: windows}
+level: high
+detection:
+    condition: selection
+---
+id: one
+detection:
+    selection: {A: 1}
+---
+id: two
+title: Own
+level: low
+detection:
+    selection: {B: 2}
+---
+action: repeat
+id: three
+detection:
+    selection: {C: 3}
+---
+action: reset
+---
+title: Alone
+id: four
+logsource: {product: linux}
+detection:
+    selection: {D: 4}
+    condition: selection
+";
+    let report = Loader::new().load_text("t.yml", text);
+    assert_eq!(report.problems, []);
+    let rules: Vec<String> = report
+        .detections
+        .iter()
+        .map(|rule| {
+            format!(
+                "{} {} {:?} {}",
+                rule.meta.id, rule.meta.title, rule.meta.level, rule.searches[0].expression
+            )
+        })
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "one Common High A = 1",
+            "two Own Low B = 2",
+            "three Own Low B = 2 and C = 3",
+            "four Alone Informational D = 4"
+        ]
+    );
+    let bad = Loader::new().load_text(
+        "t.yml",
+        "action: repeat\ntitle: x\n---\naction: gloabl\ntitle: y\n",
+    );
+    assert_eq!(codes(&bad), ["bad-action", "bad-action"]);
+    assert_eq!(bad.problems[1].suggestion.as_deref(), Some("global"));
+}
+
+#[test]
+fn ids_without_an_id_are_stable_and_shared_ones_are_told_apart() {
+    let rule = |value: u32| {
+        format!("title: T\nlogsource: {{product: a}}\ndetection:\n    s: {{A: {value}}}\n    condition: s\n")
+    };
+    let id = |text: &str| {
+        Loader::new().load_text("t.yml", text).detections[0]
+            .meta
+            .id
+            .clone()
+    };
+    assert_eq!(id(&rule(1)), id(&rule(1)));
+    assert_ne!(id(&rule(1)), id(&rule(2)));
+    assert_eq!(id(&rule(1)).len(), 36);
+    // One id in a global document cannot serve two rules.
+    let shared = "action: global\nid: shared\ntitle: T\nlogsource: {product: a}\ndetection: {condition: s}\n---\n\
+                  detection: {s: {A: 1}}\n---\ndetection: {s: {A: 2}}\n";
+    let report = Loader::new().load_text("t.yml", shared);
+    assert_eq!(report.errors().count(), 0);
+    assert_eq!(&*report.detections[0].meta.id, "shared");
+    assert_ne!(&*report.detections[1].meta.id, "shared");
+}

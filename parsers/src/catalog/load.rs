@@ -1,26 +1,36 @@
-//! Reading catalog files.
+//! From catalog files to a [`Catalog`].
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
+use super::declare::{Names, Origin, plain_field, settle_sql_names};
+use super::file::{DatasetFile, SigmaFile, parse, scalar_text};
 use super::files::{ECS, FILES};
-use super::resolve::{column, long_sql};
-use super::{
-    Catalog, Column, ColumnType, Dataset, Field, STANDARD_COLUMNS, Selector, ServedLogSource, TypeTable,
-};
+use super::{Catalog, ColumnType, Dataset, ServedLogSource, TypeTable};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
+///
+/// `file` is the path with, where it is known, line and column: `mine/app.yaml:7:14`.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {file}: {source}")]
+    Io {
+        /// The file or folder.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The file is no YAML.
     #[error("{file}: not valid YAML: {reason}")]
     Yaml {
         /// The catalog file.
         file: String,
-        /// What the YAML parser says, with line and column.
+        /// What the YAML parser says.
         reason: String,
     },
     /// The file does not have the shape of a dataset.
@@ -41,69 +51,114 @@ pub enum CatalogError {
     },
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FieldFile {
-    native: String,
-    column: String,
-    #[serde(default)]
-    also: Vec<String>,
-    #[serde(rename = "type")]
-    column_type: Option<ColumnType>,
-    #[serde(default)]
-    exact: bool,
+/// A catalog file before it is read.
+struct Source {
+    file: String,
+    text: String,
+    /// It comes from the user's folder, and replaces a shipped dataset of the same name.
+    user: bool,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SigmaFile {
-    product: Option<String>,
-    category: Option<String>,
-    service: Option<String>,
-    #[serde(default)]
-    when: BTreeMap<String, Vec<serde_json::Value>>,
-    #[serde(default)]
-    names: BTreeMap<String, String>,
-}
+impl Source {
+    /// The file with the line and column of `word`, if the text has it as a word of its own.
+    fn place_of(&self, word: &str) -> String {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        for (number, line) in self.text.lines().enumerate() {
+            let code = line.split(" #").next().unwrap_or_default();
+            for (at, _) in code.match_indices(word) {
+                let before = code[..at].chars().next_back();
+                let after = code[at + word.len()..].chars().next();
+                if !before.is_some_and(is_word) && !after.is_some_and(is_word) {
+                    let column = code[..at].chars().count() + 1;
+                    return format!("{}:{}:{column}", self.file, number + 1);
+                }
+            }
+        }
+        self.file.clone()
+    }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DatasetFile {
-    dataset: Option<String>,
-    base: Option<String>,
-    extends: Option<String>,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    groups: Vec<String>,
-    prefix: Option<String>,
-    #[serde(default)]
-    select: Selector,
-    #[serde(default)]
-    sigma: Vec<SigmaFile>,
-    #[serde(default)]
-    fields: Vec<FieldFile>,
-    #[serde(default)]
-    plain: Vec<String>,
-    #[serde(default)]
-    strip: Vec<String>,
+    /// Points an error at the first name that it quotes.
+    fn locate(&self, error: CatalogError) -> CatalogError {
+        let place = |reason: &str| match reason.split('`').nth(1) {
+            Some(word) if !word.is_empty() => self.place_of(word),
+            _ => self.file.clone(),
+        };
+        match error {
+            CatalogError::Shape { reason, .. } => CatalogError::Shape {
+                file: place(&reason),
+                reason,
+            },
+            CatalogError::Conflict { reason, .. } => CatalogError::Conflict {
+                file: place(&reason),
+                reason,
+            },
+            other => other,
+        }
+    }
 }
 
 pub(super) fn builtin() -> Result<Catalog, CatalogError> {
-    load(FILES.iter().copied())
+    load(shipped())
 }
 
-fn load<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Catalog, CatalogError> {
+pub(super) fn with_dir(dir: &Path) -> Result<Catalog, CatalogError> {
+    let mut sources = shipped();
+    for path in yaml_files(dir)? {
+        let text = fs::read_to_string(&path).map_err(|source| cannot_read(&path, source))?;
+        sources.push(Source {
+            file: path.display().to_string(),
+            text,
+            user: true,
+        });
+    }
+    load(sources)
+}
+
+fn shipped() -> Vec<Source> {
+    FILES
+        .iter()
+        .map(|(file, text)| Source {
+            file: (*file).to_owned(),
+            text: (*text).to_owned(),
+            user: false,
+        })
+        .collect()
+}
+
+fn cannot_read(path: &Path, source: std::io::Error) -> CatalogError {
+    CatalogError::Io {
+        file: path.display().to_string(),
+        source,
+    }
+}
+
+/// The YAML files below `dir`, in the order of their paths.
+fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(dir).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(dir).to_owned();
+            cannot_read(&path, error.into())
+        })?;
+        let extension = entry.path().extension().and_then(|e| e.to_str());
+        if entry.file_type().is_file() && matches!(extension, Some("yaml" | "yml")) {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
+fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
     let types = Arc::new(ecs_types(ECS));
     let mut bases: BTreeMap<String, DatasetFile> = BTreeMap::new();
-    let mut parsed = Vec::new();
-    for (file, text) in files {
-        let entry = parse(file, text)?;
+    let mut entries = Vec::new();
+    for source in sources {
+        let entry = parse(&source.file, &source.text).map_err(|error| source.locate(error))?;
         match &entry.base {
             Some(base) => {
                 bases.insert(base.clone(), entry);
             }
-            None => parsed.push((file.to_owned(), entry)),
+            None => entries.push((source, entry)),
         }
     }
     let mut catalog = Catalog {
@@ -113,33 +168,62 @@ fn load<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Catalog, 
         by_zeek_path: HashMap::new(),
         types: types.clone(),
     };
-    for (file, entry) in parsed {
+    let mut users = Vec::new();
+    for (source, entry) in entries {
         let base = match &entry.extends {
-            Some(name) => Some(bases.get(name).ok_or_else(|| CatalogError::Shape {
-                file: file.clone(),
-                reason: format!("extends `{name}`, but no file has `base: {name}`"),
+            Some(name) => Some(bases.get(name).ok_or_else(|| {
+                source.locate(CatalogError::Shape {
+                    file: source.file.clone(),
+                    reason: format!("`{name}` cannot be extended: no file has `base: {name}`"),
+                })
             })?),
             None => None,
         };
-        let dataset = build(&file, entry, base, &types)?;
-        if catalog
-            .by_name
-            .insert(dataset.name.to_string(), catalog.datasets.len())
-            .is_some()
-        {
-            return Err(CatalogError::Conflict {
-                file,
-                reason: format!("dataset `{}` is described twice", dataset.name),
-            });
-        }
+        let dataset = build(&source.file, entry, base, &types).map_err(|error| source.locate(error))?;
         let index = catalog.datasets.len();
-        for program in &dataset.select.programs {
+        match catalog.by_name.get(&*dataset.name) {
+            Some(&shipped) if source.user && !users.contains(&shipped) => {
+                users.push(shipped);
+                catalog.datasets[shipped] = Arc::new(dataset);
+                continue;
+            }
+            Some(_) => {
+                return Err(source.locate(CatalogError::Conflict {
+                    file: source.file.clone(),
+                    reason: format!("`{}` is described twice", dataset.name),
+                }));
+            }
+            None => {}
+        }
+        if let Some(other) = catalog.datasets.iter().find(|d| d.table() == dataset.table()) {
+            return Err(source.locate(CatalogError::Conflict {
+                file: source.file.clone(),
+                reason: format!(
+                    "`{}` and `{}` would share the table {}: rename one",
+                    dataset.name,
+                    other.name,
+                    dataset.table()
+                ),
+            }));
+        }
+        if source.user {
+            users.push(index);
+        }
+        catalog.by_name.insert(dataset.name.to_string(), index);
+        catalog.datasets.push(Arc::new(dataset));
+    }
+    // A user's dataset takes its programs and logs from a shipped one.
+    let shipped_last = |index: &usize| !users.contains(index);
+    let mut order: Vec<usize> = (0..catalog.datasets.len()).collect();
+    order.sort_by_key(shipped_last);
+    for index in order {
+        let select = &catalog.datasets[index].select;
+        for program in &select.programs {
             catalog.by_program.entry(program.to_lowercase()).or_insert(index);
         }
-        for path in &dataset.select.zeek_paths {
+        for path in &select.zeek_paths {
             catalog.by_zeek_path.entry(path.to_lowercase()).or_insert(index);
         }
-        catalog.datasets.push(Arc::new(dataset));
     }
     Ok(catalog)
 }
@@ -152,7 +236,7 @@ fn build(
 ) -> Result<Dataset, CatalogError> {
     let name = entry.dataset.ok_or_else(|| CatalogError::Shape {
         file: file.to_owned(),
-        reason: "has neither `dataset` nor `base`".into(),
+        reason: "has neither `dataset` nor `base`: say which dataset it describes".into(),
     })?;
     let prefix = entry
         .prefix
@@ -208,165 +292,6 @@ fn build(
     })
 }
 
-/// Whether a field stands in the dataset's own file or in the one it extends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Own,
-    Base,
-}
-
-/// The declared fields of one dataset and who claims which name.
-struct Names<'a> {
-    file: &'a str,
-    types: &'a TypeTable,
-    fields: Vec<Field>,
-    by_name: HashMap<String, usize>,
-    exact: HashMap<String, usize>,
-    /// The first `own` fields come from the dataset's own file.
-    own: usize,
-}
-
-impl<'a> Names<'a> {
-    fn new(file: &'a str, types: &'a TypeTable) -> Self {
-        Names {
-            file,
-            types,
-            fields: Vec::new(),
-            by_name: HashMap::new(),
-            exact: HashMap::new(),
-            own: 0,
-        }
-    }
-
-    /// Adds a field. A base field gives way where the dataset's own file claims one of its spellings.
-    fn declare(&mut self, field: &FieldFile, origin: Origin, prefix: &str) -> Result<(), CatalogError> {
-        let stored = self.column_of(field)?;
-        let index = self.fields.len();
-        let mut spellings = Vec::new();
-        for spelling in std::iter::once(&field.native).chain(&field.also) {
-            if field.exact {
-                if self.exact.contains_key(spelling) && origin == Origin::Base {
-                    continue;
-                }
-                if self.exact.insert(spelling.clone(), index).is_some() {
-                    return Err(self.conflict(format!("`{spelling}` is declared `exact` twice")));
-                }
-                spellings.push(Arc::from(spelling.as_str()));
-                continue;
-            }
-            match self.by_name.get(&spelling.to_lowercase()) {
-                None => {
-                    self.by_name.insert(spelling.to_lowercase(), index);
-                    spellings.push(Arc::from(spelling.as_str()));
-                }
-                // The same field's other spelling differs in case alone, or another field is the same column.
-                Some(&other) if other == index || self.fields[other].column == stored => {}
-                Some(&other) if origin == Origin::Base && other < self.own => {}
-                Some(&other) => {
-                    return Err(self.conflict(format!(
-                        "`{spelling}` is declared as `{}` and as `{}`",
-                        self.fields[other].column.dotted, stored.dotted
-                    )));
-                }
-            }
-        }
-        let mut spellings = spellings.into_iter();
-        let Some(native) = spellings.next() else {
-            return Ok(());
-        };
-        let header = origin == Origin::Base && !stored.dotted.starts_with(prefix);
-        self.fields.push(Field {
-            native,
-            also: spellings.collect(),
-            column: stored,
-            header,
-            exact: field.exact,
-        });
-        if origin == Origin::Own {
-            self.own = self.fields.len();
-        }
-        Ok(())
-    }
-
-    fn column_of(&self, field: &FieldFile) -> Result<Column, CatalogError> {
-        let standard = STANDARD_COLUMNS
-            .iter()
-            .find(|(_, dotted, _)| *dotted == field.column);
-        let known = standard
-            .map(|(_, _, column_type)| *column_type)
-            .or_else(|| self.types.get(&field.column));
-        if let (Some(stated), Some(known)) = (field.column_type, known)
-            && stated != known
-        {
-            return Err(self.conflict(format!(
-                "`{}` is an ECS column of type {known}, not {stated}: leave `type` out or choose another column",
-                field.column
-            )));
-        }
-        let mut stored = column(
-            &field.column,
-            field.column_type.or(known).unwrap_or(ColumnType::Keyword),
-        );
-        if let Some((sql, _, _)) = standard {
-            stored.sql = Arc::from(*sql);
-        }
-        Ok(stored)
-    }
-
-    fn conflict(&self, reason: String) -> CatalogError {
-        CatalogError::Conflict {
-            file: self.file.to_owned(),
-            reason,
-        }
-    }
-}
-
-/// A field of the `plain` list: stored under its own name after the prefix.
-fn plain_field(native: &str, prefix: &str) -> FieldFile {
-    FieldFile {
-        native: native.to_owned(),
-        column: format!("{prefix}{native}"),
-        also: Vec::new(),
-        column_type: None,
-        exact: false,
-    }
-}
-
-/// Gives every column a SQL name of its own: of two that would share one, the event data (whose prefix the
-/// short name leaves out) takes the long name. Two that still clash are an error.
-fn settle_sql_names(file: &str, fields: &mut [Field]) -> Result<(), CatalogError> {
-    let mut taken: HashMap<Arc<str>, Arc<str>> = HashMap::new();
-    let is_shortened = |field: &Field| *field.column.sql != *long_sql(&field.column.dotted);
-    let standing_first = |shortened: bool, fields: &[Field]| -> Vec<usize> {
-        (0..fields.len())
-            .filter(|&i| is_shortened(&fields[i]) == shortened)
-            .collect()
-    };
-    let mut order = standing_first(false, fields);
-    order.extend(standing_first(true, fields));
-    for index in order {
-        let column = &mut fields[index].column;
-        if taken
-            .get(&column.sql)
-            .is_some_and(|owner| *owner != column.dotted)
-        {
-            column.sql = Arc::from(long_sql(&column.dotted));
-        }
-        if let Some(owner) = taken.insert(column.sql.clone(), column.dotted.clone())
-            && owner != column.dotted
-        {
-            return Err(CatalogError::Conflict {
-                file: file.to_owned(),
-                reason: format!(
-                    "columns `{owner}` and `{}` both get the SQL name `{}`: rename one",
-                    column.dotted, column.sql
-                ),
-            });
-        }
-    }
-    Ok(())
-}
-
 fn served(entry: SigmaFile) -> ServedLogSource {
     ServedLogSource {
         product: entry.product,
@@ -385,15 +310,8 @@ fn served(entry: SigmaFile) -> ServedLogSource {
     }
 }
 
-fn scalar_text(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 fn ecs_types(csv: &str) -> TypeTable {
-    let types = csv
+    let types: HashMap<String, ColumnType> = csv
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .filter_map(|line| {
@@ -409,46 +327,9 @@ fn ecs_types(csv: &str) -> TypeTable {
             Some((name.to_owned(), kind))
         })
         .collect();
-    TypeTable { types }
-}
-
-fn parse(file: &str, text: &str) -> Result<DatasetFile, CatalogError> {
-    let documents = Yaml::load_from_str(text).map_err(|error| CatalogError::Yaml {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let json = documents.first().map(to_json).unwrap_or_default();
-    serde_json::from_value(json).map_err(|error| CatalogError::Shape {
-        file: file.to_owned(),
-        reason: error.to_string(),
-    })
-}
-
-/// YAML as JSON: mapping keys become text, tags are dropped.
-fn to_json(node: &Yaml<'_>) -> serde_json::Value {
-    match node {
-        Yaml::Value(Scalar::Boolean(flag)) => (*flag).into(),
-        Yaml::Value(Scalar::Integer(number)) => (*number).into(),
-        Yaml::Value(Scalar::FloatingPoint(number)) => number.into_inner().into(),
-        Yaml::Value(Scalar::String(text)) => text.to_string().into(),
-        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
-        Yaml::Mapping(entries) => entries
-            .iter()
-            .map(|(key, value)| (scalar_text(&to_json(key)), to_json(value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        Yaml::Tagged(_, inner) => to_json(inner),
-        _ => serde_json::Value::Null,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shipped_catalog_loads() {
-        let catalog = builtin().expect("every shipped file is valid");
-        assert!(catalog.dataset("windows.sysmon").is_some());
-    }
+    let by_sql = types
+        .keys()
+        .map(|dotted| (crate::names::sql_name(dotted), dotted.clone()))
+        .collect();
+    TypeTable { types, by_sql }
 }

@@ -21,21 +21,33 @@
 //!   - {native: ProcessId, column: process.pid, type: integer}
 //! ```
 //!
-//! *Invariants* (checked when a catalog is loaded): within a dataset one native name (case-folded) means
-//! exactly one column, and no two declared native fields share a column except as spellings of the same
-//! thing (`also`).
+//! Besides: `plain: [A, B]` lists fields stored under their own name after the prefix; `strip` lists
+//! prefixes that shippers put before native names; `exact: true` makes a field's names count for the parser
+//! alone and letter for letter; a dataset's own declaration of a name overrides that of the file it extends;
+//! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`). More in `docs/datasets.md`.
+//!
+//! *Invariants* (checked when a catalog is loaded): within a dataset one name (case-folded) means exactly
+//! one column; fields that share a column are spellings of one thing; no two columns share a SQL name; a
+//! column that is an ECS field has its ECS type.
 
+mod declare;
+mod describe;
+mod file;
 mod files;
 mod load;
+mod lookup;
 mod resolve;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 
+pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
 pub use load::CatalogError;
+pub use lookup::nearest;
 pub use resolve::Resolution;
 
 /// How a column is stored.
@@ -171,12 +183,19 @@ impl fmt::Debug for Dataset {
 #[derive(Debug, Default)]
 pub struct TypeTable {
     types: HashMap<String, ColumnType>,
+    /// SQL name → dotted name.
+    by_sql: HashMap<String, String>,
 }
 
 impl TypeTable {
     /// The type of an ECS column; `None` if ECS has no such field.
     pub fn get(&self, dotted: &str) -> Option<ColumnType> {
         self.types.get(dotted).copied()
+    }
+
+    /// The dotted name of the ECS column with this SQL name.
+    pub fn dotted_of_sql(&self, sql: &str) -> Option<&str> {
+        self.by_sql.get(sql).map(String::as_str)
     }
 }
 
@@ -206,12 +225,22 @@ impl Catalog {
         &self.datasets
     }
 
+    /// The shipped catalog and the YAML files below `dir`: a dataset there replaces a shipped one of the same
+    /// name, a base replaces a shipped base (and so changes what is built on it).
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or is wrong; the error names it, with line and column where they are known.
+    pub fn with_dir(dir: &Path) -> Result<Arc<Catalog>, CatalogError> {
+        load::with_dir(dir).map(Arc::new)
+    }
+
     /// The dataset called `name` (`windows.sysmon`; the table name `windows_sysmon` works too).
     pub fn dataset(&self, name: &str) -> Option<&Arc<Dataset>> {
-        self.by_name
-            .get(name)
-            .or_else(|| self.by_name.get(&name.replace('_', ".")))
-            .map(|&i| &self.datasets[i])
+        match self.by_name.get(name) {
+            Some(&index) => Some(&self.datasets[index]),
+            None => self.datasets.iter().find(|dataset| dataset.table() == name),
+        }
     }
 
     /// The dataset that takes what the syslog program `program` writes (`select.programs`).
@@ -253,3 +282,6 @@ pub const STANDARD_COLUMNS: &[(&str, &str, ColumnType)] = &[
 
 /// SQL name of the JSON column that takes what has no column of its own.
 pub const UNMAPPED: &str = "unmapped";
+
+#[cfg(test)]
+mod tests;

@@ -94,13 +94,24 @@ impl Dataset {
                 column_type: *column_type,
             });
         }
-        self.types
-            .get(&folded)
-            .map(|column_type| column(&folded, column_type))
+        if let Some(column_type) = self.types.get(&folded) {
+            return Some(column(&folded, column_type));
+        }
+        // Without a prefix an undeclared `event_type` would have the SQL name of ECS's event.type: then it
+        // is that column.
+        let dotted = self
+            .types
+            .dotted_of_sql(&folded)
+            .filter(|_| self.prefix.is_empty())?;
+        Some(column(dotted, self.types.get(dotted)?))
     }
 
     fn field_named(&self, folded: &str) -> Option<&Field> {
         self.by_name.get(folded).map(|&index| &self.fields[index])
+    }
+
+    fn field_with_sql(&self, sql: &str) -> Option<&Field> {
+        self.field_named(sql).filter(|field| &*field.column.sql == sql)
     }
 
     /// `name` without the shipper's prefix it has, if it has one. Case-folding keeps no byte positions, so
@@ -123,12 +134,18 @@ impl Dataset {
             None => format!("{}{name}", self.prefix),
         };
         let mut undeclared = column(&dotted, ColumnType::Keyword);
-        if let Some(owner) = self.field_named(&undeclared.sql)
-            && owner.column.dotted != undeclared.dotted
-        {
-            undeclared.sql = Arc::from(long_sql(&undeclared.dotted));
+        let Some(owner) = self.field_with_sql(&undeclared.sql) else {
+            return undeclared;
+        };
+        if owner.column.dotted == undeclared.dotted {
+            return owner.column.clone();
         }
-        undeclared
+        undeclared.sql = Arc::from(long_sql(&undeclared.dotted));
+        match self.field_with_sql(&undeclared.sql) {
+            // They differ in case or separators alone: one column.
+            Some(owner) => owner.column.clone(),
+            None => undeclared,
+        }
     }
 }
 

@@ -48,8 +48,10 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 
 pub use error::HuntError;
+pub use names::{is_complete, statements};
 pub use tables::{StoredTable, TableColumn};
 
+use crate::lake::Lake;
 use error::translate;
 use names::{Names, Rewritten, TableNames, nearest};
 
@@ -111,16 +113,54 @@ pub struct Hunt {
 }
 
 impl Hunt {
+    /// A hunt over what a lake holds now; what is stored later is not seen.
+    ///
+    /// # Errors
+    /// [`HuntError::Lake`] if a table's log cannot be read.
+    pub async fn open(lake: &Lake, options: HuntOptions) -> Result<Hunt, HuntError> {
+        let failed = |error: &dyn std::fmt::Display| HuntError::Lake(error.to_string());
+        let context = session(&options).map_err(|error| HuntError::Execution(error.to_string()))?;
+        let mut stored = Vec::new();
+        for table in lake.tables().await.map_err(|error| failed(&error))? {
+            if !wanted(&options, &table.tenant) {
+                continue;
+            }
+            let delta = lake
+                .open_table(&table.tenant, &table.dataset)
+                .await
+                .map_err(|error| failed(&error))?;
+            // Gone between listing and opening: destroyed by somebody, and not ours to show.
+            let Some(delta) = delta else { continue };
+            let provider = delta
+                .table_provider()
+                .with_session(Arc::new(context.state()))
+                .await
+                .map_err(|error| failed(&error))?;
+            stored.push(StoredTable {
+                tenant: Arc::from(table.tenant),
+                dataset: Arc::from(table.dataset),
+                provider,
+            });
+        }
+        Hunt::with_session(context, stored, options)
+    }
+
     /// A hunt over these stored tables.
     ///
     /// # Errors
     /// Only if the SQL engine cannot be set up.
     pub fn over(mut stored: Vec<StoredTable>, options: HuntOptions) -> Result<Hunt, HuntError> {
-        if let Some(tenants) = &options.tenants {
-            stored.retain(|table| tenants.iter().any(|tenant| **tenant == *table.tenant));
-        }
-        let catalog = options.catalog.clone().unwrap_or_else(Catalog::builtin);
+        stored.retain(|table| wanted(&options, &table.tenant));
         let context = session(&options).map_err(|error| HuntError::Execution(error.to_string()))?;
+        Hunt::with_session(context, stored, options)
+    }
+
+    fn with_session(
+        context: SessionContext,
+        stored: Vec<StoredTable>,
+        options: HuntOptions,
+    ) -> Result<Hunt, HuntError> {
+        let catalog = options.catalog.unwrap_or_else(Catalog::builtin);
         let mut hunt = Hunt {
             context,
             names: Names::default(),
@@ -314,6 +354,13 @@ impl Hunt {
         }
         with_rows.join(", ")
     }
+}
+
+fn wanted(options: &HuntOptions, tenant: &str) -> bool {
+    options
+        .tenants
+        .as_ref()
+        .is_none_or(|tenants| tenants.iter().any(|wanted| wanted == tenant))
 }
 
 fn session(options: &HuntOptions) -> Result<SessionContext, DataFusionError> {

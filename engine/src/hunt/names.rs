@@ -659,6 +659,32 @@ impl Rewritten {
     }
 }
 
+/// The statements in `sql`, separated by `;` (those in strings and comments aside), empty ones left out.
+/// Text that cannot be taken apart is one statement.
+///
+/// ```
+/// use borzoi_engine::hunt::statements;
+/// assert_eq!(statements("select ';'; select 2 ;; -- done;"), ["select ';'", "select 2"]);
+/// ```
+pub fn statements(sql: &str) -> Vec<&str> {
+    let Ok(pieces) = tokenize(sql) else {
+        return vec![sql.trim()];
+    };
+    pieces
+        .split(|piece| matches!(piece.token, Token::SemiColon))
+        .filter_map(|statement| Some(&sql[statement.first()?.start..statement.last()?.end]))
+        .collect()
+}
+
+/// Whether `sql` ends with a `;` that ends a statement.
+pub fn is_complete(sql: &str) -> bool {
+    tokenize(sql).is_ok_and(|pieces| {
+        pieces
+            .last()
+            .is_some_and(|piece| matches!(piece.token, Token::SemiColon))
+    })
+}
+
 /// The nearest of `candidates` to `wrong`, best first, at most three.
 pub(crate) fn nearest<'c>(wrong: &str, candidates: impl Iterator<Item = &'c str>) -> Vec<&'c str> {
     let wrong = wrong.to_lowercase();

@@ -53,6 +53,22 @@ pub struct TableColumn {
     pub data_type: DataType,
 }
 
+impl TableColumn {
+    /// Its type in a word, as the catalog says it.
+    pub fn type_name(&self) -> &'static str {
+        match &self.data_type {
+            DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "text",
+            data_type if data_type.is_integer() => "integer",
+            data_type if data_type.is_floating() => "float",
+            DataType::Boolean => "boolean",
+            DataType::Timestamp(..) => "timestamp",
+            DataType::Date32 => "date",
+            DataType::List(_) => "list",
+            _ => "other",
+        }
+    }
+}
+
 /// One part of a [`UnionTable`].
 #[derive(Debug, Clone)]
 pub(crate) struct Member {

@@ -1,0 +1,176 @@
+//! `borzoi hunt`: SQL and rules over the lake.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use borzoi_engine::hunt::output::{AnswerWriter, Format, Layout};
+use borzoi_engine::hunt::{Hunt, HuntError, HuntOptions, HuntStats, statements};
+use borzoi_engine::lake::Lake;
+use tokio::runtime::Runtime;
+
+use super::hunt_prompt;
+use crate::exit::{Exit, Failure};
+
+/// What is asked when a rule is given and no SQL.
+const MATCHES: &str = "select * from matches order by time";
+
+/// `borzoi hunt`
+#[derive(Debug, clap::Args)]
+pub struct HuntArgs {
+    /// The question; without one (and without --rule) a prompt opens, or statements separated by ; are
+    /// read from standard input if that is no terminal
+    pub sql: Option<String>,
+    /// The lake's folder
+    #[arg(long, value_name = "DIR", default_value = "lake")]
+    pub lake: PathBuf,
+    /// Run a Sigma rule over the lake: its matching events are the table `matches`, shown unless SQL asks
+    /// something else of it; may be repeated
+    #[arg(long = "rule", value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+    /// Only events of this tenant; may be repeated
+    #[arg(long = "tenant", value_name = "TENANT")]
+    pub tenants: Vec<String>,
+    /// table, json, jsonl, csv or parquet
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Write the answer to this file; parquet needs one
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// At most this many rows
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Show how the question would be answered instead of answering it
+    #[arg(long)]
+    pub explain: bool,
+    /// Megabytes that sorting and grouping may use before they spill to disk
+    #[arg(long, value_name = "MB", default_value_t = 2048)]
+    pub memory: usize,
+}
+
+/// Runs the command.
+pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
+    if args.output == Format::Parquet && args.out.is_none() {
+        return Err(Failure::usage("--output parquet needs --out FILE"));
+    }
+    let lake = Lake::open(&args.lake).map_err(Failure::new)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::new)?;
+    let options = HuntOptions {
+        tenants: (!args.tenants.is_empty()).then(|| args.tenants.clone()),
+        memory_limit: Some(args.memory << 20),
+        ..HuntOptions::default()
+    };
+    let mut hunt = runtime.block_on(Hunt::open(&lake, options)).map_err(failure)?;
+    if !args.rules.is_empty() {
+        add_rules(&mut hunt, &args.rules)?;
+    }
+    let hunt = Arc::new(hunt);
+    match &args.sql {
+        Some(sql) if sql != "-" => answer_all(&runtime, &hunt, sql, args)?,
+        None if !args.rules.is_empty() => answer_all(&runtime, &hunt, MATCHES, args)?,
+        None if std::io::stdin().is_terminal() => {
+            hunt_prompt::run(&runtime, &hunt, args.output, args.limit)?;
+        }
+        _ => {
+            let mut sql = String::new();
+            std::io::stdin().read_to_string(&mut sql)?;
+            answer_all(&runtime, &hunt, &sql, args)?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn add_rules(hunt: &mut Hunt, paths: &[PathBuf]) -> Result<(), Failure> {
+    let report = borzoi_rules::Loader::new().load(paths);
+    if let Some(problem) = report.errors().next() {
+        return Err(Failure::new(problem));
+    }
+    if report.detections.is_empty() {
+        let what = if report.correlations.is_empty() {
+            "no Sigma rule in the files given with --rule"
+        } else {
+            "the files given with --rule hold correlation rules only; those cannot run over the lake yet"
+        };
+        return Err(Failure::new(what));
+    }
+    hunt.add_rules(&report.detections).map_err(failure)
+}
+
+/// Answers statement after statement; the first error ends it.
+fn answer_all(runtime: &Runtime, hunt: &Arc<Hunt>, sql: &str, args: &HuntArgs) -> Result<(), Failure> {
+    let all = statements(sql);
+    if all.is_empty() {
+        return Err(Failure::usage("nothing asked: give a SQL statement"));
+    }
+    if all.len() > 1 && args.out.is_some() {
+        return Err(Failure::usage("--out takes the answer to one statement"));
+    }
+    for statement in all {
+        let statement = match args.explain {
+            true => format!("explain {statement}"),
+            false => statement.to_owned(),
+        };
+        match &args.out {
+            Some(path) => {
+                let file = File::create(path)
+                    .map_err(|error| Failure::new(format!("cannot create {}: {error}", path.display())))?;
+                let layout = Layout::default();
+                answer(runtime, hunt, &statement, args, BufWriter::new(file), layout)?;
+            }
+            None => {
+                let stdout = std::io::stdout();
+                let layout = Layout {
+                    width: screen_width(),
+                    hide_empty: false,
+                };
+                answer(runtime, hunt, &statement, args, BufWriter::new(stdout), layout)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn answer(
+    runtime: &Runtime,
+    hunt: &Arc<Hunt>,
+    sql: &str,
+    args: &HuntArgs,
+    out: impl Write + Send,
+    layout: Layout,
+) -> Result<HuntStats, Failure> {
+    let answering = async {
+        let mut stream = hunt.stream(sql, args.limit).await?;
+        let layout = Layout {
+            hide_empty: stream.wildcard(),
+            ..layout
+        };
+        let mut writer = AnswerWriter::new(out, args.output, &stream.schema(), layout)?;
+        while let Some(batch) = stream.next().await {
+            writer.write(&batch?)?;
+        }
+        let hidden = writer.finish()?;
+        if hidden > 0 && std::io::stderr().is_terminal() {
+            anstream::eprintln!("({hidden} columns without a value are not shown)");
+        }
+        Ok(stream.stats())
+    };
+    runtime.block_on(answering).map_err(failure)
+}
+
+/// Width of the terminal that standard output is; `None` if it is none.
+pub fn screen_width() -> Option<usize> {
+    std::io::stdout()
+        .is_terminal()
+        .then(|| terminal_size::terminal_size().map_or(120, |(width, _)| usize::from(width.0)))
+}
+
+pub fn failure(error: HuntError) -> Failure {
+    match error {
+        HuntError::Output(error) => Failure::from(error),
+        other => Failure::new(other),
+    }
+}

@@ -44,6 +44,7 @@ pub mod formats;
 pub mod frame;
 pub mod input;
 pub mod names;
+pub mod output;
 mod parse;
 pub mod time;
 pub mod value;

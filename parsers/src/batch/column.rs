@@ -1,18 +1,17 @@
 //! One column under construction, per type.
 
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use crate::catalog::{Column, ColumnType};
+use crate::value::Value;
 use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray,
     StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::Int32Type;
-use hashbrown::HashTable;
 
-use crate::catalog::{Column, ColumnType};
-use crate::value::Value;
+use super::keywords::Keywords;
 
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,68 +39,6 @@ enum Data {
     Boolean(Vec<Option<bool>>),
     Timestamp(Vec<Option<i64>>),
     List(Vec<Option<Vec<String>>>),
-}
-
-/// An interner: the distinct strings end to end, and a key per row (-1 for null).
-#[derive(Default)]
-struct Keywords {
-    text: String,
-    ends: Vec<usize>,
-    table: HashTable<u32>,
-    hasher: foldhash::fast::FixedState,
-    keys: Vec<i32>,
-}
-
-impl Keywords {
-    fn value(&self, key: usize) -> &str {
-        let start = if key == 0 { 0 } else { self.ends[key - 1] };
-        &self.text[start..self.ends[key]]
-    }
-
-    fn intern(&mut self, value: &str) -> i32 {
-        let hash = self.hasher.hash_one(value);
-        let found = self
-            .table
-            .find(hash, |&key| self.value(key as usize) == value)
-            .copied();
-        let key = match found {
-            Some(key) => key,
-            None => {
-                let key = u32::try_from(self.ends.len()).expect("a batch has fewer rows than u32::MAX");
-                self.text.push_str(value);
-                self.ends.push(self.text.len());
-                let (text, ends) = (&self.text, &self.ends);
-                let hasher = &self.hasher;
-                self.table.insert_unique(hash, key, |&other| {
-                    let other = other as usize;
-                    let start = if other == 0 { 0 } else { ends[other - 1] };
-                    hasher.hash_one(&text[start..ends[other]])
-                });
-                key
-            }
-        };
-        i32::try_from(key).expect("a batch has fewer rows than i32::MAX")
-    }
-
-    fn finish(&mut self, rows: usize) -> ArrayRef {
-        self.keys.resize(rows, -1);
-        let distinct = self.ends.len();
-        let present = self.keys.iter().filter(|&&key| key >= 0).count();
-        let values = StringArray::from_iter_values((0..distinct).map(|key| self.value(key)));
-        // A dictionary whose values hardly repeat costs more than it saves.
-        let array: ArrayRef = if present > 16 && distinct * 4 > present * 3 {
-            Arc::new(StringArray::from_iter(
-                self.keys
-                    .iter()
-                    .map(|&key| usize::try_from(key).ok().map(|key| values.value(key))),
-            ))
-        } else {
-            let keys: Int32Array = self.keys.iter().map(|&key| (key >= 0).then_some(key)).collect();
-            Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(values)))
-        };
-        *self = Keywords::default();
-        array
-    }
 }
 
 impl ColumnBuilder {
@@ -134,11 +71,7 @@ impl ColumnBuilder {
             gone
         }
         self.values_set -= match &mut self.data {
-            Data::Keyword(keywords) => {
-                let gone = keywords.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
-                keywords.keys.truncate(rows);
-                gone
-            }
+            Data::Keyword(keywords) => keywords.truncate(rows),
             Data::Integer(values) | Data::Timestamp(values) => cut(values, rows),
             Data::Float(values) => cut(values, rows),
             Data::Boolean(values) => cut(values, rows),
@@ -154,14 +87,7 @@ impl ColumnBuilder {
                 let Some(text) = text_of(value, &mut number) else {
                     return Set::Misfit;
                 };
-                if let Some(&key) = keywords.keys.get(row) {
-                    let same = key >= 0 && keywords.value(key as usize) == text;
-                    return if same { Set::Same } else { Set::Different };
-                }
-                let key = keywords.intern(text);
-                keywords.keys.resize(row, -1);
-                keywords.keys.push(key);
-                Set::Stored
+                keywords.set(row, text)
             }
             Data::Integer(values) => store(values, row, integer(value)),
             Data::Float(values) => store(values, row, float(value)),

@@ -11,7 +11,10 @@
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
 mod column;
+mod keywords;
+mod slots;
 mod strings;
+mod unmapped;
 
 use std::sync::Arc;
 
@@ -22,7 +25,9 @@ use hashbrown::HashMap;
 use crate::catalog::{Column, ColumnType, Dataset, STANDARD_COLUMNS, UNMAPPED};
 use crate::value::Value;
 use column::ColumnBuilder;
+use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
+use unmapped::Unmapped;
 
 /// Key of the Arrow field metadata entry that holds a column's dotted name.
 pub const DOTTED_NAME: &str = "borzoi.name";
@@ -132,23 +137,21 @@ pub struct BatchBuilder {
     times: Vec<i64>,
     event_ids: Vec<u128>,
     offsets: Vec<i64>,
-    columns: Vec<ColumnBuilder>,
-    /// SQL name → index into `columns`.
-    by_sql: HashMap<Arc<str>, usize>,
-    /// Native name, letter for letter → index into `columns`. Kept across batches.
-    by_native: HashMap<String, Slot>,
+    /// Columns with a value in this batch or the uncommitted event, standard ones not counted.
+    used_columns: usize,
     unmapped: Vec<Option<String>>,
     counters: BuilderCounters,
     // The event being written.
-    pending_unmapped: String,
+    /// Whether something was written since the last commit.
+    dirty: bool,
+    pending_unmapped: Unmapped,
     pending_time: Option<i64>,
-}
-
-#[derive(Debug, Clone)]
-enum Slot {
-    Time,
-    Reserved(Arc<str>),
-    Column(Column),
+    // What is learned and kept across batches.
+    /// All columns met; those without a value are left out of a batch.
+    columns: Vec<ColumnBuilder>,
+    /// SQL name → index into `columns`.
+    by_sql: HashMap<Arc<str>, usize>,
+    slots: Slots,
 }
 
 const HOST: usize = 0;
@@ -167,21 +170,24 @@ impl BatchBuilder {
             times: Vec::new(),
             event_ids: Vec::new(),
             offsets: Vec::new(),
-            columns: Vec::new(),
-            by_sql: HashMap::new(),
-            by_native: HashMap::new(),
+            used_columns: 0,
             unmapped: Vec::new(),
             counters: BuilderCounters::default(),
-            pending_unmapped: String::new(),
+            dirty: false,
+            pending_unmapped: Unmapped::default(),
             pending_time: None,
+            columns: Vec::new(),
+            by_sql: HashMap::new(),
+            slots: Slots::default(),
         };
-        builder.reset_columns();
+        builder.forget_columns();
         builder
     }
 
-    fn reset_columns(&mut self) {
+    fn forget_columns(&mut self) {
         self.columns.clear();
         self.by_sql.clear();
+        self.slots = Slots::default();
         for sql in ["host_name", "message", "original", "log_file_path"] {
             let (sql, dotted, column_type) = STANDARD_COLUMNS
                 .iter()
@@ -234,8 +240,14 @@ impl BatchBuilder {
 
     /// Starts an event; what an uncommitted one had written is forgotten.
     pub fn begin(&mut self) {
-        for column in &mut self.columns {
+        self.slots.restart();
+        if !std::mem::replace(&mut self.dirty, true) {
+            return;
+        }
+        for (index, column) in self.columns.iter_mut().enumerate() {
+            let had = column.any();
             column.truncate(self.rows);
+            self.used_columns -= usize::from(index > PATH && had && !column.any());
         }
         self.pending_unmapped.clear();
         self.pending_time = None;
@@ -244,39 +256,68 @@ impl BatchBuilder {
     /// Writes one field of the current event under the producer's name for it. Null is the same as not
     /// calling this. Writing a field twice keeps the first value; a different second one goes to
     /// `unmapped`.
+    #[inline]
     pub fn field(&mut self, native: &str, value: Value<'_>) {
-        if value == Value::Null {
+        if matches!(value, Value::Null) {
             return;
         }
-        let slot = match self.by_native.get(native) {
-            Some(slot) => slot.clone(),
-            None => {
-                let slot = slot_of(self.dataset.column_of_native(native));
-                self.by_native.insert(native.to_owned(), slot.clone());
-                slot
-            }
+        let target = match self.slots.find(native) {
+            Some(target) => target,
+            None => self.new_slot(native),
         };
-        match slot {
-            Slot::Time => match column::timestamp(&value) {
+        match target {
+            Target::Column(index) => self.typed_field(index as usize, value),
+            Target::Time => match column::timestamp(&value) {
                 Some(micros) => self.pending_time = self.pending_time.or(Some(micros)),
                 None => self.put_aside("@timestamp", &value),
             },
-            Slot::Reserved(dotted) => self.put_aside(&dotted, &value),
-            Slot::Column(column) => self.typed_field(column, value),
+            Target::Reserved | Target::OverLimit => {
+                self.counters.over_limit += u64::from(target == Target::OverLimit);
+                let dotted = self.dataset.column_of_native(native).dotted;
+                self.put_aside(&dotted, &value);
+            }
         }
     }
 
-    fn typed_field(&mut self, column: Column, value: Value<'_>) {
-        let index = match self.by_sql.get(&column.sql) {
-            Some(&index) => index,
-            None if self.columns.len() >= self.options.max_columns => {
-                self.counters.over_limit += 1;
-                return self.put_aside(&column.dotted, &value);
+    #[cold]
+    fn new_slot(&mut self, native: &str) -> Target {
+        let column = self.dataset.column_of_native(native);
+        let target = match &*column.sql {
+            "time" => Target::Time,
+            "ingest_time" | "tenant" | "dataset" | "event_id" | "original" | "log_file_path"
+            | "log_offset" => Target::Reserved,
+            sql => {
+                let index = match self.by_sql.get(sql) {
+                    Some(&index) => index,
+                    // So many new names in one batch have long used up its columns.
+                    None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
+                    None => self.add_column(column),
+                };
+                Target::Column(u32::try_from(index).expect("columns are bounded at each batch"))
             }
-            None => self.add_column(column),
         };
-        match self.columns[index].set(self.rows, &value) {
-            column::Set::Stored | column::Set::Same => {}
+        if self.slots.len() < 4 * self.many_names() {
+            self.slots.add(native, target);
+        }
+        target
+    }
+
+    /// Names past which they are noise, which must not pile up.
+    fn many_names(&self) -> usize {
+        4 * self.options.max_columns + 100
+    }
+
+    fn typed_field(&mut self, index: usize, value: Value<'_>) {
+        let column = &mut self.columns[index];
+        let first = index > PATH && !column.any();
+        if first && self.used_columns >= self.options.max_columns {
+            self.counters.over_limit += 1;
+            let dotted = column.column.dotted.clone();
+            return self.put_aside(&dotted, &value);
+        }
+        match column.set(self.rows, &value) {
+            column::Set::Stored => self.used_columns += usize::from(first),
+            column::Set::Same => {}
             column::Set::Different => {
                 self.counters.duplicates += 1;
                 let dotted = self.columns[index].column.dotted.clone();
@@ -292,13 +333,9 @@ impl BatchBuilder {
         }
     }
 
-    /// Appends `"name": value` to the event's `unmapped` object.
+    /// Adds `"name": value` to the event's `unmapped` object.
     fn put_aside(&mut self, dotted: &str, value: &Value<'_>) {
-        let json = &mut self.pending_unmapped;
-        json.push(if json.is_empty() { '{' } else { ',' });
-        column::push_json_string(json, dotted);
-        json.push(':');
-        column::push_json(json, value);
+        self.pending_unmapped.add(dotted, value);
     }
 
     /// Ends the current event.
@@ -314,25 +351,22 @@ impl BatchBuilder {
         self.times.push(time.unwrap_or(meta.fallback_time));
         self.event_ids.push(meta.event_id);
         self.offsets.push(i64::try_from(meta.offset).unwrap_or(i64::MAX));
-        self.unmapped.push(if self.pending_unmapped.is_empty() {
-            None
-        } else {
-            self.pending_unmapped.push('}');
-            Some(std::mem::take(&mut self.pending_unmapped))
-        });
+        self.unmapped.push(self.pending_unmapped.take());
         self.pending_time = None;
+        self.dirty = false;
         self.rows += 1;
     }
 
     /// The committed events as a batch; the builder is empty afterwards. `None` if there are none.
     pub fn finish(&mut self) -> Option<EventBatch> {
         self.begin();
+        self.dirty = false;
         if self.rows == 0 {
             return None;
         }
         let rows = std::mem::take(&mut self.rows);
-        let mut columns = std::mem::take(&mut self.columns);
-        self.reset_columns();
+        self.used_columns = 0;
+        let columns = &mut self.columns;
         let mut fields = Vec::with_capacity(columns.len() + 8);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 8);
         for (sql, dotted, column_type) in STANDARD_COLUMNS {
@@ -355,7 +389,14 @@ impl BatchBuilder {
             fields.push(field(sql, dotted, array.data_type().clone()));
             arrays.push(array);
         }
-        for column in columns.iter_mut().skip(PATH + 1).filter(|column| column.any()) {
+        // By name, so that a batch looks the same whatever batches came before it.
+        let mut present: Vec<&mut ColumnBuilder> = columns
+            .iter_mut()
+            .skip(PATH + 1)
+            .filter(|column| column.any())
+            .collect();
+        present.sort_unstable_by(|a, b| a.column.sql.cmp(&b.column.sql));
+        for column in present {
             let array = column.finish(rows);
             fields.push(field(
                 &column.column.sql,
@@ -369,6 +410,9 @@ impl BatchBuilder {
             fields.push(field(UNMAPPED, UNMAPPED, DataType::Utf8));
             arrays.push(Arc::new(arrow::array::StringArray::from(unmapped)));
         }
+        if self.columns.len().max(self.slots.len()) > self.many_names() {
+            self.forget_columns();
+        }
         let events = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
             .expect("every column is padded to the number of rows");
         Some(EventBatch {
@@ -376,16 +420,6 @@ impl BatchBuilder {
             tenant: self.options.tenant.clone(),
             events,
         })
-    }
-}
-
-fn slot_of(column: Column) -> Slot {
-    match &*column.sql {
-        "time" => Slot::Time,
-        "ingest_time" | "tenant" | "dataset" | "event_id" | "original" | "log_file_path" | "log_offset" => {
-            Slot::Reserved(column.dotted)
-        }
-        _ => Slot::Column(column),
     }
 }
 

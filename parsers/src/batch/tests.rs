@@ -64,3 +64,76 @@ fn every_standard_column_is_present() {
         .collect();
     assert_eq!(names, standard);
 }
+
+fn rows_of(batch: &EventBatch, sql: &str) -> Vec<Option<String>> {
+    let column = strings(batch.column(sql).expect("set")).expect("text");
+    (0..batch.len())
+        .map(|row| column.get(row).map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn a_builder_goes_on_after_a_batch_however_columns_are_stored() {
+    let mut builder = sysmon();
+    let mut stored_plain = false;
+    for round in 0..20 {
+        let mut expected = Vec::new();
+        for row in 0..50 {
+            builder.begin();
+            // Distinct in every row but one in ten, so that the column becomes plain.
+            let command = format!("command {round} {row}");
+            if row % 10 != 3 {
+                builder.field("CommandLine", command.as_str().into());
+            }
+            builder.field("Image", "same".into());
+            if row == 7 {
+                builder.begin();
+                builder.field("CommandLine", "written after all".into());
+            }
+            builder.commit(meta(row));
+            expected.push(match row {
+                7 => Some("written after all".to_owned()),
+                _ => (row % 10 != 3).then_some(command),
+            });
+        }
+        let batch = builder.finish().expect("fifty events");
+        assert_eq!(rows_of(&batch, "process_command_line"), expected, "round {round}");
+        stored_plain |= matches!(
+            strings(batch.column("process_command_line").expect("set")),
+            Some(StringColumn::Plain(_))
+        );
+        assert!(matches!(
+            strings(batch.column("process_executable").expect("set")),
+            Some(StringColumn::Dictionary(_, _))
+        ));
+    }
+    assert!(stored_plain);
+}
+
+#[test]
+fn names_past_the_limit_go_to_unmapped() {
+    let dataset = Catalog::builtin()
+        .dataset("generic.json")
+        .expect("shipped")
+        .clone();
+    let options = BatchOptions {
+        max_columns: 3,
+        ..BatchOptions::default()
+    };
+    let mut builder = BatchBuilder::new(dataset, Arc::new(options));
+    for round in 0..3 {
+        builder.begin();
+        for name in 0..1000 {
+            builder.field(&format!("k{name}"), Value::Int(round));
+        }
+        builder.field("k999", Value::Int(77));
+        builder.commit(meta(0));
+        let batch = builder.finish().expect("one event");
+        assert_eq!(batch.events.num_columns(), STANDARD_COLUMNS.len() + 4);
+        let unmapped = rows_of(&batch, UNMAPPED)[0].clone().expect("set");
+        let unmapped: serde_json::Value = serde_json::from_str(&unmapped).expect("JSON");
+        assert_eq!(unmapped.as_object().map(serde_json::Map::len), Some(997));
+        assert_eq!(unmapped["k999"], serde_json::json!([round, 77]));
+        assert_eq!(builder.take_counters().over_limit, 998);
+    }
+}

@@ -1,0 +1,161 @@
+//! A string column under construction: interned where values repeat, end to end where they do not.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::Int32Type;
+use hashbrown::HashTable;
+
+use super::column::Set;
+
+/// The distinct strings end to end, and a key per row (-1 for null).
+///
+/// A batch whose values hardly repeated makes the following ones *plain*: values are appended without
+/// hashing. Every [`TRY_AGAIN`]th batch is interned again, to see whether that still holds.
+#[derive(Default)]
+pub(super) struct Keywords {
+    text: String,
+    ends: Vec<usize>,
+    table: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
+    keys: Vec<i32>,
+    /// Batches to come that are plain.
+    plain: u32,
+}
+
+const TRY_AGAIN: u32 = 16;
+/// Columns with fewer values stay interned: it costs nothing, and they say nothing.
+const FEW: usize = 16;
+
+fn span(ends: &[usize], key: usize) -> std::ops::Range<usize> {
+    let start = if key == 0 { 0 } else { ends[key - 1] };
+    start..ends[key]
+}
+
+impl Keywords {
+    fn value(&self, key: usize) -> &str {
+        &self.text[span(&self.ends, key)]
+    }
+
+    /// Gives `row` a value. Rows come in ascending order.
+    pub(super) fn set(&mut self, row: usize, text: &str) -> Set {
+        if let Some(&key) = self.keys.get(row) {
+            let same = key >= 0 && self.value(key as usize) == text;
+            return if same { Set::Same } else { Set::Different };
+        }
+        let key = match self.keys.last() {
+            // Neighbours often agree (host, channel, user): one compare instead of a look-up.
+            Some(&last) if self.plain == 0 && last >= 0 && self.value(last as usize) == text => last,
+            _ if self.plain > 0 => self.append(text),
+            _ => self.intern(text),
+        };
+        if self.keys.len() < row {
+            self.keys.resize(row, -1);
+        }
+        self.keys.push(key);
+        Set::Stored
+    }
+
+    fn append(&mut self, text: &str) -> i32 {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+        i32::try_from(self.ends.len() - 1).expect("a batch has fewer rows than i32::MAX")
+    }
+
+    fn intern(&mut self, text: &str) -> i32 {
+        let hash = self.hasher.hash_one(text);
+        let found = self
+            .table
+            .find(hash, |&key| &self.text[span(&self.ends, key as usize)] == text);
+        if let Some(&key) = found {
+            return key as i32;
+        }
+        let key = self.append(text);
+        let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
+        self.table.insert_unique(hash, key as u32, |&other| {
+            hasher.hash_one(&text[span(ends, other as usize)])
+        });
+        key
+    }
+
+    /// Forgets the values of rows from `rows` on; how many there were.
+    pub(super) fn truncate(&mut self, rows: usize) -> usize {
+        let gone = self.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
+        self.keys.truncate(rows);
+        // A plain value must not stay behind in the text: there, order is all that ties it to its row.
+        if gone > 0 && self.plain > 0 {
+            let keep = self
+                .keys
+                .iter()
+                .rev()
+                .find(|&&key| key >= 0)
+                .map_or(0, |&key| key as usize + 1);
+            self.ends.truncate(keep);
+            self.text.truncate(self.ends.last().copied().unwrap_or_default());
+        }
+        gone
+    }
+
+    /// The column, padded to `rows`; ready for the next batch afterwards.
+    pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys.resize(rows, -1);
+        let keys = std::mem::take(&mut self.keys);
+        let text = std::mem::take(&mut self.text);
+        let ends = std::mem::take(&mut self.ends);
+        self.table.clear();
+        let nulls = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);
+        let nulls = NullBuffer::new(nulls);
+        let present = rows - nulls.null_count();
+        let nulls = (nulls.null_count() > 0).then_some(nulls);
+        if self.plain > 0 {
+            self.plain -= 1;
+            return plain(&keys, &ends, text, nulls);
+        }
+        // A dictionary whose values hardly repeat costs more than it saves.
+        if present > FEW && ends.len() * 4 > present * 3 {
+            self.plain = TRY_AGAIN;
+            if ends.len() == present {
+                return plain(&keys, &ends, text, nulls);
+            }
+            let values = keys
+                .iter()
+                .map(|&key| usize::try_from(key).ok().map(|key| &text[span(&ends, key)]));
+            return Arc::new(values.collect::<StringArray>());
+        }
+        let ends = ends.iter().map(|&end| offset(end));
+        let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let values = StringArray::new(offsets, Buffer::from_vec(text.into_bytes()), None);
+        // Keys of null rows are never looked at, but must be in range.
+        let keys: Vec<i32> = keys.into_iter().map(|key| key.max(0)).collect();
+        Arc::new(DictionaryArray::<Int32Type>::new(
+            Int32Array::new(ScalarBuffer::from(keys), nulls),
+            Arc::new(values),
+        ))
+    }
+}
+
+/// Values whose order is that of their rows.
+fn plain(keys: &[i32], ends: &[usize], text: String, nulls: Option<NullBuffer>) -> ArrayRef {
+    let mut offsets = Vec::with_capacity(keys.len() + 1);
+    offsets.push(0);
+    let mut end = 0;
+    for &key in keys {
+        if key >= 0 {
+            end = offset(ends[key as usize]);
+        }
+        offsets.push(end);
+    }
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    Arc::new(StringArray::new(
+        offsets,
+        Buffer::from_vec(text.into_bytes()),
+        nulls,
+    ))
+}
+
+fn offset(end: usize) -> i32 {
+    i32::try_from(end).expect("the text of a block is far below 2 GiB")
+}

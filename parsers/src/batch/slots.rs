@@ -1,0 +1,95 @@
+//! From native names to columns, fast: the name that followed last time is guessed first.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+/// Where the value of a native name goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The event's time.
+    Time,
+    /// A standard column that only the builder writes: the value goes to `unmapped`.
+    Reserved,
+    /// No column any more: the value goes to `unmapped`.
+    OverLimit,
+    /// A column, by index.
+    Column(u32),
+}
+
+struct Slot {
+    native: Box<str>,
+    target: Target,
+    /// The slot that was asked for after this one.
+    next: u32,
+}
+
+/// All native names met so far.
+#[derive(Default)]
+pub(super) struct Slots {
+    slots: Vec<Slot>,
+    table: HashTable<u32>,
+    hasher: foldhash::fast::FixedState,
+    /// The slot that an event starts with.
+    first: u32,
+    /// The slot asked for last in this event.
+    last: Option<u32>,
+}
+
+impl Slots {
+    /// A new event begins.
+    pub(super) fn restart(&mut self) {
+        self.last = None;
+    }
+
+    /// The target of `native`; `None` if it is new.
+    #[inline]
+    pub(super) fn find(&mut self, native: &str) -> Option<Target> {
+        let guess = match self.last {
+            Some(last) => self.slots[last as usize].next,
+            None => self.first,
+        };
+        if let Some(slot) = self.slots.get(guess as usize)
+            && *slot.native == *native
+        {
+            self.last = Some(guess);
+            return Some(slot.target);
+        }
+        let hash = self.hasher.hash_one(native);
+        let found = *self
+            .table
+            .find(hash, |&slot| *self.slots[slot as usize].native == *native)?;
+        self.follow(found);
+        Some(self.slots[found as usize].target)
+    }
+
+    /// Remembers that `slot` came after the last one.
+    fn follow(&mut self, slot: u32) {
+        match self.last {
+            Some(last) => self.slots[last as usize].next = slot,
+            None => self.first = slot,
+        }
+        self.last = Some(slot);
+    }
+
+    /// Adds a name that [`find`](Slots::find) did not find.
+    pub(super) fn add(&mut self, native: &str, target: Target) {
+        let slot = u32::try_from(self.slots.len()).expect("names are bounded by the text of a block");
+        self.slots.push(Slot {
+            native: Box::from(native),
+            target,
+            next: 0,
+        });
+        let hash = self.hasher.hash_one(native);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.table.insert_unique(hash, slot, |&other| {
+            hasher.hash_one(&*slots[other as usize].native)
+        });
+        self.follow(slot);
+    }
+
+    /// Number of names.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+}

@@ -1,0 +1,356 @@
+//! Events back out as JSON: ECS, nested or with dotted keys.
+//!
+//! An [`EventWriter`] is made once per batch and writes any of its rows. Keys are the dotted names of the
+//! columns ([`DOTTED_NAME`]); absent values are left out; times are RFC 3339 in UTC; `unmapped` is an object
+//! with dotted keys either way.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use borzoi_parsers::batch::{BatchBuilder, BatchOptions, EventMeta};
+//! use borzoi_parsers::catalog::Catalog;
+//! use borzoi_parsers::output::{EventWriter, JsonStyle};
+//!
+//! let dataset = Catalog::builtin().dataset("windows.sysmon").expect("shipped").clone();
+//! let mut builder = BatchBuilder::new(dataset, Arc::new(BatchOptions::default()));
+//! builder.begin();
+//! builder.field("CommandLine", "whoami".into());
+//! builder.commit(EventMeta {
+//!     time: Some(1_500_000), fallback_time: 0, event_id: 1, path: "x", offset: 0, raw: b"",
+//! });
+//! let batch = builder.finish().expect("one event");
+//! let mut json = String::new();
+//! EventWriter::new(&batch.events, JsonStyle::Nested).write(0, &mut json);
+//! assert!(json.contains(r#""@timestamp":"1970-01-01T00:00:01.500Z""#));
+//! assert!(json.contains(r#""process":{"command_line":"whoami"}"#));
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch,
+    TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+
+use crate::batch::{DOTTED_NAME, StringColumn, strings};
+use crate::catalog::UNMAPPED;
+
+/// How keys are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonStyle {
+    /// `{"process":{"command_line":…}}`
+    Nested,
+    /// `{"process.command_line":…}`
+    Flat,
+}
+
+/// Writes rows of one batch. See the [module](self).
+pub struct EventWriter<'a> {
+    root: Vec<(String, Node<'a>)>,
+}
+
+enum Node<'a> {
+    Leaf(Column<'a>),
+    Object(Vec<(String, Node<'a>)>),
+}
+
+enum Column<'a> {
+    Text(StringColumn<'a>),
+    TextView(&'a ArrayRef),
+    Integer(&'a Int64Array),
+    Float(&'a Float64Array),
+    Boolean(&'a BooleanArray),
+    Time(&'a TimestampMicrosecondArray),
+    List(&'a ListArray),
+    /// JSON text that is written as it is.
+    Json(StringColumn<'a>),
+}
+
+impl<'a> EventWriter<'a> {
+    /// A writer of `events`, a batch of this crate or rows of the lake. Columns of types that neither has
+    /// are left out.
+    pub fn new(events: &'a RecordBatch, style: JsonStyle) -> Self {
+        let schema = events.schema_ref();
+        let mut columns: Vec<(String, Column<'a>)> = Vec::with_capacity(events.num_columns());
+        for (field, array) in schema.fields().iter().zip(events.columns()) {
+            let name = field.metadata().get(DOTTED_NAME).unwrap_or(field.name());
+            if let Some(column) = Column::of(name, array) {
+                columns.push((name.clone(), column));
+            }
+        }
+        let root = match style {
+            JsonStyle::Flat => columns
+                .into_iter()
+                .map(|(name, column)| (key(&name), Node::Leaf(column)))
+                .collect(),
+            JsonStyle::Nested => nest(columns),
+        };
+        EventWriter { root }
+    }
+
+    /// Appends row `row` to `out` as one JSON object on one line.
+    ///
+    /// # Panics
+    ///
+    /// If the batch has no such row.
+    pub fn write(&self, row: usize, out: &mut String) {
+        out.push('{');
+        write_members(&self.root, row, out);
+        out.push('}');
+    }
+}
+
+/// A key with its quotes and colon.
+fn key(name: &str) -> String {
+    let mut key = String::with_capacity(name.len() + 3);
+    push_string(&mut key, name);
+    key.push(':');
+    key
+}
+
+/// Columns as a tree. A name that is also the beginning of another's (`a` beside `a.b`) cannot be an
+/// object: what is below it keeps the rest of its dotted name as its key, beside it.
+fn nest<'a>(columns: Vec<(String, Column<'a>)>) -> Vec<(String, Node<'a>)> {
+    #[derive(Default)]
+    struct Branch<'a> {
+        leaf: Option<Column<'a>>,
+        children: BTreeMap<String, Branch<'a>>,
+    }
+    fn flatten<'a>(prefix: &str, branch: Branch<'a>, out: &mut Vec<(String, Node<'a>)>) {
+        let split = branch.leaf.is_some();
+        if let Some(column) = branch.leaf {
+            out.push((key(prefix), Node::Leaf(column)));
+        }
+        if branch.children.is_empty() {
+            return;
+        }
+        let mut members = Vec::new();
+        for (name, child) in branch.children {
+            if split {
+                flatten(&format!("{prefix}.{name}"), child, out);
+            } else {
+                flatten(&name, child, &mut members);
+            }
+        }
+        if !members.is_empty() {
+            out.push((key(prefix), Node::Object(members)));
+        }
+    }
+    let mut first: Vec<(String, Column<'a>)> = Vec::new();
+    let mut root = Branch::default();
+    for (name, column) in columns {
+        // The time leads; everything else is in alphabetical order.
+        if name == "@timestamp" {
+            first.push((name, column));
+            continue;
+        }
+        let mut branch = &mut root;
+        for part in name.split('.') {
+            branch = branch.children.entry(part.to_owned()).or_default();
+        }
+        branch.leaf = Some(column);
+    }
+    let mut out: Vec<(String, Node<'a>)> = first
+        .into_iter()
+        .map(|(name, column)| (key(&name), Node::Leaf(column)))
+        .collect();
+    for (name, child) in root.children {
+        flatten(&name, child, &mut out);
+    }
+    out
+}
+
+fn write_members(members: &[(String, Node<'_>)], row: usize, out: &mut String) {
+    let empty = out.len();
+    for (key, node) in members {
+        let before = out.len();
+        if before > empty {
+            out.push(',');
+        }
+        out.push_str(key);
+        let written = match node {
+            Node::Leaf(column) => column.write(row, out),
+            Node::Object(members) => {
+                out.push('{');
+                let start = out.len();
+                write_members(members, row, out);
+                let any = out.len() > start;
+                out.push('}');
+                any
+            }
+        };
+        if !written {
+            out.truncate(before);
+        }
+    }
+}
+
+impl<'a> Column<'a> {
+    fn of(name: &str, array: &'a ArrayRef) -> Option<Self> {
+        if let Some(text) = strings(array.as_ref()) {
+            return Some(if name == UNMAPPED {
+                Column::Json(text)
+            } else {
+                Column::Text(text)
+            });
+        }
+        Some(match array.data_type() {
+            DataType::Utf8View if name != UNMAPPED => Column::TextView(array),
+            DataType::Int64 => Column::Integer(array.as_primitive::<Int64Type>()),
+            DataType::Float64 => Column::Float(array.as_primitive::<Float64Type>()),
+            DataType::Boolean => Column::Boolean(array.as_boolean()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Column::Time(array.as_primitive::<TimestampMicrosecondType>())
+            }
+            DataType::List(item) if *item.data_type() == DataType::Utf8 => Column::List(array.as_list()),
+            _ => return None,
+        })
+    }
+
+    /// Appends the value in `row`; `false` if there is none.
+    fn write(&self, row: usize, out: &mut String) -> bool {
+        match self {
+            Column::Text(text) => match text.get(row) {
+                Some(text) => push_string(out, text),
+                None => return false,
+            },
+            Column::Json(text) => match text.get(row) {
+                Some(text) => out.push_str(text),
+                None => return false,
+            },
+            Column::TextView(array) if array.is_valid(row) => {
+                push_string(out, array.as_string_view().value(row))
+            }
+            Column::Integer(array) if array.is_valid(row) => push_display(out, array.value(row)),
+            Column::Float(array) if array.is_valid(row) => {
+                let number = array.value(row);
+                if number.is_finite() {
+                    push_display(out, number);
+                } else {
+                    push_string(out, &number.to_string());
+                }
+            }
+            Column::Boolean(array) if array.is_valid(row) => push_display(out, array.value(row)),
+            Column::Time(array) if array.is_valid(row) => {
+                out.push('"');
+                out.push_str(&rfc3339(array.value(row)));
+                out.push('"');
+            }
+            Column::List(array) if array.is_valid(row) => {
+                out.push('[');
+                let items = array.value(row);
+                let items = items.as_string::<i32>();
+                for position in 0..items.len() {
+                    if position > 0 {
+                        out.push(',');
+                    }
+                    push_string(out, items.value(position));
+                }
+                out.push(']');
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+fn push_display(out: &mut String, value: impl std::fmt::Display) {
+    write!(out, "{value}").expect("writing to a String cannot fail");
+}
+
+fn push_string(out: &mut String, text: &str) {
+    // Most text needs no escape.
+    if text
+        .bytes()
+        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+    {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::to_string(text).expect("text always has a JSON form"));
+    }
+}
+
+/// Microseconds since the epoch as RFC 3339 in UTC, with milliseconds, or microseconds where there are
+/// some. Instants outside of the years that chrono knows are written as the number.
+///
+/// ```
+/// use borzoi_parsers::output::rfc3339;
+/// assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+/// assert_eq!(rfc3339(1_000_001), "1970-01-01T00:00:01.000001Z");
+/// ```
+pub fn rfc3339(micros: i64) -> String {
+    let digits = if micros % 1000 == 0 {
+        chrono::SecondsFormat::Millis
+    } else {
+        chrono::SecondsFormat::Micros
+    };
+    match chrono::DateTime::from_timestamp_micros(micros) {
+        Some(instant) => instant.to_rfc3339_opts(digits, true),
+        None => micros.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::batch::{BatchBuilder, BatchOptions, EventBatch, EventMeta};
+    use crate::catalog::Catalog;
+    use crate::value::Value;
+
+    fn batch(fields: &[(&str, Value<'_>)]) -> EventBatch {
+        let dataset = Catalog::builtin()
+            .dataset("generic.json")
+            .expect("shipped")
+            .clone();
+        let mut builder = BatchBuilder::new(dataset, Arc::new(BatchOptions::default()));
+        builder.begin();
+        for (name, value) in fields {
+            builder.field(name, value.clone());
+        }
+        builder.commit(EventMeta {
+            time: Some(0),
+            fallback_time: 0,
+            event_id: 1,
+            path: "x",
+            offset: 7,
+            raw: b"",
+        });
+        builder.finish().expect("one event")
+    }
+
+    #[test]
+    fn rows_come_out_as_they_went_in() {
+        let batch = batch(&[
+            ("process.pid", Value::Int(7)),
+            (
+                "process.args",
+                Value::List(vec![Value::Str("a\"b"), Value::Int(1)]),
+            ),
+            ("a", Value::Str("x")),
+            ("a.b.c", Value::Str("y")),
+            ("nested", Value::Json(r#"[{"k":1}]"#)),
+            ("event.end", Value::Str("2024-01-01T00:00:00Z")),
+        ]);
+        let mut nested = String::new();
+        EventWriter::new(&batch.events, JsonStyle::Nested).write(0, &mut nested);
+        let nested: serde_json::Value = serde_json::from_str(&nested).expect("valid JSON");
+        assert_eq!(nested["process"]["pid"], 7);
+        assert_eq!(nested["process"]["args"], serde_json::json!(["a\"b", "1"]));
+        assert_eq!(nested["a"], "x");
+        assert_eq!(nested["a.b"]["c"], "y");
+        assert_eq!(nested["unmapped"]["nested"][0]["k"], 1);
+        assert_eq!(nested["event"]["end"], "2024-01-01T00:00:00.000Z");
+        assert_eq!(nested["log"]["offset"], 7);
+        let mut flat = String::new();
+        EventWriter::new(&batch.events, JsonStyle::Flat).write(0, &mut flat);
+        let flat: serde_json::Value = serde_json::from_str(&flat).expect("valid JSON");
+        assert_eq!(flat["process.pid"], 7);
+        assert_eq!(flat["@timestamp"], "1970-01-01T00:00:00.000Z");
+        assert!(flat.get("host.name").is_none());
+    }
+}

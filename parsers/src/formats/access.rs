@@ -1,20 +1,440 @@
-//! Access logs of nginx and Apache.
+//! Access logs of nginx and Apache: common, combined, and both with the virtual host in front.
+//!
+//! ```text
+//! [vhost[:port] ]client[, proxy…] ident user [time] "request" status bytes[ "referrer" "user agent"[ more]]
+//! ```
+//!
+//! The user name, the request and the headers are the client's text. The servers escape quotes in all of
+//! them, so an unescaped quote is the server's own: the line is anchored at `] "`, where the time ends and
+//! the request begins. Escapes of printable characters are undone (`\x22` is `"`); others stay as written.
+//! A request that is no HTTP is kept whole in `url.original`.
 
-use super::{EventSink, FrameContext, Reject};
+use std::borrow::Cow;
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_while1};
+use nom::character::complete::{char, digit1};
+use nom::combinator::{map, opt};
+use nom::sequence::{preceded, terminated};
+use nom::{IResult, Parser};
+
+use super::{EventSink, FrameContext, Reject, commit, linux};
+use crate::batch::BatchBuilder;
+use crate::time;
+use crate::value::Value;
+
+/// One line taken apart; everything as written.
+#[derive(Debug, PartialEq)]
+struct Line<'a> {
+    clients: &'a str,
+    user: &'a str,
+    time: i64,
+    request: &'a str,
+    status: &'a str,
+    bytes: &'a str,
+    headers: Vec<&'a str>,
+    more: &'a str,
+}
 
 /// Whether `line` is an access log line.
-pub fn looks_like(_line: &str) -> bool {
-    false
+pub fn looks_like(line: &str) -> bool {
+    Line::parse(line, chrono_tz::UTC).is_some()
 }
 
 /// Writes the event of one line to `sink`.
 ///
 /// # Errors
 ///
-/// `not_access_log`.
-pub fn decode(_frame: &str, _context: &FrameContext<'_>, _sink: &mut EventSink) -> Result<(), Reject> {
-    Err(Reject::new(
-        "not_access_log",
-        "not in common or combined log format",
-    ))
+/// `not_access_log` if the line has no `[time] "request" status bytes`.
+pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
+    decode_message(frame, None, frame, context, sink)
+}
+
+/// Writes the event of an access log line that is the `message` of another format's `frame`.
+pub(super) fn decode_message(
+    message: &str,
+    host: Option<&str>,
+    frame: &str,
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    let line = Line::parse(message, context.timezone).ok_or_else(|| {
+        Reject::new(
+            "not_access_log",
+            "no `[time] \"request\" status bytes` in the line",
+        )
+    })?;
+    let dataset =
+        match context.dataset {
+            Some(pinned) => pinned.clone(),
+            None => sink.catalog().dataset("web.access").cloned().ok_or_else(|| {
+                Reject::new("no_dataset", "the catalog has no dataset `web.access`, add it")
+            })?,
+        };
+    let builder = sink.begin(&dataset);
+    if let Some(host) = host {
+        builder.field("host.name", Value::Str(host));
+    }
+    line.write(builder);
+    commit(builder, context, frame.as_bytes(), 0, Some(line.time));
+    Ok(())
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Line<'a>> {
+        let line = line.trim_end_matches(['\n', '\r', ' ']);
+        let (head, time, rest) = line.match_indices("] \"").find_map(|(at, _)| {
+            let open = line[..at].rfind('[')?;
+            match time::apache(&line[open + 1..at], zone) {
+                Some((time, "")) => Some((&line[..open], time, &line[at + 2..])),
+                _ => None,
+            }
+        })?;
+        let (rest, (request, status, bytes)) = numbers(rest).ok()?;
+        let (clients, user) = match head.trim_end().split_once(" - ") {
+            Some((clients, user)) => (clients, user),
+            // An identity that is no `-`: the two last words are identity and user.
+            None => {
+                let (clients, user) = head.trim_end().rsplit_once(' ')?;
+                (clients.rsplit_once(' ')?.0, user)
+            }
+        };
+        let mut headers = Vec::new();
+        let mut more = rest;
+        while let Ok((rest, header)) = preceded(char(' '), quoted).parse(more) {
+            headers.push(header);
+            more = rest;
+        }
+        Some(Line {
+            clients,
+            user,
+            time,
+            request,
+            status,
+            bytes,
+            headers,
+            more: more.trim(),
+        })
+    }
+
+    fn write(&self, builder: &mut BatchBuilder) {
+        self.write_clients(builder);
+        for (name, value) in [
+            ("cs-username", self.user),
+            ("cs-referer", self.headers.first().copied().unwrap_or("-")),
+            ("cs-user-agent", self.headers.get(1).copied().unwrap_or("-")),
+            (
+                "http_x_forwarded_for",
+                self.headers.get(2).copied().unwrap_or("-"),
+            ),
+            ("extra", self.more),
+        ] {
+            if !value.is_empty() && value != "-" {
+                builder.field(name, Value::Str(&unescape(value)));
+            }
+        }
+        builder.field("sc-status", self.status.parse().map_or(Value::Null, Value::Int));
+        builder.field("sc-bytes", self.bytes.parse().map_or(Value::Null, Value::Int));
+        self.write_request(builder);
+    }
+
+    /// `client`, `client, proxy, proxy`, `vhost client` or `client (name)`.
+    fn write_clients(&self, builder: &mut BatchBuilder) {
+        let mut parts = self.clients.split(',').map(str::trim);
+        let mut first: Vec<&str> = parts.next().unwrap_or_default().split(' ').collect();
+        first.retain(|word| !word.is_empty() && !word.starts_with('('));
+        if first.len() > 1 {
+            let (name, port) = host_and_port(first[0]);
+            builder.field("cs-host", Value::Str(name));
+            builder.field("s-port", port.map_or(Value::Null, Value::Int));
+            first.remove(0);
+        }
+        let clients: Vec<&str> = first.into_iter().chain(parts).collect();
+        // With several, the first that is no private address is the one that came from outside.
+        let outside = clients
+            .iter()
+            .filter_map(|client| linux::address(client))
+            .find(|address| !is_private(address));
+        match outside.or_else(|| clients.iter().find_map(|client| linux::address(client))) {
+            Some(address) => builder.field("c-ip", Value::Str(address)),
+            None => {
+                if let Some(name) = clients.first().filter(|name| !matches!(**name, "-" | "")) {
+                    builder.field("source.domain", Value::Str(name));
+                }
+            }
+        }
+        if clients.len() > 1 {
+            let all = clients.iter().map(|client| Value::Str(client)).collect();
+            builder.field("remote_ip_list", Value::List(all));
+        }
+    }
+
+    fn write_request(&self, builder: &mut BatchBuilder) {
+        if matches!(self.request, "" | "-") {
+            return;
+        }
+        let Ok((_, (method, target, version))) = request(self.request) else {
+            return builder.field("cs-uri", Value::Str(self.request));
+        };
+        let target = unescape(target);
+        builder.field("cs-method", Value::Str(method));
+        builder.field("cs-version", version.map_or(Value::Null, Value::Str));
+        builder.field("cs-uri", Value::Str(&target));
+        let (resource, query) = match target.split_once('?') {
+            Some((resource, query)) => (resource, Some(query)),
+            None => (&*target, None),
+        };
+        // Clients of proxies send the whole address.
+        let path = match resource.split_once("://") {
+            Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphabetic()) => {
+                let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+                let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+                builder.field("cs-host", Value::Str(host_and_port(authority).0));
+                path
+            }
+            _ => resource,
+        };
+        builder.field("cs-uri-stem", Value::Str(path));
+        if let Some(query) = query {
+            builder.field("url.query", Value::Str(query));
+        }
+        let last = path.rsplit('/').next().unwrap_or_default();
+        if let Some((stem, extension)) = last.rsplit_once('.')
+            && !stem.is_empty()
+            && !extension.is_empty()
+            && extension.len() <= 16
+        {
+            builder.field("c-uri-extension", Value::Str(extension));
+        }
+    }
+}
+
+/// `"request" status bytes`
+fn numbers(input: &str) -> IResult<&str, (&str, &str, &str)> {
+    (
+        quoted,
+        preceded(char(' '), digit1),
+        preceded(char(' '), alt((digit1, tag("-")))),
+    )
+        .parse(input)
+}
+
+/// Text in quotes; a backslash takes the meaning from the next character.
+fn quoted(input: &str) -> IResult<&str, &str> {
+    let (body, _) = char('"').parse(input)?;
+    let mut escaped = false;
+    for (at, byte) in body.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return Ok((&body[at + 1..], &body[..at])),
+            _ => {}
+        }
+    }
+    Err(nom::Err::Error(nom::error::Error::new(
+        input,
+        nom::error::ErrorKind::Char,
+    )))
+}
+
+/// `METHOD target HTTP/1.1`; the target may hold spaces, the version may be missing (HTTP 0.9).
+fn request(input: &str) -> IResult<&str, (&str, &str, Option<&str>)> {
+    let (rest, method) = terminated(
+        take_while1(|c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-')),
+        char(' '),
+    )
+    .parse(input)?;
+    let (target, version) = match rest.rsplit_once(" HTTP/") {
+        Some((target, version)) => (target, Some(version)),
+        None => (rest, None),
+    };
+    // Without a version, only what could be a path is a request and no noise.
+    if version.is_none() && !target.starts_with('/') {
+        return Err(nom::Err::Error(nom::error::Error::new(
+            input,
+            nom::error::ErrorKind::Tag,
+        )));
+    }
+    Ok(("", (method, target, version)))
+}
+
+/// `name:80`, `[::1]:80`, `::1` or `name`.
+fn host_and_port(text: &str) -> (&str, Option<i64>) {
+    let parsed: IResult<&str, (&str, Option<&str>)> = (
+        alt((
+            map(
+                (char('['), take_while1(|c| c != ']'), char(']')),
+                |(_, host, _)| host,
+            ),
+            take_while1(|c| c != ':'),
+        )),
+        opt(preceded(char(':'), digit1)),
+    )
+        .parse(text);
+    match parsed {
+        Ok(("", (host, port))) => (host, port.and_then(|port| port.parse().ok())),
+        _ => (text, None),
+    }
+}
+
+fn is_private(address: &str) -> bool {
+    match address.parse() {
+        Ok(std::net::IpAddr::V4(v4)) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        Ok(std::net::IpAddr::V6(v6)) => {
+            v6.is_loopback() || (v6.segments()[0] & 0xfe00) == 0xfc00 || (v6.segments()[0] & 0xffc0) == 0xfe80
+        }
+        Err(_) => false,
+    }
+}
+
+/// Undoes `\"`, `\\` and `\xHH` of printable ASCII.
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let escape = &rest[at..];
+        let code = escape
+            .strip_prefix("\\x")
+            .and_then(|hex| hex.get(..2))
+            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .filter(|code| (0x20..0x7f).contains(code));
+        if let Some(code) = code {
+            out.push(char::from(code));
+            rest = &escape[4..];
+        } else if escape.starts_with("\\\"") || escape.starts_with("\\\\") {
+            out.push_str(&escape[1..2]);
+            rest = &escape[2..];
+        } else {
+            out.push('\\');
+            rest = &escape[1..];
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::batch::{BatchOptions, EventBatch, strings};
+    use crate::catalog::Catalog;
+
+    fn event(line: &str) -> EventBatch {
+        let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
+        let context = FrameContext {
+            path: "x",
+            place: 1,
+            offset: 0,
+            reference_time: 0,
+            timezone: chrono_tz::UTC,
+            dataset: None,
+        };
+        decode(line, &context, &mut sink).expect("an access log line");
+        sink.finish().remove(0)
+    }
+
+    #[track_caller]
+    fn check(line: &str, wanted: &[(&str, Option<&str>)]) {
+        let batch = event(line);
+        for (sql, value) in wanted {
+            let got = batch
+                .column(sql)
+                .and_then(|column| Some(strings(column)?.get(0)?.to_owned()));
+            assert_eq!(got.as_deref(), *value, "{sql} of {line}");
+        }
+        assert!(batch.column("unmapped").is_none(), "{line}");
+    }
+
+    #[test]
+    fn common_and_combined() {
+        check(
+            r#"203.0.113.5 - mara [03/Feb/2026:04:05:06 +0100] "GET /a/b.php?x=1&y=\x22z HTTP/1.1" 200 512 "https://example.org/" "agent \"5\"""#,
+            &[
+                ("source_ip", Some("203.0.113.5")),
+                ("user_name", Some("mara")),
+                ("http_request_method", Some("GET")),
+                ("url_original", Some("/a/b.php?x=1&y=\"z")),
+                ("url_path", Some("/a/b.php")),
+                ("url_query", Some("x=1&y=\"z")),
+                ("url_extension", Some("php")),
+                ("http_version", Some("1.1")),
+                ("user_agent_original", Some("agent \"5\"")),
+                ("http_request_referrer", Some("https://example.org/")),
+            ],
+        );
+        check(
+            r#"shop.example.org:443 10.0.0.9, 203.0.113.5 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/2.0" 304 - "-" "-" "1.2.3.4" 0.001"#,
+            &[
+                ("source_ip", Some("203.0.113.5")),
+                ("url_domain", Some("shop.example.org")),
+                ("user_name", None),
+                ("user_agent_original", None),
+                ("web_access_http_x_forwarded_for", Some("1.2.3.4")),
+                ("web_access_extra", Some("0.001")),
+            ],
+        );
+        check(
+            r#"::1 - - [03/Feb/2026:04:05:06 +0100] "CONNECT http://u@h.example.org:80/p?q HTTP/1.1" 200 1"#,
+            &[
+                ("source_ip", Some("::1")),
+                ("url_domain", Some("h.example.org")),
+                ("url_path", Some("/p")),
+            ],
+        );
+    }
+
+    #[test]
+    fn noise_and_lies() {
+        check(
+            r#"203.0.113.5 - - [03/Feb/2026:04:05:06 +0000] "\x16\x03\x01\x22" 400 157 "-" "-""#,
+            &[
+                ("url_original", Some(r"\x16\x03\x01\x22")),
+                ("http_request_method", None),
+            ],
+        );
+        check(
+            r#"203.0.113.5 - - [03/Feb/2026:04:05:06 +0000] "-" 408 0 "-" "-""#,
+            &[("url_original", None), ("source_ip", Some("203.0.113.5"))],
+        );
+        // A user name that pretends to be the rest of a line cannot hold a plain quote.
+        check(
+            r#"203.0.113.5 - x [01/Jan/2020:00:00:00 +0000] \x22GET / [03/Feb/2026:04:05:06 +0000] "GET /real HTTP/1.1" 401 9 "-" "-""#,
+            &[("url_path", Some("/real")), ("source_ip", Some("203.0.113.5"))],
+        );
+        for line in [
+            "",
+            "GET /",
+            r#"1.2.3.4 - - [x] "GET /" 200 1"#,
+            r#"a [03/Feb/2026:04:05:06 +0000] "GET / 200 1"#,
+        ] {
+            assert!(!looks_like(line), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in "\\PC{0,60}", request in "\\PC{0,40}") {
+            let _ = looks_like(&line);
+            let framed = format!("1.1.1.1 - - [03/Feb/2026:04:05:06 +0000] \"{request}\" 200 1 {line}");
+            if looks_like(&framed) {
+                event(&framed);
+            }
+        }
+
+        #[test]
+        fn no_near_line_panics(line in "([a-z0-9.:,é\\[\\]() -]{0,20}\\[03/Feb/2026:04:05:06\\] \"(GET |POST )?[a-z/:?@\\\\x2é\"]{0,20}( HTTP/1)?\" 200 (1|-))( \"[x\\\\\"]{0,4}\"){0,4}") {
+            if looks_like(&line) {
+                event(&line);
+            }
+        }
+    }
 }

@@ -17,8 +17,11 @@ mod tests;
 use crate::batch::BatchBuilder;
 use crate::value::Value;
 
-use super::{EventSink, FrameContext, Reject, auditd, commit, linux};
+use super::{EventSink, FrameContext, Reject, access, auditd, commit, linux};
 use header::Header;
+
+/// Programs whose messages may be access log lines.
+const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
 
 /// Whether `line` is syslog: it starts with a priority, or with a timestamp and then a tag or a host and
 /// a tag.
@@ -49,6 +52,9 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
     let program = header.program().unwrap_or_default();
     if let Some(record) = auditd::in_syslog(program, header.message, header.time) {
         return auditd::write(&[record], header.host, frame, context, sink);
+    }
+    if WEB_SERVERS.contains(&program) && access::looks_like(header.message) {
+        return access::decode_message(header.message, header.host, frame, context, sink);
     }
     let dataset = match context.dataset {
         Some(pinned) => pinned.clone(),

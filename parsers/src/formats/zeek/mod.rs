@@ -1,72 +1,125 @@
 //! Zeek logs: TSV with a header, and JSON.
+//!
+//! The log's path (`conn`, `dns`, …) names the dataset (`select.zeek_paths` in the catalog; `zeek.other` takes
+//! the rest). A TSV log says it in its header, JSON in `_path`, and where that is missing the log is known
+//! by the fields that only it has ([`json_path`]). Fields go to the builder under Zeek's own names
+//! (`id.orig_h`, `qtype_name`); sets and vectors become lists, times timestamps, intervals seconds.
 
-use super::{EventSink, FrameContext, Reject};
+mod header;
+mod json;
+#[cfg(test)]
+mod tests;
 
-/// The header of a Zeek TSV log: what the lines after it mean.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ZeekHeader {
-    path: String,
-}
+use std::sync::Arc;
 
-impl ZeekHeader {
-    /// Whether `line` belongs to a header (`#separator`, `#fields`, …, also `#close`).
-    pub fn is_header_line(line: &str) -> bool {
-        line.starts_with('#')
-    }
+use super::{EventSink, FrameContext, Reject, commit};
+use crate::batch::BatchBuilder;
+use crate::catalog::Dataset;
+use crate::value::Value;
 
-    /// Takes in one header line. A `#separator` line starts the header anew, so one value serves a whole
-    /// stream of concatenated logs.
-    pub fn push(&mut self, _line: &str) {}
-
-    /// Whether lines can be decoded: `#fields` was seen.
-    pub fn is_complete(&self) -> bool {
-        false
-    }
-
-    /// The log's path (`conn`).
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
+pub use header::ZeekHeader;
+pub use json::{decode_json, json_path};
 
 /// Whether `line` starts a Zeek TSV log.
 pub fn looks_like(line: &str) -> bool {
-    line.starts_with("#separator ")
+    line.starts_with("#separator ") || line.starts_with("#fields\t")
 }
 
-/// The Zeek log path of a JSON event with these top-level `keys` (and `_path` if there is one); `None` if it
-/// is no Zeek event.
-pub fn json_path<'k>(_keys: &[&str], path: Option<&'k str>) -> Option<&'k str> {
-    path
-}
-
-/// Writes the event of one TSV line to `sink`.
+/// Writes the event of one TSV line to `sink`. Header lines are no events: they are refused with
+/// `zeek_header`, which callers that feed whole files need not count.
 ///
 /// # Errors
 ///
-/// `zeek_no_header`, `zeek_columns`.
+/// `zeek_no_header` without a complete header, `zeek_columns` if the line has fewer or more columns than the
+/// header names.
 pub fn decode_tsv(
-    _header: &ZeekHeader,
-    _frame: &str,
-    _context: &FrameContext<'_>,
-    _sink: &mut EventSink,
+    header: &ZeekHeader,
+    frame: &str,
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
 ) -> Result<(), Reject> {
-    Err(Reject::new(
-        "zeek_no_header",
-        "a zeek line without a #fields header",
-    ))
+    let line = frame.trim_end_matches(['\n', '\r']);
+    if ZeekHeader::is_header_line(line) {
+        return Err(Reject::new("zeek_header", "a header line, not an event"));
+    }
+    if !header.is_complete() {
+        return Err(Reject::new(
+            "zeek_no_header",
+            "no #fields line was read before this line",
+        ));
+    }
+    let found = header.cells(line).count();
+    let named = header.fields().len();
+    if found != named {
+        return Err(Reject::new(
+            "zeek_columns",
+            format!("{found} columns, but #fields names {named}: the line is cut off or from another log"),
+        ));
+    }
+    let dataset = dataset(header.path(), context, sink)?;
+    let builder = sink.begin(&dataset);
+    builder.field("_path", Value::Str(header.path()));
+    let mut time = None;
+    let mut totals = Totals::default();
+    for (field, cell) in header.fields().iter().zip(header.cells(line)) {
+        let Some(value) = header.value(field, cell) else {
+            continue;
+        };
+        if field.name == "ts" {
+            time = crate::time::epoch(cell);
+        }
+        totals.see(&field.name, &value.as_value());
+        if field.name != "ts" || time.is_none() {
+            builder.field(&field.name, value.as_value());
+        }
+    }
+    totals.write(builder);
+    commit(builder, context, frame.as_bytes(), 0, time);
+    Ok(())
 }
 
-/// Writes the event of one Zeek JSON object of the log `path` (see [`json_path`]) to `sink`.
-///
-/// # Errors
-///
-/// `not_json`.
-pub fn decode_json(
-    _path: &str,
-    _frame: &str,
-    _context: &FrameContext<'_>,
-    _sink: &mut EventSink,
-) -> Result<(), Reject> {
-    Err(Reject::new("not_json", "not a JSON object"))
+/// The dataset of a log; `conn_red` and `conn_long`, as sensors of one vendor call thinned-out logs, are
+/// `conn`.
+fn dataset(path: &str, context: &FrameContext<'_>, sink: &EventSink) -> Result<Arc<Dataset>, Reject> {
+    if let Some(pinned) = context.dataset {
+        return Ok(pinned.clone());
+    }
+    let catalog = sink.catalog();
+    let stem = path.strip_suffix("_red").or_else(|| path.strip_suffix("_long"));
+    catalog
+        .dataset_of_zeek_path(path)
+        .or_else(|| catalog.dataset_of_zeek_path(stem?))
+        .or_else(|| catalog.dataset("zeek.other"))
+        .cloned()
+        .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `zeek.other`, add it"))
+}
+
+/// Sums over both directions, which ECS asks for and Zeek does not write.
+#[derive(Default)]
+struct Totals {
+    bytes: [Option<i64>; 2],
+    packets: [Option<i64>; 2],
+}
+
+impl Totals {
+    fn see(&mut self, name: &str, value: &Value<'_>) {
+        let Value::Int(number) = *value else {
+            return;
+        };
+        match name {
+            "orig_ip_bytes" => self.bytes[0] = Some(number),
+            "resp_ip_bytes" => self.bytes[1] = Some(number),
+            "orig_pkts" => self.packets[0] = Some(number),
+            "resp_pkts" => self.packets[1] = Some(number),
+            _ => {}
+        }
+    }
+
+    fn write(&self, builder: &mut BatchBuilder) {
+        for (name, sides) in [("network.bytes", self.bytes), ("network.packets", self.packets)] {
+            if let [Some(a), Some(b)] = sides {
+                builder.field(name, a.checked_add(b).map_or(Value::Null, Value::Int));
+            }
+        }
+    }
 }

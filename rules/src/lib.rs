@@ -33,6 +33,7 @@ mod encode;
 pub mod filter;
 pub mod ir;
 mod loader;
+mod locate;
 mod meta;
 mod modifier;
 pub mod pack_tests;
@@ -44,5 +45,6 @@ mod resolve;
 mod yaml;
 
 pub use loader::{Counts, LoadReport, Loader, RuleKind, RuleSummary};
+pub use locate::field_warning;
 pub use placeholder::Placeholders;
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Severity, nearest};

@@ -1,6 +1,6 @@
 //! Files and folders in, checked rules out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ pub struct Loader {
     /// Where each id (in lower case) was first seen.
     ids: HashMap<String, Location>,
     names: HashMap<String, Location>,
+    /// Files read so far, by their real paths.
+    seen: HashSet<PathBuf>,
     detections: Vec<DetectionRule>,
     correlations: Vec<correlation::Draft>,
     filters: Vec<filter::Draft>,
@@ -180,7 +182,8 @@ impl Loader {
     }
 
     /// Reads files and, recursively and in the order of their names, the `*.yml` and `*.yaml` files of
-    /// folders; folders whose name starts with a dot (`.git`, `.github`) are left out.
+    /// folders; folders whose name starts with a dot (`.git`, `.github`) are left out. A file that is
+    /// reached twice is read once.
     pub fn load<P: AsRef<Path>>(mut self, paths: impl IntoIterator<Item = P>) -> LoadReport {
         for path in paths {
             self.add_path(path.as_ref());
@@ -240,6 +243,11 @@ impl Loader {
     }
 
     fn add_file(&mut self, path: &Path) {
+        // The same file by two ways (`rules` and `rules/a.yml`) is one file, not two rules with one id.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if !self.seen.insert(real) {
+            return;
+        }
         match std::fs::read(path) {
             Err(error) => self.file_problem(path.to_owned(), "unreadable", format!("cannot read: {error}")),
             Ok(bytes) => match String::from_utf8(bytes) {

@@ -193,7 +193,12 @@ impl Reference {
 }
 
 /// The nearest of `candidates`, if it is near enough to be what was meant.
-pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+///
+/// ```
+/// assert_eq!(borzoi_rules::nearest("endwith", ["contains", "endswith"]).as_deref(), Some("endswith"));
+/// assert_eq!(borzoi_rules::nearest("regexp", ["contains", "endswith"]), None);
+/// ```
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     let folded = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates

@@ -1,5 +1,7 @@
 //! Integration tests of the rule crate.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod conditions;
 mod corpus;
 mod correlations;

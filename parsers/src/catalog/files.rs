@@ -71,6 +71,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "application/spring.yaml",
     "application/sql.yaml",
     "application/velocity.yaml",
+    "application/web_error.yaml",
     "network/antivirus.yaml",
     "network/cisco_duo.yaml",
     "network/cisco_ios.yaml",

@@ -418,7 +418,8 @@ fn write_system(
             time = time.or_else(|| created_time(value, context));
         } else if value.is_object() {
             write_element(name, value, only_attributes, builder, path);
-        } else if !is_attribute(key) {
+        } else if !is_attribute(key) && value.text() != Some("") {
+            // An element without content, such as `<Correlation/>`, says nothing.
             write_value(system_name(name), value, builder);
         }
         path.clear();

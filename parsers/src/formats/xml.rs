@@ -130,7 +130,10 @@ impl Element {
             push_member(&mut members, "#attributes", &attributes);
         }
         if self.children.is_empty() {
-            push_member(&mut members, "#text", &quoted(&self.text));
+            // `<Provider Name='x'/>` has no text; `<Data Name='x'/>` has an empty one.
+            if self.name == "Data" || !self.text.is_empty() {
+                push_member(&mut members, "#text", &quoted(&self.text));
+            }
         } else {
             // White space between child elements is layout; other text there has no meaning in events.
             members.push_str(if members.is_empty() { "" } else { "," });

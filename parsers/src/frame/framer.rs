@@ -346,34 +346,62 @@ impl Framer {
         }
     }
 
+    /// The end of what may be looked at from the cursor, and whether the source ends there. One byte more
+    /// than the longest frame: a frame that has not ended by then is too long, however much of it is here.
+    fn view(&self, at_end: bool) -> (usize, bool) {
+        let end = self.buffer.len().min(
+            self.cursor
+                .saturating_add(self.options.max_frame)
+                .saturating_add(1),
+        );
+        (end, at_end && end == self.buffer.len())
+    }
+
+    /// Refuses what is between the cursor and `view` as too long, if it is.
+    fn too_long(&mut self, view: usize) -> bool {
+        let long = view - self.cursor > self.options.max_frame;
+        if long {
+            self.refuse_long(self.cursor);
+            self.cursor = view;
+        }
+        long
+    }
+
+    /// Moves behind the next line feed; `false` if it is not there yet.
+    fn skip_line(&mut self) -> bool {
+        let rest = &self.buffer[self.cursor..];
+        let feed = memchr::memchr(b'\n', rest);
+        self.cursor += feed.map_or(rest.len(), |feed| feed + 1);
+        feed.is_some()
+    }
+
     fn advance_documents(&mut self, at_end: bool) {
         loop {
-            if self.skipping {
-                // The rest of a document that was too long: on to the next line.
-                match self.next_line(at_end) {
-                    Some((start, _)) => self.cursor = start,
-                    None => return,
-                }
+            if self.skipping && !self.skip_line() {
+                return;
             }
+            self.skipping = false;
+            let (view, ends) = self.view(at_end);
             let Mode::Json(documents) = &mut self.mode else {
                 return;
             };
-            let (found, cursor) = documents.next(&self.buffer, self.cursor, at_end);
+            let before = self.cursor;
+            let (found, cursor) = documents.next(&self.buffer[..view], before, ends);
             self.cursor = cursor;
             match found {
                 Found::Frame(start, end) if end - start > self.options.max_frame => self.refuse_long(start),
                 Found::Frame(start, end) => self.emit(start, end),
                 Found::Refused(start, end, reject) => self.refuse(start, end, reject),
+                // There may be more to look at from the new cursor.
+                Found::Unfinished if cursor > before && view < self.buffer.len() => {}
                 Found::Unfinished => {
-                    if self.buffer.len() - self.cursor > self.options.max_frame {
-                        self.refuse_long(self.cursor);
-                        self.cursor = self.buffer.len();
-                        self.skipping = true;
-                        if let Mode::Json(documents) = &mut self.mode {
-                            documents.give_up();
-                        }
+                    if !self.too_long(view) {
+                        return;
                     }
-                    return;
+                    self.skipping = true;
+                    if let Mode::Json(documents) = &mut self.mode {
+                        documents.give_up();
+                    }
                 }
             }
         }
@@ -381,24 +409,25 @@ impl Framer {
 
     fn advance_elements(&mut self, at_end: bool) {
         loop {
+            let (view, ends) = self.view(at_end);
             let Mode::Xml(elements) = &mut self.mode else {
                 return;
             };
-            let (element, cursor) = elements.next(&self.buffer, self.cursor, at_end);
+            let before = self.cursor;
+            let (element, cursor) = elements.next(&self.buffer[..view], before, ends);
             self.cursor = cursor;
             match element {
                 Element::Event(start, end) if end - start > self.options.max_frame => self.refuse_long(start),
                 Element::Event(start, end) => self.emit(start, end),
                 Element::Refused(start, end, reject) => self.refuse(start, end, reject),
+                Element::Unfinished if cursor > before && view < self.buffer.len() => {}
                 Element::Unfinished => {
-                    if self.buffer.len() - self.cursor > self.options.max_frame {
-                        self.refuse_long(self.cursor);
-                        self.cursor = self.buffer.len();
-                        if let Mode::Xml(elements) = &mut self.mode {
-                            *elements = Elements::default();
-                        }
+                    if !self.too_long(view) {
+                        return;
                     }
-                    return;
+                    if let Mode::Xml(elements) = &mut self.mode {
+                        *elements = Elements::default();
+                    }
                 }
             }
         }

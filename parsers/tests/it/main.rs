@@ -1,3 +1,7 @@
 //! One binary for all integration tests of the crate.
 
+mod any_bytes;
 mod catalog;
+mod corpora;
+mod shapes;
+mod support;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Catalog, Dataset, ServedLogSource};
+use super::{Catalog, Dataset, Selector, ServedLogSource};
 
 /// Below this Jaro-Winkler similarity a name is another name and no slip of the pen.
 const NEAR: f64 = 0.85;
@@ -36,6 +36,26 @@ impl ServedLogSource {
             (Some(_), None) => false,
         };
         same(product, &self.product) && same(category, &self.category) && same(service, &self.service)
+    }
+}
+
+impl Selector {
+    /// Whether a JSON object is of the dataset by its keys, and by how many: of several datasets the one
+    /// with most is meant. `has` says whether there is a value under a key, `says` whether it has this text.
+    pub fn matches_json(
+        &self,
+        has: impl Fn(&str) -> bool,
+        says: impl Fn(&str, &str) -> bool,
+    ) -> Option<usize> {
+        let all = |keys: &[String]| !keys.is_empty() && keys.iter().all(|key| has(key));
+        let values_hold = || {
+            self.json_values
+                .iter()
+                .all(|(key, values)| values.iter().any(|value| says(key, value)))
+        };
+        let by_keys = (all(&self.json_keys) && values_hold()).then_some(self.json_keys.len());
+        let by_any = self.json_any.iter().filter(|keys| all(keys)).map(Vec::len).max();
+        by_keys.max(by_any)
     }
 }
 

@@ -136,10 +136,12 @@ pub struct Selector {
     pub programs: Vec<String>,
     /// Zeek log paths (`conn`).
     pub zeek_paths: Vec<String>,
-    /// Top-level JSON keys which, all present, identify the dataset.
+    /// JSON keys (top-level or dotted) which, all present, identify the dataset.
     pub json_keys: Vec<String>,
-    /// Keys (top-level or dotted) which, besides, must have one of these values.
+    /// What some of `json_keys` must say: one of these values.
     pub json_values: BTreeMap<String, Vec<String>>,
+    /// Further sets of keys, each of which, all present, identifies the dataset as well.
+    pub json_any: Vec<Vec<String>>,
     /// Values of `event.dataset` / `event.module` that other shippers write for it.
     pub aliases: Vec<String>,
 }

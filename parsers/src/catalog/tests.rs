@@ -417,3 +417,61 @@ proptest! {
         }
     }
 }
+
+/// The dataset that a JSON object belongs to by its keys.
+fn by_keys(json: &serde_json::Value) -> Option<String> {
+    let at = |key: &str| {
+        json.get(key)
+            .or_else(|| key.split('.').try_fold(json, |json, part| json.get(part)))
+            .cloned()
+    };
+    Catalog::builtin()
+        .datasets()
+        .iter()
+        .filter_map(|dataset| {
+            let says = |key: &str, text: &str| at(key).is_some_and(|v| v.as_str() == Some(text));
+            let keys = dataset.select.matches_json(|key| at(key).is_some(), says)?;
+            Some((keys, dataset.name.to_string()))
+        })
+        .max()
+        .map(|(_, name)| name)
+}
+
+#[test]
+fn json_is_known_by_its_keys() {
+    let azure = |category: &str| {
+        serde_json::json!({"time": "2026-01-01T00:00:00Z", "resourceId": "/tenants/t", "operationName": "x",
+            "category": category, "properties": {}})
+    };
+    let cases = [
+        (azure("SignInLogs"), Some("azure.signinlogs")),
+        (azure("AuditLogs"), Some("azure.auditlogs")),
+        (azure("SomethingElse"), None),
+        (
+            serde_json::json!({"eventVersion": "1.1", "eventSource": "s3.amazonaws.com", "eventName": "GetObject",
+                "awsRegion": "eu-west-1"}),
+            Some("aws.cloudtrail"),
+        ),
+        (
+            serde_json::json!({"protoPayload": {"@type": "type.googleapis.com/google.cloud.audit.AuditLog"},
+                "insertId": "i", "logName": "l", "resource": {}}),
+            Some("gcp.audit"),
+        ),
+        (
+            serde_json::json!({"id": {"applicationName": "login", "uniqueQualifier": "1"}, "actor": {}, "events": []}),
+            Some("google_workspace.login"),
+        ),
+        (
+            serde_json::json!({"eventName": "click", "eventSource": "shop", "time": 1}),
+            None,
+        ),
+        (
+            serde_json::json!({"action": "buy", "actor": "me", "@timestamp": 1}),
+            None,
+        ),
+        (serde_json::json!({}), None),
+    ];
+    for (json, dataset) in cases {
+        assert_eq!(by_keys(&json).as_deref(), dataset, "{json}");
+    }
+}

@@ -6,7 +6,7 @@
 //!   the renderings of EVTX dumpers all give the same columns;
 //! - **Zeek**, by `_path` or its typical keys;
 //! - a dataset that the event names (`event.dataset`, `data_stream.dataset`, `event.module`), or whose
-//!   `select.json_keys` are all there (the dataset with most of them wins);
+//!   keys (`select`) are all there (the dataset with most of them wins);
 //! - anything else is `generic.json`.
 //!
 //! Objects are flattened to dotted paths; arrays of scalars become lists; arrays with anything nested, and
@@ -86,7 +86,9 @@ impl JsonDecoder {
                 by_keys: catalog
                     .datasets()
                     .iter()
-                    .filter(|dataset| !dataset.select.json_keys.is_empty())
+                    .filter(|dataset| {
+                        !dataset.select.json_keys.is_empty() || !dataset.select.json_any.is_empty()
+                    })
                     .cloned()
                     .collect(),
                 generic: catalog.dataset("generic.json").cloned(),
@@ -226,30 +228,34 @@ impl JsonDatasets {
                 return Ok(dataset.clone());
             }
         }
-        let mut best: Option<&Arc<Dataset>> = None;
+        let mut best: Option<(usize, &Arc<Dataset>)> = None;
         for dataset in &self.by_keys {
-            let keys = &dataset.select.json_keys;
-            let better = best.is_none_or(|best| keys.len() > best.select.json_keys.len());
-            if better && keys.iter().all(|key| has_key(json, key)) {
-                best = Some(dataset);
+            let keys = dataset.select.matches_json(
+                |key| value_at(json, key).is_some(),
+                |key, text| {
+                    let value = value_at(json, key).and_then(Json::text);
+                    value.is_some_and(|value| value.to_lowercase() == text.to_lowercase())
+                },
+            );
+            if let Some(keys) = keys
+                && best.is_none_or(|(most, _)| keys > most)
+            {
+                best = Some((keys, dataset));
             }
         }
+        let best = best.map(|(_, dataset)| dataset);
         best.or(self.generic.as_ref())
             .cloned()
             .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.json`"))
     }
 }
 
-/// Whether there is a value under `key`, taken as it is or as a dotted path.
-fn has_key(json: Json<'_>, key: &str) -> bool {
-    let path_holds = |key: &str| {
+/// The value under `key`, taken as it is or as a dotted path.
+fn value_at<'t>(json: Json<'t>, key: &str) -> Option<Json<'t>> {
+    json.get(key).or_else(|| {
         key.contains('.')
-            && key
-                .split('.')
-                .try_fold(json, |json, part| json.get(part))
-                .is_some()
-    };
-    json.get(key).is_some() || path_holds(key)
+            .then(|| key.split('.').try_fold(json, |json, part| json.get(part)))?
+    })
 }
 
 fn generic_time(json: Json<'_>, context: &FrameContext<'_>) -> Option<i64> {

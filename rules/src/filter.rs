@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
+use crate::body::{Body, body};
 use crate::correlation::references;
 use crate::ir::{Condition, DetectionRule, Expression, LogSource, Meta, Search};
-use crate::loader::{Body, body};
 use crate::meta;
 use crate::placeholder::Placeholders;
 use crate::problem::{Reference, Sink, nearest};

@@ -193,7 +193,8 @@ pub enum Part {
 /// A regular expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Regex {
-    /// The pattern, as the rule writes it.
+    /// The pattern, as the rule writes it but for what is plain text in PCRE and not in Rust's syntax: that
+    /// is escaped. The flags below are not in it.
     pub pattern: String,
     /// `i`: case does not count.
     pub ignore_case: bool,

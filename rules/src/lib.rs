@@ -24,6 +24,7 @@
 //! ```
 
 pub mod attack;
+mod body;
 mod collection;
 mod condition;
 pub mod correlation;
@@ -41,10 +42,13 @@ pub mod pattern;
 mod placeholder;
 mod problem;
 mod regex;
+mod report;
 mod resolve;
+mod value;
 mod yaml;
 
-pub use loader::{Counts, LoadReport, Loader, RuleKind, RuleSummary};
+pub use loader::Loader;
 pub use locate::field_warning;
 pub use placeholder::Placeholders;
 pub use problem::{Problem, Severity, nearest};
+pub use report::{Counts, LoadReport, RuleKind, RuleSummary};

@@ -1,20 +1,20 @@
 //! Files and folders in, checked rules out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use walkdir::WalkDir;
 
+use crate::body::body;
 use crate::collection::{self, Step};
-use crate::condition;
-use crate::correlation::{self, CorrelationRule};
-use crate::detection::{self, Context};
-use crate::filter::{self, FilterRule};
-use crate::ir::{Condition, DetectionRule, Level, Location, LogSource, Meta, Search};
+use crate::correlation;
+use crate::filter;
+use crate::ir::{DetectionRule, Location, Meta};
 use crate::meta;
 use crate::placeholder::Placeholders;
 use crate::problem::{Problem, Severity, Sink, nearest};
+use crate::report::LoadReport;
 use crate::resolve;
 use crate::yaml::{self, Data, Node};
 
@@ -47,125 +47,6 @@ pub struct Loader {
     detections: Vec<DetectionRule>,
     correlations: Vec<correlation::Draft>,
     filters: Vec<filter::Draft>,
-}
-
-/// How much of what was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
-    /// Files (or texts) read.
-    pub files: usize,
-    /// Documents in them that are or should be rules; `action:` documents are not counted.
-    pub documents: usize,
-    /// Detection rules loaded, those that wait for a placeholder included.
-    pub detections: usize,
-    /// Of these, rules that wait for the value of a placeholder and cannot match.
-    pub waiting: usize,
-    /// Correlation rules loaded.
-    pub correlations: usize,
-    /// Filters loaded.
-    pub filters: usize,
-    /// Documents and files that could not be loaded.
-    pub failed: usize,
-    /// Warnings.
-    pub warnings: usize,
-}
-
-/// What was loaded and what was not.
-#[derive(Debug, Default)]
-pub struct LoadReport {
-    /// Rules over single events, filters folded in.
-    pub detections: Vec<Arc<DetectionRule>>,
-    /// Rules over several events.
-    pub correlations: Vec<Arc<CorrelationRule>>,
-    /// The filters, with the rules that each was folded into.
-    pub filters: Vec<FilterRule>,
-    /// Ids of rules that do not alert on their own: correlations refer to them, none with `generate: true`.
-    pub referenced_only: BTreeSet<Arc<str>>,
-    /// Everything that was wrong, in the order of the files; what concerns references between files
-    /// comes last.
-    pub problems: Vec<Problem>,
-    /// How much of what.
-    pub counts: Counts,
-    /// The files, in the order in which they were read.
-    pub files: Vec<PathBuf>,
-}
-
-/// What kind of rule a [`RuleSummary`] is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RuleKind {
-    /// A rule over single events.
-    Detection,
-    /// A rule over several events.
-    Correlation,
-    /// An exclusion folded into rules.
-    Filter,
-}
-
-/// A loaded rule in a few words.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RuleSummary<'r> {
-    /// What it is.
-    pub kind: RuleKind,
-    /// Id, title, level, tags and place.
-    pub meta: &'r Meta,
-    /// Which events it is for; correlations have none of their own.
-    pub log_source: Option<&'r LogSource>,
-}
-
-impl RuleSummary<'_> {
-    /// Its level.
-    pub fn level(&self) -> Level {
-        self.meta.level
-    }
-
-    /// The file that it stands in.
-    pub fn path(&self) -> &Path {
-        &self.meta.location.path
-    }
-}
-
-impl LoadReport {
-    /// The problems that kept something from loading.
-    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
-        self.problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Error)
-    }
-
-    /// The problems that did not.
-    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
-        self.problems
-            .iter()
-            .filter(|problem| problem.severity == Severity::Warning)
-    }
-
-    /// Every loaded rule in a few words, for lists: detections, then correlations, then filters.
-    pub fn summaries(&self) -> impl Iterator<Item = RuleSummary<'_>> {
-        let summary = |kind, meta, log_source| RuleSummary {
-            kind,
-            meta,
-            log_source,
-        };
-        let detections = self
-            .detections
-            .iter()
-            .map(move |rule| summary(RuleKind::Detection, &rule.meta, Some(&rule.log_source)));
-        let correlations = self
-            .correlations
-            .iter()
-            .map(move |rule| summary(RuleKind::Correlation, &rule.meta, None));
-        let filters = self
-            .filters
-            .iter()
-            .map(move |rule| summary(RuleKind::Filter, &rule.meta, Some(&rule.log_source)));
-        detections.chain(correlations).chain(filters)
-    }
-
-    /// Rules that cannot match until their placeholders have values.
-    pub fn waiting(&self) -> impl Iterator<Item = &Arc<DetectionRule>> {
-        self.detections.iter().filter(|rule| !rule.waiting_for.is_empty())
-    }
 }
 
 impl Loader {
@@ -444,123 +325,5 @@ impl Loader {
 fn is_rule_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| {
         extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
-    })
-}
-
-/// Searches and conditions of a `detection` or `filter`.
-#[derive(Debug)]
-pub(crate) struct Body {
-    pub searches: Vec<Search>,
-    pub conditions: Vec<Condition>,
-    pub waiting_for: Vec<String>,
-}
-
-/// Compiles `detection` or `filter`; `reserved` are keys that are no searches. `None` if an error was
-/// reported.
-pub(crate) fn body(
-    document: &Node<'_>,
-    section: &str,
-    reserved: &[&str],
-    placeholders: &Placeholders,
-    sink: &mut Sink<'_>,
-) -> Option<Body> {
-    let (section_key, node) = document.entry(section)?;
-    let Data::Map(entries) = &node.data else {
-        sink.error(
-            node.at,
-            "attribute-type",
-            format!("`{section}` is {}, it must be a map", node.kind()),
-        );
-        return None;
-    };
-    let errors = sink.errors;
-    let mut context = Context {
-        sink,
-        placeholders,
-        waiting_for: Vec::new(),
-    };
-    let mut searches = Vec::with_capacity(entries.len());
-    // Names stand in `names` even when their search is broken, so that the condition is not blamed too.
-    let mut names = Vec::with_capacity(entries.len());
-    let mut places = Vec::with_capacity(entries.len());
-    for (key, value) in entries {
-        let name = key.text().unwrap_or_default();
-        if name == "condition" || reserved.contains(&name) {
-            continue;
-        }
-        if name == "timeframe" && matches!(value.data, Data::Scalar { .. }) {
-            context.sink.warn(
-                key.at,
-                "timeframe",
-                "`timeframe` belonged to aggregations and does nothing, correlation rules have `timespan`",
-                None,
-            );
-            continue;
-        }
-        names.push(name);
-        places.push(key.at);
-        searches.extend(detection::search(name, value, &mut context));
-    }
-    let waiting_for = context.waiting_for;
-    let Some((_, condition_node)) = node.entry("condition") else {
-        let near = entries
-            .iter()
-            .find_map(|(key, _)| nearest(key.text()?, ["condition"]));
-        sink.error_near(
-            section_key.at,
-            "missing-condition",
-            format!("`{section}` has no `condition`"),
-            near,
-        );
-        return None;
-    };
-    let mut used = vec![false; names.len()];
-    let mut conditions = Vec::new();
-    let items = match &condition_node.data {
-        Data::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(condition_node),
-    };
-    if items.is_empty() {
-        sink.error(
-            condition_node.at,
-            "condition-syntax",
-            "the list of conditions is empty",
-        );
-    }
-    for item in items {
-        let Some(text) = item.text().filter(|_| !item.is_null()) else {
-            sink.error(
-                item.at,
-                "condition-syntax",
-                format!("a condition is a string, this is {}", item.kind()),
-            );
-            continue;
-        };
-        match condition::parse(text, &names, &mut used) {
-            Ok(condition) => conditions.push(condition),
-            Err(error) => {
-                let at = detection::inside(item, text, error.offset, sink);
-                sink.error_near(at, error.code, error.message, error.suggestion);
-            }
-        }
-    }
-    if sink.errors > errors {
-        return None;
-    }
-    for ((name, at), used) in names.iter().zip(places).zip(used) {
-        // An underscore in front is the convention for "not used now".
-        if !used && !name.starts_with('_') {
-            sink.warn(
-                at,
-                "unused-search",
-                format!("search `{name}` is not used by the condition"),
-                None,
-            );
-        }
-    }
-    Some(Body {
-        searches,
-        conditions,
-        waiting_for,
     })
 }

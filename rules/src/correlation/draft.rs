@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::{Bound, BoundOperator, CorrelationCondition, CorrelationKind, RuleCondition};
 use crate::condition;
-use crate::detection::inside;
 use crate::ir::{Comparison, Condition, Meta};
 use crate::meta;
 use crate::problem::{Reference, Sink, nearest};
+use crate::value::inside;
 use crate::yaml::{Data, Node, Resolved, Style, resolve};
 
 /// A correlation with its references still as written.

@@ -8,4 +8,5 @@ mod correlations;
 mod files;
 mod golden;
 mod modifiers;
+mod pack;
 mod random;

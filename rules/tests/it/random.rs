@@ -45,8 +45,6 @@ filter:
 "#;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn patterns_read_back(text in r"[a-c\\*?]{0,12}") {
         let pattern = Pattern::parse(&text, false);

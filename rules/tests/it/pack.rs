@@ -1,0 +1,51 @@
+//! The shipped rule pack is in order (what its test events do is the engine's matter).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use borzoi_rules::{Loader, attack, pack_tests};
+
+#[test]
+fn every_rule_of_the_pack_loads_and_has_test_events() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/pack"));
+    let report = Loader::new().load([folder]);
+    let mut faults: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    for path in &report.files {
+        let tests = pack_tests::read(&pack_tests::path_for(path));
+        faults.extend(tests.problems.iter().map(ToString::to_string));
+    }
+    for rule in &report.detections {
+        let meta = &rule.meta;
+        let place = meta.location.path.display();
+        if meta.references.is_empty() {
+            faults.push(format!("{place}: no references"));
+        }
+        if meta.false_positives.is_empty() {
+            faults.push(format!("{place}: no false positives"));
+        }
+        for tag in meta.tags.iter().filter(|tag| tag.starts_with("attack.")) {
+            if attack::tactic(tag).is_none() && attack::technique(tag).is_none() && !is_group_or_software(tag)
+            {
+                faults.push(format!("{place}: unknown ATT&CK tag {tag}"));
+            }
+        }
+        if !meta.tags.iter().any(|tag| attack::technique(tag).is_some()) {
+            faults.push(format!("{place}: no ATT&CK technique"));
+        }
+        if !rule.waiting_for.is_empty() {
+            faults.push(format!("{place}: waits for a placeholder"));
+        }
+    }
+    let titles: BTreeSet<&str> = report.detections.iter().map(|rule| &*rule.meta.title).collect();
+    if titles.len() < report.detections.len() {
+        faults.push("two rules have one title".to_owned());
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(!report.detections.is_empty());
+}
+
+/// `attack.g0032`, `attack.s0002`.
+fn is_group_or_software(tag: &str) -> bool {
+    let id = tag.trim_start_matches("attack.");
+    id.len() == 5 && id.starts_with(['g', 's']) && id[1..].bytes().all(|byte| byte.is_ascii_digit())
+}

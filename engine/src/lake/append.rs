@@ -224,10 +224,9 @@ impl Appender {
             .await;
         match result {
             Ok(done) => {
-                match &mut self.table {
-                    Some(table) => table.state = Some(done.snapshot()),
-                    // The next refresh loads it.
-                    None => {}
+                // A table that was just made is loaded by the next refresh.
+                if let Some(table) = &mut self.table {
+                    table.state = Some(done.snapshot());
                 }
                 self.after_commit(done.version()).await;
                 Ok(Commit::Done)

@@ -355,13 +355,13 @@ mod tests {
         for stride in [1_u128, 2, 7, 100] {
             let mut pending = day(&(0..500).collect::<Vec<_>>());
             pending.sort();
-            let ids: Vec<u128> = (0..500).filter(|id| id % stride == 0).collect();
+            let ids: Vec<u128> = (0..500).filter(|id| id.is_multiple_of(stride)).collect();
             let mut marks = vec![false; 500];
             mark_common(&pending.ids, &ids, &mut marks);
             for (position, mark) in marks.iter().enumerate() {
                 assert_eq!(
                     *mark,
-                    position as u128 % stride == 0,
+                    (position as u128).is_multiple_of(stride),
                     "{position} stride {stride}"
                 );
             }

@@ -18,8 +18,8 @@
 //! - A row is either committed or not; a kill at any instant leaves every table readable. A data file is
 //!   complete and synced before a commit names it, and a commit is one atomic file creation. What a killed
 //!   writer leaves behind is a file that no commit names; nothing reads it, [`Lake::status`] counts it.
-//! - The same event is stored once: see [`dedupe`](self::dedupe) for how, and for what it costs.
-//! - No event is refused for its shape: see [`columns`](self::columns) for what becomes of a value whose
+//! - The same event is stored once: see `dedupe` for how, and for what it costs.
+//! - No event is refused for its shape: see `columns` for what becomes of a value whose
 //!   column has another type, or whose table has no room for another column.
 //!
 //! # Design
@@ -30,7 +30,7 @@
 //!                                       grow        by time    stats     from the new version
 //! ```
 //!
-//! Only [`append`](self::append) knows the Delta log; only [`file`](self::file) knows Parquet's writer.
+//! Only `append` knows the Delta log; only `file` knows Parquet's writer.
 //! Tables are local folders today; paths appear in [`Lake`], `file` and `dedupe` alone.
 
 mod append;

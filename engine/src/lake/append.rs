@@ -29,9 +29,6 @@ use super::{DAY, WriterOptions, has_commit, load, status, unloaded};
 /// Attempts before giving up; with random winners among ten writers, losing so often has odds of 1 in 800.
 const ATTEMPTS: usize = 64;
 
-/// Commits between checkpoints: opening a table reads at most so many small files.
-const CHECKPOINT_EVERY: u64 = 100;
-
 /// What one append did.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Outcome {
@@ -294,7 +291,7 @@ impl Appender {
         if let Err(error) = synced {
             tracing::warn!(%error, "the commit may not survive a power cut");
         }
-        if (version + 1).is_multiple_of(CHECKPOINT_EVERY)
+        if (version + 1).is_multiple_of(self.options.checkpoint_commits.max(1))
             && let Some(table) = &self.table
             && let Err(error) = checkpoints::create_checkpoint(table, None).await
         {

@@ -355,7 +355,7 @@ mod tests {
         for stride in [1_u128, 2, 7, 100] {
             let mut pending = day(&(0..500).collect::<Vec<_>>());
             pending.sort();
-            let ids: Vec<u128> = (0..500).filter(|id| id.is_multiple_of(stride)).collect();
+            let ids: Vec<u128> = (0..500).filter(|id: &u128| id.is_multiple_of(stride)).collect();
             let mut marks = vec![false; 500];
             mark_common(&pending.ids, &ids, &mut marks);
             for (position, mark) in marks.iter().enumerate() {

@@ -26,6 +26,8 @@ pub struct WriterOptions {
     pub max_columns: usize,
     /// Memory for ids of stored events, 16 bytes each. Less means that ids are read again from the files.
     pub max_dedupe_bytes: usize,
+    /// Commits of a table between checkpoints: opening it reads at most so many small files of its log.
+    pub checkpoint_commits: u64,
 }
 
 impl Default for WriterOptions {
@@ -37,6 +39,7 @@ impl Default for WriterOptions {
             row_group_rows: 131_072,
             max_columns: 2_000,
             max_dedupe_bytes: 128 << 20,
+            checkpoint_commits: 100,
         }
     }
 }

@@ -49,6 +49,6 @@ mod yaml;
 
 pub use loader::Loader;
 pub use locate::field_warning;
-pub use placeholder::Placeholders;
+pub use placeholder::{PlaceholderError, Placeholders};
 pub use problem::{Problem, Severity, nearest};
 pub use report::{Counts, LoadReport, RuleKind, RuleSummary};

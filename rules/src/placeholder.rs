@@ -2,10 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use crate::yaml::{self, Data};
+use crate::yaml::{self, Data, Spot};
 
 /// How many texts the placeholders of one value may make.
 const MAX_VARIANTS: usize = 100_000;
+
+/// A file of placeholder values that cannot be read: the user's mistake, at this place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct PlaceholderError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl PlaceholderError {
+    fn new(at: Spot, message: String) -> Self {
+        Self {
+            line: at.line,
+            column: at.column,
+            message,
+        }
+    }
+}
 
 /// Values of placeholders.
 ///
@@ -25,19 +47,17 @@ impl Placeholders {
     /// # Errors
     ///
     /// Says line, column and what is wrong.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, PlaceholderError> {
         let mut placeholders = Self::default();
         for document in yaml::read(text) {
-            let node = document
-                .map_err(|error| format!("{}:{}: {}", error.at.line, error.at.column, error.message))?;
+            let node = document.map_err(|error| PlaceholderError::new(error.at, error.message))?;
             let Some(node) = node else { continue };
             let Data::Map(entries) = &node.data else {
-                return Err(format!(
-                    "{}:{}: expected a map of placeholder names to values, found {}",
-                    node.at.line,
-                    node.at.column,
+                let message = format!(
+                    "expected a map of placeholder names to values, found {}",
                     node.kind()
-                ));
+                );
+                return Err(PlaceholderError::new(node.at, message));
             };
             for (key, value) in entries {
                 let name = key.text().unwrap_or_default().trim_matches('%').to_owned();
@@ -51,12 +71,11 @@ impl Placeholders {
                     match item.text() {
                         Some(text) if !item.is_null() => values.push(text.to_owned()),
                         _ => {
-                            return Err(format!(
-                                "{}:{}: a value of placeholder `{name}` must be a string, this is {}",
-                                item.at.line,
-                                item.at.column,
+                            let message = format!(
+                                "a value of placeholder `{name}` must be a string, this is {}",
                                 item.kind()
-                            ));
+                            );
+                            return Err(PlaceholderError::new(item.at, message));
                         }
                     }
                 }
@@ -172,4 +191,40 @@ fn placeholder_at_start(text: &str) -> Option<&str> {
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
     is_name.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_have_a_place() {
+        let error = |text| Placeholders::parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error("a: x\nb:\n  - [y]\n"),
+            "line 3, column 5: a value of placeholder `b` must be a string, this is a list"
+        );
+        assert!(error("- x").starts_with("line 1, column 1: expected a map"));
+        assert!(error("a: [").starts_with("line 1"));
+    }
+
+    #[test]
+    fn names_may_be_written_with_their_signs_and_values_add_up() {
+        let mut values = Placeholders::parse("'%a%': x\n---\na: [y, 5]\nb:\n").unwrap();
+        assert_eq!(values.get("a").unwrap(), ["x", "y", "5"]);
+        assert_eq!(values.get("b"), None);
+        values.insert("b", ["z".to_owned()]);
+        assert_eq!(values.get("b").unwrap(), ["z"]);
+    }
+
+    #[test]
+    fn too_many_readings_are_refused() {
+        let mut values = Placeholders::default();
+        values.insert("n", (0..100).map(|n| n.to_string()));
+        assert_eq!(expand("%n%%n%%n%", &values), Expansion::TooMany);
+        let Expansion::Readings(readings) = expand("a%n%", &values) else {
+            panic!("readings")
+        };
+        assert_eq!(readings.len(), 100);
+    }
 }

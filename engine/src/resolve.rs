@@ -173,13 +173,23 @@ impl FieldKey {
 
     /// Whether a stored column is this field.
     pub fn is_column(&self, sql: &str, dotted: &str) -> bool {
-        self.sql == sql || self.dotted == dotted.to_lowercase()
+        self.sql == sql || self.is_dotted(dotted)
+    }
+
+    /// Whether `name` is the dotted name in any case. Called for every column of every batch: the common
+    /// case, ASCII of another length, costs a comparison.
+    fn is_dotted(&self, name: &str) -> bool {
+        if name.is_ascii() {
+            self.dotted.eq_ignore_ascii_case(name)
+        } else {
+            self.dotted == name.to_lowercase()
+        }
     }
 
     /// Whether what `unmapped` holds under this path (keys joined by dots, array positions left out) is
     /// this field: by its own name, or because the producer's name for it is declared under another.
     pub fn is_unmapped_path(&self, dataset: &Dataset, path: &str) -> bool {
-        if self.dotted == path.to_lowercase() || self.sql == sql_name(path) {
+        if self.is_dotted(path) || self.sql == sql_name(path) {
             return true;
         }
         let native = match path.get(..dataset.prefix.len()) {

@@ -53,6 +53,7 @@ mod formula;
 pub mod glob;
 mod plan;
 pub mod regexes;
+pub(crate) mod row;
 mod rows;
 mod sets;
 pub mod single;
@@ -60,13 +61,15 @@ pub(crate) mod unmapped;
 pub(crate) mod values;
 mod warnings;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_rules::ir::{DetectionRule, Expression, Matcher, Regex};
 use hashbrown::HashMap;
 
+use crate::alert::AlertRule;
+use crate::alert_build::face_of;
 use plan::{Fact, Plan};
 use regexes::CompiledRegex;
 use rows::{DatasetState, RowSets};
@@ -115,6 +118,8 @@ pub struct CompiledRules {
     /// Rules that wait for placeholders or have an expression that does not compile never match.
     runnable: Vec<bool>,
     regexes: RegexTable,
+    /// What alerts say of each rule, made when it first matches.
+    faces: Vec<OnceLock<AlertRule>>,
     /// Plans by dataset, made when the dataset's first batch arrives.
     plans: RwLock<HashMap<Arc<str>, Arc<Plan>>>,
 }
@@ -156,6 +161,7 @@ impl CompiledRules {
             runnable.push(runs);
         }
         let compiled = CompiledRules {
+            faces: rules.iter().map(|_| OnceLock::new()).collect(),
             rules,
             runnable,
             regexes,
@@ -195,6 +201,11 @@ impl CompiledRules {
     /// The compiled form of an expression of one of the rules.
     pub(crate) fn regex(&self, regex: &Regex) -> Option<&Arc<CompiledRegex>> {
         self.regexes.get(regex)?.as_ref().ok()
+    }
+
+    /// What alerts say of a rule.
+    pub(crate) fn face(&self, index: RuleIndex) -> &AlertRule {
+        self.faces[index.0 as usize].get_or_init(|| face_of(&self.rule(index).meta))
     }
 
     fn plan(&self, dataset: &Dataset) -> Arc<Plan> {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use borzoi_parsers::value::parse_timestamp;
-use borzoi_rules::ir::{Cidr, Comparison, Relation, TimePart};
+use borzoi_rules::ir::{Cidr, Comparison, Matcher, Regex, Relation, TimePart};
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use super::fold::fold;
@@ -30,6 +30,29 @@ pub enum Test {
 }
 
 impl Test {
+    /// The test of a matcher that looks at one text; `compile` gives the compiled form of a regular
+    /// expression.
+    ///
+    /// # Errors
+    ///
+    /// What `compile` says, or that the matcher is not about one text ([`Matcher::Null`],
+    /// [`Matcher::Exists`], [`Matcher::FieldRef`]).
+    pub fn of(
+        matcher: &Matcher,
+        compile: impl Fn(&Regex) -> Result<Arc<CompiledRegex>, String>,
+    ) -> Result<Test, String> {
+        Ok(match matcher {
+            Matcher::Pattern(pattern) => Test::Glob(Glob::new(pattern)),
+            Matcher::Regex(regex) => Test::Regex(compile(regex)?),
+            Matcher::Cidr(cidr) => Test::Cidr(*cidr),
+            Matcher::Number(comparison, bound) => Test::Number(*comparison, *bound),
+            Matcher::TimePart(part, comparison, bound) => Test::TimePart(*part, *comparison, *bound),
+            Matcher::Null | Matcher::Exists(_) | Matcher::FieldRef { .. } => {
+                return Err("asks for more than the text of one value".to_owned());
+            }
+        })
+    }
+
     /// Whether it holds for `text`.
     pub fn holds(&self, text: &str) -> bool {
         match self {

@@ -143,7 +143,10 @@ pub fn build_alert(rules: &CompiledRules, batch: &EventBatch, signal: Signal) ->
 /// The id of the alert that a rule raises for an event: 32 hexadecimal digits, the same in every run.
 pub fn alert_id(tenant: &str, rule_id: &str, event_id: &str) -> String {
     // No part holds a NUL, so no two triples give the same text.
-    format!("{:032x}", xxh3_128(format!("{tenant}\0{rule_id}\0{event_id}").as_bytes()))
+    format!(
+        "{:032x}",
+        xxh3_128(format!("{tenant}\0{rule_id}\0{event_id}").as_bytes())
+    )
 }
 
 /// What alerts say of a rule.
@@ -175,7 +178,10 @@ fn columns<'a>(batch: &'a EventBatch, dotted: &[&str]) -> Vec<Texts<'a>> {
     dotted
         .iter()
         .filter_map(|dotted| {
-            let index = schema.fields().iter().position(|field| dotted_name(field) == *dotted)?;
+            let index = schema
+                .fields()
+                .iter()
+                .position(|field| dotted_name(field) == *dotted)?;
             Texts::of(batch.events.column(index))
         })
         .collect()
@@ -304,6 +310,7 @@ impl Evidence<'_> {
         for &index in &asked.matching {
             let found = &asked.values[index];
             let value = shortened(&found.text);
+            let full = self.fields.len() >= MOST_FIELDS;
             let same = self.fields.iter_mut().find(|known| {
                 known.selection == selection
                     && known.field.as_deref() == field
@@ -316,7 +323,7 @@ impl Evidence<'_> {
                     known.matcher.push_str("; ");
                     known.matcher.push_str(&matcher);
                 }
-                None if self.fields.len() < MOST_FIELDS => self.fields.push(MatchedField {
+                None if !full => self.fields.push(MatchedField {
                     selection: selection.to_owned(),
                     field: field.map(str::to_owned),
                     column: found.column.clone(),

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::array::TimestampMicrosecondArray;
+use arrow::array::{ArrayRef, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{Field, Schema};
 use borzoi_parsers::batch::DOTTED_NAME;
 use borzoi_parsers::catalog::STANDARD_COLUMNS;
@@ -51,7 +51,12 @@ pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
                 path.and_then(|path| path.as_str()).map(str::to_owned)
             }),
             "log_offset" => {
-                let offset = |alert: &Alert| alert.event.pointer("/log/offset").and_then(|offset| offset.as_i64());
+                let offset = |alert: &Alert| {
+                    alert
+                        .event
+                        .pointer("/log/offset")
+                        .and_then(|offset| offset.as_i64())
+                };
                 Arc::new(alerts.iter().map(offset).collect::<Int64Array>())
             }
             _ => texts(&|_| None),
@@ -62,14 +67,26 @@ pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
     table.add("rule.title", texts(&|alert| Some(alert.rule.title.to_string())));
     table.add("rule.level", texts(&|alert| Some(level_name(alert))));
     table.add("rule.tags", lists(&|alert| alert.rule.tags.to_vec()));
-    table.add("threat.tactic.name", lists(&|alert| alert.rule.attack.tactics.clone()));
-    table.add("threat.technique.id", lists(&|alert| alert.rule.attack.techniques.clone()));
+    table.add(
+        "threat.tactic.name",
+        lists(&|alert| alert.rule.attack.tactics.clone()),
+    );
+    table.add(
+        "threat.technique.id",
+        lists(&|alert| alert.rule.attack.techniques.clone()),
+    );
     table.add("related.hosts", lists(&|alert| alert.entities.hosts.clone()));
     table.add("related.user", lists(&|alert| alert.entities.users.clone()));
     table.add("related.ip", lists(&|alert| alert.entities.addresses.clone()));
-    table.add("related.process", lists(&|alert| alert.entities.processes.clone()));
+    table.add(
+        "related.process",
+        lists(&|alert| alert.entities.processes.clone()),
+    );
     table.add("alert.event_id", texts(&|alert| Some(alert.event_id.clone())));
-    table.add("alert.matched", texts(&|alert| serde_json::to_string(&alert.matched).ok()));
+    table.add(
+        "alert.matched",
+        texts(&|alert| serde_json::to_string(&alert.matched).ok()),
+    );
     table.add("alert.event", texts(&|alert| Some(alert.event.to_string())));
     table.finish()
 }

@@ -95,7 +95,10 @@ pub fn explain(rule: &DetectionRule, catalog: &Catalog, batch: &EventBatch, row:
     let mut steps = Vec::new();
     if !rule.waiting_for.is_empty() {
         let names: Vec<String> = rule.waiting_for.iter().map(|name| format!("%{name}%")).collect();
-        let step = Step::new(false, format!("every placeholder has a value: {}", names.join(", ")));
+        let step = Step::new(
+            false,
+            format!("every placeholder has a value: {}", names.join(", ")),
+        );
         steps.push(step.seeing("no value was given; the rule cannot match until one is"));
     }
     let ways = routes(&rule.log_source, &batch.dataset);
@@ -161,7 +164,11 @@ fn log_source_text(source: &LogSource) -> String {
             text.push_str(&format!(" {name}={value}"));
         }
     }
-    if text == "log source" { "any log source".into() } else { text }
+    if text == "log source" {
+        "any log source".into()
+    } else {
+        text
+    }
 }
 
 /// Why the log source does not reach the event's dataset.
@@ -247,7 +254,12 @@ impl Explainer<'_> {
         let mut shown: Vec<Step> = Vec::new();
         let holding: Vec<&Expression> = parts.iter().filter(|part| self.view.expression(part)).collect();
         if holding.is_empty() {
-            shown.extend(parts.iter().take(MOST_ALTERNATIVES).map(|part| self.expression(part)));
+            shown.extend(
+                parts
+                    .iter()
+                    .take(MOST_ALTERNATIVES)
+                    .map(|part| self.expression(part)),
+            );
             if parts.len() > MOST_ALTERNATIVES {
                 let more = format!("{} more alternatives", parts.len() - MOST_ALTERNATIVES);
                 shown.push(Step::new(false, more).seeing("none holds"));
@@ -291,7 +303,11 @@ fn quoted(text: &str) -> String {
     let shown: String = shown
         .chars()
         .flat_map(|c| {
-            let escaped = if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+            let escaped = if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            };
             escaped.chars().collect::<Vec<_>>()
         })
         .collect();
@@ -315,7 +331,11 @@ impl fmt::Display for Explanation {
 fn draw(f: &mut fmt::Formatter<'_>, steps: &[Step], indent: &str) -> fmt::Result {
     for (position, step) in steps.iter().enumerate() {
         let is_last = position + 1 == steps.len();
-        let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        let (branch, below) = if is_last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
         write!(f, "{indent}{branch}{} {}", mark(step.holds), step.asked)?;
         match &step.seen {
             Some(seen) => writeln!(f, " · {seen}")?,

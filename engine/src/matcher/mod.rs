@@ -34,7 +34,7 @@
 //! - without case means folded letter by letter: [`fold`]. `?` is one letter of the folded text;
 //! - a field's values are those of its column and those in `unmapped` under its name
 //!   ([`crate::resolve::FieldKey`]); a list counts as its elements, an empty one as absent;
-//! - points in time are their RFC 3339 text in UTC with six decimals;
+//! - points in time are the text that they have in JSON output: RFC 3339 in UTC with three decimals, or six;
 //! - keywords look at every text and number of the event, in `unmapped` too, but not at what says where
 //!   the event was read: `time`, `ingest_time`, `tenant`, `dataset`, `event_id`, `log_file_path`,
 //!   `log_offset`;

@@ -7,7 +7,7 @@ use arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use borzoi_parsers::batch::{DOTTED_NAME, EventBatch, StringColumn, strings};
 use borzoi_parsers::catalog::UNMAPPED;
-use chrono::{DateTime, SecondsFormat};
+use borzoi_parsers::output::rfc3339;
 
 use super::unmapped;
 use crate::resolve::FieldKey;
@@ -74,21 +74,13 @@ impl<'a> Texts<'a> {
             Texts::Floats(array) if array.is_valid(row) => write!(buffer, "{}", array.value(row)),
             Texts::Booleans(array) if array.is_valid(row) => write!(buffer, "{}", array.value(row)),
             Texts::Timestamps(array) if array.is_valid(row) => {
-                buffer.push_str(&timestamp_text(array.value(row)));
+                buffer.push_str(&rfc3339(array.value(row)));
                 Ok(())
             }
             _ => return,
         };
         written.expect("writing to a String cannot fail");
         visit(buffer);
-    }
-}
-
-/// The text of a point in time: RFC 3339 in UTC with microseconds.
-pub(crate) fn timestamp_text(micros: i64) -> String {
-    match DateTime::from_timestamp_micros(micros) {
-        Some(instant) => instant.to_rfc3339_opts(SecondsFormat::Micros, true),
-        None => micros.to_string(),
     }
 }
 

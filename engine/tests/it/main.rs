@@ -1,5 +1,6 @@
 //! Integration tests of the engine, one binary.
 
+mod alerts;
 mod cases;
 mod lake;
 mod matcher;

@@ -9,7 +9,7 @@ use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use borzoi_parsers::batch::{DOTTED_NAME, EventBatch};
-use borzoi_parsers::catalog::{Dataset, ServedLogSource};
+use borzoi_parsers::catalog::{Column, Dataset, ServedLogSource};
 use borzoi_parsers::names::sql_name;
 use borzoi_parsers::value::parse_timestamp;
 use borzoi_rules::ir::{
@@ -31,11 +31,17 @@ struct Text {
 #[derive(Debug, Clone)]
 pub struct Event {
     texts: Vec<Text>,
+    /// Which texts a column (dotted name) has: rules ask for the same columns over and over.
+    of_column: std::cell::RefCell<std::collections::HashMap<std::sync::Arc<str>, Vec<usize>>>,
 }
 
 /// All events of a batch.
 pub fn events(batch: &EventBatch) -> Vec<Event> {
-    let mut events = vec![Event { texts: Vec::new() }; batch.len()];
+    let empty = Event {
+        texts: Vec::new(),
+        of_column: std::cell::RefCell::default(),
+    };
+    let mut events = vec![empty; batch.len()];
     let schema = batch.events.schema();
     for (field, array) in schema.fields().iter().zip(batch.events.columns()) {
         let dotted = field.metadata().get(DOTTED_NAME).expect("every column has one");
@@ -56,7 +62,12 @@ pub fn events(batch: &EventBatch) -> Vec<Event> {
                 DataType::Timestamp(TimeUnit::Microsecond, _) => {
                     let micros = plain.as_primitive::<TimestampMicrosecondType>().value(row);
                     let instant: DateTime<Utc> = DateTime::from_timestamp_micros(micros).expect("in range");
-                    vec![instant.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()]
+                    let layout = if micros % 1000 == 0 {
+                        "%Y-%m-%dT%H:%M:%S%.3fZ"
+                    } else {
+                        "%Y-%m-%dT%H:%M:%S%.6fZ"
+                    };
+                    vec![instant.format(layout).to_string()]
                 }
                 DataType::List(_) => {
                     let items = plain.as_list::<i32>().value(row);
@@ -269,25 +280,32 @@ fn values<'e>(
 ) -> Vec<&'e str> {
     let resolution = dataset.resolve(name, entry);
     let column = resolution.column();
-    let mut found = Vec::new();
-    for text in &event.texts {
-        let same_dotted = text.dotted.to_lowercase() == column.dotted.to_lowercase();
-        let same_sql = if text.in_unmapped {
-            let prefix = dataset.prefix.to_lowercase();
-            let native = if text.name.to_lowercase().starts_with(&prefix) {
-                &text.name[prefix.len()..]
-            } else {
-                text.name.as_str()
-            };
-            sql_name(&text.name) == *column.sql || dataset.column_of_native(native).sql == column.sql
+    let mut known = event.of_column.borrow_mut();
+    let positions = known.entry(column.dotted.clone()).or_insert_with(|| {
+        let is_it = |position: &usize| belongs_to(&event.texts[*position], column, dataset);
+        (0..event.texts.len()).filter(is_it).collect()
+    });
+    positions
+        .iter()
+        .map(|&position| event.texts[position].text.as_str())
+        .collect()
+}
+
+/// Whether a text is a value of the column.
+fn belongs_to(text: &Text, column: &Column, dataset: &Dataset) -> bool {
+    let same_dotted = text.dotted.to_lowercase() == column.dotted.to_lowercase();
+    let same_sql = if text.in_unmapped {
+        let prefix = dataset.prefix.to_lowercase();
+        let native = if text.name.to_lowercase().starts_with(&prefix) {
+            &text.name[prefix.len()..]
         } else {
-            text.name == *column.sql
+            text.name.as_str()
         };
-        if same_dotted || same_sql {
-            found.push(text.text.as_str());
-        }
-    }
-    found
+        sql_name(&text.name) == *column.sql || dataset.column_of_native(native).sql == column.sql
+    } else {
+        text.name == *column.sql
+    };
+    same_dotted || same_sql
 }
 
 fn lower(text: &str) -> String {

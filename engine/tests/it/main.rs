@@ -2,6 +2,7 @@
 
 mod alerts;
 mod cases;
+mod corpus;
 mod lake;
 mod matcher;
 mod oracle;

@@ -333,6 +333,12 @@ impl BatchBuilder {
         }
     }
 
+    /// Writes a value of the current event to `unmapped`, whatever the catalog says of its name: for what
+    /// a shipper put around the event.
+    pub fn aside(&mut self, dotted: &str, value: &Value<'_>) {
+        self.put_aside(dotted, value);
+    }
+
     /// Adds `"name": value` to the event's `unmapped` object.
     fn put_aside(&mut self, dotted: &str, value: &Value<'_>) {
         self.pending_unmapped.add(dotted, value);

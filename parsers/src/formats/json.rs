@@ -168,7 +168,7 @@ fn decode_document(
     }
     let shape = json_windows::shape(json);
     let windows_pinned = context.dataset.is_some_and(|dataset| is_windows(dataset));
-    if shape != Shape::Other && (context.dataset.is_none() || windows_pinned) || windows_pinned {
+    if windows_pinned || shape != Shape::Other && context.dataset.is_none() {
         let origin = json_windows::origin(json, shape);
         let dataset = match context.dataset {
             Some(pinned) => pinned.clone(),

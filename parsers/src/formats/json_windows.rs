@@ -140,11 +140,8 @@ pub(super) fn write(
                         path.push_str("winlog.user");
                         write_at(value, builder, path, 0);
                     }
-                    // ECS renamed it.
-                    "beat" => {
-                        path.push_str("agent");
-                        write_at(value, builder, path, 0);
-                    }
+                    "beat" => write_beat(value, builder, path),
+                    "@metadata" => write_aside(key, value, builder),
                     _ => {
                         path.push_str(key);
                         write_at(value, builder, path, 0);
@@ -152,8 +149,7 @@ pub(super) fn write(
                 }
                 path.clear();
             }
-            json.get("@timestamp")
-                .and_then(|value| json_time(value, context.timezone))
+            shipped_time(json, builder, context)
         }
         Shape::Ecs => {
             write_first(json, &["winlog", "computer_name"], "Computer", builder);
@@ -175,6 +171,7 @@ pub(super) fn write(
                         }
                     }
                     "@timestamp" | "winlog.computer_name" => {}
+                    "@metadata" => write_aside(key, value, builder),
                     _ => {
                         let name = key
                             .strip_prefix("winlog.event_data.")
@@ -185,11 +182,36 @@ pub(super) fn write(
                 }
                 path.clear();
             }
-            json.get("@timestamp")
-                .and_then(|value| json_time(value, context.timezone))
+            shipped_time(json, builder, context)
         }
         Shape::Flat | Shape::Other => write_flat(json, origin, builder, path, context),
     }
+}
+
+/// Winlogbeat's `@timestamp`; what is no time there is put aside.
+fn shipped_time(json: Json<'_>, builder: &mut BatchBuilder, context: &FrameContext<'_>) -> Option<i64> {
+    let value = json.get("@timestamp")?;
+    let time = json_time(value, context.timezone);
+    if time.is_none() && !value.is_null() {
+        write_aside("@timestamp", value, builder);
+    }
+    time
+}
+
+/// What Winlogbeat 6 calls `beat`, ECS calls `agent`; it has no name for the machine that it runs on.
+fn write_beat(beat: Json<'_>, builder: &mut BatchBuilder, path: &mut String) {
+    for (key, value) in beat.members() {
+        path.clear();
+        path.push_str(if key == "hostname" { "observer." } else { "agent." });
+        path.push_str(key);
+        write_at(value, builder, path, 1);
+    }
+}
+
+fn write_aside(name: &str, value: Json<'_>, builder: &mut BatchBuilder) {
+    let mut text = String::new();
+    value.write(&mut text);
+    builder.aside(name, &Value::Json(&text));
 }
 
 fn write_first(json: Json<'_>, at: &[&str], name: &str, builder: &mut BatchBuilder) {
@@ -230,9 +252,7 @@ fn write_flat(
             write_value(key, value, builder);
         }
     }
-    let collected = times
-        .collected
-        .and_then(|value| json_time(value, context.timezone));
+    let collected = shipped_time(json, builder, context);
     let sysmon = contains_sysmon(&origin.channel) || contains_sysmon(&origin.provider);
     let own = times
         .created

@@ -37,6 +37,8 @@ pub(super) struct Documents {
     in_gap: bool,
     /// The document at the cursor is broken; look for the next one from here, counted from the cursor.
     broken: Option<usize>,
+    /// The document at the cursor is broken and ends with its line.
+    as_line: bool,
     /// No line ends before this, counted from the cursor.
     searched: usize,
 }
@@ -70,6 +72,7 @@ impl Documents {
         self.scan = None;
         self.complete = None;
         self.broken = None;
+        self.as_line = false;
         self.searched = 0;
         self.in_gap = false;
     }
@@ -148,6 +151,9 @@ impl Documents {
 
     fn object(&mut self, buffer: &[u8], cursor: usize, at_end: bool) -> Step {
         let rest = &buffer[cursor..];
+        if self.as_line {
+            return self.line(buffer, cursor, at_end);
+        }
         if let Some(from) = self.broken {
             return self.resume_behind_broken(buffer, cursor, from, at_end);
         }
@@ -195,6 +201,7 @@ impl Documents {
                 if !self.in_array && (self.lines == Some(true) || length <= first_line) {
                     // The format says what is wrong with it.
                     self.searched = 0;
+                    self.as_line = true;
                     return self.line(buffer, cursor, at_end);
                 }
                 self.broken = Some(length);

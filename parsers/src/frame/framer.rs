@@ -347,14 +347,16 @@ impl Framer {
     }
 
     /// The end of what may be looked at from the cursor, and whether the source ends there. One byte more
-    /// than the longest frame: a frame that has not ended by then is too long, however much of it is here.
+    /// than the longest frame: a frame that has not ended by then is too long, however much of it is here
+    /// (and even if the source ends with that byte: that may not be known yet).
     fn view(&self, at_end: bool) -> (usize, bool) {
         let end = self.buffer.len().min(
             self.cursor
                 .saturating_add(self.options.max_frame)
                 .saturating_add(1),
         );
-        (end, at_end && end == self.buffer.len())
+        let fits = end - self.cursor <= self.options.max_frame;
+        (end, at_end && fits && end == self.buffer.len())
     }
 
     /// Refuses what is between the cursor and `view` as too long, if it is.
@@ -393,7 +395,7 @@ impl Framer {
                 Found::Frame(start, end) => self.emit(start, end),
                 Found::Refused(start, end, reject) => self.refuse(start, end, reject),
                 // There may be more to look at from the new cursor.
-                Found::Unfinished if cursor > before && view < self.buffer.len() => {}
+                Found::Unfinished if cursor > before => {}
                 Found::Unfinished => {
                     if !self.too_long(view) {
                         return;
@@ -420,7 +422,7 @@ impl Framer {
                 Element::Event(start, end) if end - start > self.options.max_frame => self.refuse_long(start),
                 Element::Event(start, end) => self.emit(start, end),
                 Element::Refused(start, end, reject) => self.refuse(start, end, reject),
-                Element::Unfinished if cursor > before && view < self.buffer.len() => {}
+                Element::Unfinished if cursor > before => {}
                 Element::Unfinished => {
                     if !self.too_long(view) {
                         return;

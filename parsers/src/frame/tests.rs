@@ -1,11 +1,12 @@
 use super::*;
 use crate::input::Chunk;
 
-fn frames_of(
-    text: &[u8],
-    chunk: usize,
-    options: &FrameOptions,
-) -> (Vec<(u64, Vec<u8>)>, Vec<(u64, &'static str)>) {
+/// Offset and bytes.
+type Frames = Vec<(u64, Vec<u8>)>;
+/// Offset and reason.
+type Refused = Vec<(u64, &'static str)>;
+
+fn frames_of(text: &[u8], chunk: usize, options: &FrameOptions) -> (Frames, Refused) {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,

@@ -55,10 +55,7 @@ impl Utf16Decoder {
     pub(super) fn decode(&mut self, encoding: Encoding, bytes: &[u8]) -> Vec<u8> {
         let mut out = String::with_capacity(bytes.len() / 2 + 4);
         let mut bytes = bytes.iter().copied();
-        loop {
-            let Some(first) = self.odd_byte.take().or_else(|| bytes.next()) else {
-                break;
-            };
+        while let Some(first) = self.odd_byte.take().or_else(|| bytes.next()) {
             let Some(second) = bytes.next() else {
                 self.odd_byte = Some(first);
                 break;

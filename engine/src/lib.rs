@@ -7,4 +7,5 @@ pub mod explain;
 pub mod hunt;
 pub mod lake;
 pub mod matcher;
+pub mod pipeline;
 pub mod resolve;

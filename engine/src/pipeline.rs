@@ -1,0 +1,222 @@
+//! One producer, several workers, one collector, results in the producer's order.
+//!
+//! ```text
+//! produce ──items──▶ worker 1 ─┐
+//!    ▲               worker 2 ─┼─results──▶ collect (calling thread, in order)
+//!    │               …        ─┘               │
+//!    └────────────── permits ◀─────────────────┘
+//! ```
+//!
+//! The producer takes a permit for every item and the collector gives it back once the result has been
+//! collected in order: at most [`Settings::in_flight`] items exist at any time, however unevenly they take,
+//! and a slow collector slows the producer down. Which thread worked on an item is never visible in the
+//! result.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+
+/// Size of a pipeline.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Worker threads.
+    pub workers: NonZeroUsize,
+    /// Most items between producer and collector.
+    pub in_flight: NonZeroUsize,
+    /// How long the collector waits before it is called with [`Collected::Idle`].
+    pub tick: Duration,
+}
+
+/// What the collector gets.
+#[derive(Debug)]
+pub enum Collected<T> {
+    /// The next result.
+    Result(T),
+    /// Nothing came for a tick.
+    Idle,
+}
+
+/// Gives items to the workers.
+pub struct Feed<I> {
+    items: crossbeam_channel::Sender<(u64, I)>,
+    permits: crossbeam_channel::Receiver<()>,
+    next: u64,
+}
+
+impl<I> Feed<I> {
+    /// Hands over an item, waiting for room. `false` once the collector has given up: stop producing.
+    pub fn push(&mut self, item: I) -> bool {
+        if self.permits.recv().is_err() {
+            return false;
+        }
+        let sequence = self.next;
+        self.next += 1;
+        self.items.send((sequence, item)).is_ok()
+    }
+}
+
+/// Runs a pipeline to its end: until `produce` returns and every result is collected, or until `collect`
+/// fails; its error is returned.
+///
+/// `make_worker` is called once on each worker's thread, so a worker's state need not be `Send`.
+///
+/// # Panics
+///
+/// A panic of the producer or of a worker is passed on.
+pub fn run<I, T, W, P, C, E>(
+    settings: Settings,
+    produce: P,
+    make_worker: impl Fn() -> W + Sync,
+    mut collect: C,
+) -> Result<(), E>
+where
+    I: Send,
+    T: Send,
+    W: FnMut(I) -> T,
+    P: FnOnce(&mut Feed<I>) + Send,
+    C: FnMut(Collected<T>) -> Result<(), E>,
+{
+    let (item_sender, item_receiver) = bounded::<(u64, I)>(settings.in_flight.get());
+    let (result_sender, result_receiver) = bounded::<(u64, T)>(settings.in_flight.get());
+    let (permit_sender, permit_receiver) = bounded::<()>(settings.in_flight.get());
+    for _ in 0..settings.in_flight.get() {
+        permit_sender
+            .send(())
+            .expect("the channel has room for every permit");
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut feed = Feed {
+                items: item_sender,
+                permits: permit_receiver,
+                next: 0,
+            };
+            produce(&mut feed);
+        });
+        for _ in 0..settings.workers.get() {
+            let items = item_receiver.clone();
+            let results = result_sender.clone();
+            let make_worker = &make_worker;
+            scope.spawn(move || {
+                let mut work = make_worker();
+                for (sequence, item) in items {
+                    if results.send((sequence, work(item))).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        // The loop below ends when the workers do; they end when the producer does.
+        drop(item_receiver);
+        drop(result_sender);
+        // Moved in here, so that leaving early with an error closes them: the producer gets no permits and
+        // the workers no receiver, and both end.
+        let (result_receiver, permit_sender) = (result_receiver, permit_sender);
+        let mut waiting: BTreeMap<u64, T> = BTreeMap::new();
+        let mut next = 0;
+        loop {
+            match result_receiver.recv_timeout(settings.tick) {
+                Ok((sequence, result)) => {
+                    waiting.insert(sequence, result);
+                    while let Some(result) = waiting.remove(&next) {
+                        collect(Collected::Result(result))?;
+                        next += 1;
+                        // The producer may be done already; then nobody needs the permit.
+                        let _ = permit_sender.send(());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => collect(Collected::Idle)?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(workers: usize, in_flight: usize) -> Settings {
+        Settings {
+            workers: NonZeroUsize::new(workers).unwrap(),
+            in_flight: NonZeroUsize::new(in_flight).unwrap(),
+            tick: Duration::from_millis(5),
+        }
+    }
+
+    #[test]
+    fn results_come_in_order_on_any_number_of_threads() {
+        for workers in [1, 2, 5] {
+            let mut seen = Vec::new();
+            run(
+                settings(workers, 4),
+                |feed| {
+                    for number in 0..500_u64 {
+                        assert!(feed.push(number));
+                    }
+                },
+                || {
+                    |number: u64| {
+                        // Uneven work, so that results overtake each other.
+                        (0..(number % 7) * 1000).fold(number, |a, b| std::hint::black_box(a ^ b ^ b))
+                    }
+                },
+                |collected| {
+                    if let Collected::Result(number) = collected {
+                        seen.push(number);
+                    }
+                    Ok::<_, ()>(())
+                },
+            )
+            .unwrap();
+            assert_eq!(seen, (0..500).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_failing_collector_stops_the_producer() {
+        let mut pushed = 0_u64;
+        let outcome = run(
+            settings(2, 3),
+            |feed| {
+                while feed.push(pushed) {
+                    pushed += 1;
+                }
+            },
+            || |number: u64| number,
+            |collected| match collected {
+                Collected::Result(10) => Err("enough"),
+                _ => Ok(()),
+            },
+        );
+        assert_eq!(outcome, Err("enough"));
+        assert!(pushed < 20, "the producer ran on: {pushed}");
+    }
+
+    #[test]
+    fn idle_ticks_reach_the_collector() {
+        let (go, wait) = bounded::<()>(0);
+        let mut idle = 0;
+        run(
+            settings(1, 1),
+            move |feed| {
+                wait.recv().unwrap();
+                feed.push(1_u8);
+            },
+            || |item: u8| item,
+            |collected| {
+                if matches!(collected, Collected::Idle) {
+                    idle += 1;
+                    if idle == 2 {
+                        go.send(()).unwrap();
+                    }
+                }
+                Ok::<_, ()>(())
+            },
+        )
+        .unwrap();
+        assert!(idle >= 2);
+    }
+}

@@ -1,0 +1,292 @@
+//! What the user can type. Each struct's comments are the help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::hunt::HuntArgs;
+
+/// Watches log events stream by, matches detection rules against them, keeps them in open tables and
+/// answers SQL.
+#[derive(Debug, Parser)]
+#[command(name = "borzoi", version, about, long_about = None, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more (-v: what is done, -vv: details). The variable BORZOI_LOG takes a tracing filter.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// Show no progress and no summary, only results and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  failed: the message says what and what to do
+  2  wrong usage
+  3  done, and an alert reached the level of --fail-on
+  4  done, but an input could not be read to its end, or a rule did not load";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find the attacks in a generated day of logs, then ask the logs questions
+    Demo(DemoArgs),
+    /// Match rules against logs; with --lake also store the events and alerts
+    Scan(ScanArgs),
+    /// Print events as ECS JSON lines
+    Parse(ParseArgs),
+    /// Query the lake with SQL, or with a Sigma rule
+    Hunt(HuntArgs),
+    /// Check, list, explain and test rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Show the datasets of the catalog, or one with its fields
+    Datasets(DatasetsArgs),
+    /// Look after the lake
+    #[command(subcommand)]
+    Lake(LakeCommand),
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages into a folder
+    Man {
+        /// The folder; made if it is not there.
+        dir: PathBuf,
+    },
+}
+
+/// How inputs are read; shared by the commands that read logs.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Files, folders (searched recursively), globs, or - for standard input; .gz and .zst are unpacked
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Take the input for this format instead of looking at its content
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Take the events for this dataset (see `borzoi datasets`)
+    #[arg(long, value_name = "DATASET")]
+    pub dataset: Option<String>,
+    /// Time zone of timestamps that name none, as in the IANA database (Europe/Berlin)
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub timezone: String,
+    /// Whose events these are
+    #[arg(long, default_value = "default")]
+    pub tenant: String,
+    /// Folder with dataset descriptions of your own
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+    /// Write every record that could not be parsed to this file, one JSON object a line, with the reason
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Keep the raw bytes of every event in event.original
+    #[arg(long)]
+    pub keep_original: bool,
+    /// Number of threads that parse and match [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Most events in a batch
+    #[arg(long, value_name = "N", default_value_t = 8192, hide = true)]
+    pub batch_rows: usize,
+}
+
+/// Which rules; shared by the commands that need some.
+#[derive(Debug, Args)]
+pub struct RuleArgs {
+    /// Rule files or folders (Sigma); the shipped pack if none is named
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// YAML file with the values of %placeholders%
+    #[arg(long, value_name = "FILE")]
+    pub placeholders: Option<PathBuf>,
+    /// Leave out rules below this level
+    #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
+    pub min_level: Option<LevelName>,
+}
+
+/// `borzoi demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The day is generated from this number: the same number, the same day
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// About how many events
+    #[arg(long, default_value_t = 250_000)]
+    pub events: usize,
+    /// Keep the logs and the lake in this folder [default: a temporary one that is named at the end]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// `borzoi scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Inputs.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Rules.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Store events and alerts in this folder of Delta tables
+    #[arg(long, value_name = "DIR")]
+    pub lake: Option<PathBuf>,
+    /// How to print alerts [default: table on a terminal, jsonl otherwise]
+    #[arg(short, long, value_enum)]
+    pub output: Option<ScanOutput>,
+    /// Also write a self-contained HTML report
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// End with exit code 3 if an alert has this level or a higher one
+    #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
+    pub fail_on: Option<LevelName>,
+    /// Store at least this often while events trickle in, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub flush_seconds: u64,
+}
+
+/// `borzoi parse`
+#[derive(Debug, Args)]
+pub struct ParseArgs {
+    /// Inputs.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Dotted keys on one level instead of nested objects
+    #[arg(long)]
+    pub flat: bool,
+}
+
+/// `borzoi rules …`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Load rules and report every mistake
+    Check {
+        /// Files or folders.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// YAML file with the values of %placeholders%
+        #[arg(long, value_name = "FILE")]
+        placeholders: Option<PathBuf>,
+        /// Count warnings as failures
+        #[arg(long)]
+        strict: bool,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+        output: Structured,
+    },
+    /// List rules
+    List {
+        /// Files or folders; the shipped pack if none is named
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+        output: Structured,
+    },
+    /// Show, condition by condition, why a rule matches an event or not
+    Explain {
+        /// The rule file; of several rules in it, all are explained
+        rule: PathBuf,
+        /// A file with events
+        #[arg(long, value_name = "FILE")]
+        event: String,
+        /// Take the events for this dataset
+        #[arg(long, value_name = "DATASET")]
+        dataset: Option<String>,
+        /// YAML file with the values of %placeholders%
+        #[arg(long, value_name = "FILE")]
+        placeholders: Option<PathBuf>,
+        /// At most this many events
+        #[arg(long, default_value_t = 10)]
+        limit: usize,
+    },
+    /// Run the test events beside rules (X.test.ndjson for X.yml)
+    Test {
+        /// Files or folders; the shipped pack if none is named
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// `borzoi datasets`
+#[derive(Debug, Args)]
+pub struct DatasetsArgs {
+    /// One dataset, with its fields.
+    pub name: Option<String>,
+    /// Folder with dataset descriptions of your own
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+    pub output: Structured,
+}
+
+/// `borzoi lake …`
+#[derive(Debug, Subcommand)]
+pub enum LakeCommand {
+    /// Show the tables: rows, files, bytes, first and last event
+    Status {
+        /// The lake's folder
+        #[arg(long, value_name = "DIR", default_value = "lake")]
+        lake: PathBuf,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+        output: Structured,
+    },
+}
+
+/// How alerts are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScanOutput {
+    /// Grouped by rule, for people.
+    Table,
+    /// One alert a line.
+    Jsonl,
+    /// One alert a line, the main fields.
+    Csv,
+}
+
+/// How lists are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Structured {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma-separated, with a header.
+    Csv,
+}
+
+/// A rule level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelName {
+    /// Informational.
+    Informational,
+    /// Low.
+    Low,
+    /// Medium.
+    Medium,
+    /// High.
+    High,
+    /// Critical.
+    Critical,
+}
+
+impl From<LevelName> for borzoi_rules::ir::Level {
+    fn from(name: LevelName) -> Self {
+        use borzoi_rules::ir::Level;
+        match name {
+            LevelName::Informational => Level::Informational,
+            LevelName::Low => Level::Low,
+            LevelName::Medium => Level::Medium,
+            LevelName::High => Level::High,
+            LevelName::Critical => Level::Critical,
+        }
+    }
+}

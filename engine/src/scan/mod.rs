@@ -1,0 +1,394 @@
+//! Inputs in; alerts, stored events and rejects out: the main job, on plain threads.
+//!
+//! ```text
+//! read + frame ──blocks──▶ decode, match, build alerts (n threads) ──in order──▶ sink, lake
+//! ```
+//!
+//! *Invariants*: what the [`ScanSink`] sees, and in which order, does not depend on the number of threads;
+//! alerts come in the order of their events in the source, those of one event in the order of the rules.
+//! A sink that fails ends the scan, with everything before it stored. Setting [`Scan::stop`] ends it too,
+//! as if the input had ended there.
+
+mod work;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use borzoi_parsers::batch::EventBatch;
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::formats::{DecodeCounters, DecodeOptions};
+use borzoi_parsers::frame::{BlockReader, FrameOptions, Read, RejectRecord};
+use borzoi_parsers::input::{Input, InputError, InputOptions, InputSet};
+use tokio::runtime::Runtime;
+
+use crate::alert::Alert;
+use crate::lake::{FlushReport, LakeError, LakeWriter};
+use crate::matcher::{CompiledRules, MatchCounters};
+use crate::pipeline::{self, Collected, Feed, Settings};
+use work::{Item, Worker};
+
+/// How often streams are asked whether something came, and the sink and the lake whether something is due.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where results go. All methods are called on the thread that runs the scan.
+pub trait ScanSink {
+    /// An alert, in order.
+    ///
+    /// # Errors
+    /// Whatever keeps the alert from being delivered; it ends the scan.
+    fn alert(&mut self, alert: &Alert) -> io::Result<()>;
+
+    /// The events of a block, before their alerts.
+    ///
+    /// # Errors
+    /// As for [`ScanSink::alert`].
+    fn events(&mut self, _batches: &[EventBatch]) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A record that became no event.
+    ///
+    /// # Errors
+    /// As for [`ScanSink::alert`].
+    fn reject(&mut self, _reject: &RejectRecord) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// An input that could not be read, or not to its end.
+    fn input_error(&mut self, _error: &InputError) {}
+
+    /// Called after every block and every 100 ms without one: the time to flush and to draw progress.
+    ///
+    /// # Errors
+    /// As for [`ScanSink::alert`].
+    fn progress(&mut self, _progress: &Progress) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Alerts into a vector: for embedding and for tests.
+impl ScanSink for Vec<Alert> {
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        self.push(alert.clone());
+        Ok(())
+    }
+}
+
+/// Where a scan stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    /// Bytes read from the inputs as they lie on disk.
+    pub raw_bytes: u64,
+    /// Events so far.
+    pub events: u64,
+    /// Alerts so far.
+    pub alerts: u64,
+    /// Rejects so far.
+    pub rejects: u64,
+}
+
+/// How a scan works.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// How inputs are read.
+    pub input: InputOptions,
+    /// How frames are cut. Format and tenant are taken from `decode`.
+    pub frame: FrameOptions,
+    /// How frames are decoded.
+    pub decode: DecodeOptions,
+    /// Threads that decode and match.
+    pub threads: NonZeroUsize,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        ScanOptions {
+            input: InputOptions::default(),
+            frame: FrameOptions::default(),
+            decode: DecodeOptions::default(),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+/// Why a scan ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// The lake could not be written. What it says of itself tells whose fault it is.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The sink failed.
+    #[error("cannot write the output: {0}")]
+    Output(#[source] io::Error),
+    /// The machine gave no thread for writing the lake.
+    #[error("cannot start the thread that writes the lake: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+/// What a scan did.
+#[derive(Debug, Clone, Default)]
+pub struct ScanSummary {
+    /// Inputs that were opened.
+    pub inputs: u64,
+    /// Inputs that held no byte.
+    pub empty_inputs: Vec<Arc<str>>,
+    /// Inputs with bytes but not one event.
+    pub inputs_without_events: Vec<Arc<str>>,
+    /// Inputs that could not be read, or not to their end.
+    pub errors: Vec<InputError>,
+    /// Events by dataset.
+    pub datasets: BTreeMap<Arc<str>, u64>,
+    /// Rejects by reason.
+    pub rejects: BTreeMap<&'static str, u64>,
+    /// What the decoders counted.
+    pub decode: DecodeCounters,
+    /// What the matchers counted.
+    pub matching: MatchCounters,
+    /// Alerts.
+    pub alerts: u64,
+    /// What was stored.
+    pub lake: FlushReport,
+    /// Bytes of the inputs as they lie on disk.
+    pub raw_bytes: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Whether [`Scan::stop`] ended it.
+    pub interrupted: bool,
+}
+
+/// A scan about to run.
+pub struct Scan {
+    /// What is known of datasets.
+    pub catalog: Arc<Catalog>,
+    /// How it works.
+    pub options: ScanOptions,
+    /// The rules; without them, events are only parsed and stored.
+    pub rules: Option<Arc<CompiledRules>>,
+    /// Where events and alerts are stored.
+    pub lake: Option<LakeWriter>,
+    /// Set to end the scan.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Scan {
+    /// Runs the scan to its end.
+    ///
+    /// An input that cannot be read costs itself alone: it is in the summary.
+    ///
+    /// # Errors
+    /// If the lake or the sink fails.
+    pub fn run(mut self, inputs: &InputSet, sink: &mut dyn ScanSink) -> Result<ScanSummary, ScanError> {
+        let started = Instant::now();
+        let raw_bytes = AtomicU64::new(0);
+        let frame_options = FrameOptions {
+            format: self.options.decode.format,
+            tenant: self.options.decode.tenant.clone(),
+            ..self.options.frame.clone()
+        };
+        let store = match self.lake.take() {
+            Some(writer) => Some(Store {
+                writer,
+                runtime: Runtime::new().map_err(ScanError::Runtime)?,
+                tenant: self.options.decode.tenant.clone(),
+            }),
+            None => None,
+        };
+        let mut collector = Collector {
+            sink,
+            store,
+            summary: ScanSummary::default(),
+            current: None,
+        };
+        for error in &inputs.errors {
+            collector.input_error(error.clone());
+        }
+        let producer = Producer {
+            inputs: &inputs.inputs,
+            input_options: &self.options.input,
+            frame_options: &frame_options,
+            raw_bytes: &raw_bytes,
+            stop: &self.stop,
+        };
+        let outcome = pipeline::run(
+            Settings {
+                workers: self.options.threads,
+                // Enough that no thread waits for the others, few enough that memory stays small.
+                in_flight: self.options.threads.saturating_add(2),
+                tick: TICK,
+            },
+            |feed| producer.run(feed),
+            || {
+                let mut worker = Worker::new(&self.catalog, &self.options.decode, self.rules.as_ref());
+                move |item| worker.work(item)
+            },
+            |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
+        );
+        // Whatever ended it, what came before is stored.
+        let stored = collector.finish();
+        let mut summary = collector.summary;
+        outcome?;
+        summary.lake = stored?;
+        summary.raw_bytes = raw_bytes.into_inner();
+        summary.interrupted = self.stop.load(Ordering::Relaxed);
+        summary.elapsed = started.elapsed();
+        Ok(summary)
+    }
+}
+
+/// Reads and frames the inputs, one after another.
+struct Producer<'a> {
+    inputs: &'a [Input],
+    input_options: &'a InputOptions,
+    frame_options: &'a FrameOptions,
+    raw_bytes: &'a AtomicU64,
+    stop: &'a AtomicBool,
+}
+
+impl Producer<'_> {
+    fn run(&self, feed: &mut Feed<Item>) {
+        for input in self.inputs {
+            if self.stop.load(Ordering::Relaxed) || !self.read(input, feed) {
+                return;
+            }
+        }
+    }
+
+    /// `false` once nobody wants more.
+    fn read(&self, input: &Input, feed: &mut Feed<Item>) -> bool {
+        let chunks = match input.open(self.input_options) {
+            Ok(chunks) => chunks,
+            Err(error) => return feed.push(Item::Error(error)),
+        };
+        if !feed.push(Item::Opened(input.path.clone())) {
+            return false;
+        }
+        let before = self.raw_bytes.load(Ordering::Relaxed);
+        let timeout = chunks.is_stream().then_some(TICK);
+        let mut blocks = BlockReader::new(chunks, self.frame_options.clone());
+        loop {
+            let read = blocks.next(timeout);
+            let read_bytes = blocks.chunks().raw_bytes();
+            self.raw_bytes.store(before + read_bytes, Ordering::Relaxed);
+            let wanted = match read {
+                Read::Block(block) => feed.push(Item::Block(block)),
+                Read::Error(error) => feed.push(Item::Error(error)),
+                Read::Idle => true,
+                Read::End => return feed.push(Item::Closed { raw_bytes: read_bytes }),
+            };
+            if !wanted {
+                return false;
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                // What the framer holds is the beginning of a record or lines not yet handed out.
+                return match blocks.next(Some(Duration::ZERO)) {
+                    Read::Block(block) if timeout.is_some() => feed.push(Item::Block(block)),
+                    _ => false,
+                };
+            }
+        }
+    }
+}
+
+struct Store {
+    writer: LakeWriter,
+    runtime: Runtime,
+    tenant: Arc<str>,
+}
+
+/// Takes results in order to the sink and the lake, and counts.
+struct Collector<'a> {
+    sink: &'a mut dyn ScanSink,
+    store: Option<Store>,
+    summary: ScanSummary,
+    /// The open input and the events it gave.
+    current: Option<(Arc<str>, u64)>,
+}
+
+impl Collector<'_> {
+    fn collect(&mut self, collected: Collected<work::Output>, raw_bytes: u64) -> Result<(), ScanError> {
+        match collected {
+            Collected::Idle => {}
+            Collected::Result(work::Output::Opened(path)) => {
+                self.summary.inputs += 1;
+                self.current = Some((path, 0));
+            }
+            Collected::Result(work::Output::Closed { raw_bytes }) => {
+                let summary = &mut self.summary;
+                match self.current.take() {
+                    Some((path, _)) if raw_bytes == 0 => summary.empty_inputs.push(path),
+                    Some((path, 0)) => summary.inputs_without_events.push(path),
+                    _ => {}
+                }
+            }
+            Collected::Result(work::Output::Error(error)) => self.input_error(error),
+            Collected::Result(work::Output::Block(block)) => {
+                self.block(&block).map_err(ScanError::Output)?;
+                if let Some(store) = &mut self.store {
+                    for batch in &block.decoded.batches {
+                        store.writer.append(batch)?;
+                    }
+                    if let Some(alerts) = &block.alert_table {
+                        store.writer.append_alerts(&store.tenant, alerts)?;
+                    }
+                }
+            }
+        }
+        let progress = Progress {
+            raw_bytes,
+            events: self.summary.decode.events,
+            alerts: self.summary.alerts,
+            rejects: self.summary.decode.rejects,
+        };
+        self.sink.progress(&progress).map_err(ScanError::Output)?;
+        if let Some(store) = &mut self.store {
+            store.runtime.block_on(store.writer.flush_if_due())?;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, block: &work::Block) -> io::Result<()> {
+        let decoded = &block.decoded;
+        for reject in &decoded.rejects {
+            *self.summary.rejects.entry(reject.reason).or_default() += 1;
+            self.sink.reject(reject)?;
+        }
+        for batch in &decoded.batches {
+            *self
+                .summary
+                .datasets
+                .entry(batch.dataset.name.clone())
+                .or_default() += batch.len() as u64;
+        }
+        if let Some((_, events)) = &mut self.current {
+            *events += decoded.counters.events;
+        }
+        self.summary.decode += decoded.counters;
+        self.summary.matching += block.matching;
+        self.sink.events(&decoded.batches)?;
+        for alert in &block.alerts {
+            self.summary.alerts += 1;
+            self.sink.alert(alert)?;
+        }
+        Ok(())
+    }
+
+    fn input_error(&mut self, error: InputError) {
+        self.sink.input_error(&error);
+        self.summary.errors.push(error);
+    }
+
+    /// Stores what is still buffered.
+    fn finish(&mut self) -> Result<FlushReport, LakeError> {
+        match &mut self.store {
+            None => Ok(FlushReport::default()),
+            Some(store) => {
+                store.runtime.block_on(store.writer.flush())?;
+                Ok(store.writer.totals())
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a worker thread does with a block: decode, match, build alerts.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use borzoi_parsers::batch::EventBatch;
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder};
+use borzoi_parsers::frame::FrameBlock;
+use borzoi_parsers::input::InputError;
+
+use crate::alert::{Alert, alert_table, build_alert};
+use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters, Signal};
+
+/// What the producer hands over, in the order of the inputs.
+pub(super) enum Item {
+    Opened(Arc<str>),
+    Block(FrameBlock),
+    Error(InputError),
+    Closed { raw_bytes: u64 },
+}
+
+/// What comes out of an [`Item`].
+pub(super) enum Output {
+    Opened(Arc<str>),
+    Block(Box<Block>),
+    Error(InputError),
+    Closed { raw_bytes: u64 },
+}
+
+/// A block's results.
+pub(super) struct Block {
+    pub(super) decoded: Decoded,
+    pub(super) alerts: Vec<Alert>,
+    /// The alerts as rows of the table `alerts`.
+    pub(super) alert_table: Option<RecordBatch>,
+    pub(super) matching: MatchCounters,
+}
+
+/// The state of one worker thread.
+pub(super) struct Worker {
+    decoder: Decoder,
+    matcher: Option<BatchMatcher>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        catalog: &Arc<Catalog>,
+        options: &DecodeOptions,
+        rules: Option<&Arc<CompiledRules>>,
+    ) -> Self {
+        Worker {
+            decoder: Decoder::new(catalog.clone(), options.clone()),
+            matcher: rules.map(|rules| BatchMatcher::new(rules.clone())),
+        }
+    }
+
+    pub(super) fn work(&mut self, item: Item) -> Output {
+        match item {
+            Item::Opened(path) => Output::Opened(path),
+            Item::Error(error) => Output::Error(error),
+            Item::Closed { raw_bytes } => Output::Closed { raw_bytes },
+            Item::Block(block) => {
+                let decoded = self.decoder.decode(&block);
+                Output::Block(Box::new(self.matched(decoded)))
+            }
+        }
+    }
+
+    fn matched(&mut self, decoded: Decoded) -> Block {
+        let Some(matcher) = &mut self.matcher else {
+            return Block {
+                decoded,
+                alerts: Vec::new(),
+                alert_table: None,
+                matching: MatchCounters::default(),
+            };
+        };
+        let mut signals: Vec<(i64, usize, Signal)> = Vec::new();
+        for (number, batch) in decoded.batches.iter().enumerate() {
+            let found = matcher.match_batch(batch);
+            signals.extend(found.into_iter().map(|signal| (offset(batch, signal.row), number, signal)));
+        }
+        // In the order of the source, whatever datasets its events belong to. Stable: events of one frame
+        // stay in order.
+        signals.sort_by_key(|(offset, _, _)| *offset);
+        let alerts: Vec<Alert> = signals
+            .iter()
+            .map(|&(_, number, signal)| build_alert(matcher.rules(), &decoded.batches[number], signal))
+            .collect();
+        let alert_table = alert_table(&alerts);
+        Block {
+            matching: matcher.take_counters(),
+            decoded,
+            alerts,
+            alert_table,
+        }
+    }
+}
+
+fn offset(batch: &EventBatch, row: u32) -> i64 {
+    batch
+        .column("log_offset")
+        .and_then(|column| column.as_primitive_opt::<Int64Type>())
+        .map_or(0, |offsets| offsets.value(row as usize))
+}

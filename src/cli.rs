@@ -72,9 +72,9 @@ pub struct InputArgs {
     /// Take the events for this dataset (see `borzoi datasets`)
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<String>,
-    /// Time zone of timestamps that name none, as in the IANA database (Europe/Berlin)
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub timezone: String,
+    /// Time zone of timestamps that name none, as in the IANA database (Europe/Berlin) [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
     /// Whose events these are
     #[arg(long, default_value = "default")]
     pub tenant: String,

@@ -45,6 +45,14 @@ impl Failure {
         Failure { message: message.to_string(), code: 2 }
     }
 
+    /// A scan ended early. That the reader of standard output went away is no failure.
+    pub fn from_scan(error: borzoi_engine::scan::ScanError) -> Self {
+        match error {
+            borzoi_engine::scan::ScanError::Output(error) => Failure::from(error),
+            other => Failure::new(other),
+        }
+    }
+
     /// Prints the message and gives the exit code. A reader that went away (`| head`) is no failure.
     pub fn report(self) -> ExitCode {
         if self.code == 0 {

@@ -37,6 +37,7 @@ mod loader;
 mod locate;
 mod meta;
 mod modifier;
+pub mod pack;
 pub mod pack_tests;
 pub mod pattern;
 mod placeholder;

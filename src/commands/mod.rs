@@ -1,11 +1,46 @@
 //! One file per command.
 
+pub mod datasets;
 pub mod hunt;
+mod hunt_prompt;
+pub mod lake;
+pub mod load;
+pub mod parse;
+pub mod rules;
+pub mod rules_explain;
+pub mod rules_test;
+pub mod scan;
+pub mod scan_output;
 
-use crate::cli::Cli;
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
 use crate::exit::{Exit, Failure};
 
 /// Runs what was typed.
-pub fn run(_cli: Cli) -> Result<Exit, Failure> {
-    Ok(Exit::Done)
+pub fn run(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Scan(args) => scan::run(&args, cli.quiet),
+        Command::Parse(args) => parse::run(&args, cli.quiet),
+        Command::Hunt(args) => hunt::run(&args),
+        Command::Rules(command) => rules::run(&command),
+        Command::Datasets(args) => datasets::run(&args),
+        Command::Lake(command) => lake::run(&command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "borzoi", &mut std::io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Man { dir } => {
+            std::fs::create_dir_all(&dir)?;
+            clap_mangen::generate_to(Cli::command(), &dir)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Standard output with colours where it is a terminal, buffered.
+pub fn stdout() -> impl Write {
+    std::io::BufWriter::with_capacity(1 << 16, anstream::stdout().lock())
 }

@@ -189,6 +189,7 @@ impl Scan {
             tenant: self.options.decode.tenant.clone(),
             ..self.options.frame.clone()
         };
+        let stores = self.lake.is_some();
         let store = match self.lake.take() {
             Some(writer) => Some(Store {
                 writer,
@@ -222,7 +223,7 @@ impl Scan {
             },
             |feed| producer.run(feed),
             || {
-                let mut worker = Worker::new(&self.catalog, &self.options.decode, self.rules.as_ref());
+                let mut worker = Worker::new(&self.catalog, &self.options.decode, self.rules.as_ref(), stores);
                 move |item| worker.work(item)
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),

@@ -10,7 +10,9 @@ use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder};
 use borzoi_parsers::frame::FrameBlock;
 use borzoi_parsers::input::InputError;
 
-use crate::alert::{Alert, alert_table, build_alert};
+use crate::alert::Alert;
+use crate::alert_build::AlertBuilder;
+use crate::alert_table::alert_batch;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters, Signal};
 
 /// What the producer hands over, in the order of the inputs.
@@ -42,6 +44,8 @@ pub(super) struct Block {
 pub(super) struct Worker {
     decoder: Decoder,
     matcher: Option<BatchMatcher>,
+    /// Whether alerts are stored, and their rows therefore needed.
+    stores: bool,
 }
 
 impl Worker {
@@ -49,10 +53,12 @@ impl Worker {
         catalog: &Arc<Catalog>,
         options: &DecodeOptions,
         rules: Option<&Arc<CompiledRules>>,
+        stores: bool,
     ) -> Self {
         Worker {
             decoder: Decoder::new(catalog.clone(), options.clone()),
             matcher: rules.map(|rules| BatchMatcher::new(rules.clone())),
+            stores,
         }
     }
 
@@ -85,13 +91,19 @@ impl Worker {
         // In the order of the source, whatever datasets its events belong to. Stable: events of one frame
         // stay in order.
         signals.sort_by_key(|(offset, _, _)| *offset);
-        let alerts: Vec<Alert> = signals
-            .iter()
-            .map(|&(_, number, signal)| build_alert(matcher.rules(), &decoded.batches[number], signal))
-            .collect();
-        let alert_table = alert_table(&alerts);
+        let mut builders: Vec<Option<AlertBuilder<'_>>> = decoded.batches.iter().map(|_| None).collect();
+        let mut alerts: Vec<Alert> = Vec::with_capacity(signals.len());
+        for &(_, number, signal) in &signals {
+            let builder = builders[number]
+                .get_or_insert_with(|| AlertBuilder::new(matcher.rules(), &decoded.batches[number]));
+            alerts.push(builder.build(signal));
+        }
+        drop(builders);
+        let alert_table = (self.stores && !alerts.is_empty())
+            .then(|| alert_batch(&alerts, chrono::Utc::now().timestamp_micros()));
+        let matching = matcher.take_counters();
         Block {
-            matching: matcher.take_counters(),
+            matching,
             decoded,
             alerts,
             alert_table,

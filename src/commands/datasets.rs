@@ -1,0 +1,88 @@
+//! `borzoi datasets`: the catalog, for people and programs.
+
+use std::io::Write;
+
+use borzoi_parsers::catalog::{DatasetRow, Description, FieldRow, LogSourceRow, describe};
+
+use super::load;
+use crate::cli::{DatasetsArgs, Structured};
+use crate::exit::{Exit, Failure};
+use crate::ui::style;
+use crate::ui::table::{self, Cell};
+
+/// Runs the command.
+pub fn run(args: &DatasetsArgs) -> Result<Exit, Failure> {
+    let catalog = load::catalog(args.catalog.as_ref())?;
+    let description = describe(&catalog, args.name.as_deref()).map_err(Failure::usage)?;
+    let mut out = super::stdout();
+    match description {
+        Description::Datasets(rows) => {
+            if !table::machine(&mut out, &rows, args.output)? {
+                list(&mut out, &rows)?;
+            }
+        }
+        Description::Dataset { dataset, fields } => {
+            if args.output == Structured::Json {
+                serde_json::to_writer_pretty(&mut out, &Description::Dataset { dataset, fields })
+                    .map_err(Failure::new)?;
+                writeln!(out)?;
+            } else if !table::machine(&mut out, &fields, args.output)? {
+                one(&mut out, &dataset, &fields)?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn list(out: &mut dyn Write, rows: &[DatasetRow]) -> std::io::Result<()> {
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                Cell::new(&row.dataset),
+                Cell::new(&row.table).styled(style::COMMAND),
+                Cell::new(row.groups.join(" ")),
+                Cell::number(row.log_sources.len() as u64),
+                Cell::new(&row.title),
+            ]
+        })
+        .collect();
+    table::print(out, &["DATASET", "TABLE", "GROUPS", "SIGMA SOURCES", "WHAT"], &cells, 60)
+}
+
+fn one(out: &mut dyn Write, dataset: &DatasetRow, fields: &[FieldRow]) -> std::io::Result<()> {
+    let head = style::HEADING;
+    writeln!(out, "{head}{}{head:#}: {}", dataset.dataset, dataset.title)?;
+    writeln!(out, "table {}, groups {}\n", dataset.table, dataset.groups.join(" "))?;
+    let sources: Vec<Vec<Cell>> = dataset
+        .log_sources
+        .iter()
+        .map(|source| {
+            vec![Cell::new(source_name(source)), Cell::new(&source.when), Cell::new(&source.names)]
+        })
+        .collect();
+    table::print(out, &["SIGMA LOG SOURCE", "WHEN", "NAMES"], &sources, 80)?;
+    writeln!(out)?;
+    let rows: Vec<Vec<Cell>> = fields
+        .iter()
+        .map(|field| {
+            vec![
+                Cell::new(&field.native),
+                Cell::new(&field.column),
+                Cell::new(&field.sql).styled(style::COMMAND),
+                Cell::new(format!("{:?}", field.column_type).to_lowercase()),
+                Cell::new(field.also.join(" ")),
+            ]
+        })
+        .collect();
+    table::print(out, &["FIELD", "COLUMN", "SQL", "TYPE", "ALSO"], &rows, 60)
+}
+
+fn source_name(source: &LogSourceRow) -> String {
+    [("product", &source.product), ("category", &source.category), ("service", &source.service)]
+        .iter()
+        .filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")))
+        .collect::<Vec<_>>()
+        .join(" ")
+}

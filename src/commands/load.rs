@@ -1,0 +1,185 @@
+//! From what was typed to what the engine takes: inputs, options, rules, lake.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use borzoi_engine::matcher::CompiledRules;
+use borzoi_engine::scan::ScanOptions;
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::formats::{DecodeOptions, Format};
+use borzoi_parsers::frame::FrameOptions;
+use borzoi_rules::{LoadReport, Loader, Placeholders};
+
+use crate::cli::{InputArgs, RuleArgs};
+use crate::exit::Failure;
+use crate::ui::style;
+
+/// The shipped catalog, with the user's folder on top if one is named.
+pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
+    match dir {
+        None => Ok(Catalog::builtin()),
+        Some(dir) => Catalog::with_dir(dir).map(Arc::new).map_err(Failure::new),
+    }
+}
+
+/// The options of a scan.
+pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, Failure> {
+    let format = match &args.format {
+        None => None,
+        Some(name) => format(name)?,
+    };
+    let dataset = match &args.dataset {
+        None => None,
+        Some(name) => Some(catalog.dataset(name).cloned().ok_or_else(|| {
+            let nearest = catalog.nearest_dataset(name);
+            let hint = nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            Failure::usage(format!("no dataset `{name}`{hint} (`borzoi datasets` lists them)"))
+        })?),
+    };
+    let timezone = args
+        .timezone
+        .as_ref()
+        .map(|zone| {
+            zone.parse()
+                .map_err(|_| Failure::usage(format!("no time zone `{zone}`; use a name as in Europe/Berlin or UTC")))
+        })
+        .transpose()?;
+    borzoi_engine::lake::check_tenant(&args.tenant).map_err(Failure::usage)?;
+    let mut options = ScanOptions {
+        decode: DecodeOptions {
+            format,
+            dataset,
+            timezone,
+            tenant: Arc::from(args.tenant.as_str()),
+            keep_original: args.keep_original,
+            ..DecodeOptions::default()
+        },
+        frame: FrameOptions { batch_rows: args.batch_rows.max(1), ..FrameOptions::default() },
+        ..ScanOptions::default()
+    };
+    if let Some(threads) = args.threads {
+        options.threads =
+            NonZeroUsize::new(threads).ok_or_else(|| Failure::usage("--threads must be at least 1"))?;
+    }
+    Ok(options)
+}
+
+fn format(name: &str) -> Result<Option<Format>, Failure> {
+    if name == "auto" {
+        return Ok(None);
+    }
+    Format::NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, format)| Some(*format))
+        .ok_or_else(|| {
+            let known: Vec<&str> = Format::NAMES.iter().map(|(name, _)| *name).collect();
+            Failure::usage(format!("no format `{name}`; there are auto, {}", known.join(", ")))
+        })
+}
+
+/// The placeholders of a file.
+pub fn placeholders(file: Option<&PathBuf>) -> Result<Placeholders, Failure> {
+    let Some(file) = file else {
+        return Ok(Placeholders::default());
+    };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))?;
+    Placeholders::parse(&text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))
+}
+
+/// Loads rules: those named, or the shipped pack.
+pub fn rules(paths: &[PathBuf], placeholders: Placeholders) -> LoadReport {
+    if paths.is_empty() {
+        borzoi_rules::pack::load(placeholders)
+    } else {
+        Loader::new().placeholders(placeholders).load(paths)
+    }
+}
+
+/// Rules ready to run, and whether all of them loaded.
+pub struct ReadyRules {
+    /// Compiled.
+    pub compiled: Arc<CompiledRules>,
+    /// Whether a rule failed to load.
+    pub losses: bool,
+}
+
+/// Loads, filters by level and compiles; problems go to standard error.
+pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<ReadyRules, Failure> {
+    let report = rules(&args.rules, placeholders(args.placeholders.as_ref())?);
+    const SHOWN: usize = 10;
+    let errors = report.errors().count();
+    for problem in report.errors().take(SHOWN) {
+        anstream::eprintln!("{problem}");
+    }
+    if errors > SHOWN {
+        anstream::eprintln!("… and {} more; `borzoi rules check` shows all", errors - SHOWN);
+    }
+    if report.detections.is_empty() {
+        return Err(Failure::new(if errors > 0 {
+            "no rule loaded; the problems are above"
+        } else {
+            "no rule found; --rules takes Sigma files (.yml) or folders of them"
+        }));
+    }
+    if !quiet && !report.correlations.is_empty() {
+        anstream::eprintln!(
+            "{}note:{:#} {} correlation rules are loaded but not run yet",
+            style::WARNING,
+            style::WARNING,
+            report.correlations.len()
+        );
+    }
+    let level = args.min_level.map(borzoi_rules::ir::Level::from).unwrap_or_default();
+    let chosen: Vec<_> = report
+        .detections
+        .iter()
+        .filter(|rule| rule.meta.level >= level && !report.referenced_only.contains(&rule.meta.id))
+        .cloned()
+        .collect();
+    let (compiled, warnings) = CompiledRules::compile(chosen, catalog);
+    for warning in &warnings {
+        tracing::info!("{warning}");
+    }
+    Ok(ReadyRules { compiled: Arc::new(compiled), losses: errors > 0 })
+}
+
+/// A flag that the first Ctrl-C (or termination request) sets; the second ends the process at once.
+pub fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            loop {
+                interrupted().await;
+                if flag.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+                anstream::eprintln!("stopping; what was read is being stored (again to end at once)");
+            }
+        });
+    });
+    Ok(stop)
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,105 @@
+//! `borzoi rules explain`: condition by condition, why a rule matches an event or not.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use borzoi_engine::alert::Alert;
+use borzoi_engine::explain::explain;
+use borzoi_engine::scan::{Scan, ScanOptions, ScanSink};
+use borzoi_parsers::batch::{EventBatch, strings};
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::frame::RejectRecord;
+use borzoi_parsers::input::{InputError, InputSet};
+use borzoi_rules::ir::DetectionRule;
+
+use super::load;
+use crate::exit::{Exit, Failure};
+use crate::ui::style;
+
+/// Runs the command.
+pub fn run(
+    rule: &Path,
+    event: &str,
+    dataset: Option<&str>,
+    placeholders: Option<&PathBuf>,
+    limit: usize,
+) -> Result<Exit, Failure> {
+    let catalog = load::catalog(None)?;
+    let report = load::rules(&[rule.to_owned()], load::placeholders(placeholders)?);
+    for problem in report.errors() {
+        anstream::eprintln!("{problem}");
+    }
+    if report.detections.is_empty() {
+        return Err(Failure::new(format!("{}: no detection rule to explain", rule.display())));
+    }
+    let mut options = ScanOptions::default();
+    if let Some(name) = dataset {
+        let known = catalog.dataset(name).cloned();
+        options.decode.dataset = Some(known.ok_or_else(|| Failure::usage(format!("no dataset `{name}`")))?);
+    }
+    let inputs = InputSet::expand(&[event]);
+    let mut sink = Explainer {
+        rules: report.detections,
+        catalog: catalog.clone(),
+        out: super::stdout(),
+        left: limit,
+        seen: 0,
+    };
+    let scan = Scan { catalog, options, rules: None, lake: None, stop: Arc::new(AtomicBool::new(false)) };
+    let summary = scan.run(&inputs, &mut sink).map_err(Failure::from_scan)?;
+    sink.out.flush()?;
+    if sink.seen == 0 {
+        return Err(Failure::new(format!("{event}: holds no event that could be parsed")));
+    }
+    if summary.decode.events > sink.seen {
+        anstream::eprintln!("{} more events; --limit shows more", summary.decode.events - sink.seen);
+    }
+    Ok(Exit::Done)
+}
+
+struct Explainer<W> {
+    rules: Vec<Arc<DetectionRule>>,
+    catalog: Arc<Catalog>,
+    out: W,
+    left: usize,
+    seen: u64,
+}
+
+impl<W: Write> ScanSink for Explainer<W> {
+    fn alert(&mut self, _alert: &Alert) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn events(&mut self, batches: &[EventBatch]) -> io::Result<()> {
+        for batch in batches {
+            for row in 0..batch.len() {
+                if self.left == 0 {
+                    return Ok(());
+                }
+                self.left -= 1;
+                self.seen += 1;
+                let id = batch
+                    .column("event_id")
+                    .and_then(|column| strings(column).and_then(|ids| ids.get(row)))
+                    .unwrap_or_default();
+                let head = style::HEADING;
+                writeln!(self.out, "{head}event {id} of {}{head:#}", batch.dataset.name)?;
+                for rule in &self.rules {
+                    writeln!(self.out, "{}", explain(rule, &self.catalog, batch, row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {
+        anstream::eprintln!("{}, offset {}: {}: {}", reject.path, reject.offset, reject.reason, reject.detail);
+        Ok(())
+    }
+
+    fn input_error(&mut self, error: &InputError) {
+        anstream::eprintln!("{}error:{:#} {error}", style::ERROR, style::ERROR);
+    }
+}

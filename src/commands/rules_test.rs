@@ -1,0 +1,81 @@
+//! `borzoi rules test`: run the test events beside rules.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use borzoi_engine::rule_tests::{self, Outcome};
+use borzoi_rules::Placeholders;
+use borzoi_rules::ir::DetectionRule;
+use borzoi_rules::pack_tests::{self, TestFile};
+
+use super::load;
+use crate::exit::{Exit, Failure};
+use crate::ui::style;
+
+/// Runs the command.
+pub fn run(paths: &[PathBuf]) -> Result<Exit, Failure> {
+    let catalog = load::catalog(None)?;
+    let report = load::rules(paths, Placeholders::default());
+    for problem in report.errors() {
+        anstream::eprintln!("{problem}");
+    }
+    let mut failed = report.errors().count();
+    let mut by_file: BTreeMap<&Path, Vec<Arc<DetectionRule>>> = BTreeMap::new();
+    for rule in &report.detections {
+        by_file.entry(&rule.meta.location.path).or_default().push(rule.clone());
+    }
+    let mut out = super::stdout();
+    let (mut passed, mut untested) = (0, Vec::new());
+    for (file, rules) in &by_file {
+        let Some(tests) = tests_of(file, paths.is_empty()) else {
+            untested.push(*file);
+            continue;
+        };
+        for problem in &tests.problems {
+            failed += 1;
+            writeln!(out, "{problem}")?;
+        }
+        let compiled = rule_tests::compile(rules, &catalog);
+        for case in &tests.cases {
+            match rule_tests::run(&compiled, case, &catalog) {
+                Outcome::Passed => passed += 1,
+                Outcome::Failed { reason } => {
+                    failed += 1;
+                    let place = &case.location;
+                    let bad = style::ERROR;
+                    writeln!(
+                        out,
+                        "{}:{}: {bad}failed{bad:#}: `{}` {reason} ({})",
+                        place.path.display(),
+                        place.line,
+                        rules.first().map_or("", |rule| &rule.meta.title),
+                        case.note
+                    )?;
+                }
+            }
+        }
+    }
+    for file in &untested {
+        writeln!(out, "{}: no test events beside it", file.display())?;
+    }
+    let verdict = if failed == 0 { style::GOOD } else { style::ERROR };
+    writeln!(
+        out,
+        "{} rule files: {passed} cases passed, {verdict}{failed} failed{verdict:#}, {} files without tests",
+        by_file.len(),
+        untested.len()
+    )?;
+    out.flush()?;
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// The test events of a rule file: from the shipped pack, or from beside the file.
+fn tests_of(file: &Path, shipped: bool) -> Option<TestFile> {
+    if shipped {
+        return borzoi_rules::pack::tests_of(file);
+    }
+    let path = pack_tests::path_for(file);
+    path.exists().then(|| pack_tests::read(&path))
+}

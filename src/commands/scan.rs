@@ -1,0 +1,165 @@
+//! `borzoi scan`: match rules against logs, store events and alerts.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::time::Duration;
+
+use borzoi_engine::alert::Alert;
+use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
+use borzoi_engine::scan::{Progress, Scan, ScanSink, ScanSummary};
+use borzoi_parsers::frame::RejectRecord;
+use borzoi_parsers::input::{InputError, InputSet};
+use borzoi_rules::ir::Level;
+
+use super::load;
+use super::scan_output::{AlertOutput, Rejects};
+use crate::cli::{ScanArgs, ScanOutput};
+use crate::exit::{Exit, Failure};
+use crate::ui::{progress, style, table};
+
+/// Runs the command.
+pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
+    let catalog = load::catalog(args.input.catalog.as_ref())?;
+    let options = load::scan_options(&args.input, &catalog)?;
+    let rules = load::ready_rules(&args.rules, &catalog, quiet)?;
+    let lake = args.lake.as_deref().map(|dir| writer(dir, args.flush_seconds)).transpose()?;
+    let inputs = InputSet::expand(&args.input.paths);
+    let form = args.output.unwrap_or(if io::stdout().is_terminal() {
+        ScanOutput::Table
+    } else {
+        ScanOutput::Jsonl
+    });
+    let title = args.input.paths.join(" ");
+    let mut sink = CommandSink {
+        output: AlertOutput::new(form, args.report.clone(), title),
+        rejects: Rejects::new(args.input.rejects.as_deref())?,
+        bar: progress::Progress::new(inputs.total_size().unwrap_or(0), quiet),
+        highest: None,
+    };
+    let rule_count = rules.compiled.rules().len();
+    let scan = Scan {
+        catalog,
+        options,
+        rules: Some(rules.compiled.clone()),
+        lake,
+        stop: load::stop_flag()?,
+    };
+    let outcome = scan.run(&inputs, &mut sink);
+    sink.bar.finish();
+    let summary = outcome.map_err(Failure::from_scan)?;
+    sink.output.finish(&summary, rule_count)?;
+    sink.rejects.finish()?;
+    if !quiet {
+        report(&summary, &sink.rejects);
+        for (pattern, times) in rules.compiled.gave_up() {
+            warn(&format!("a regular expression was given up {times} times, too many steps: {pattern}"));
+        }
+    }
+    if let (Some(limit), Some(highest)) = (args.fail_on, sink.highest)
+        && highest >= Level::from(limit)
+    {
+        return Ok(Exit::Found);
+    }
+    let losses = rules.losses || lost_input(&summary);
+    Ok(if losses { Exit::WithLosses } else { Exit::Done })
+}
+
+/// A lake to write to; made if it is not there.
+pub fn writer(dir: &Path, flush_seconds: u64) -> Result<LakeWriter, Failure> {
+    let lake = Lake::create(dir).map_err(Failure::new)?;
+    let options = WriterOptions {
+        flush_interval: Duration::from_secs(flush_seconds.max(1)),
+        ..WriterOptions::default()
+    };
+    Ok(LakeWriter::new(lake, options))
+}
+
+/// Whether an input was not read to its end, or gave nothing although it holds something.
+pub fn lost_input(summary: &ScanSummary) -> bool {
+    !summary.errors.is_empty() || !summary.inputs_without_events.is_empty()
+}
+
+/// What was done, on standard error.
+pub fn report(summary: &ScanSummary, rejects: &Rejects) {
+    for path in &summary.empty_inputs {
+        warn(&format!("{path}: empty"));
+    }
+    for path in &summary.inputs_without_events {
+        warn(&format!("{path}: no event recognised; --format says what it is, `borzoi parse --rejects FILE` shows why"));
+    }
+    for (reason, count) in &summary.rejects {
+        warn(&format!("{} records could not be parsed: {reason}", table::thousands(*count)));
+    }
+    if !summary.rejects.is_empty() && !rejects.to_file() {
+        anstream::eprintln!("         --rejects FILE keeps all of them with their reasons");
+    }
+    let counters = &summary.decode.columns;
+    if counters.misfits + counters.over_limit > 0 {
+        tracing::info!(
+            misfits = counters.misfits,
+            over_limit = counters.over_limit,
+            "values kept in `unmapped`"
+        );
+    }
+    if counters.without_time > 0 {
+        warn(&format!(
+            "{} events have no time of their own; their file's was taken",
+            table::thousands(counters.without_time)
+        ));
+    }
+    let seconds = summary.elapsed.as_secs_f64().max(1e-6);
+    let dim = style::DIM;
+    anstream::eprintln!(
+        "{dim}{} events from {} inputs ({}), {} alerts, in {:.1} s ({} events/s, {:.0} MB/s){dim:#}",
+        table::thousands(summary.decode.events),
+        table::thousands(summary.inputs),
+        table::bytes(summary.raw_bytes),
+        table::thousands(summary.alerts),
+        seconds,
+        table::thousands((summary.decode.events as f64 / seconds) as u64),
+        summary.decode.bytes as f64 / 1e6 / seconds,
+    );
+    let lake = &summary.lake;
+    if lake.rows_written + lake.duplicates > 0 {
+        anstream::eprintln!(
+            "{dim}stored {} rows in {} files ({}); {} were there already{dim:#}",
+            table::thousands(lake.rows_written),
+            table::thousands(lake.files),
+            table::bytes(lake.bytes),
+            table::thousands(lake.duplicates),
+        );
+    }
+}
+
+fn warn(message: &str) {
+    anstream::eprintln!("{}warning:{:#} {message}", style::WARNING, style::WARNING);
+}
+
+struct CommandSink {
+    output: AlertOutput,
+    rejects: Rejects,
+    bar: progress::Progress,
+    highest: Option<Level>,
+}
+
+impl ScanSink for CommandSink {
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        self.highest = self.highest.max(Some(alert.rule.level));
+        self.output.alert(alert)
+    }
+
+    fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {
+        self.rejects.add(reject, &self.bar)
+    }
+
+    fn input_error(&mut self, error: &InputError) {
+        self.bar
+            .note(&format!("{}error:{:#} {error}", style::ERROR, style::ERROR));
+    }
+
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        self.bar
+            .update(progress.raw_bytes, progress.events, progress.alerts);
+        self.output.flush()
+    }
+}

@@ -1,0 +1,245 @@
+//! Alerts on standard output, rejects into their file, the HTML report.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use borzoi_engine::alert::Alert;
+use borzoi_engine::report::{self, ReportMeta};
+use borzoi_engine::scan::ScanSummary;
+use borzoi_parsers::frame::RejectRecord;
+use borzoi_rules::ir::Level;
+
+use crate::cli::ScanOutput;
+use crate::exit::Failure;
+use crate::ui::progress::Progress;
+use crate::ui::style;
+use crate::ui::table::{self, Cell};
+
+/// Most alerts that are kept for the report; the report says so when there were more.
+const REPORT_ALERTS: usize = 50_000;
+
+/// Takes alerts in one of the forms.
+pub struct AlertOutput {
+    form: ScanOutput,
+    out: Box<dyn Write>,
+    csv_started: bool,
+    groups: BTreeMap<(std::cmp::Reverse<Level>, Arc<str>, Arc<str>), Group>,
+    report: Option<PathBuf>,
+    title: String,
+    kept: Vec<Alert>,
+}
+
+/// Alerts of one rule.
+#[derive(Default)]
+struct Group {
+    count: u64,
+    first: String,
+    last: String,
+    hosts: BTreeMap<String, u64>,
+    users: BTreeMap<String, u64>,
+}
+
+impl AlertOutput {
+    /// Alerts in `form` to standard output; with `report`, kept for the HTML report too.
+    pub fn new(form: ScanOutput, report: Option<PathBuf>, title: String) -> Self {
+        AlertOutput {
+            form,
+            out: Box::new(super::stdout()),
+            csv_started: false,
+            groups: BTreeMap::new(),
+            report,
+            title,
+            kept: Vec::new(),
+        }
+    }
+
+    /// Takes an alert.
+    pub fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        if self.report.is_some() && self.kept.len() < REPORT_ALERTS {
+            self.kept.push(alert.clone());
+        }
+        match self.form {
+            ScanOutput::Jsonl => {
+                serde_json::to_writer(&mut self.out, alert)?;
+                self.out.write_all(b"\n")
+            }
+            ScanOutput::Csv => self.csv(alert),
+            ScanOutput::Table => {
+                self.group(alert);
+                Ok(())
+            }
+        }
+    }
+
+    fn csv(&mut self, alert: &Alert) -> io::Result<()> {
+        if !self.csv_started {
+            self.csv_started = true;
+            let heading = "id,time,level,rule_id,rule_title,tenant,dataset,hosts,users,addresses,processes,event_id";
+            write!(self.out, "{heading}\r\n")?;
+        }
+        let entities = &alert.entities;
+        let cells = [
+            alert.id.clone(),
+            alert.time.clone(),
+            style::level_name(alert.rule.level).to_owned(),
+            alert.rule.id.to_string(),
+            alert.rule.title.to_string(),
+            alert.tenant.to_string(),
+            alert.dataset.to_string(),
+            entities.hosts.join(" "),
+            entities.users.join(" "),
+            entities.addresses.join(" "),
+            entities.processes.join(" "),
+            alert.event_id.clone(),
+        ];
+        table::csv_line(&mut self.out, cells.into_iter())
+    }
+
+    fn group(&mut self, alert: &Alert) {
+        let key = (
+            std::cmp::Reverse(alert.rule.level),
+            alert.rule.title.clone(),
+            alert.rule.id.clone(),
+        );
+        let group = self.groups.entry(key).or_default();
+        if group.count == 0 || alert.time < group.first {
+            group.first.clone_from(&alert.time);
+        }
+        if alert.time > group.last {
+            group.last.clone_from(&alert.time);
+        }
+        group.count += 1;
+        for (names, seen) in [(&alert.entities.hosts, &mut group.hosts), (&alert.entities.users, &mut group.users)] {
+            for name in names {
+                *seen.entry(name.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Hands over what was written so far.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    /// The table, the report.
+    pub fn finish(&mut self, summary: &ScanSummary, rules: usize) -> Result<(), Failure> {
+        if self.form == ScanOutput::Table {
+            self.table()?;
+        }
+        self.out.flush()?;
+        if let Some(path) = &self.report {
+            let meta = ReportMeta {
+                events: summary.decode.events,
+                sources: summary.inputs,
+                rules: rules as u64,
+                alerts_total: summary.alerts,
+                elapsed: summary.elapsed,
+            };
+            let html = report::render(&self.title, &self.kept, &meta);
+            std::fs::write(path, html)
+                .map_err(|error| Failure::new(format!("cannot write the report {}: {error}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    fn table(&mut self) -> io::Result<()> {
+        if self.groups.is_empty() {
+            return writeln!(self.out, "no alerts");
+        }
+        let rows: Vec<Vec<Cell>> = self
+            .groups
+            .iter()
+            .map(|((level, title, _), group)| {
+                vec![
+                    Cell::new(style::level_name(level.0)).styled(style::level(level.0)),
+                    Cell::number(group.count),
+                    Cell::new(title.to_string()),
+                    Cell::new(short_time(&group.first)),
+                    Cell::new(short_time(&group.last)),
+                    Cell::new(top(&group.hosts)),
+                    Cell::new(top(&group.users)),
+                ]
+            })
+            .collect();
+        let heading = ["LEVEL", "ALERTS", "RULE", "FIRST", "LAST", "HOSTS", "USERS"];
+        table::print(&mut self.out, &heading, &rows, 64)
+    }
+}
+
+/// 2026-11-21T10:11:12.345678Z → 2026-11-21 10:11:12.
+fn short_time(time: &str) -> String {
+    time.get(..19).unwrap_or(time).replace('T', " ")
+}
+
+/// The most frequent names, and how many more there are.
+fn top(names: &BTreeMap<String, u64>) -> String {
+    const SHOWN: usize = 2;
+    let mut by_count: Vec<(&String, &u64)> = names.iter().collect();
+    by_count.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
+    let mut text = by_count.iter().take(SHOWN).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    if by_count.len() > SHOWN {
+        text.push_str(&format!(" +{}", by_count.len() - SHOWN));
+    }
+    text
+}
+
+/// Counts rejects, shows the first few, writes all to a file.
+pub struct Rejects {
+    file: Option<BufWriter<File>>,
+    shown: usize,
+}
+
+impl Rejects {
+    /// Rejects go to `path` too, if there is one.
+    pub fn new(path: Option<&Path>) -> Result<Self, Failure> {
+        let file = path
+            .map(|path| {
+                File::create(path)
+                    .map(BufWriter::new)
+                    .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))
+            })
+            .transpose()?;
+        Ok(Rejects { file, shown: 0 })
+    }
+
+    /// Whether they are written to a file.
+    pub fn to_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Takes a reject.
+    pub fn add(&mut self, reject: &RejectRecord, bar: &Progress) -> io::Result<()> {
+        const SHOWN: usize = 5;
+        if self.shown < SHOWN {
+            self.shown += 1;
+            let style = style::WARNING;
+            bar.note(&format!(
+                "{style}reject:{style:#} {}, offset {}: {}: {}",
+                reject.path,
+                reject.offset,
+                reject.reason,
+                table::clipped(&reject.detail, 200)
+            ));
+        }
+        if let Some(file) = &mut self.file {
+            let line = serde_json::json!({
+                "path": &*reject.path,
+                "offset": reject.offset,
+                "reason": reject.reason,
+                "detail": reject.detail,
+                "raw": String::from_utf8_lossy(&reject.raw),
+            });
+            serde_json::to_writer(&mut *file, &line)?;
+            file.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is buffered.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
+    }
+}

@@ -112,6 +112,17 @@ pub struct MatchCounters {
     pub cache_resets: u64,
 }
 
+impl std::ops::AddAssign for MatchCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.candidates += other.candidates;
+        self.signals += other.signals;
+        self.values += other.values;
+        self.searched += other.searched;
+        self.cache_resets += other.cache_resets;
+    }
+}
+
 /// Rules compiled for a catalog; shared by threads.
 pub struct CompiledRules {
     rules: Vec<Arc<DetectionRule>>,

@@ -37,12 +37,18 @@ pub struct Failure {
 impl Failure {
     /// The command failed.
     pub fn new(message: impl Display) -> Self {
-        Failure { message: message.to_string(), code: 1 }
+        Failure {
+            message: message.to_string(),
+            code: 1,
+        }
     }
 
     /// The user asked for something that cannot be.
     pub fn usage(message: impl Display) -> Self {
-        Failure { message: message.to_string(), code: 2 }
+        Failure {
+            message: message.to_string(),
+            code: 2,
+        }
     }
 
     /// A scan ended early. That the reader of standard output went away is no failure.
@@ -58,7 +64,12 @@ impl Failure {
         if self.code == 0 {
             return ExitCode::SUCCESS;
         }
-        anstream::eprintln!("{}error:{:#} {}", crate::ui::style::ERROR, crate::ui::style::ERROR, self.message);
+        anstream::eprintln!(
+            "{}error:{:#} {}",
+            crate::ui::style::ERROR,
+            crate::ui::style::ERROR,
+            self.message
+        );
         ExitCode::from(self.code)
     }
 }
@@ -66,7 +77,10 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
-            return Failure { message: String::new(), code: 0 };
+            return Failure {
+                message: String::new(),
+                code: 0,
+            };
         }
         Failure::new(error)
     }

@@ -29,7 +29,11 @@ pub enum Outcome {
 ///
 /// # Errors
 /// If nothing in it is an event, or the dataset is not in the catalog.
-pub fn parse_events(text: &str, dataset: Option<&str>, catalog: &Arc<Catalog>) -> Result<Vec<EventBatch>, String> {
+pub fn parse_events(
+    text: &str,
+    dataset: Option<&str>,
+    catalog: &Arc<Catalog>,
+) -> Result<Vec<EventBatch>, String> {
     let dataset = match dataset {
         None => None,
         Some(name) => Some(
@@ -42,7 +46,13 @@ pub fn parse_events(text: &str, dataset: Option<&str>, catalog: &Arc<Catalog>) -
     let bytes = Cursor::new(text.as_bytes().to_vec());
     let chunks = ChunkSource::from_reader("test", bytes, &InputOptions::default());
     let mut blocks = BlockReader::new(chunks, FrameOptions::default());
-    let mut decoder = Decoder::new(catalog.clone(), DecodeOptions { dataset, ..DecodeOptions::default() });
+    let mut decoder = Decoder::new(
+        catalog.clone(),
+        DecodeOptions {
+            dataset,
+            ..DecodeOptions::default()
+        },
+    );
     let mut batches = Vec::new();
     let mut refused = Vec::new();
     loop {
@@ -50,7 +60,12 @@ pub fn parse_events(text: &str, dataset: Option<&str>, catalog: &Arc<Catalog>) -
             Read::Block(block) => {
                 let decoded = decoder.decode(&block);
                 batches.extend(decoded.batches);
-                refused.extend(decoded.rejects.iter().map(|r| format!("{}: {}", r.reason, r.detail)));
+                refused.extend(
+                    decoded
+                        .rejects
+                        .iter()
+                        .map(|r| format!("{}: {}", r.reason, r.detail)),
+                );
             }
             Read::Error(error) => refused.push(error.to_string()),
             Read::Idle => {}
@@ -77,8 +92,14 @@ pub fn run(rules: &Arc<CompiledRules>, case: &TestCase, catalog: &Arc<Catalog>) 
         return Outcome::Passed;
     }
     let datasets: Vec<&str> = batches.iter().map(|batch| &*batch.dataset.name).collect();
-    let verdict = if fired { "fires and should not" } else { "does not fire" };
-    Outcome::Failed { reason: format!("{verdict} on this event of {}", datasets.join(", ")) }
+    let verdict = if fired {
+        "fires and should not"
+    } else {
+        "does not fire"
+    };
+    Outcome::Failed {
+        reason: format!("{verdict} on this event of {}", datasets.join(", ")),
+    }
 }
 
 /// Compiles the rules of one file for [`run`].

@@ -39,7 +39,10 @@ fn collect<'p>(dir: &'p Dir<'p>, files: &mut Vec<(&'p Path, &'p str)>) {
         match entry {
             DirEntry::Dir(inner) => collect(inner, files),
             DirEntry::File(file) => {
-                let is_rule = file.path().extension().is_some_and(|extension| extension == "yml");
+                let is_rule = file
+                    .path()
+                    .extension()
+                    .is_some_and(|extension| extension == "yml");
                 if let (true, Some(text)) = (is_rule, file.contents_utf8()) {
                     files.push((file.path(), text));
                 }

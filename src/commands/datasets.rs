@@ -48,18 +48,32 @@ fn list(out: &mut dyn Write, rows: &[DatasetRow]) -> std::io::Result<()> {
             ]
         })
         .collect();
-    table::print(out, &["DATASET", "TABLE", "GROUPS", "SIGMA SOURCES", "WHAT"], &cells, 60)
+    table::print(
+        out,
+        &["DATASET", "TABLE", "GROUPS", "SIGMA SOURCES", "WHAT"],
+        &cells,
+        60,
+    )
 }
 
 fn one(out: &mut dyn Write, dataset: &DatasetRow, fields: &[FieldRow]) -> std::io::Result<()> {
     let head = style::HEADING;
     writeln!(out, "{head}{}{head:#}: {}", dataset.dataset, dataset.title)?;
-    writeln!(out, "table {}, groups {}\n", dataset.table, dataset.groups.join(" "))?;
+    writeln!(
+        out,
+        "table {}, groups {}\n",
+        dataset.table,
+        dataset.groups.join(" ")
+    )?;
     let sources: Vec<Vec<Cell>> = dataset
         .log_sources
         .iter()
         .map(|source| {
-            vec![Cell::new(source_name(source)), Cell::new(&source.when), Cell::new(&source.names)]
+            vec![
+                Cell::new(source_name(source)),
+                Cell::new(&source.when),
+                Cell::new(&source.names),
+            ]
         })
         .collect();
     table::print(out, &["SIGMA LOG SOURCE", "WHEN", "NAMES"], &sources, 80)?;
@@ -80,9 +94,13 @@ fn one(out: &mut dyn Write, dataset: &DatasetRow, fields: &[FieldRow]) -> std::i
 }
 
 fn source_name(source: &LogSourceRow) -> String {
-    [("product", &source.product), ("category", &source.category), ("service", &source.service)]
-        .iter()
-        .filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")))
-        .collect::<Vec<_>>()
-        .join(" ")
+    [
+        ("product", &source.product),
+        ("category", &source.category),
+        ("service", &source.service),
+    ]
+    .iter()
+    .filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")))
+    .collect::<Vec<_>>()
+    .join(" ")
 }

@@ -24,9 +24,40 @@ use crate::exit::Failure;
 const SHOWN: usize = 1000;
 
 const KEYWORDS: &[&str] = &[
-    "select", "from", "where", "group by", "order by", "having", "limit", "distinct", "as", "and", "or", "not",
-    "in", "like", "ilike", "between", "is null", "is not null", "case", "when", "then", "else", "end", "join",
-    "left join", "on", "using", "union all", "with", "desc", "asc", "interval", "explain", "explain analyze",
+    "select",
+    "from",
+    "where",
+    "group by",
+    "order by",
+    "having",
+    "limit",
+    "distinct",
+    "as",
+    "and",
+    "or",
+    "not",
+    "in",
+    "like",
+    "ilike",
+    "between",
+    "is null",
+    "is not null",
+    "case",
+    "when",
+    "then",
+    "else",
+    "end",
+    "join",
+    "left join",
+    "on",
+    "using",
+    "union all",
+    "with",
+    "desc",
+    "asc",
+    "interval",
+    "explain",
+    "explain analyze",
     "now()",
 ];
 
@@ -157,7 +188,12 @@ fn list_columns(hunt: &Hunt, table: &str) {
     };
     let widest = columns.iter().map(|column| column.sql.len()).max().unwrap_or(0);
     for column in columns {
-        anstream::println!("  {:<widest$}  {:<12} {}", column.sql, column.type_name(), column.dotted);
+        anstream::println!(
+            "  {:<widest$}  {:<12} {}",
+            column.sql,
+            column.type_name(),
+            column.dotted
+        );
     }
 }
 
@@ -266,11 +302,13 @@ impl Highlighter for PromptHelper {
 impl Validator for PromptHelper {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let input = context.input().trim();
-        Ok(if input.is_empty() || input.starts_with('\\') || is_complete(input) {
-            ValidationResult::Valid(None)
-        } else {
-            ValidationResult::Incomplete
-        })
+        Ok(
+            if input.is_empty() || input.starts_with('\\') || is_complete(input) {
+                ValidationResult::Valid(None)
+            } else {
+                ValidationResult::Incomplete
+            },
+        )
     }
 }
 
@@ -312,10 +350,16 @@ fn candidates(hunt: &Hunt, line: &str, typed: &str) -> Vec<String> {
     }
     for column in mentioned.iter().filter_map(|table| hunt.columns(table)).flatten() {
         // Whoever types a dot means the dotted name.
-        offer(if typed.contains('.') { &column.dotted } else { &column.sql });
+        offer(if typed.contains('.') {
+            &column.dotted
+        } else {
+            &column.sql
+        });
     }
     hunt.tables().for_each(|(name, _)| offer(name));
-    hunt.function_names().iter().for_each(|name| offer(&format!("{name}(")));
+    hunt.function_names()
+        .iter()
+        .for_each(|name| offer(&format!("{name}(")));
     KEYWORDS.iter().for_each(|word| offer(word));
     found.sort();
     found.dedup();
@@ -332,10 +376,14 @@ mod tests {
         let hunt = Hunt::over(Vec::new(), HuntOptions::default()).expect("a hunt over nothing");
         let of = |line: &str, typed: &str| candidates(&hunt, line, typed);
         assert!(of("select * from windows_sy", "windows_sy").contains(&"windows_sysmon".to_owned()));
-        assert!(of("select process_comm from windows_sysmon", "process_comm")
-            .contains(&"process_command_line".to_owned()));
-        assert!(of("select process.comm from windows_sysmon", "process.comm")
-            .contains(&"process.command_line".to_owned()));
+        assert!(
+            of("select process_comm from windows_sysmon", "process_comm")
+                .contains(&"process_command_line".to_owned())
+        );
+        assert!(
+            of("select process.comm from windows_sysmon", "process.comm")
+                .contains(&"process.command_line".to_owned())
+        );
         assert!(of("select cidr_", "cidr_").contains(&"cidr_contains(".to_owned()));
         assert!(of("sel", "sel").contains(&"select".to_owned()));
     }
@@ -352,7 +400,10 @@ mod tests {
         assert!(obey(&hunt, "limit 0", &mut settings));
         assert!(obey(&hunt, "timing", &mut settings));
         assert!(obey(&hunt, "nonsense", &mut settings));
-        assert_eq!((settings.format, settings.limit, settings.timing), (Format::Csv, None, false));
+        assert_eq!(
+            (settings.format, settings.limit, settings.timing),
+            (Format::Csv, None, false)
+        );
         assert!(!obey(&hunt, "q", &mut settings));
     }
 }

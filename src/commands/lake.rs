@@ -41,13 +41,17 @@ fn status(out: &mut dyn Write, rows: &[TableStatus]) -> std::io::Result<()> {
             ]
         })
         .collect();
-    let heading =
-        ["TENANT", "DATASET", "ROWS", "FILES", "SIZE", "DAYS", "FIRST", "LAST", "COLUMNS", "VERSION"];
+    let heading = [
+        "TENANT", "DATASET", "ROWS", "FILES", "SIZE", "DAYS", "FIRST", "LAST", "COLUMNS", "VERSION",
+    ];
     table::print(out, &heading, &cells, 40)?;
     let leftover: u64 = rows.iter().map(|row| row.unreferenced_files).sum();
     if leftover > 0 {
         let dim = style::DIM;
-        writeln!(out, "{dim}{leftover} files belong to no version: a writer is at work, or one was killed{dim:#}")?;
+        writeln!(
+            out,
+            "{dim}{leftover} files belong to no version: a writer is at work, or one was killed{dim:#}"
+        )?;
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::ui::style;
 pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
     match dir {
         None => Ok(Catalog::builtin()),
-        Some(dir) => Catalog::with_dir(dir).map(Arc::new).map_err(Failure::new),
+        Some(dir) => Catalog::with_dir(dir).map_err(Failure::new),
     }
 }
 
@@ -34,16 +34,23 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
         None => None,
         Some(name) => Some(catalog.dataset(name).cloned().ok_or_else(|| {
             let nearest = catalog.nearest_dataset(name);
-            let hint = nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Failure::usage(format!("no dataset `{name}`{hint} (`borzoi datasets` lists them)"))
+            let hint = nearest
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            Failure::usage(format!(
+                "no dataset `{name}`{hint} (`borzoi datasets` lists them)"
+            ))
         })?),
     };
     let timezone = args
         .timezone
         .as_ref()
         .map(|zone| {
-            zone.parse()
-                .map_err(|_| Failure::usage(format!("no time zone `{zone}`; use a name as in Europe/Berlin or UTC")))
+            zone.parse().map_err(|_| {
+                Failure::usage(format!(
+                    "no time zone `{zone}`; use a name as in Europe/Berlin or UTC"
+                ))
+            })
         })
         .transpose()?;
     borzoi_engine::lake::check_tenant(&args.tenant).map_err(Failure::usage)?;
@@ -56,7 +63,10 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
             keep_original: args.keep_original,
             ..DecodeOptions::default()
         },
-        frame: FrameOptions { batch_rows: args.batch_rows.max(1), ..FrameOptions::default() },
+        frame: FrameOptions {
+            batch_rows: args.batch_rows.max(1),
+            ..FrameOptions::default()
+        },
         ..ScanOptions::default()
     };
     if let Some(threads) = args.threads {
@@ -76,7 +86,10 @@ fn format(name: &str) -> Result<Option<Format>, Failure> {
         .map(|(_, format)| Some(*format))
         .ok_or_else(|| {
             let known: Vec<&str> = Format::NAMES.iter().map(|(name, _)| *name).collect();
-            Failure::usage(format!("no format `{name}`; there are auto, {}", known.join(", ")))
+            Failure::usage(format!(
+                "no format `{name}`; there are auto, {}",
+                known.join(", ")
+            ))
         })
 }
 
@@ -133,7 +146,10 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
             report.correlations.len()
         );
     }
-    let level = args.min_level.map(borzoi_rules::ir::Level::from).unwrap_or_default();
+    let level = args
+        .min_level
+        .map(borzoi_rules::ir::Level::from)
+        .unwrap_or_default();
     let chosen: Vec<_> = report
         .detections
         .iter()
@@ -144,14 +160,19 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     for warning in &warnings {
         tracing::info!("{warning}");
     }
-    Ok(ReadyRules { compiled: Arc::new(compiled), losses: errors > 0 })
+    Ok(ReadyRules {
+        compiled: Arc::new(compiled),
+        losses: errors > 0,
+    })
 }
 
 /// A flag that the first Ctrl-C (or termination request) sets; the second ends the process at once.
 pub fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     std::thread::spawn(move || {
         runtime.block_on(async {
             loop {

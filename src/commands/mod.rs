@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub mod datasets;
+pub mod demo;
 pub mod hunt;
 mod hunt_prompt;
 pub mod lake;
@@ -22,6 +23,7 @@ use crate::exit::{Exit, Failure};
 /// Runs what was typed.
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
+        Command::Demo(args) => demo::run(&args, cli.quiet),
         Command::Scan(args) => scan::run(&args, cli.quiet),
         Command::Parse(args) => parse::run(&args, cli.quiet),
         Command::Hunt(args) => hunt::run(&args),

@@ -23,12 +23,22 @@ pub fn run(args: &ParseArgs, quiet: bool) -> Result<Exit, Failure> {
     let inputs = InputSet::expand(&args.input.paths);
     let mut sink = EventLines {
         out: super::stdout(),
-        style: if args.flat { JsonStyle::Flat } else { JsonStyle::Nested },
+        style: if args.flat {
+            JsonStyle::Flat
+        } else {
+            JsonStyle::Nested
+        },
         line: String::new(),
         rejects: Rejects::new(args.input.rejects.as_deref())?,
         bar: progress::Progress::new(inputs.total_size().unwrap_or(0), quiet),
     };
-    let scan = Scan { catalog, options, rules: None, lake: None, stop: load::stop_flag()? };
+    let scan = Scan {
+        catalog,
+        options,
+        rules: None,
+        lake: None,
+        stop: load::stop_flag()?,
+    };
     let outcome = scan.run(&inputs, &mut sink);
     sink.bar.finish();
     let summary = outcome.map_err(Failure::from_scan)?;
@@ -37,7 +47,11 @@ pub fn run(args: &ParseArgs, quiet: bool) -> Result<Exit, Failure> {
     if !quiet {
         report(&summary, &sink.rejects);
     }
-    Ok(if lost_input(&summary) { Exit::WithLosses } else { Exit::Done })
+    Ok(if lost_input(&summary) {
+        Exit::WithLosses
+    } else {
+        Exit::Done
+    })
 }
 
 struct EventLines<W> {

@@ -16,13 +16,20 @@ use crate::ui::table::{self, Cell};
 /// Runs the command.
 pub fn run(command: &RulesCommand) -> Result<Exit, Failure> {
     match command {
-        RulesCommand::Check { paths, placeholders, strict, output } => {
-            check(paths, placeholders.as_ref(), *strict, *output)
-        }
+        RulesCommand::Check {
+            paths,
+            placeholders,
+            strict,
+            output,
+        } => check(paths, placeholders.as_ref(), *strict, *output),
         RulesCommand::List { paths, output } => list(paths, *output),
-        RulesCommand::Explain { rule, event, dataset, placeholders, limit } => {
-            rules_explain::run(rule, event, dataset.as_deref(), placeholders.as_ref(), *limit)
-        }
+        RulesCommand::Explain {
+            rule,
+            event,
+            dataset,
+            placeholders,
+            limit,
+        } => rules_explain::run(rule, event, dataset.as_deref(), placeholders.as_ref(), *limit),
         RulesCommand::Test { paths } => rules_test::run(paths),
     }
 }
@@ -40,10 +47,17 @@ struct ProblemRow {
     suggestion: Option<String>,
 }
 
-fn check(paths: &[PathBuf], placeholders: Option<&PathBuf>, strict: bool, output: Structured) -> Result<Exit, Failure> {
+fn check(
+    paths: &[PathBuf],
+    placeholders: Option<&PathBuf>,
+    strict: bool,
+    output: Structured,
+) -> Result<Exit, Failure> {
     let report = load::rules(paths, load::placeholders(placeholders)?);
-    let (_, compile_warnings) =
-        CompiledRules::compile(report.detections.clone(), &borzoi_parsers::catalog::Catalog::builtin());
+    let (_, compile_warnings) = CompiledRules::compile(
+        report.detections.clone(),
+        &borzoi_parsers::catalog::Catalog::builtin(),
+    );
     let errors = report.errors().count();
     let warnings = report.warnings().count() + compile_warnings.len();
     let mut out = super::stdout();
@@ -73,7 +87,11 @@ fn check(paths: &[PathBuf], placeholders: Option<&PathBuf>, strict: bool, output
         table::machine(&mut out, &rows, output)?;
     }
     out.flush()?;
-    Ok(if errors > 0 || (strict && warnings > 0) { Exit::Failed } else { Exit::Done })
+    Ok(if errors > 0 || (strict && warnings > 0) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 fn problem_row(problem: &borzoi_rules::Problem) -> ProblemRow {
@@ -176,7 +194,11 @@ fn list(paths: &[PathBuf], output: Structured) -> Result<Exit, Failure> {
         writeln!(out, "{} rules", table::thousands(rows.len() as u64))?;
     }
     out.flush()?;
-    Ok(if report.errors().next().is_some() { Exit::WithLosses } else { Exit::Done })
+    Ok(if report.errors().next().is_some() {
+        Exit::WithLosses
+    } else {
+        Exit::Done
+    })
 }
 
 fn log_source(source: &borzoi_rules::ir::LogSource) -> String {

@@ -32,7 +32,10 @@ pub fn run(
         anstream::eprintln!("{problem}");
     }
     if report.detections.is_empty() {
-        return Err(Failure::new(format!("{}: no detection rule to explain", rule.display())));
+        return Err(Failure::new(format!(
+            "{}: no detection rule to explain",
+            rule.display()
+        )));
     }
     let mut options = ScanOptions::default();
     if let Some(name) = dataset {
@@ -47,14 +50,25 @@ pub fn run(
         left: limit,
         seen: 0,
     };
-    let scan = Scan { catalog, options, rules: None, lake: None, stop: Arc::new(AtomicBool::new(false)) };
+    let scan = Scan {
+        catalog,
+        options,
+        rules: None,
+        lake: None,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
     let summary = scan.run(&inputs, &mut sink).map_err(Failure::from_scan)?;
     sink.out.flush()?;
     if sink.seen == 0 {
-        return Err(Failure::new(format!("{event}: holds no event that could be parsed")));
+        return Err(Failure::new(format!(
+            "{event}: holds no event that could be parsed"
+        )));
     }
     if summary.decode.events > sink.seen {
-        anstream::eprintln!("{} more events; --limit shows more", summary.decode.events - sink.seen);
+        anstream::eprintln!(
+            "{} more events; --limit shows more",
+            summary.decode.events - sink.seen
+        );
     }
     Ok(Exit::Done)
 }
@@ -95,7 +109,13 @@ impl<W: Write> ScanSink for Explainer<W> {
     }
 
     fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {
-        anstream::eprintln!("{}, offset {}: {}: {}", reject.path, reject.offset, reject.reason, reject.detail);
+        anstream::eprintln!(
+            "{}, offset {}: {}: {}",
+            reject.path,
+            reject.offset,
+            reject.reason,
+            reject.detail
+        );
         Ok(())
     }
 

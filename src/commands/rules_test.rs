@@ -24,7 +24,10 @@ pub fn run(paths: &[PathBuf]) -> Result<Exit, Failure> {
     let mut failed = report.errors().count();
     let mut by_file: BTreeMap<&Path, Vec<Arc<DetectionRule>>> = BTreeMap::new();
     for rule in &report.detections {
-        by_file.entry(&rule.meta.location.path).or_default().push(rule.clone());
+        by_file
+            .entry(&rule.meta.location.path)
+            .or_default()
+            .push(rule.clone());
     }
     let mut out = super::stdout();
     let (mut passed, mut untested) = (0, Vec::new());

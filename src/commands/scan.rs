@@ -22,7 +22,11 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let catalog = load::catalog(args.input.catalog.as_ref())?;
     let options = load::scan_options(&args.input, &catalog)?;
     let rules = load::ready_rules(&args.rules, &catalog, quiet)?;
-    let lake = args.lake.as_deref().map(|dir| writer(dir, args.flush_seconds)).transpose()?;
+    let lake = args
+        .lake
+        .as_deref()
+        .map(|dir| writer(dir, args.flush_seconds))
+        .transpose()?;
     let inputs = InputSet::expand(&args.input.paths);
     let form = args.output.unwrap_or(if io::stdout().is_terminal() {
         ScanOutput::Table
@@ -52,7 +56,9 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     if !quiet {
         report(&summary, &sink.rejects);
         for (pattern, times) in rules.compiled.gave_up() {
-            warn(&format!("a regular expression was given up {times} times, too many steps: {pattern}"));
+            warn(&format!(
+                "a regular expression was given up {times} times, too many steps: {pattern}"
+            ));
         }
     }
     if let (Some(limit), Some(highest)) = (args.fail_on, sink.highest)
@@ -85,10 +91,15 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
         warn(&format!("{path}: empty"));
     }
     for path in &summary.inputs_without_events {
-        warn(&format!("{path}: no event recognised; --format says what it is, `borzoi parse --rejects FILE` shows why"));
+        warn(&format!(
+            "{path}: no event recognised; --format says what it is, `borzoi parse --rejects FILE` shows why"
+        ));
     }
     for (reason, count) in &summary.rejects {
-        warn(&format!("{} records could not be parsed: {reason}", table::thousands(*count)));
+        warn(&format!(
+            "{} records could not be parsed: {reason}",
+            table::thousands(*count)
+        ));
     }
     if !summary.rejects.is_empty() && !rejects.to_file() {
         anstream::eprintln!("         --rejects FILE keeps all of them with their reasons");

@@ -77,7 +77,8 @@ impl AlertOutput {
     fn csv(&mut self, alert: &Alert) -> io::Result<()> {
         if !self.csv_started {
             self.csv_started = true;
-            let heading = "id,time,level,rule_id,rule_title,tenant,dataset,hosts,users,addresses,processes,event_id";
+            let heading =
+                "id,time,level,rule_id,rule_title,tenant,dataset,hosts,users,addresses,processes,event_id";
             write!(self.out, "{heading}\r\n")?;
         }
         let entities = &alert.entities;
@@ -112,7 +113,10 @@ impl AlertOutput {
             group.last.clone_from(&alert.time);
         }
         group.count += 1;
-        for (names, seen) in [(&alert.entities.hosts, &mut group.hosts), (&alert.entities.users, &mut group.users)] {
+        for (names, seen) in [
+            (&alert.entities.hosts, &mut group.hosts),
+            (&alert.entities.users, &mut group.users),
+        ] {
             for name in names {
                 *seen.entry(name.clone()).or_default() += 1;
             }
@@ -139,8 +143,9 @@ impl AlertOutput {
                 elapsed: summary.elapsed,
             };
             let html = report::render(&self.title, &self.kept, &meta);
-            std::fs::write(path, html)
-                .map_err(|error| Failure::new(format!("cannot write the report {}: {error}", path.display())))?;
+            std::fs::write(path, html).map_err(|error| {
+                Failure::new(format!("cannot write the report {}: {error}", path.display()))
+            })?;
         }
         Ok(())
     }
@@ -179,7 +184,12 @@ fn top(names: &BTreeMap<String, u64>) -> String {
     const SHOWN: usize = 2;
     let mut by_count: Vec<(&String, &u64)> = names.iter().collect();
     by_count.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
-    let mut text = by_count.iter().take(SHOWN).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut text = by_count
+        .iter()
+        .take(SHOWN)
+        .map(|(name, _)| name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
     if by_count.len() > SHOWN {
         text.push_str(&format!(" +{}", by_count.len() - SHOWN));
     }

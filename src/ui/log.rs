@@ -11,7 +11,8 @@ pub fn start(verbose: u8, quiet: bool) {
         (false, 2) => "debug",
         (false, _) => "trace",
     };
-    let default = format!("error,borzoi={level},borzoi_engine={level},borzoi_parsers={level},borzoi_rules={level}");
+    let default =
+        format!("error,borzoi={level},borzoi_engine={level},borzoi_parsers={level},borzoi_rules={level}");
     let filter = EnvFilter::try_from_env("BORZOI_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     // A second start (tests in one process) keeps the first subscriber.
     let _ = tracing_subscriber::fmt()

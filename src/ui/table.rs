@@ -18,12 +18,20 @@ pub struct Cell {
 impl Cell {
     /// Text.
     pub fn new(text: impl Into<String>) -> Self {
-        Cell { text: text.into(), style: Style::new(), right: false }
+        Cell {
+            text: text.into(),
+            style: Style::new(),
+            right: false,
+        }
     }
 
     /// A number, with thousands set apart, to the right.
     pub fn number(number: u64) -> Self {
-        Cell { text: thousands(number), style: Style::new(), right: true }
+        Cell {
+            text: thousands(number),
+            style: Style::new(),
+            right: true,
+        }
     }
 
     /// With a style.
@@ -96,7 +104,11 @@ pub fn bytes(number: u64) -> String {
     let mut value = number as f64;
     for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
         if value < 1024.0 || unit == "TiB" {
-            return if unit == "B" { format!("{value} B") } else { format!("{value:.1} {unit}") };
+            return if unit == "B" {
+                format!("{value} B")
+            } else {
+                format!("{value:.1} {unit}")
+            };
         }
         value /= 1024.0;
     }
@@ -134,11 +146,14 @@ fn csv<T: Serialize>(out: &mut dyn Write, rows: &[T]) -> std::io::Result<()> {
     let names: Vec<&String> = first.keys().collect();
     csv_line(out, names.iter().map(|name| name.to_string()))?;
     for object in &objects {
-        csv_line(out, names.iter().map(|name| match &object[name.as_str()] {
-            serde_json::Value::Null => String::new(),
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }))?;
+        csv_line(
+            out,
+            names.iter().map(|name| match &object[name.as_str()] {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            }),
+        )?;
     }
     Ok(())
 }
@@ -189,6 +204,9 @@ mod tests {
         let mut line = Vec::new();
         let cells = ["a,b", "say \"x\"", "=cmd()", "-5"].map(String::from);
         csv_line(&mut line, cells.into_iter()).unwrap();
-        assert_eq!(String::from_utf8(line).unwrap(), "\"a,b\",\"say \"\"x\"\"\",'=cmd(),-5\r\n");
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "\"a,b\",\"say \"\"x\"\"\",'=cmd(),-5\r\n"
+        );
     }
 }

@@ -196,6 +196,14 @@ impl LakeTable {
     }
 }
 
+/// Checks that a tenant may be called so: what a command should do with a name before it does any work.
+///
+/// # Errors
+/// If the name cannot be a folder's: letters, digits, `.`, `_` and `-`, at most 128, a letter or digit first.
+pub fn check_tenant(name: &str) -> Result<(), LakeError> {
+    check_name("tenant", name)
+}
+
 /// Names become folders: nothing in them may leave the lake, hide, or differ between file systems.
 fn check_name(kind: &'static str, name: &str) -> Result<(), LakeError> {
     let fine = name.len() <= 128

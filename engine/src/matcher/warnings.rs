@@ -24,6 +24,17 @@ pub struct CompileWarning {
     pub kind: WarningKind,
 }
 
+impl CompileWarning {
+    /// Stable name of this kind of warning, for scripts.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            WarningKind::NoDataset(_) => "no-dataset",
+            WarningKind::UnknownField { .. } => "unknown-field",
+            WarningKind::Regex { .. } => "regex-too-large",
+        }
+    }
+}
+
 /// Kinds of [`CompileWarning`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum WarningKind {

@@ -223,7 +223,8 @@ impl Scan {
             },
             |feed| producer.run(feed),
             || {
-                let mut worker = Worker::new(&self.catalog, &self.options.decode, self.rules.as_ref(), stores);
+                let mut worker =
+                    Worker::new(&self.catalog, &self.options.decode, self.rules.as_ref(), stores);
                 move |item| worker.work(item)
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
@@ -278,7 +279,11 @@ impl Producer<'_> {
                 Read::Block(block) => feed.push(Item::Block(block)),
                 Read::Error(error) => feed.push(Item::Error(error)),
                 Read::Idle => true,
-                Read::End => return feed.push(Item::Closed { raw_bytes: read_bytes }),
+                Read::End => {
+                    return feed.push(Item::Closed {
+                        raw_bytes: read_bytes,
+                    });
+                }
             };
             if !wanted {
                 return false;

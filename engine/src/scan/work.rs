@@ -86,7 +86,11 @@ impl Worker {
         let mut signals: Vec<(i64, usize, Signal)> = Vec::new();
         for (number, batch) in decoded.batches.iter().enumerate() {
             let found = matcher.match_batch(batch);
-            signals.extend(found.into_iter().map(|signal| (offset(batch, signal.row), number, signal)));
+            signals.extend(
+                found
+                    .into_iter()
+                    .map(|signal| (offset(batch, signal.row), number, signal)),
+            );
         }
         // In the order of the source, whatever datasets its events belong to. Stable: events of one frame
         // stay in order.

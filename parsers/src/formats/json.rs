@@ -166,16 +166,15 @@ fn decode_document(
     if !json.is_object() {
         return Err(Reject::new("not_an_object", "a JSON value that is no object"));
     }
-    let shape = json_windows::shape(json);
+    let (shape, origin) = json_windows::shape(json);
     let windows_pinned = context.dataset.is_some_and(|dataset| is_windows(dataset));
     if windows_pinned || shape != Shape::Other && context.dataset.is_none() {
-        let origin = json_windows::origin(json, shape);
         let dataset = match context.dataset {
             Some(pinned) => pinned.clone(),
-            None => windows.of(&origin.channel, &origin.provider)?,
+            None => windows.of(origin.channel, origin.provider)?,
         };
         let builder = sink.begin(&dataset);
-        let time = json_windows::write(json, shape, &origin, builder, path, context);
+        let time = json_windows::write(json, shape, origin, builder, path, context);
         commit(builder, context, raw, 0, time);
         return Ok(());
     }

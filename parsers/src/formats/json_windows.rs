@@ -5,7 +5,8 @@
 //! | dump | `{"Event":{"System":{…},"EventData":{…}}}`, also without `Event`; attributes as `#attributes`, `@Name`, `Provider_attributes` or plain members |
 //! | Winlogbeat 6 | `{"log_name":…,"event_id":…,"event_data":{…}}` |
 //! | ECS (Winlogbeat 7+, Elastic Agent) | `{"winlog":{"channel":…,"event_data":{…}},"process":{…}}`, nested or dotted |
-//! | flat | `{"EventID":…,"Channel":…,"CommandLine":…}` (NXLog, Logstash, `ConvertTo-Json`) |
+//! | PowerShell | `Get-WinEvent … \| ConvertTo-Json`: `{"Id":…,"LogName":…,"ProviderName":…,"Properties":[{"Value":…}]}` |
+//! | flat | `{"EventID":…,"Channel":…,"CommandLine":…}` (NXLog, Logstash) |
 //!
 //! *Event time*, best first: `System/TimeCreated` (when the event was written); in flat events of Sysmon
 //! `UtcTime` (the same clock, always UTC); `EventTime`, if it names a zone or the user named one (NXLog
@@ -27,93 +28,102 @@ pub(super) enum Shape {
     Winlogbeat6,
     Ecs,
     Flat,
+    PowerShell,
     Other,
 }
 
-/// Where an event comes from.
-#[derive(Debug, Default)]
+/// Where an event comes from; empty text is unknown.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Origin<'t> {
-    pub(super) channel: std::borrow::Cow<'t, str>,
-    pub(super) provider: std::borrow::Cow<'t, str>,
+    pub(super) channel: &'t str,
+    pub(super) provider: &'t str,
 }
 
-/// What a document is.
-pub(super) fn shape(json: Json<'_>) -> Shape {
+/// What a document is, and where it comes from if it is a Windows event. One look at every key: this is
+/// on the way of every JSON event.
+pub(super) fn shape(json: Json<'_>) -> (Shape, Origin<'_>) {
     let mut event_id = false;
-    let mut origin = false;
+    let mut rendered_id = false;
     let mut beat = false;
+    let mut flat = Origin::default();
+    let mut has_origin = false;
     for (key, value) in json.members() {
+        // Lengths first: most keys have none of these.
+        if !(2..=13).contains(&key.len()) {
+            if key.starts_with("winlog.") {
+                return (Shape::Ecs, ecs_origin(json));
+            }
+            beat |= key.starts_with("event_data.");
+            continue;
+        }
         match key {
-            "Event" if value.get("System").is_some() => return Shape::Dump,
+            "Event" if value.get("System").is_some() => return (Shape::Dump, dump_origin(json)),
             "System" if value.get("EventID").is_some() || value.get("Channel").is_some() => {
-                return Shape::Dump;
+                return (Shape::Dump, dump_origin(json));
             }
-            "winlog" if value.is_object() => return Shape::Ecs,
+            "winlog" if value.is_object() => return (Shape::Ecs, ecs_origin(json)),
             "event_data" if value.is_object() => beat = true,
-            "log_name" | "record_number" => beat = true,
-            "EventID" | "EventId" | "event_id" | "Id" => event_id = true,
-            "Channel" | "channel" | "SourceName" | "Provider_Name" | "ProviderName" | "LogName"
-            | "Provider" => {
-                origin = true;
+            "record_number" => beat = true,
+            "EventID" | "EventId" | "event_id" => event_id = true,
+            "Id" => rendered_id = true,
+            "Channel" | "channel" | "LogName" | "log_name" => {
+                beat |= key == "log_name";
+                has_origin = true;
+                flat.channel = value
+                    .text()
+                    .filter(|_| flat.channel.is_empty())
+                    .unwrap_or(flat.channel);
             }
-            _ if key.starts_with("winlog.") => return Shape::Ecs,
-            _ if key.starts_with("event_data.") => beat = true,
-            _ => {}
+            "SourceName" | "Provider_Name" | "ProviderName" | "Provider" | "source_name" => {
+                has_origin |= key != "source_name";
+                flat.provider = value
+                    .text()
+                    .filter(|_| flat.provider.is_empty())
+                    .unwrap_or(flat.provider);
+            }
+            _ if key.starts_with("winlog.") => return (Shape::Ecs, ecs_origin(json)),
+            _ => beat |= key.starts_with("event_data."),
         }
     }
-    match (event_id, beat, origin) {
+    let shape = match (event_id, beat, has_origin) {
         (true, true, _) => Shape::Winlogbeat6,
         (true, false, true) => Shape::Flat,
+        (false, _, true) if rendered_id && !flat.channel.is_empty() && !flat.provider.is_empty() => {
+            Shape::PowerShell
+        }
         _ => Shape::Other,
+    };
+    (shape, flat)
+}
+
+fn dump_origin(json: Json<'_>) -> Origin<'_> {
+    let system = json.at(&["Event", "System"]).or_else(|| json.get("System"));
+    Origin {
+        channel: system
+            .and_then(|system| system.get("Channel"))
+            .and_then(element_text)
+            .unwrap_or_default(),
+        provider: system
+            .and_then(|system| attribute(system, "Provider", "Name"))
+            .and_then(Json::text)
+            .unwrap_or_default(),
     }
 }
 
-/// The channel and provider of a document.
-pub(super) fn origin(json: Json<'_>, shape: Shape) -> Origin<'_> {
+fn ecs_origin(json: Json<'_>) -> Origin<'_> {
     let first = |paths: &[&[&str]]| {
         paths
             .iter()
             .find_map(|path| json.at(path).and_then(Json::text))
-            .map(std::borrow::Cow::Borrowed)
             .unwrap_or_default()
     };
-    match shape {
-        Shape::Dump => {
-            let system = json.at(&["Event", "System"]).or_else(|| json.get("System"));
-            Origin {
-                channel: system
-                    .and_then(|system| system.get("Channel"))
-                    .and_then(element_text)
-                    .map(std::borrow::Cow::Borrowed)
-                    .unwrap_or_default(),
-                provider: system
-                    .and_then(|system| attribute(system, "Provider", "Name"))
-                    .and_then(Json::text)
-                    .map(std::borrow::Cow::Borrowed)
-                    .unwrap_or_default(),
-            }
-        }
-        Shape::Ecs => Origin {
-            channel: first(&[&["winlog", "channel"], &["winlog.channel"]]),
-            provider: first(&[
-                &["winlog", "provider_name"],
-                &["winlog.provider_name"],
-                &["event", "provider"],
-            ]),
-        },
-        Shape::Winlogbeat6 => Origin {
-            channel: first(&[&["log_name"]]),
-            provider: first(&[&["source_name"]]),
-        },
-        Shape::Flat | Shape::Other => Origin {
-            channel: first(&[&["Channel"], &["channel"], &["LogName"], &["log_name"]]),
-            provider: first(&[
-                &["SourceName"],
-                &["Provider_Name"],
-                &["ProviderName"],
-                &["Provider"],
-            ]),
-        },
+    Origin {
+        channel: first(&[&["winlog", "channel"], &["winlog.channel"]]),
+        provider: first(&[
+            &["winlog", "provider_name"],
+            &["winlog.provider_name"],
+            &["event", "provider"],
+        ]),
     }
 }
 
@@ -121,7 +131,7 @@ pub(super) fn origin(json: Json<'_>, shape: Shape) -> Origin<'_> {
 pub(super) fn write(
     json: Json<'_>,
     shape: Shape,
-    origin: &Origin<'_>,
+    origin: Origin<'_>,
     builder: &mut BatchBuilder,
     path: &mut String,
     context: &FrameContext<'_>,
@@ -184,6 +194,7 @@ pub(super) fn write(
             }
             shipped_time(json, builder, context)
         }
+        Shape::PowerShell => write_rendered(json, builder, path, context),
         Shape::Flat | Shape::Other => write_flat(json, origin, builder, path, context),
     }
 }
@@ -222,7 +233,7 @@ fn write_first(json: Json<'_>, at: &[&str], name: &str, builder: &mut BatchBuild
 
 fn write_flat(
     json: Json<'_>,
-    origin: &Origin<'_>,
+    origin: Origin<'_>,
     builder: &mut BatchBuilder,
     path: &mut String,
     context: &FrameContext<'_>,
@@ -253,7 +264,7 @@ fn write_flat(
         }
     }
     let collected = shipped_time(json, builder, context);
-    let sysmon = contains_sysmon(&origin.channel) || contains_sysmon(&origin.provider);
+    let sysmon = contains_sysmon(origin.channel) || contains_sysmon(origin.provider);
     let own = times
         .created
         .and_then(|value| created_time(value, context))
@@ -290,6 +301,48 @@ fn write_flat(
                     .find_map(|value| json_time(value, context.timezone))
             }),
     }
+}
+
+/// Properties of PowerShell's event objects and the names that they have in the event.
+const RENDERED_NAMES: &[(&str, &str)] = &[
+    ("Id", "System_EventID"),
+    ("LogName", "System_Channel"),
+    ("ProviderName", "System_Provider_Name"),
+    ("ProviderId", "Provider_Guid"),
+    ("MachineName", "System_Computer"),
+    ("RecordId", "EventRecordID"),
+    ("ProcessId", "Execution_ProcessID"),
+    ("ThreadId", "Execution_ThreadID"),
+    ("UserId", "Security_UserID"),
+    ("ActivityId", "Correlation_ActivityID"),
+    ("RelatedActivityId", "Correlation_RelatedActivityID"),
+    ("Qualifiers", "EventID_Qualifiers"),
+    ("Message", "message"),
+];
+
+fn write_rendered(
+    json: Json<'_>,
+    builder: &mut BatchBuilder,
+    path: &mut String,
+    context: &FrameContext<'_>,
+) -> Option<i64> {
+    let mut time = None;
+    for (key, value) in json.members() {
+        match key {
+            // Newer versions write an object with the time in it.
+            "TimeCreated" => time = created_time(value.get("value").unwrap_or(value), context),
+            "Properties" if value.is_array() => write_data_elements(value, builder),
+            _ => {
+                let name = RENDERED_NAMES.iter().find(|(rendered, _)| *rendered == key);
+                path.push_str(name.map_or(system_name(key), |(_, name)| name));
+                // `UserId` is an object around the SID.
+                let value = value.get("Value").unwrap_or(value);
+                write_at(value, builder, path, 0);
+                path.clear();
+            }
+        }
+    }
+    time.or_else(|| shipped_time(json, builder, context))
 }
 
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! JSON text as a tape of values, without an allocation per event.
 
-use simd_json::{Buffers, Node, StaticNode, Tape};
+use simd_json::{Buffers, INPUT_PADDING, Node, StaticNode, Tape};
 
 use super::Reject;
 use super::json_repair::repair;
@@ -36,7 +36,10 @@ impl TapeParser {
         let mut tape = self.tape.take().unwrap_or_else(Tape::null).reset();
         self.scratch.clear();
         self.scratch.extend_from_slice(frame);
-        if simd_json::fill_tape(&mut self.scratch, &mut self.buffers, &mut tape).is_ok() {
+        self.scratch.resize(frame.len() + INPUT_PADDING, 0);
+        let parsed =
+            simd_json::fill_tape_padded(&mut self.scratch, frame.len(), &mut self.buffers, &mut tape);
+        if parsed.is_ok() {
             let result = use_it(Json(&tape.0));
             self.tape = Some(tape.reset());
             return Ok(result);

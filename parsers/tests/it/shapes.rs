@@ -51,6 +51,25 @@ const XML: &str = r"<Event xmlns='x'><System><Provider Name='Microsoft-Windows-S
 <Data Name='Image'>C:\Windows\System32\whoami.exe</Data><Data Name='CommandLine'>whoami /all</Data>
 <Data Name='User'>EX\ann</Data></EventData></Event>";
 
+const POWERSHELL: &str = r#"{"Id":4688,"LogName":"Security","ProviderName":"Microsoft-Windows-Security-Auditing",
+"MachineName":"ws1.example.test","RecordId":9,"ProcessId":4,"ThreadId":8,"UserId":null,"TimeCreated":"/Date(1700000000123)/",
+"Message":"A process was made.","Properties":[{"Value":"S-1-5-18"},{"Value":7}]}"#;
+
+#[test]
+fn powershells_event_objects_keep_the_writer_apart_from_the_event() {
+    let event = events(POWERSHELL.as_bytes()).remove(0);
+    assert_eq!(event["event.dataset"], "windows.security");
+    assert_eq!(event["@timestamp"], "2023-11-14T22:13:20.123Z");
+    assert_eq!(event["event.code"], "4688");
+    assert_eq!(event["host.name"], "ws1.example.test");
+    assert_eq!(event["winlog.process.pid"], 4);
+    assert!(!event.contains_key("process.pid"));
+    assert_eq!(
+        event["winlog.event_data.Data"],
+        serde_json::json!(["S-1-5-18", "7"])
+    );
+}
+
 /// The event without what says where and when it was read.
 fn content(mut event: Event) -> Event {
     for name in ["event.id", "log.offset", "event.created"] {

@@ -102,7 +102,9 @@ impl Keywords {
     pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
         self.keys.resize(rows, -1);
         let keys = std::mem::take(&mut self.keys);
-        let text = std::mem::take(&mut self.text);
+        // The next batch will be about as large.
+        let room = self.text.len() + self.text.len() / 8;
+        let text = std::mem::replace(&mut self.text, String::with_capacity(room));
         let ends = std::mem::take(&mut self.ends);
         self.table.clear();
         let nulls = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);

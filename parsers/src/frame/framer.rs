@@ -148,6 +148,11 @@ impl Framer {
             self.searched = 0;
         } else {
             self.drop_used();
+            if self.buffer.len() >= 1 << 20 {
+                // In bulk: room for a block and what comes behind it at once, instead of by doubling.
+                let block = self.options.block_bytes.saturating_add(2 * chunk.bytes.len());
+                self.buffer.reserve(block.saturating_sub(self.buffer.len()));
+            }
             self.buffer.extend_from_slice(&chunk.bytes);
         }
         self.advance(false);
@@ -234,8 +239,8 @@ impl Framer {
                         return None;
                     }
                     if self.buffer.len() - start > self.options.max_frame {
-                        self.refuse_long(start);
                         self.cursor = self.buffer.len();
+                        self.refuse_long(start);
                         self.skipping = true;
                         return None;
                     }
@@ -363,8 +368,9 @@ impl Framer {
     fn too_long(&mut self, view: usize) -> bool {
         let long = view - self.cursor > self.options.max_frame;
         if long {
-            self.refuse_long(self.cursor);
-            self.cursor = view;
+            // First the cursor: refusing may close a block and with it move the buffer.
+            let start = std::mem::replace(&mut self.cursor, view);
+            self.refuse_long(start);
         }
         long
     }
@@ -468,6 +474,30 @@ impl Framer {
         }
     }
 
+    /// The bytes of the block under construction, which ends at `end`.
+    fn take_block(&mut self, frames: &mut [FrameSpan], end: usize) -> Vec<u8> {
+        if frames.is_empty() {
+            return Vec::new();
+        }
+        let left = self.buffer.len() - end;
+        if left <= end - self.start {
+            // Less is left than goes: the buffer goes, what is left starts a new one of the same size.
+            let mut rest = Vec::with_capacity(self.buffer.capacity());
+            rest.extend_from_slice(&self.buffer[end..]);
+            self.base += end as u64;
+            self.start = 0;
+            self.cursor -= end;
+            self.searched = self.searched.saturating_sub(end);
+            return std::mem::replace(&mut self.buffer, rest);
+        }
+        let start = std::mem::replace(&mut self.start, end);
+        for span in frames {
+            span.start -= start;
+            span.end -= start;
+        }
+        self.buffer[start..end].to_vec()
+    }
+
     /// Closes the block under construction, if there is anything in it.
     fn cut(&mut self) {
         if self.frames.is_empty() && self.rejects.is_empty() {
@@ -476,12 +506,7 @@ impl Framer {
         let mut frames = std::mem::take(&mut self.frames);
         let bytes = if self.made.is_empty() {
             let end = frames.last().map_or(self.start, |span| span.end);
-            let start = std::mem::replace(&mut self.start, end);
-            for span in &mut frames {
-                span.start -= start;
-                span.end -= start;
-            }
-            self.buffer[start..end].to_vec()
+            self.take_block(&mut frames, end)
         } else {
             std::mem::take(&mut self.made)
         };

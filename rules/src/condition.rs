@@ -243,11 +243,9 @@ impl<'a> Parser<'_, 'a> {
         let them = pattern.eq_ignore_ascii_case("them") && !self.names.contains(&pattern);
         let mut chosen = Vec::new();
         for (position, name) in self.names.iter().enumerate() {
-            let fits = if them {
-                !name.starts_with('_')
-            } else {
-                wildcard(pattern, name)
-            };
+            // Searches that start with an underscore are left out unless the pattern asks for them.
+            let hidden = name.starts_with('_') && !pattern.starts_with('_');
+            let fits = !hidden && (them || wildcard(pattern, name));
             if fits {
                 self.used[position] = true;
                 chosen.push(Condition::Search(position));
@@ -271,7 +269,7 @@ impl<'a> Parser<'_, 'a> {
 }
 
 /// Whether `name` fits a pattern in which `*` is any text.
-pub(crate) fn wildcard(pattern: &str, name: &str) -> bool {
+fn wildcard(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(first) = pieces.next() else { return false };
     let Some(mut rest) = name.strip_prefix(first) else {

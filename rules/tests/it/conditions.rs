@@ -34,6 +34,7 @@ fn readings() {
         ("all of them", "a and b and sel_1 and sel_2"),
         ("_hidden", "_hidden"),
         ("1 of _*", "_hidden"),
+        ("1 of *", "a or b or sel_1 or sel_2"),
         ("a and(b)or(sel_1)", "(a and b) or sel_1"),
         ("\n        a\n        and b", "a and b"),
     ];

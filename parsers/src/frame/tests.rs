@@ -224,3 +224,33 @@ fn blocks_keep_to_their_limits() {
         (6, b"d".as_slice())
     );
 }
+
+#[test]
+fn a_stream_hands_out_a_line_before_it_is_silent_or_ended() {
+    use std::io::Write as _;
+    use std::time::{Duration, Instant};
+
+    use crate::input::{ChunkSource, InputOptions};
+
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let chunks = ChunkSource::from_reader("-", reader, &InputOptions::default());
+    let mut blocks = BlockReader::new(chunks, FrameOptions::default());
+    writer.write_all(b"{\"a\":1}\n{\"b\"").expect("writes");
+    let start = Instant::now();
+    let block = loop {
+        match blocks.next(Some(Duration::from_millis(50))) {
+            Read::Block(block) => break block,
+            Read::Idle => assert!(start.elapsed() < Duration::from_secs(10), "nothing came"),
+            other => panic!("unexpected {other:?}"),
+        }
+    };
+    assert_eq!(block.frames.len(), 1);
+    writer.write_all(b":2}\n").expect("writes");
+    drop(writer);
+    let Read::Block(rest) = blocks.next(None) else {
+        panic!("the second line should have come")
+    };
+    assert_eq!(rest.frame(rest.frames[0]), b"{\"b\":2}");
+    assert_eq!(rest.frames[0].offset, 8);
+    assert!(matches!(blocks.next(None), Read::End));
+}

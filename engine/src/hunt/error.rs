@@ -116,13 +116,18 @@ pub(super) fn translate(error: DataFusionError, statement: &Rewritten, names: &N
                             statement.original_offset(line.trim().parse().ok()?, column.trim().parse().ok()?),
                         )
                     });
-                    HuntError::sql(what.to_owned(), sql, offset)
+                    HuntError::sql(plain(what), sql, offset)
                 }
-                None => HuntError::sql(text.to_owned(), sql, None),
+                None => HuntError::sql(plain(text), sql, None),
             }
         }
         DataFusionError::Plan(text) | DataFusionError::NotImplemented(text) => {
-            HuntError::sql(plain(text), sql, None)
+            let message = plain(text).replace(".\nDid you mean", "; did you mean");
+            let function = message
+                .strip_prefix("invalid function '")
+                .and_then(|rest| rest.split('\'').next());
+            let offset = function.and_then(|name| statement.find(name));
+            HuntError::sql(message, sql, offset)
         }
         DataFusionError::ResourcesExhausted(text) => HuntError::Execution(format!(
             "out of the memory allowed; select fewer columns or rows, or allow more: {text}"
@@ -133,7 +138,7 @@ pub(super) fn translate(error: DataFusionError, statement: &Rewritten, names: &N
 }
 
 /// Without DataFusion's prefixes, and beginning like our own messages.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut text = text.trim();
     for prefix in [
         "Error during planning: ",

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 use borzoi_parsers::catalog::{Dataset, UNMAPPED};
 use borzoi_rules::ir::{Comparison, Condition, DetectionRule, Expression, LogSource, Matcher, Part, Pattern};
-use datafusion::common::Column;
-use datafusion::logical_expr::{Expr, lit, not};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, not};
 
 use super::error::HuntError;
 use super::sigma::{Question, SigmaFunction, Where};
@@ -67,7 +67,38 @@ pub(super) fn lower(
             .map_err(failed)?;
         any.push(all_of(vec![when, any_of(conditions)]));
     }
-    Ok((!any.is_empty()).then(|| any_of(any)))
+    if any.is_empty() {
+        return Ok(None);
+    }
+    let exact = any_of(any);
+    Ok(Some(match implied(&exact) {
+        Some(prunable) => prunable.and(exact),
+        None => exact,
+    }))
+}
+
+/// What follows from `expr` and can be decided from the statistics of files: `expr` with every question
+/// that only our functions answer taken for a yes. The Delta log's file skipping gives a disjunction up
+/// when it does not know one side of it, so it is told this beside the exact expression. `None`: nothing.
+fn implied(expr: &Expr) -> Option<Expr> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::And,
+            right,
+        }) => match (implied(left), implied(right)) {
+            (Some(left), Some(right)) => Some(left.and(right)),
+            (one, other) => one.or(other),
+        },
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) => Some(implied(left)?.or(implied(right)?)),
+        Expr::BinaryExpr(_) | Expr::IsNotNull(_) | Expr::Like(_) => Some(expr.clone()),
+        Expr::Literal(ScalarValue::Boolean(Some(false)), _) => Some(expr.clone()),
+        _ => None,
+    }
 }
 
 struct Lowering<'l> {

@@ -27,6 +27,7 @@ pub mod functions;
 mod lower;
 mod names;
 pub mod output;
+mod recheck;
 mod sigma;
 mod tables;
 

@@ -13,7 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use borzoi_parsers::catalog::{Dataset, Resolution};
+use borzoi_parsers::catalog::{Catalog, Dataset, Resolution};
 use borzoi_parsers::names::sql_name;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -56,6 +56,8 @@ impl TableNames {
         self.columns.contains(sql)
     }
 
+    /// What `name` means. Where datasets of a group keep a native name in different columns, the ECS one is
+    /// meant if there is just one.
     fn find(&self, name: &str) -> Found {
         if let Some(sql) = self.dotted.get(&name.to_lowercase()) {
             return Found::Column(sql.clone());
@@ -67,6 +69,7 @@ impl TableNames {
         }
         let mut declared: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
         let mut undeclared = declared.clone();
+        let mut ecs: BTreeSet<Arc<str>> = BTreeSet::new();
         for dataset in &self.datasets {
             let (column, meanings) = match dataset.resolve(name, None) {
                 Resolution::Declared(column) => (column, &mut declared),
@@ -76,9 +79,18 @@ impl TableNames {
                 meanings
                     .entry(sql.clone())
                     .or_insert_with(|| dataset.name.clone());
+                if Catalog::builtin().types().get(&column.dotted).is_some() {
+                    ecs.insert(sql.clone());
+                }
             }
         }
         let mut meanings = if declared.is_empty() { undeclared } else { declared };
+        if meanings.len() > 1 {
+            ecs.retain(|sql| meanings.contains_key(sql));
+            if ecs.len() == 1 {
+                meanings.retain(|sql, _| ecs.contains(sql));
+            }
+        }
         match meanings.len() {
             0 => Found::None,
             1 => meanings
@@ -550,7 +562,7 @@ fn tokenize(sql: &str) -> Result<Vec<Piece>, HuntError> {
         .tokenize_with_location()
         .map_err(|error| {
             HuntError::sql(
-                error.message.trim_end().to_owned(),
+                super::error::plain(&error.message),
                 sql,
                 Some(offset_of(sql, error.location)),
             )
@@ -685,30 +697,31 @@ pub fn is_complete(sql: &str) -> bool {
     })
 }
 
-/// The nearest of `candidates` to `wrong`, best first, at most three.
+/// The nearest of `candidates` to `wrong`, best first, at most three. Separators do not count
+/// (`ComandLine` is near `process_command_line`), and a name may be near the end of a longer one.
 pub(crate) fn nearest<'c>(wrong: &str, candidates: impl Iterator<Item = &'c str>) -> Vec<&'c str> {
-    let wrong = wrong.to_lowercase();
-    let folded = sql_name(&wrong);
-    let mut scored: Vec<(usize, &str)> = candidates
+    let bare = |name: &str| name.replace(['_', '.'], "").to_lowercase();
+    let wrong = bare(wrong);
+    let most = (wrong.len() / 4).max(1);
+    let mut scored: Vec<(usize, usize, &str)> = candidates
         .filter_map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&wrong, candidate)
-                .min(strsim::damerau_levenshtein(&folded, candidate));
-            let close = distance <= (wrong.len() / 3).max(1);
-            // Half a name (`command_line`) is nearer than its letters say.
-            let part = folded.len() >= 4 && candidate.ends_with(&folded) || candidate.starts_with(&folded);
-            match (close, part) {
-                (true, _) => Some((distance, candidate)),
-                (false, true) => Some((3 + candidate.len() - folded.len().min(candidate.len()), candidate)),
-                _ => None,
-            }
+            let whole = strsim::damerau_levenshtein(&wrong, &bare(candidate));
+            // An end of the name counts if it is long enough not to be met by chance.
+            let ends = candidate
+                .match_indices('_')
+                .map(|(at, _)| bare(&candidate[at + 1..]))
+                .filter(|end| end.len() >= 5)
+                .map(|end| strsim::damerau_levenshtein(&wrong, &end) + 1);
+            let distance = ends.fold(whole, usize::min);
+            (distance <= most).then_some((distance, candidate.len(), candidate))
         })
         .collect();
     scored.sort();
-    scored.dedup_by(|a, b| a.1 == b.1);
+    scored.dedup_by(|a, b| a.2 == b.2);
     scored
         .into_iter()
         .take(3)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, _, candidate)| candidate)
         .collect()
 }
 

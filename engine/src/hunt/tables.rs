@@ -28,6 +28,8 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use super::recheck::Rechecked;
+
 /// Name of the partition column.
 pub(crate) const DAY: &str = "day";
 
@@ -212,7 +214,7 @@ impl TableProvider for UnionTable {
         }
         let mut union: Option<LogicalPlanBuilder> = None;
         for (position, member) in self.members.iter().enumerate() {
-            let source = provider_as_source(member.stored.provider.clone());
+            let source = provider_as_source(Arc::new(Rechecked::new(member.stored.provider.clone())));
             let scan_name = format!("{}_{position}", self.name);
             let mut part = LogicalPlanBuilder::scan(scan_name, source, None)?;
             if let Some(condition) = &member.condition {

@@ -3,6 +3,7 @@
 mod alerts;
 mod cases;
 mod corpus;
+mod hunt;
 mod lake;
 mod matcher;
 mod oracle;

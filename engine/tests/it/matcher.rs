@@ -143,7 +143,7 @@ fn value() -> impl Strategy<Value = Json> {
     ]
 }
 
-fn event() -> impl Strategy<Value = Json> {
+pub fn event() -> impl Strategy<Value = Json> {
     let kind = prop::sample::select(&["1", "3"][..]);
     let fields = prop::collection::vec((prop::sample::select(FIELDS), value()), 0..8);
     (kind, fields).prop_map(|(kind, fields)| {
@@ -318,7 +318,7 @@ fn log_source() -> impl Strategy<Value = LogSource> {
     ])
 }
 
-fn rule() -> impl Strategy<Value = Arc<DetectionRule>> {
+pub fn rule() -> impl Strategy<Value = Arc<DetectionRule>> {
     prop::collection::vec(expression(), 1..4).prop_flat_map(|expressions| {
         let conditions = prop::collection::vec(condition(expressions.len()), 1..3);
         (log_source(), conditions).prop_map(move |(log_source, conditions)| {

@@ -147,6 +147,9 @@ pub struct ScanArgs {
     /// Store at least this often while events trickle in, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub flush_seconds: u64,
+    /// Store when this many events are waiting
+    #[arg(long, value_name = "N", default_value_t = 250_000, hide = true)]
+    pub flush_rows: usize,
 }
 
 /// `borzoi parse`

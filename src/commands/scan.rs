@@ -25,7 +25,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let lake = args
         .lake
         .as_deref()
-        .map(|dir| writer(dir, args.flush_seconds))
+        .map(|dir| writer(dir, args.flush_seconds, args.flush_rows))
         .transpose()?;
     let inputs = InputSet::expand(&args.input.paths);
     let form = args.output.unwrap_or(if io::stdout().is_terminal() {
@@ -71,10 +71,11 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
 }
 
 /// A lake to write to; made if it is not there.
-pub fn writer(dir: &Path, flush_seconds: u64) -> Result<LakeWriter, Failure> {
+pub fn writer(dir: &Path, flush_seconds: u64, flush_rows: usize) -> Result<LakeWriter, Failure> {
     let lake = Lake::create(dir).map_err(Failure::new)?;
     let options = WriterOptions {
         flush_interval: Duration::from_secs(flush_seconds.max(1)),
+        flush_rows: flush_rows.max(1),
         ..WriterOptions::default()
     };
     Ok(LakeWriter::new(lake, options))

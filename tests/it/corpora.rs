@@ -1,0 +1,117 @@
+//! The public corpora, where they are at hand: rules of SigmaHQ, its regression cases, damaged EVTX files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use borzoi_engine::alert::Alert;
+use borzoi_engine::matcher::CompiledRules;
+use borzoi_engine::scan::{Scan, ScanOptions, ScanSummary};
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::input::InputSet;
+use borzoi_rules::Loader;
+
+use crate::support::corpora;
+
+/// All SigmaHQ rules, loaded once for all tests here.
+fn sigma_hq(folder: &Path) -> Arc<CompiledRules> {
+    static RULES: OnceLock<Arc<CompiledRules>> = OnceLock::new();
+    RULES
+        .get_or_init(|| {
+            let report = Loader::new().load([folder]);
+            let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
+            assert!(errors.is_empty(), "{}", errors.join("\n"));
+            assert!(report.detections.len() > 3_700);
+            Arc::new(CompiledRules::compile(report.detections, &Catalog::builtin()).0)
+        })
+        .clone()
+}
+
+fn scan(rules: &Arc<CompiledRules>, path: &Path) -> (Vec<Alert>, ScanSummary) {
+    let scan = Scan {
+        catalog: Catalog::builtin(),
+        options: ScanOptions::default(),
+        rules: Some(rules.clone()),
+        lake: None,
+        stop: Arc::default(),
+    };
+    let mut alerts = Vec::new();
+    let inputs = InputSet::expand(&[path.to_string_lossy()]);
+    let summary = scan
+        .run(&inputs, &mut alerts)
+        .expect("no lake, and a vector takes everything");
+    (alerts, summary)
+}
+
+/// What a case of the regression corpus says: `id` under `rule_metadata`, `match_count` (1 if absent).
+struct Case {
+    rule: String,
+    wanted: usize,
+    samples: Vec<PathBuf>,
+}
+
+fn cases(root: &Path) -> Vec<Case> {
+    let mut found = Vec::new();
+    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
+        let entry = entry.expect("the corpus is readable");
+        if entry.file_name() != "info.yml" {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path()).expect("the corpus is readable");
+        let after = |key: &str| {
+            text.lines()
+                .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key))
+                .map(|value| value.trim().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let folder = entry.path().parent().expect("a file is in a folder");
+        let evtx = folder.join(
+            Path::new(&after("path:")[0])
+                .file_name()
+                .expect("the path names a file"),
+        );
+        let json = evtx.with_extension("json");
+        found.push(Case {
+            // The first id is the case's own, the second the rule's.
+            rule: after("id:")[1].clone(),
+            wanted: after("match_count:")
+                .first()
+                .map_or(1, |count| count.parse().unwrap_or(1)),
+            samples: [evtx, json].into_iter().filter(|path| path.exists()).collect(),
+        });
+    }
+    found
+}
+
+#[test]
+fn sigma_regression_cases_fire_their_own_rule_as_often_as_stated() {
+    let (Some(root), Some(folder)) = (corpora("sigma-regression"), corpora("sigma")) else {
+        return;
+    };
+    let rules = sigma_hq(&folder);
+    let cases = cases(&root);
+    assert!(cases.len() >= 100, "{}", cases.len());
+    let mut misses = Vec::new();
+    for case in &cases {
+        let mut counts = BTreeMap::new();
+        for sample in &case.samples {
+            let (alerts, _) = scan(&rules, sample);
+            let fired = alerts.iter().filter(|alert| *alert.rule.id == *case.rule).count();
+            counts.insert(
+                sample.extension().map(|e| e.to_string_lossy().into_owned()),
+                fired,
+            );
+            // The JSON twin holds one event of the sample, or all of them.
+            let is_json = sample.extension().is_some_and(|extension| extension == "json");
+            if !(fired == case.wanted || (is_json && fired >= 1)) {
+                misses.push(format!(
+                    "{} {}: wanted {}, fired {fired}",
+                    case.rule,
+                    sample.display(),
+                    case.wanted
+                ));
+            }
+        }
+    }
+    assert!(misses.is_empty(), "{}", misses.join("\n"));
+}

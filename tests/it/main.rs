@@ -1,0 +1,9 @@
+//! Real processes, real files, real pipes: what a user of the command line meets.
+
+mod bad_input;
+mod corpora;
+mod kill;
+mod library;
+mod other_readers;
+mod stream;
+mod support;

@@ -1,0 +1,73 @@
+//! Standard input as a stream: alerts within a second of their line, everything stored on Ctrl-C.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::support::{borzoi, count, sysmon_line};
+
+/// Generous for a loaded machine running an unoptimised build; the target is one second.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_alert_comes_within_a_second_and_an_interrupt_stores_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = dir.path().join("lake");
+    let mut child = borzoi()
+        .args([
+            "scan",
+            "-",
+            "--output",
+            "jsonl",
+            "--flush-seconds",
+            "3600",
+            "--lake",
+        ])
+        .arg(&lake)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let (sender, alerts) = mpsc::channel();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        for line in output.lines() {
+            if sender.send(line.unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    // The first alert also waits for the program to load its rules; the second shows the delay.
+    writeln!(input, "{}", sysmon_line(0)).unwrap();
+    alerts.recv_timeout(PATIENCE).expect("the first alert");
+    let written = Instant::now();
+    writeln!(input, "{}\n{}", sysmon_line(1), sysmon_line(10)).unwrap();
+    let alert = alerts.recv_timeout(PATIENCE).expect("the second alert");
+    let delay = written.elapsed();
+    assert!(alert.contains("t10.dmp"), "{alert}");
+    assert!(delay < Duration::from_secs(1), "an alert took {delay:?}");
+
+    // A line without its end has arrived too.
+    write!(input, "{}", sysmon_line(20)).unwrap();
+    input.flush().unwrap();
+    interrupt(child.id());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(0));
+    drop(input);
+    reader.join().unwrap();
+    let stored = count(&lake, "select count(*) from windows_sysmon");
+    assert!((3..=4).contains(&stored), "stored {stored}");
+    assert_eq!(count(&lake, "select count(*) from alerts"), stored - 1);
+}
+
+#[cfg(unix)]
+fn interrupt(process: u32) {
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &process.to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}

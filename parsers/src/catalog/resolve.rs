@@ -7,7 +7,8 @@
 //!
 //! Order, all without regard to case: names of the log source; native names and other spellings; dotted
 //! and SQL names of declared columns; the same after a shipper's prefix (`event_data.`) is taken off;
-//! standard columns; ECS fields; and otherwise the column that an undeclared field of that name has.
+//! standard columns; ECS fields; the native name after the dataset's own prefix; and otherwise the column that
+//! an undeclared field of that name has.
 
 use std::sync::Arc;
 
@@ -97,6 +98,12 @@ impl Dataset {
         if let Some(column_type) = self.types.get(&folded) {
             return Some(column(&folded, column_type));
         }
+        if let Some(field) = self
+            .without_prefix(&folded)
+            .and_then(|rest| self.field_named(rest))
+        {
+            return Some(field.column.clone());
+        }
         // Without a prefix an undeclared `event_type` would have the SQL name of ECS's event.type: then it
         // is that column.
         let dotted = self
@@ -123,14 +130,16 @@ impl Dataset {
         })
     }
 
+    /// `name` without the dataset's own prefix, if it has it.
+    fn without_prefix<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let (head, rest) = name.split_at_checked(self.prefix.len())?;
+        (!head.is_empty() && head.eq_ignore_ascii_case(&self.prefix)).then_some(rest)
+    }
+
     fn undeclared(&self, name: &str) -> Column {
-        let already_prefixed = !self.prefix.is_empty()
-            && name
-                .get(..self.prefix.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(&self.prefix));
         let dotted = match self.stripped(name) {
             Some(rest) => format!("{}{rest}", self.prefix),
-            None if already_prefixed || self.prefix.is_empty() => name.to_owned(),
+            None if self.prefix.is_empty() || self.without_prefix(name).is_some() => name.to_owned(),
             None => format!("{}{name}", self.prefix),
         };
         let mut undeclared = column(&dotted, ColumnType::Keyword);

@@ -357,6 +357,19 @@ fn description_is_serialisable() {
     assert_eq!(creation.unwrap()["when"], "EventID = 4688");
 }
 
+#[test]
+fn the_empty_name_means_one_column_too() {
+    for dataset in Catalog::builtin().datasets() {
+        let column = dataset.resolve("", None).column().clone();
+        assert_eq!(
+            *dataset.resolve(&column.dotted, None).column(),
+            column,
+            "in {}",
+            dataset.name
+        );
+    }
+}
+
 fn names() -> impl Strategy<Value = String> {
     let known: Vec<String> = Catalog::builtin()
         .datasets()

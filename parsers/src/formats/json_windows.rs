@@ -141,7 +141,7 @@ pub(super) fn write(
         Shape::Dump => write_dump(json, builder, path, context),
         Shape::Winlogbeat6 => {
             // The machine's name before the collector's.
-            write_first(json, &["computer_name"], "Computer", builder);
+            write_computer(json, &[&["computer_name"], &["host", "name"]], builder);
             for (key, value) in json.members() {
                 match key {
                     "event_data" | "user_data" => write_event_data(value, builder, path),
@@ -162,9 +162,18 @@ pub(super) fn write(
             shipped_time(json, builder, context)
         }
         Shape::Ecs => {
-            write_first(json, &["winlog", "computer_name"], "Computer", builder);
-            write_first(json, &["winlog.computer_name"], "Computer", builder);
-            for (key, value) in json.members() {
+            let names: &[&[&str]] = &[
+                &["winlog", "computer_name"],
+                &["winlog.computer_name"],
+                &["host", "name"],
+                &["host.name"],
+            ];
+            write_computer(json, names, builder);
+            // What Windows wrote comes before what pipelines made of it: `user.name` lacks the domain that
+            // `User` has.
+            let is_windows = |key: &str| key == "winlog" || key.starts_with("winlog.");
+            let (own, made): (Vec<_>, Vec<_>) = json.members().partition(|(key, _)| is_windows(key));
+            for (key, value) in own.into_iter().chain(made) {
                 match key {
                     "winlog" => {
                         for (part, value) in value.members() {
@@ -225,9 +234,10 @@ fn write_aside(name: &str, value: Json<'_>, builder: &mut BatchBuilder) {
     builder.aside(name, &Value::Json(&text));
 }
 
-fn write_first(json: Json<'_>, at: &[&str], name: &str, builder: &mut BatchBuilder) {
-    if let Some(value) = json.at(at) {
-        write_value(name, value, builder);
+/// Writes the first of these that there is as the name of the machine.
+fn write_computer(json: Json<'_>, names: &[&[&str]], builder: &mut BatchBuilder) {
+    if let Some(value) = names.iter().find_map(|path| json.at(path)) {
+        write_value("Computer", value, builder);
     }
 }
 

@@ -11,7 +11,7 @@ import deltalake, duckdb, polars
 table = deltalake.DeltaTable(sys.argv[1])
 rows = [table.to_pyarrow_table().num_rows if hasattr(table, "to_pyarrow_table") else len(table.file_uris())]
 files = table.file_uris()
-rows.append(duckdb.sql(f"select count(*) from read_parquet({files!r}, hive_partitioning=true)").fetchone()[0])
+rows.append(duckdb.sql(f"select count(*) from read_parquet({files!r}, hive_partitioning=true)").fetchall()[0][0])
 rows.append(polars.scan_delta(sys.argv[1]).select(polars.len()).collect().item())
 print(*rows)
 "#;

@@ -120,6 +120,24 @@ pub fn apache(text: &str, zone: Tz) -> Option<(i64, &str)> {
     Some((instant + leap, rest))
 }
 
+/// A TAI64N label, as multilog writes it: `@`, 16 digits of seconds, 8 of nanoseconds, all hexadecimal. The
+/// ten seconds that its clock was ahead of UTC in 1970 are taken off; leap seconds since then are not, as
+/// the programs that write it do not add them either.
+pub fn tai64n(text: &str) -> Option<(i64, &str)> {
+    const EPOCH: u64 = (1 << 62) + 10;
+    let seconds = u64::from_str_radix(hex(text.strip_prefix('@')?, 16)?, 16).ok()?;
+    let nanos = i64::from_str_radix(hex(&text[17..], 8)?, 16).ok()?;
+    let seconds = i64::try_from(seconds.checked_sub(EPOCH)?).ok()?;
+    let instant = seconds.checked_mul(SECOND)?.checked_add(nanos / 1000)?;
+    Some((instant, &text[25..]))
+}
+
+/// The first `digits` characters, if they are hexadecimal digits.
+fn hex(text: &str, digits: usize) -> Option<&str> {
+    text.get(..digits)
+        .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 /// Seconds since the epoch, with an optional fraction, and nothing else (`1772355600.25`). Exact: no
 /// floating point on the way.
 pub fn epoch(text: &str) -> Option<i64> {
@@ -289,6 +307,11 @@ mod tests {
             apache("10/Oct/2000:13:55:36 -0700]", chrono_tz::UTC),
             Some((at("2000-10-10T20:55:36Z"), "]"))
         );
+        assert_eq!(
+            tai64n("@4000000069a4046a0ee6b280 x"),
+            Some((at("2026-03-01T09:18:24.25Z"), " x"))
+        );
+        assert_eq!(tai64n("@40000000"), None);
         assert_eq!(epoch("1.000001"), Some(1_000_001));
         assert_eq!(epoch("-1.5"), Some(-1_500_000));
         assert_eq!(epoch("1e5"), None);
@@ -320,6 +343,7 @@ mod tests {
             let _ = iso(&text, chrono_tz::Europe::Berlin);
             let _ = apache(&text, chrono_tz::UTC);
             let _ = epoch(&text);
+            let _ = tai64n(&text);
             let _ = rfc3339(reference);
         }
 

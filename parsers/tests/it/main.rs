@@ -5,3 +5,4 @@ mod catalog;
 mod corpora;
 mod shapes;
 mod support;
+mod text_corpora;

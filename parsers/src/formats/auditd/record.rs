@@ -236,7 +236,7 @@ pub(super) fn is_argument(key: &str) -> bool {
 /// Upper-case hexadecimal digits, two a byte.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;
     }
     digits

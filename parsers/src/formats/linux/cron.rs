@@ -47,10 +47,10 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
         "cron_command" => fields.text("cron.command", detail),
         "crontab_reloaded" => fields.text("file.path", detail),
         "crontab_listed" | "crontab_replaced" | "crontab_deleted" | "crontab_edit_began"
-        | "crontab_edit_ended" => {
-            if detail != name {
-                fields.text("user.target.name", detail);
-            }
+        | "crontab_edit_ended"
+            if detail != name =>
+        {
+            fields.text("user.target.name", detail);
         }
         _ => {}
     }

@@ -143,6 +143,26 @@ pub fn dissect<'a>(tag: &'a str, program: &'a str, message: &'a str, fields: &mu
     }
 }
 
+/// The program of a message without a header (`journalctl -o cat`), where what it says leaves no doubt: sshd
+/// naming a peer, or a PAM module naming its service.
+pub fn program_of(message: &str) -> Option<&str> {
+    let message = message.trim();
+    if let Some(service) = pam::service(message) {
+        return Some(service);
+    }
+    if message.starts_with("PAM ")
+        && message.contains(" more authentication failure")
+        && message.contains("tty=ssh")
+    {
+        return Some("sshd");
+    }
+    let mut fields = Fields::default();
+    sshd::dissect(message, &mut fields);
+    let has = |name: &str| fields.get(name).is_some();
+    let peer = has("source.port") && (has("source.ip") || has("source.domain"));
+    (peer && has("event.action")).then_some("sshd")
+}
+
 /// The message inside `message repeated 3 times: [ … ]`.
 fn repeated<'a>(message: &'a str, fields: &mut Fields<'a>) -> &'a str {
     let inner = message

@@ -84,6 +84,13 @@ fn module(message: &str) -> Option<((&str, &str), &str)> {
     is_module.then_some(((module, service), rest))
 }
 
+/// The service that a PAM module speaks for, as it says in front: `pam_unix(sshd:auth): …`.
+pub(super) fn service(message: &str) -> Option<&str> {
+    let ((_, service), _) = module(message)?;
+    let (service, kind) = service.split_once(':')?;
+    matches!(kind, "auth" | "session" | "account" | "chauthtok" | "setcred").then_some(service)
+}
+
 /// `root(uid=0) by jane(uid=1000)`: who asked is the user, whom they became the effective user. With nobody
 /// named (`by (uid=0)`) the session's user is the user.
 fn session_opened<'a>(rest: &'a str, fields: &mut Fields<'a>) {

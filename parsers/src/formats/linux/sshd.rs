@@ -31,6 +31,13 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
         message = message.strip_suffix(suffix).unwrap_or(message);
     }
     message = message.trim_end();
+    // Solaris puts an id and the facility in front.
+    if let Some((_, rest)) = message
+        .strip_prefix("[ID ")
+        .and_then(|rest| rest.split_once("] "))
+    {
+        message = rest;
+    }
     for level in LEVELS {
         message = message.strip_prefix(level).unwrap_or(message);
     }
@@ -283,6 +290,7 @@ fn other<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
             "PAM: Authentication failure for ",
             "PAM: authentication failure for ",
             "PAM: authentication error for ",
+            "PAM: Authentication error for ",
             "PAM: User not known to the underlying authentication module for ",
         ],
     ) && let Some((name, host)) = rest.rsplit_once(" from ")

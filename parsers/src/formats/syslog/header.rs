@@ -36,7 +36,8 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// `line` as syslog; `None` if it has neither a priority nor a timestamp where one belongs.
+    /// `line` as syslog; `None` if it has no priority and no timestamp where one belongs, and is no
+    /// `host program[pid]: …` either.
     pub(super) fn parse(line: &'a str, reference_time: i64, zone: Tz) -> Option<Header<'a>> {
         let line = line.trim_end_matches(['\n', '\r', '\0']);
         let line = line.strip_prefix('\u{feff}').unwrap_or(line);
@@ -51,7 +52,8 @@ impl<'a> Header<'a> {
             header.priority = priority;
             return Some(header);
         }
-        let mut header = rfc3164(rest, priority.is_some(), reference_time, zone)?;
+        let mut header =
+            rfc3164(rest, priority.is_some(), reference_time, zone).or_else(|| without_time(rest))?;
         header.priority = priority;
         Some(header)
     }
@@ -237,9 +239,29 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
     Some(header)
 }
 
-/// A time followed by a space, a colon (network gear) or the end.
+/// `host program[pid]: …`, as some exports leave it. Without a time only this full form is syslog.
+fn without_time(input: &str) -> Option<Header<'_>> {
+    let (host, rest) = input.split_once(' ')?;
+    let is_host = host.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let (tag, process_id, message) = full_tag(rest)?;
+    let is_number = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
+    (is_host && process_id.is_some_and(is_number)).then(|| Header {
+        host: Some(host),
+        tag: Some(tag),
+        process_id,
+        message,
+        ..Header::default()
+    })
+}
+
+/// A time (also multilog's `@40…`) followed by a space, a colon (network gear) or the end.
 fn stamp(input: &str, reference_time: i64, zone: Tz) -> Option<(i64, &str)> {
-    let (instant, rest) = time::bsd(input, reference_time, zone).or_else(|| time::iso(input, zone))?;
+    let (instant, rest) = time::bsd(input, reference_time, zone)
+        .or_else(|| time::iso(input, zone))
+        .or_else(|| time::tai64n(input))?;
     match rest.as_bytes().first() {
         None | Some(b' ') => Some((instant, rest)),
         Some(b':') => Some((instant, &rest[1..])),
@@ -290,7 +312,7 @@ fn full_tag(input: &str) -> Option<Tag<'_>> {
 fn bare_tag(input: &str) -> Option<Tag<'_>> {
     let (word, message) = input.split_once(' ').unwrap_or((input, ""));
     let is_name = word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && word.chars().all(|c| is_tag_char(c))
+        && word.chars().all(is_tag_char)
         && word.len() <= 64;
     // Written by syslogd itself in place of repeated lines.
     let repeats = input.starts_with("last message repeated") || input.starts_with("message repeated");

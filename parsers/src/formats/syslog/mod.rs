@@ -23,18 +23,18 @@ use header::Header;
 /// Programs whose messages may be access log lines.
 const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
 
-/// Whether `line` is syslog: it starts with a priority, or with a timestamp and then a tag or a host and
-/// a tag.
+/// Whether `line` is syslog: it starts with a priority, with a timestamp and then a tag or a host and a tag,
+/// with `host program[pid]:`, or it is a message without any header that only one program writes.
 pub fn looks_like(line: &str) -> bool {
     let Some(header) = Header::parse(line, 0, chrono_tz::UTC) else {
-        return false;
+        return linux::program_of(line).is_some();
     };
     if header.priority.is_some() {
         return header.time.is_some() || header.tag.is_some() || header.version.is_some();
     }
     // Many applications start their lines with an ISO time and a space; only a `T` is syslog's.
     let iso_with_space = line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(4) == Some(&b'-');
-    header.time.is_some() && header.tag.is_some() && !iso_with_space
+    header.tag.is_some() && !iso_with_space
 }
 
 /// Writes the event of one syslog line to `sink`.
@@ -43,12 +43,22 @@ pub fn looks_like(line: &str) -> bool {
 ///
 /// `not_syslog` if the line has neither a priority nor a timestamp at its start.
 pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
-    let header = Header::parse(frame, context.reference_time, context.timezone).ok_or_else(|| {
-        Reject::new(
-            "not_syslog",
-            "no priority and no timestamp at the start of the line",
-        )
-    })?;
+    let header = Header::parse(frame, context.reference_time, context.timezone)
+        .or_else(|| {
+            let message = frame.trim();
+            let tag = Some(linux::program_of(message)?);
+            Some(Header {
+                tag,
+                message,
+                ..Header::default()
+            })
+        })
+        .ok_or_else(|| {
+            Reject::new(
+                "not_syslog",
+                "no priority and no timestamp at the start of the line",
+            )
+        })?;
     let program = header.program().unwrap_or_default();
     if let Some(record) = auditd::in_syslog(program, header.message, header.time) {
         return auditd::write(&[record], header.host, frame, context, sink);

@@ -193,3 +193,28 @@ proptest::proptest! {
         let _ = looks_like(&line);
     }
 }
+
+#[test]
+fn lines_without_a_time_or_a_header() {
+    let h = header("web1 sshd[77]: Invalid user x from 192.0.2.1 port 5");
+    assert_eq!(
+        (h.time, h.host, h.tag, h.process_id),
+        (None, Some("web1"), Some("sshd"), Some("77"))
+    );
+    for (line, dataset) in [
+        (
+            "Accepted password for mara from 192.0.2.1 port 5 ssh2",
+            "linux.sshd",
+        ),
+        (
+            "pam_unix(sudo:session): session closed for user root",
+            "linux.sudo",
+        ),
+    ] {
+        assert!(looks_like(line), "{line}");
+        assert_eq!(&*events(line)[0].dataset.name, dataset);
+    }
+    for line in ["Accepted the proposal from marketing", "error: x", "a b[c]: d"] {
+        assert!(!looks_like(line), "{line}");
+    }
+}

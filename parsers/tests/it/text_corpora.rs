@@ -186,7 +186,7 @@ fn values_of_the_open_cases_are_found() {
                 }
             }
         }
-        let share = |part: u32| if keys == 0 { 100 } else { part * 100 / keys };
+        let share = |part: u32| (part * 100).checked_div(keys).unwrap_or(100);
         println!(
             "{format:16} keys {keys:5}  exact {:3} %  found {:3} %  invented {invented}",
             share(exact),

@@ -13,6 +13,42 @@
 //! [`Lake::create`] and a [`LakeWriter`], which buffers batches and turns them into files and commits on
 //! [`LakeWriter::flush`]. `docs/lake.md` is the page for users.
 //!
+//! ```
+//! use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
+//! use borzoi_parsers::batch::{BatchBuilder, BatchOptions, EventMeta};
+//! use borzoi_parsers::catalog::Catalog;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path();
+//! let sysmon = Catalog::builtin().dataset("windows.sysmon").expect("shipped").clone();
+//! let mut builder = BatchBuilder::new(sysmon, BatchOptions::default().into());
+//! builder.begin();
+//! builder.field("CommandLine", "whoami /all".into());
+//! builder.commit(EventMeta {
+//!     time: Some(1_714_521_600_000_000),
+//!     fallback_time: 0,
+//!     event_id: 1,
+//!     path: "-",
+//!     offset: 0,
+//!     raw: b"",
+//! });
+//! let batch = builder.finish().expect("one event");
+//!
+//! let mut writer = LakeWriter::new(Lake::create(path)?, WriterOptions::default());
+//! writer.append(&batch)?;
+//! writer.append(&batch)?; // the same event again
+//! let report = writer.flush().await?;
+//! assert_eq!((report.rows_written, report.duplicates), (1, 1));
+//!
+//! let lake = Lake::open(path)?;
+//! assert_eq!(lake.status().await?[0].rows, 1);
+//! assert!(lake.open_table("default", "windows.sysmon").await?.is_some());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What holds
 //!
 //! - A row is either committed or not; a kill at any instant leaves every table readable. A data file is

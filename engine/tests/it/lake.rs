@@ -528,6 +528,29 @@ async fn leftovers_of_a_killed_writer_are_harmless() {
     assert_eq!(lake.status().await.unwrap()[0].unreferenced_files, 2);
 }
 
+#[tokio::test]
+async fn a_failed_flush_commits_nothing_and_can_be_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("default/windows.sysmon");
+    std::fs::create_dir_all(&table).unwrap();
+    // The second day cannot be written: its folder's name is taken by a file.
+    let obstacle = table.join("day=2024-05-02");
+    std::fs::write(&obstacle, "x").unwrap();
+    let events = [event(1, BASE), event(2, BASE + DAY)];
+    let mut writer = writer(folder.path());
+    writer.append(&batch(&events)).unwrap();
+    let alert = batch_with(&events[..1], Vec::new());
+    writer.append_alerts("default", &alert).unwrap();
+    let error = writer.flush().await.unwrap_err().to_string();
+    assert!(error.contains("day=2024-05-02"), "{error}");
+    // The other table was flushed; of this one not even the first day's file is left.
+    assert_eq!((writer.totals().rows_written, writer.buffered_rows()), (1, 2));
+    std::fs::remove_file(&obstacle).unwrap();
+    assert!(data_files(folder.path()).is_empty());
+    assert_eq!(writer.flush().await.unwrap().rows_written, 2);
+    assert_eq!(contents(folder.path()).await, expected(&events));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writers_lose_and_repeat_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -153,7 +153,7 @@ pub fn matches(rule: &DetectionRule, dataset: &Dataset, event: &Event) -> bool {
     let source = &rule.log_source;
     let same = |asked: &Option<String>, offered: &Option<String>| match (asked, offered) {
         (None, _) => true,
-        (Some(asked), Some(offered)) => asked.to_lowercase() == offered.to_lowercase(),
+        (Some(asked), Some(offered)) => asked.eq_ignore_ascii_case(offered),
         (Some(_), None) => false,
     };
     let only_product = source.category.is_none() && source.service.is_none();
@@ -416,6 +416,9 @@ fn pattern_matches(pattern: &Pattern, text: &str) -> bool {
                     next[place + 1] = reachable[place] && text[place] == c;
                 }
             }
+        }
+        if !next.contains(&true) {
+            return false;
         }
         reachable = next;
     }

@@ -229,7 +229,13 @@ fn decode_text(
             )),
         },
         Some(Format::Auditd) => auditd::decode(text, context, sink),
-        Some(Format::Syslog) => syslog::decode(text, context, sink),
+        Some(Format::Syslog) => match carried_event(text) {
+            Some(event) => {
+                let document = xml::to_json(event)?;
+                json.decode(document.as_bytes(), context, sink)
+            }
+            None => syslog::decode(text, context, sink),
+        },
         Some(Format::Access) => access::decode(text, context, sink),
         Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
         Some(Format::Lines) => plain_line(text, context, sink),
@@ -260,6 +266,17 @@ fn format_of_line(line: &str) -> Option<Format> {
     }
 }
 
+/// The Windows-style event that Sysmon for Linux sends as the message of a syslog line. The event holds all
+/// that the line's header says; only Sysmon's own tag counts, so that no other program can pass for it.
+fn carried_event(line: &str) -> Option<&str> {
+    let (header, _) = line.split_once("<Event>")?;
+    let start = header.len();
+    let tag = header.trim_end().strip_suffix(':')?;
+    let program = tag.split_once('[').map_or(tag, |(program, _)| program);
+    let is_sysmon = program.rsplit(' ').next() == Some("sysmon") && !header.contains(": ");
+    (is_sysmon && line.trim_end().ends_with("</Event>")).then(|| line[start..].trim_end())
+}
+
 fn plain_line(text: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
     let dataset = match context.dataset {
         Some(pinned) => pinned.clone(),
@@ -273,4 +290,28 @@ fn plain_line(text: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> R
     builder.field("message", text.into());
     super::commit(builder, context, text.as_bytes(), 0, None);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::carried_event;
+
+    #[test]
+    fn only_sysmon_carries_events() {
+        let line = "Mar  3 10:00:00 web1 sysmon[77]: <Event><System/></Event>";
+        assert_eq!(carried_event(line), Some("<Event><System/></Event>"));
+        assert_eq!(
+            carried_event("Mar  3 10:00:00 web1 sysmon: <Event></Event>"),
+            Some("<Event></Event>")
+        );
+        assert_eq!(
+            carried_event("Mar  3 10:00:00 web1 cron[77]: <Event></Event>"),
+            None
+        );
+        assert_eq!(
+            carried_event("Mar  3 10:00:00 web1 app[7]: x sysmon: <Event></Event>"),
+            None
+        );
+        assert_eq!(carried_event("Mar  3 10:00:00 web1 sysmon[77]: <Event>cut"), None);
+    }
 }

@@ -1,0 +1,110 @@
+//! Says which attacks a run of the rules found, and what it claimed that nobody did.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use borzoi_engine::alert::Alert;
+use borzoi_rules::ir::Level;
+use chrono::DateTime;
+
+use super::Truth;
+
+/// Compares alerts with the truth about the generated day.
+///
+/// An attack is found if an alert of level medium or higher with one of its techniques, or of one of its
+/// rules, is about one of its records. An alert of level high or critical about a record of no attack is
+/// false. An alert is about a record if tenant and file are the same and the times differ by less than a
+/// millisecond (Windows' shippers cut there).
+#[derive(Debug)]
+pub struct Judge {
+    attacks: Vec<(String, BTreeSet<String>, BTreeSet<String>)>,
+    /// Tenant, milliseconds → file, host, attack.
+    records: HashMap<(String, i64), Vec<(String, Option<String>, usize)>>,
+    found: BTreeMap<String, BTreeSet<String>>,
+    false_alerts: BTreeMap<(String, String), u64>,
+}
+
+/// What the rules found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Verdict {
+    /// Attack id → titles of the rules that found it.
+    pub found: BTreeMap<String, Vec<String>>,
+    /// Ids of the attacks that nobody found.
+    pub missed: Vec<String>,
+    /// Alerts of level high or critical about no attack, most of them first.
+    pub false_alerts: Vec<FalseAlert>,
+}
+
+/// A rule that raised false alerts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FalseAlert {
+    /// The rule's id.
+    pub rule_id: String,
+    /// Its title.
+    pub title: String,
+    /// How often.
+    pub count: u64,
+}
+
+fn micros(time: &str) -> Option<i64> {
+    DateTime::parse_from_rfc3339(time).ok().map(|time| time.timestamp_micros())
+}
+
+impl Judge {
+    /// A judge who knows the truth.
+    pub fn new(truth: &Truth) -> Self {
+        let mut records: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, attack) in truth.attacks.iter().enumerate() {
+            for record in &attack.records {
+                let Some(time) = micros(&record.time) else { continue };
+                records
+                    .entry((attack.tenant.clone(), time.div_euclid(1000)))
+                    .or_default()
+                    .push((record.file.clone(), record.host.clone(), index));
+            }
+        }
+        let attacks = truth
+            .attacks
+            .iter()
+            .map(|attack| (attack.id.clone(), attack.techniques.iter().cloned().collect(), attack.rules.iter().cloned().collect()))
+            .collect();
+        Self { attacks, records, found: BTreeMap::new(), false_alerts: BTreeMap::new() }
+    }
+
+    /// Hears an alert.
+    pub fn alert(&mut self, alert: &Alert) {
+        let rule = &alert.rule;
+        let path = alert.event.pointer("/log/file/path").and_then(|path| path.as_str()).unwrap_or("").replace('\\', "/");
+        let host = alert.event.pointer("/host/name").and_then(|name| name.as_str());
+        let about = micros(&alert.time)
+            .and_then(|time| self.records.get(&(alert.tenant.to_string(), time.div_euclid(1000))))
+            .into_iter()
+            .flatten()
+            .filter(|(file, of, _)| path.ends_with(file.as_str()) && (host.is_none() || of.is_none() || host == of.as_deref()))
+            .map(|(_, _, index)| *index);
+        let mut about_an_attack = false;
+        for index in about {
+            about_an_attack = true;
+            let (id, techniques, rules) = &self.attacks[index];
+            let named = rule.attack.techniques.iter().any(|technique| techniques.contains(technique));
+            if rule.level >= Level::Medium && (named || rules.contains(&*rule.id)) {
+                self.found.entry(id.clone()).or_default().insert(rule.title.to_string());
+            }
+        }
+        if !about_an_attack && rule.level >= Level::High {
+            *self.false_alerts.entry((rule.id.to_string(), rule.title.to_string())).or_default() += 1;
+        }
+    }
+
+    /// The verdict over all alerts so far.
+    pub fn verdict(&self) -> Verdict {
+        let found: BTreeMap<_, _> = self.found.iter().map(|(id, titles)| (id.clone(), titles.iter().cloned().collect())).collect();
+        let missed = self.attacks.iter().map(|(id, ..)| id).filter(|id| !found.contains_key(*id)).cloned().collect();
+        let mut false_alerts: Vec<_> = self
+            .false_alerts
+            .iter()
+            .map(|((rule_id, title), count)| FalseAlert { rule_id: rule_id.clone(), title: title.clone(), count: *count })
+            .collect();
+        false_alerts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.title.cmp(&b.title)));
+        Verdict { found, missed, false_alerts }
+    }
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use super::*;
+
+fn read(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        text
+    } else {
+        String::from_utf8(bytes).unwrap()
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn small(seed: u64) -> (tempfile::TempDir, Truth) {
+    let dir = tempfile::tempdir().unwrap();
+    let truth = generate(dir.path(), &Options { seed, events: 2_000, ..Options::default() }).unwrap();
+    (dir, truth)
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let ((a, truth), (b, again), (c, _)) = (small(7), small(7), small(8));
+    assert_eq!(truth, again);
+    let (of_a, of_b, of_c) = (files(a.path()), files(b.path()), files(c.path()));
+    assert!(of_a.len() >= 16, "fifteen logs and the truth");
+    let mut different = 0;
+    for ((one, two), other) in of_a.iter().zip(&of_b).zip(&of_c) {
+        assert_eq!(fs::read(one).unwrap(), fs::read(two).unwrap(), "{}", one.display());
+        different += usize::from(fs::read(one).unwrap() != fs::read(other).unwrap());
+    }
+    assert!(different >= 15, "another seed is another day");
+}
+
+#[test]
+fn records_are_json_where_they_should_be_and_in_order() {
+    let (dir, _) = small(1);
+    for path in files(&dir.path().join("logs")) {
+        let text = read(&path);
+        assert!(!text.is_empty(), "{}", path.display());
+        let name = path.to_string_lossy().replace('\\', "/");
+        let time = |value: &serde_json::Value| {
+            ["/EventTime", "/@timestamp", "/Event/System/TimeCreated/#attributes/SystemTime", "/ts", "/eventTime"]
+                .iter()
+                .find_map(|pointer| value.pointer(pointer))
+                .unwrap_or_else(|| panic!("no time in {value}"))
+                .to_string()
+        };
+        let values: Vec<serde_json::Value> = if name.contains("/aws/") {
+            let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+            whole["Records"].as_array().unwrap().clone()
+        } else if text.starts_with('{') {
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        } else {
+            assert!(text.lines().count() > 10, "{name}");
+            continue;
+        };
+        let times: Vec<String> = values.iter().map(time).collect();
+        assert!(times.is_sorted(), "{name}");
+    }
+}
+
+#[test]
+fn every_record_of_an_attack_is_in_its_file() {
+    let (dir, truth) = small(3);
+    assert!(truth.attacks.len() >= 12);
+    let ids: BTreeSet<_> = truth.attacks.iter().map(|attack| &attack.id).collect();
+    assert_eq!(ids.len(), truth.attacks.len());
+    for attack in &truth.attacks {
+        assert!(!attack.records.is_empty() && !attack.techniques.is_empty(), "{}", attack.id);
+        for record in &attack.records {
+            assert!(record.file.starts_with(&attack.tenant));
+            let text = read(&dir.path().join("logs").join(&record.file));
+            let time = chrono::DateTime::parse_from_rfc3339(&record.time).unwrap();
+            // Each log's own spelling of the time, to the second.
+            let spelled = if record.file.contains("audit.log") || record.file.contains("zeek") {
+                time.timestamp().to_string()
+            } else if record.file.contains("auth.log") {
+                time.format("%b %e %H:%M:%S").to_string()
+            } else if record.file.contains("access.log") {
+                time.format("%d/%b/%Y:%H:%M:%S").to_string()
+            } else {
+                time.format("%Y-%m-%dT%H:%M:%S").to_string()
+            };
+            let host = record.host.as_deref().unwrap_or("");
+            assert!(text.contains(&spelled) && text.contains(host), "{}: {record:?}", attack.id);
+        }
+    }
+    let stored: Truth = serde_json::from_str(&read(&dir.path().join("truth.json"))).unwrap();
+    assert_eq!(stored, truth);
+}
+
+#[test]
+fn hunts_are_read() {
+    assert_eq!(hunts().len(), 5);
+}

@@ -22,6 +22,8 @@
 //! # }
 //! ```
 
+pub mod demo;
+
 pub use borzoi_engine as engine;
 pub use borzoi_parsers as parsers;
 pub use borzoi_rules as rules;

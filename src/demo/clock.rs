@@ -23,12 +23,12 @@ pub(super) enum Rhythm {
 impl Rhythm {
     fn weights(self) -> [u64; 24] {
         match self {
-            Self::Office => {
-                [4, 4, 4, 4, 5, 6, 14, 50, 90, 100, 98, 92, 60, 84, 95, 90, 72, 40, 18, 10, 8, 7, 6, 5]
-            }
-            Self::Shop => {
-                [20, 12, 8, 6, 6, 10, 22, 36, 48, 55, 60, 62, 66, 60, 58, 60, 66, 76, 90, 100, 100, 88, 62, 36]
-            }
+            Self::Office => [
+                4, 4, 4, 4, 5, 6, 14, 50, 90, 100, 98, 92, 60, 84, 95, 90, 72, 40, 18, 10, 8, 7, 6, 5,
+            ],
+            Self::Shop => [
+                20, 12, 8, 6, 6, 10, 22, 36, 48, 55, 60, 62, 66, 60, 58, 60, 66, 76, 90, 100, 100, 88, 62, 36,
+            ],
             Self::Flat => [1; 24],
         }
     }
@@ -43,7 +43,9 @@ pub(super) struct Clock {
 impl Clock {
     /// The day that begins at midnight UTC of `day`.
     pub fn new(day: NaiveDate) -> Self {
-        Self { midnight: day.and_time(NaiveTime::MIN).and_utc().timestamp_micros() }
+        Self {
+            midnight: day.and_time(NaiveTime::MIN).and_utc().timestamp_micros(),
+        }
     }
 
     /// A time of the day.

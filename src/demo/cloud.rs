@@ -11,7 +11,11 @@ const ACCOUNT: &str = "111122223333";
 
 /// `{"Records":[…]}`.
 pub(super) fn frame() -> Frame {
-    Frame { head: "{\"Records\":[".to_owned(), between: ",", tail: "]}".to_owned() }
+    Frame {
+        head: "{\"Records\":[".to_owned(),
+        between: ",",
+        tail: "]}".to_owned(),
+    }
 }
 
 /// Who called.
@@ -49,7 +53,11 @@ pub(super) fn record(random: &mut Random, time: i64, call: &Call<'_>) -> String 
     let at = clock::format(time, "%Y-%m-%dT%H:%M:%SZ");
     let object = Object::new().str("eventVersion", "1.11").open("userIdentity");
     let object = match call.by {
-        Caller::Root => object.str("type", "Root").str("principalId", ACCOUNT).str("arn", &format!("arn:aws:iam::{ACCOUNT}:root")).str("accountId", ACCOUNT),
+        Caller::Root => object
+            .str("type", "Root")
+            .str("principalId", ACCOUNT)
+            .str("arn", &format!("arn:aws:iam::{ACCOUNT}:root"))
+            .str("accountId", ACCOUNT),
         Caller::Person(name) => object
             .str("type", "IAMUser")
             .str("principalId", &format!("AIDAEXAMPLE{}", name.to_uppercase()))
@@ -59,8 +67,14 @@ pub(super) fn record(random: &mut Random, time: i64, call: &Call<'_>) -> String 
             .str("userName", name),
         Caller::Role(name) => object
             .str("type", "AssumedRole")
-            .str("principalId", &format!("AROAEXAMPLE{}:i-0a1b2c3d4e5f67890", name.to_uppercase()))
-            .str("arn", &format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/i-0a1b2c3d4e5f67890"))
+            .str(
+                "principalId",
+                &format!("AROAEXAMPLE{}:i-0a1b2c3d4e5f67890", name.to_uppercase()),
+            )
+            .str(
+                "arn",
+                &format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/i-0a1b2c3d4e5f67890"),
+            )
             .str("accountId", ACCOUNT)
             .str("accessKeyId", "ASIAIOSFODNN7EXAMPLE")
             .open("sessionContext")
@@ -89,7 +103,10 @@ pub(super) fn record(random: &mut Random, time: i64, call: &Call<'_>) -> String 
         .str("requestID", &random.uuid())
         .str("eventID", &random.uuid())
         .raw("readOnly", call.read_only)
-        .str("eventType", if console { "AwsConsoleSignIn" } else { "AwsApiCall" })
+        .str(
+            "eventType",
+            if console { "AwsConsoleSignIn" } else { "AwsApiCall" },
+        )
         .raw("managementEvent", true)
         .str("recipientAccountId", ACCOUNT)
         .str("eventCategory", "Management");
@@ -109,35 +126,55 @@ pub(super) fn record(random: &mut Random, time: i64, call: &Call<'_>) -> String 
 pub(super) fn cloudtrail(tenant: &Tenant, random: &mut Random, time: i64) -> String {
     let person = random.usual(&tenant.users[..8]).name.clone();
     if random.chance(1) {
-        return record(random, time, &Call {
-            by: Caller::Person(&person),
-            source: "signin.amazonaws.com",
-            action: "ConsoleLogin",
-            read_only: false,
-            from: "203.0.113.10",
-            agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-            request: "null",
-            response: "{\"ConsoleLogin\":\"Success\"}",
-            second_factor: Some(true),
-        });
+        return record(
+            random,
+            time,
+            &Call {
+                by: Caller::Person(&person),
+                source: "signin.amazonaws.com",
+                action: "ConsoleLogin",
+                read_only: false,
+                from: "203.0.113.10",
+                agent: "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+                request: "null",
+                response: "{\"ConsoleLogin\":\"Success\"}",
+                second_factor: Some(true),
+            },
+        );
     }
     let call = random.usual(&CLOUD);
     let request = call.request.to_string();
     let role = *random.pick(&["eks-node", "ci-deploy", "backup", "autoscaler"]);
     let (by, from, agent) = match call.by.as_str() {
-        "service" => (Caller::Service("ec2.amazonaws.com"), "ec2.amazonaws.com".to_owned(), "ec2.amazonaws.com"),
-        "role" => (Caller::Role(role), format!("10.40.1.{}", random.between(10, 19)), "aws-sdk-go-v2/1.32.6 ua/2.1 os/linux lang/go#1.23.4 md/GOARCH#amd64"),
-        _ => (Caller::Person(&person), "203.0.113.10".to_owned(), "aws-cli/2.22.4 md/awscrt#0.23.4 ua/2.0 os/windows"),
+        "service" => (
+            Caller::Service("ec2.amazonaws.com"),
+            "ec2.amazonaws.com".to_owned(),
+            "ec2.amazonaws.com",
+        ),
+        "role" => (
+            Caller::Role(role),
+            format!("10.40.1.{}", random.between(10, 19)),
+            "aws-sdk-go-v2/1.32.6 ua/2.1 os/linux lang/go#1.23.4 md/GOARCH#amd64",
+        ),
+        _ => (
+            Caller::Person(&person),
+            "203.0.113.10".to_owned(),
+            "aws-cli/2.22.4 md/awscrt#0.23.4 ua/2.0 os/windows",
+        ),
     };
-    record(random, time, &Call {
-        by,
-        source: &call.source,
-        action: &call.action,
-        read_only: call.read_only,
-        from: &from,
-        agent,
-        request: &request,
-        response: "null",
-        second_factor: None,
-    })
+    record(
+        random,
+        time,
+        &Call {
+            by,
+            source: &call.source,
+            action: &call.action,
+            read_only: call.read_only,
+            from: &from,
+            agent,
+            request: &request,
+            response: "null",
+            second_factor: None,
+        },
+    )
 }

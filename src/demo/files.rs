@@ -24,7 +24,11 @@ pub(super) struct Frame {
 impl Frame {
     /// One record a line.
     pub fn lines() -> Self {
-        Self { head: String::new(), between: "\n", tail: "\n".to_owned() }
+        Self {
+            head: String::new(),
+            between: "\n",
+            tail: "\n".to_owned(),
+        }
     }
 }
 
@@ -49,7 +53,10 @@ pub(super) fn write(
     mut make: impl FnMut(i64) -> String,
 ) -> Result<u64, DemoError> {
     let path = dir.join(name);
-    let fail = |source: std::io::Error| DemoError { path: path.clone(), source };
+    let fail = |source: std::io::Error| DemoError {
+        path: path.clone(),
+        source,
+    };
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(fail)?;
     }

@@ -46,7 +46,9 @@ pub struct FalseAlert {
 }
 
 fn micros(time: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(time).ok().map(|time| time.timestamp_micros())
+    DateTime::parse_from_rfc3339(time)
+        .ok()
+        .map(|time| time.timestamp_micros())
 }
 
 impl Judge {
@@ -55,7 +57,9 @@ impl Judge {
         let mut records: HashMap<_, Vec<_>> = HashMap::new();
         for (index, attack) in truth.attacks.iter().enumerate() {
             for record in &attack.records {
-                let Some(time) = micros(&record.time) else { continue };
+                let Some(time) = micros(&record.time) else {
+                    continue;
+                };
                 records
                     .entry((attack.tenant.clone(), time.div_euclid(1000)))
                     .or_default()
@@ -65,46 +69,95 @@ impl Judge {
         let attacks = truth
             .attacks
             .iter()
-            .map(|attack| (attack.id.clone(), attack.techniques.iter().cloned().collect(), attack.rules.iter().cloned().collect()))
+            .map(|attack| {
+                (
+                    attack.id.clone(),
+                    attack.techniques.iter().cloned().collect(),
+                    attack.rules.iter().cloned().collect(),
+                )
+            })
             .collect();
-        Self { attacks, records, found: BTreeMap::new(), false_alerts: BTreeMap::new() }
+        Self {
+            attacks,
+            records,
+            found: BTreeMap::new(),
+            false_alerts: BTreeMap::new(),
+        }
     }
 
     /// Hears an alert.
     pub fn alert(&mut self, alert: &Alert) {
         let rule = &alert.rule;
-        let path = alert.event.pointer("/log/file/path").and_then(|path| path.as_str()).unwrap_or("").replace('\\', "/");
+        let path = alert
+            .event
+            .pointer("/log/file/path")
+            .and_then(|path| path.as_str())
+            .unwrap_or("")
+            .replace('\\', "/");
         let host = alert.event.pointer("/host/name").and_then(|name| name.as_str());
         let about = micros(&alert.time)
-            .and_then(|time| self.records.get(&(alert.tenant.to_string(), time.div_euclid(1000))))
+            .and_then(|time| {
+                self.records
+                    .get(&(alert.tenant.to_string(), time.div_euclid(1000)))
+            })
             .into_iter()
             .flatten()
-            .filter(|(file, of, _)| path.ends_with(file.as_str()) && (host.is_none() || of.is_none() || host == of.as_deref()))
+            .filter(|(file, of, _)| {
+                path.ends_with(file.as_str()) && (host.is_none() || of.is_none() || host == of.as_deref())
+            })
             .map(|(_, _, index)| *index);
         let mut about_an_attack = false;
         for index in about {
             about_an_attack = true;
             let (id, techniques, rules) = &self.attacks[index];
-            let named = rule.attack.techniques.iter().any(|technique| techniques.contains(technique));
+            let named = rule
+                .attack
+                .techniques
+                .iter()
+                .any(|technique| techniques.contains(technique));
             if rule.level >= Level::Medium && (named || rules.contains(&*rule.id)) {
-                self.found.entry(id.clone()).or_default().insert(rule.title.to_string());
+                self.found
+                    .entry(id.clone())
+                    .or_default()
+                    .insert(rule.title.to_string());
             }
         }
         if !about_an_attack && rule.level >= Level::High {
-            *self.false_alerts.entry((rule.id.to_string(), rule.title.to_string())).or_default() += 1;
+            *self
+                .false_alerts
+                .entry((rule.id.to_string(), rule.title.to_string()))
+                .or_default() += 1;
         }
     }
 
     /// The verdict over all alerts so far.
     pub fn verdict(&self) -> Verdict {
-        let found: BTreeMap<_, _> = self.found.iter().map(|(id, titles)| (id.clone(), titles.iter().cloned().collect())).collect();
-        let missed = self.attacks.iter().map(|(id, ..)| id).filter(|id| !found.contains_key(*id)).cloned().collect();
+        let found: BTreeMap<_, _> = self
+            .found
+            .iter()
+            .map(|(id, titles)| (id.clone(), titles.iter().cloned().collect()))
+            .collect();
+        let missed = self
+            .attacks
+            .iter()
+            .map(|(id, ..)| id)
+            .filter(|id| !found.contains_key(*id))
+            .cloned()
+            .collect();
         let mut false_alerts: Vec<_> = self
             .false_alerts
             .iter()
-            .map(|((rule_id, title), count)| FalseAlert { rule_id: rule_id.clone(), title: title.clone(), count: *count })
+            .map(|((rule_id, title), count)| FalseAlert {
+                rule_id: rule_id.clone(),
+                title: title.clone(),
+                count: *count,
+            })
             .collect();
         false_alerts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.title.cmp(&b.title)));
-        Verdict { found, missed, false_alerts }
+        Verdict {
+            found,
+            missed,
+            false_alerts,
+        }
     }
 }

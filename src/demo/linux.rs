@@ -27,22 +27,89 @@ pub(super) fn auth(tenant: &Tenant, random: &mut Random, time: i64) -> String {
         0..=24 => {
             let (user, command) = random.usual(&LINUX.cron);
             match random.below(3) {
-                0 => ("CRON", pid, format!("pam_unix(cron:session): session opened for user {user}(uid=0) by (uid=0)")),
+                0 => (
+                    "CRON",
+                    pid,
+                    format!("pam_unix(cron:session): session opened for user {user}(uid=0) by (uid=0)"),
+                ),
                 1 => ("CRON", pid, format!("({user}) CMD ({command})")),
-                _ => ("CRON", pid, format!("pam_unix(cron:session): session closed for user {user}")),
+                _ => (
+                    "CRON",
+                    pid,
+                    format!("pam_unix(cron:session): session closed for user {user}"),
+                ),
             }
         }
-        25..=36 => ("sshd", pid, format!("Accepted publickey for {user} from {inside} port {port} ssh2: ED25519 SHA256:{}", random.hex(43))),
-        37..=41 => ("sshd", pid, format!("pam_unix(sshd:session): session opened for user {user}(uid=1004) by (uid=0)")),
-        42..=46 => ("sshd", pid, format!("pam_unix(sshd:session): session closed for user {user}")),
-        47..=50 => ("sshd", pid, format!("Failed password for {user} from {inside} port {port} ssh2")),
-        51..=62 => ("sshd", pid, format!("Invalid user {} from {} port {port}", random.word(&LINUX.guessed), outside(random))),
-        63..=74 => ("sshd", pid, format!("Failed password for invalid user {} from {} port {port} ssh2", random.word(&LINUX.guessed), outside(random))),
-        75..=80 => ("sshd", pid, format!("Connection closed by {} port {port} [preauth]", outside(random))),
-        81..=84 => ("sshd", pid, format!("Disconnected from user {user} {inside} port {port}")),
-        85..=93 => ("sudo", 0, format!("{user:>8} : TTY=pts/{} ; PWD=/home/{user} ; USER=root ; COMMAND={}", random.below(6), random.word(&LINUX.sudo))),
-        94..=97 => ("sudo", 0, format!("pam_unix(sudo:session): session opened for user root(uid=0) by {user}(uid=1004)")),
-        _ => ("systemd-logind", 612, format!("New session {} of user {user}.", random.between(100, 9000))),
+        25..=36 => (
+            "sshd",
+            pid,
+            format!(
+                "Accepted publickey for {user} from {inside} port {port} ssh2: ED25519 SHA256:{}",
+                random.hex(43)
+            ),
+        ),
+        37..=41 => (
+            "sshd",
+            pid,
+            format!("pam_unix(sshd:session): session opened for user {user}(uid=1004) by (uid=0)"),
+        ),
+        42..=46 => (
+            "sshd",
+            pid,
+            format!("pam_unix(sshd:session): session closed for user {user}"),
+        ),
+        47..=50 => (
+            "sshd",
+            pid,
+            format!("Failed password for {user} from {inside} port {port} ssh2"),
+        ),
+        51..=62 => (
+            "sshd",
+            pid,
+            format!(
+                "Invalid user {} from {} port {port}",
+                random.word(&LINUX.guessed),
+                outside(random)
+            ),
+        ),
+        63..=74 => (
+            "sshd",
+            pid,
+            format!(
+                "Failed password for invalid user {} from {} port {port} ssh2",
+                random.word(&LINUX.guessed),
+                outside(random)
+            ),
+        ),
+        75..=80 => (
+            "sshd",
+            pid,
+            format!("Connection closed by {} port {port} [preauth]", outside(random)),
+        ),
+        81..=84 => (
+            "sshd",
+            pid,
+            format!("Disconnected from user {user} {inside} port {port}"),
+        ),
+        85..=93 => (
+            "sudo",
+            0,
+            format!(
+                "{user:>8} : TTY=pts/{} ; PWD=/home/{user} ; USER=root ; COMMAND={}",
+                random.below(6),
+                random.word(&LINUX.sudo)
+            ),
+        ),
+        94..=97 => (
+            "sudo",
+            0,
+            format!("pam_unix(sudo:session): session opened for user root(uid=0) by {user}(uid=1004)"),
+        ),
+        _ => (
+            "systemd-logind",
+            612,
+            format!("New session {} of user {user}.", random.between(100, 9000)),
+        ),
     };
     syslog(time, host, program, pid, &message)
 }
@@ -59,7 +126,10 @@ pub(super) struct Exec<'a> {
 
 /// How the audit daemon writes an argument: quoted, or in hexadecimal if it has blanks or quotes.
 fn audit_text(text: &str) -> String {
-    if text.bytes().any(|byte| byte <= b' ' || byte == b'"' || byte >= 0x7f) {
+    if text
+        .bytes()
+        .any(|byte| byte <= b' ' || byte == b'"' || byte >= 0x7f)
+    {
         hex(text.as_bytes())
     } else {
         format!("\"{text}\"")
@@ -75,7 +145,11 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The records of a program start. Audit times are milliseconds.
 pub(super) fn audit_exec(random: &mut Random, time: i64, serial: u64, exec: &Exec<'_>) -> String {
-    let stamp = format!("msg=audit({}.{:03}:{serial}):", time / clock::SECOND, time % clock::SECOND / 1000);
+    let stamp = format!(
+        "msg=audit({}.{:03}:{serial}):",
+        time / clock::SECOND,
+        time % clock::SECOND / 1000
+    );
     let (uid, auid) = (exec.uid, exec.auid);
     let comm = exec.exe.rsplit('/').next().unwrap_or(exec.exe);
     let (ppid, pid) = (random.between(700, 30_000), random.between(700, 60_000));
@@ -102,8 +176,20 @@ pub(super) fn audit_exec(random: &mut Random, time: i64, serial: u64, exec: &Exe
 }
 
 /// A file opened for writing in the audit log.
-pub(super) fn audit_write(random: &mut Random, time: i64, serial: u64, exe: &str, uid: u32, file: &str, key: &str) -> String {
-    let stamp = format!("msg=audit({}.{:03}:{serial}):", time / clock::SECOND, time % clock::SECOND / 1000);
+pub(super) fn audit_write(
+    random: &mut Random,
+    time: i64,
+    serial: u64,
+    exe: &str,
+    uid: u32,
+    file: &str,
+    key: &str,
+) -> String {
+    let stamp = format!(
+        "msg=audit({}.{:03}:{serial}):",
+        time / clock::SECOND,
+        time % clock::SECOND / 1000
+    );
     let comm = exe.rsplit('/').next().unwrap_or(exe);
     let folder = file.rsplit_once('/').map_or("/", |(folder, _)| folder);
     format!(
@@ -124,6 +210,12 @@ pub(super) fn audit(random: &mut Random, time: i64, serial: u64) -> String {
         "/usr/bin/git" | "/usr/bin/ls" => (1004, 1004),
         _ => (0, u32::MAX),
     };
-    let exec = Exec { exe: &words[0], arguments: &arguments, uid, auid, cwd: if uid == 33 { "/var/www/html" } else { "/" } };
+    let exec = Exec {
+        exe: &words[0],
+        arguments: &arguments,
+        uid,
+        auid,
+        cwd: if uid == 33 { "/var/www/html" } else { "/" },
+    };
     audit_exec(random, time, serial, &exec)
 }

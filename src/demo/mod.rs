@@ -60,7 +60,11 @@ pub struct Options {
 impl Default for Options {
     /// 250,000 events of a fixed day, so that what is printed about them does not change.
     fn default() -> Self {
-        Self { seed: 1, events: 250_000, day: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap_or_default() }
+        Self {
+            seed: 1,
+            events: 250_000,
+            day: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap_or_default(),
+        }
     }
 }
 
@@ -86,7 +90,12 @@ pub struct DemoError {
 
 impl fmt::Display for DemoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot write {}: {}; choose another folder with --dir", self.path.display(), self.source)
+        write!(
+            f,
+            "cannot write {}: {}; choose another folder with --dir",
+            self.path.display(),
+            self.source
+        )
     }
 }
 
@@ -107,7 +116,8 @@ pub struct Hunt {
 
 /// Five questions that a hunter would ask of the day.
 pub fn hunts() -> Vec<Hunt> {
-    serde_json::from_str(include_str!("../../data/scenario/hunts.json")).expect("the embedded file is read by the tests")
+    serde_json::from_str(include_str!("../../data/scenario/hunts.json"))
+        .expect("the embedded file is read by the tests")
 }
 
 /// Writes the day's logs below `dir/logs/`, and the truth about them to `dir/truth.json`.
@@ -120,24 +130,69 @@ pub fn generate(dir: &Path, options: &Options) -> Result<Truth, DemoError> {
     let mut world = Random::new(options.seed, "world");
     let acme = Tenant::acme(&mut world);
     let globex = Tenant::globex(&mut world);
-    let Plan { attacks, lines } = attacks::plan(clock, &mut Random::new(options.seed, "attacks"), &acme, &globex);
-    let mut day = Day { dir: dir.join("logs"), options, clock, lines, events: 0 };
+    let Plan { attacks, lines } =
+        attacks::plan(clock, &mut Random::new(options.seed, "attacks"), &acme, &globex);
+    let mut day = Day {
+        dir: dir.join("logs"),
+        options,
+        clock,
+        lines,
+        events: 0,
+    };
 
     // Thousandths of all events.
-    day.file(file::ACME_SYSMON, 400, Rhythm::Office, Frame::lines(), |r, t| windows::sysmon(&acme, r, t))?;
-    day.file(file::ACME_SECURITY, 155, Rhythm::Office, Frame::lines(), |r, t| windows::security(&acme, r, t))?;
-    day.file(file::ACME_POWERSHELL, 6, Rhythm::Office, Frame::lines(), |r, t| windows::powershell(&acme, r, t))?;
-    day.file(file::ACME_CONN, 130, Rhythm::Office, network::conn_frame(clock), |r, t| network::conn(&acme, r, t))?;
-    day.file(file::ACME_DNS, 95, Rhythm::Office, Frame::lines(), |r, t| network::dns(&acme, r, t))?;
-    day.file(file::ACME_AUTH, 16, Rhythm::Flat, Frame::lines(), |r, t| linux::auth(&acme, r, t))?;
-    day.file(file::GLOBEX_SYSMON, 30, Rhythm::Office, Frame::lines(), |r, t| windows::sysmon(&globex, r, t))?;
-    day.file(file::GLOBEX_AUTH, 22, Rhythm::Flat, Frame::lines(), |r, t| linux::auth(&globex, r, t))?;
-    day.file(file::GLOBEX_AUDIT, 24, Rhythm::Flat, Frame::lines(), |r, t| linux::audit(r, t, attacks::serial(clock, t)))?;
-    day.file(file::GLOBEX_ACCESS, 80, Rhythm::Shop, Frame::lines(), |r, t| web::access(&globex, r, t))?;
-    day.file(file::GLOBEX_HTTP, 22, Rhythm::Office, Frame::lines(), |r, t| network::http(&globex, r, t))?;
+    day.file(file::ACME_SYSMON, 400, Rhythm::Office, Frame::lines(), |r, t| {
+        windows::sysmon(&acme, r, t)
+    })?;
+    day.file(
+        file::ACME_SECURITY,
+        155,
+        Rhythm::Office,
+        Frame::lines(),
+        |r, t| windows::security(&acme, r, t),
+    )?;
+    day.file(
+        file::ACME_POWERSHELL,
+        6,
+        Rhythm::Office,
+        Frame::lines(),
+        |r, t| windows::powershell(&acme, r, t),
+    )?;
+    day.file(
+        file::ACME_CONN,
+        130,
+        Rhythm::Office,
+        network::conn_frame(clock),
+        |r, t| network::conn(&acme, r, t),
+    )?;
+    day.file(file::ACME_DNS, 95, Rhythm::Office, Frame::lines(), |r, t| {
+        network::dns(&acme, r, t)
+    })?;
+    day.file(file::ACME_AUTH, 16, Rhythm::Flat, Frame::lines(), |r, t| {
+        linux::auth(&acme, r, t)
+    })?;
+    day.file(file::GLOBEX_SYSMON, 30, Rhythm::Office, Frame::lines(), |r, t| {
+        windows::sysmon(&globex, r, t)
+    })?;
+    day.file(file::GLOBEX_AUTH, 22, Rhythm::Flat, Frame::lines(), |r, t| {
+        linux::auth(&globex, r, t)
+    })?;
+    day.file(file::GLOBEX_AUDIT, 24, Rhythm::Flat, Frame::lines(), |r, t| {
+        linux::audit(r, t, attacks::serial(clock, t))
+    })?;
+    day.file(file::GLOBEX_ACCESS, 80, Rhythm::Shop, Frame::lines(), |r, t| {
+        web::access(&globex, r, t)
+    })?;
+    day.file(file::GLOBEX_HTTP, 22, Rhythm::Office, Frame::lines(), |r, t| {
+        network::http(&globex, r, t)
+    })?;
     day.cloudtrail(20, &globex)?;
 
-    let truth = Truth { tenants: vec![acme.name.to_owned(), globex.name.to_owned()], attacks, events: day.events };
+    let truth = Truth {
+        tenants: vec![acme.name.to_owned(), globex.name.to_owned()],
+        attacks,
+        events: day.events,
+    };
     let text = serde_json::to_string_pretty(&truth).expect("text, numbers and lists can be written as JSON");
     files::write_text(dir.join("truth.json"), &text)?;
     Ok(truth)
@@ -168,22 +223,41 @@ impl Day<'_> {
         let mut random = Random::new(self.options.seed, name);
         let times = self.clock.times(&mut random, rhythm, self.share(thousandths));
         let attacks = self.lines.remove(name).unwrap_or_default();
-        self.events += files::write(&self.dir, name, &frame, &times, attacks, self.clock.end(), |time| make(&mut random, time))?;
+        self.events += files::write(
+            &self.dir,
+            name,
+            &frame,
+            &times,
+            attacks,
+            self.clock.end(),
+            |time| make(&mut random, time),
+        )?;
         Ok(())
     }
 
     /// CloudTrail's records are spread over four files by time.
     fn cloudtrail(&mut self, thousandths: usize, tenant: &Tenant) -> Result<(), DemoError> {
         let mut random = Random::new(self.options.seed, "cloudtrail");
-        let times = self.clock.times(&mut random, Rhythm::Office, self.share(thousandths).max(24));
+        let times = self
+            .clock
+            .times(&mut random, Rhythm::Office, self.share(thousandths).max(24));
         for quarter in 0..4 {
             let name = attacks::cloudtrail_file(self.clock, quarter);
-            let (from, to) = (self.clock.at(quarter * 6, 0, 0, 0), self.clock.at(quarter * 6 + 6, 0, 0, 0));
+            let (from, to) = (
+                self.clock.at(quarter * 6, 0, 0, 0),
+                self.clock.at(quarter * 6 + 6, 0, 0, 0),
+            );
             let within = &times[times.partition_point(|&t| t < from)..times.partition_point(|&t| t < to)];
             let attacks = self.lines.remove(&name).unwrap_or_default();
-            self.events += files::write(&self.dir, &name, &cloud::frame(), within, attacks, self.clock.end(), |time| {
-                cloud::cloudtrail(tenant, &mut random, time)
-            })?;
+            self.events += files::write(
+                &self.dir,
+                &name,
+                &cloud::frame(),
+                within,
+                attacks,
+                self.clock.end(),
+                |time| cloud::cloudtrail(tenant, &mut random, time),
+            )?;
         }
         Ok(())
     }

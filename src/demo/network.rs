@@ -48,10 +48,26 @@ pub(super) fn conn_line(random: &mut Random, time: i64, c: &Connection<'_>) -> S
     let (sent_packets, received_packets) = (c.sent / 900 + 3, c.received / 1300 + 2);
     format!(
         "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}.{:03}000\t{}\t{}\t{}\t{}\t{}\t0\t{}\t{}\t{}\t{}\t{}\t-",
-        epoch(time), uid(random), c.from, random.between(32_768, 65_000), c.to, c.port, c.proto, c.service,
-        c.millis / 1000, c.millis % 1000, c.sent, c.received, c.state, local(c.from), local(c.to),
+        epoch(time),
+        uid(random),
+        c.from,
+        random.between(32_768, 65_000),
+        c.to,
+        c.port,
+        c.proto,
+        c.service,
+        c.millis / 1000,
+        c.millis % 1000,
+        c.sent,
+        c.received,
+        c.state,
+        local(c.from),
+        local(c.to),
         if c.proto == "udp" { "Dd" } else { "ShADadFf" },
-        sent_packets, c.sent + sent_packets * 40, received_packets, c.received + received_packets * 40,
+        sent_packets,
+        c.sent + sent_packets * 40,
+        received_packets,
+        c.received + received_packets * 40,
     )
 }
 
@@ -67,10 +83,24 @@ pub(super) fn conn(tenant: &Tenant, random: &mut Random, time: i64) -> String {
         75..=80 => (client, tenant.windows[0].ip.clone(), 88, "tcp", "krb_tcp", "SF"),
         81..=84 => (client, server, 3389, "tcp", "rdp,ssl", "SF"),
         85..=88 => (client, out, 80, "tcp", "http", "SF"),
-        89..=92 => (client, random.pick(&tenant.linux).ip.clone(), 22, "tcp", "ssh", "SF"),
+        89..=92 => (
+            client,
+            random.pick(&tenant.linux).ip.clone(),
+            22,
+            "tcp",
+            "ssh",
+            "SF",
+        ),
         93..=95 => (client, out, 123, "udp", "ntp", "SF"),
         // Scanners of the internet at the outer address.
-        _ => (out, tenant.linux[0].ip.clone(), *random.pick(&[22, 23, 80, 443, 8080, 3389]), "tcp", "-", "S0"),
+        _ => (
+            out,
+            tenant.linux[0].ip.clone(),
+            *random.pick(&[22, 23, 80, 443, 8080, 3389]),
+            "tcp",
+            "-",
+            "S0",
+        ),
     };
     let heavy = random.chance(4);
     let connection = Connection {
@@ -80,15 +110,31 @@ pub(super) fn conn(tenant: &Tenant, random: &mut Random, time: i64) -> String {
         proto,
         service,
         millis: random.between(2, if heavy { 900_000 } else { 30_000 }),
-        sent: if state == "S0" { 0 } else { random.between(40, if heavy { 2_000_000 } else { 9_000 }) },
-        received: if state == "S0" { 0 } else { random.between(40, if heavy { 60_000_000 } else { 90_000 }) },
+        sent: if state == "S0" {
+            0
+        } else {
+            random.between(40, if heavy { 2_000_000 } else { 9_000 })
+        },
+        received: if state == "S0" {
+            0
+        } else {
+            random.between(40, if heavy { 60_000_000 } else { 90_000 })
+        },
         state,
     };
     conn_line(random, time, &connection)
 }
 
 /// A line of `dns.log`.
-pub(super) fn dns_line(random: &mut Random, time: i64, from: &str, to: &str, kind: (&str, u16), query: &str, answer: Option<&str>) -> String {
+pub(super) fn dns_line(
+    random: &mut Random,
+    time: i64,
+    from: &str,
+    to: &str,
+    kind: (&str, u16),
+    query: &str,
+    answer: Option<&str>,
+) -> String {
     let object = Object::new()
         .str("_path", "dns")
         .raw("ts", epoch(time))
@@ -106,7 +152,10 @@ pub(super) fn dns_line(random: &mut Random, time: i64, from: &str, to: &str, kin
         .raw("qtype", kind.1)
         .str("qtype_name", kind.0)
         .raw("rcode", if answer.is_some() { 0 } else { 3 })
-        .str("rcode_name", if answer.is_some() { "NOERROR" } else { "NXDOMAIN" })
+        .str(
+            "rcode_name",
+            if answer.is_some() { "NOERROR" } else { "NXDOMAIN" },
+        )
         .raw("AA", false)
         .raw("TC", false)
         .raw("RD", true)
@@ -114,7 +163,10 @@ pub(super) fn dns_line(random: &mut Random, time: i64, from: &str, to: &str, kin
         .raw("Z", 0)
         .raw("rejected", false);
     match answer {
-        Some(answer) => object.raw("answers", format!("[\"{answer}\"]")).raw("TTLs", format!("[{}.0]", random.between(20, 3600))).end(),
+        Some(answer) => object
+            .raw("answers", format!("[\"{answer}\"]"))
+            .raw("TTLs", format!("[{}.0]", random.between(20, 3600)))
+            .end(),
         None => object.end(),
     }
 }
@@ -131,21 +183,62 @@ pub(super) fn dns(tenant: &Tenant, random: &mut Random, time: i64) -> String {
         }
         65..=79 => {
             let host: &Host = random.pick(&tenant.windows);
-            dns_line(random, time, &client, &resolver, ("A", 1), &host.fqdn.to_lowercase(), Some(&host.ip))
+            dns_line(
+                random,
+                time,
+                &client,
+                &resolver,
+                ("A", 1),
+                &host.fqdn.to_lowercase(),
+                Some(&host.ip),
+            )
         }
         80..=88 => {
             let name = format!("_ldap._tcp.Default-First-Site-Name._sites.{}", tenant.dns);
             let target = tenant.windows[0].fqdn.to_lowercase();
-            dns_line(random, time, &client, &resolver, ("SRV", 33), &name, Some(&target))
+            dns_line(
+                random,
+                time,
+                &client,
+                &resolver,
+                ("SRV", 33),
+                &name,
+                Some(&target),
+            )
         }
         89..=93 => {
-            let name = format!("{}.{}.20.10.in-addr.arpa", random.between(20, 70), random.between(3, 4));
+            let name = format!(
+                "{}.{}.20.10.in-addr.arpa",
+                random.between(20, 70),
+                random.between(3, 4)
+            );
             let target = tenant.workstation(random).fqdn.to_lowercase();
-            dns_line(random, time, &client, &resolver, ("PTR", 12), &name, Some(&target))
+            dns_line(
+                random,
+                time,
+                &client,
+                &resolver,
+                ("PTR", 12),
+                &name,
+                Some(&target),
+            )
         }
         94..=95 => {
-            let name = *random.pick(&["example.com", "selector1._domainkey.example.net", "_dmarc.example.org", "supplier.example.net"]);
-            dns_line(random, time, "10.20.0.17", &resolver, ("TXT", 16), name, Some("TXT 28 v=spf1 mx include:example.org"))
+            let name = *random.pick(&[
+                "example.com",
+                "selector1._domainkey.example.net",
+                "_dmarc.example.org",
+                "supplier.example.net",
+            ]);
+            dns_line(
+                random,
+                time,
+                "10.20.0.17",
+                &resolver,
+                ("TXT", 16),
+                name,
+                Some("TXT 28 v=spf1 mx include:example.org"),
+            )
         }
         _ => {
             // The browser's look at whether names are made up, and misspelt ones.
@@ -197,10 +290,51 @@ pub(super) fn http_line(random: &mut Random, time: i64, request: &Request<'_>) -
 pub(super) fn http(tenant: &Tenant, random: &mut Random, time: i64) -> String {
     let to = outside(random);
     let (from, host, uri, agent, mime) = match random.below(100) {
-        0..=39 => (tenant.workstation(random).ip.clone(), random.pick(&["ocsp.digicert.com", "crl3.digicert.com", "ctldl.windowsupdate.com"]).to_string(), format!("/{}.crl", random.hex(8)), "Microsoft-CryptoAPI/10.0".to_owned(), "application/pkix-crl"),
-        40..=69 => (random.pick(&tenant.linux).ip.clone(), "deb.debian.org".to_owned(), format!("/debian/dists/stable/main/binary-amd64/by-hash/SHA256/{}", random.hex(64)), "Debian APT-HTTP/1.3 (3.0.3)".to_owned(), "application/x-xz"),
-        _ => (tenant.workstation(random).ip.clone(), random.word(&WINDOWS.domains).to_owned(), random.pick(&["/", "/generate_204", "/ncsi.txt", "/index.html"]).to_string(), random.word(&WEB.agents).to_owned(), "text/html"),
+        0..=39 => (
+            tenant.workstation(random).ip.clone(),
+            random
+                .pick(&[
+                    "ocsp.digicert.com",
+                    "crl3.digicert.com",
+                    "ctldl.windowsupdate.com",
+                ])
+                .to_string(),
+            format!("/{}.crl", random.hex(8)),
+            "Microsoft-CryptoAPI/10.0".to_owned(),
+            "application/pkix-crl",
+        ),
+        40..=69 => (
+            random.pick(&tenant.linux).ip.clone(),
+            "deb.debian.org".to_owned(),
+            format!(
+                "/debian/dists/stable/main/binary-amd64/by-hash/SHA256/{}",
+                random.hex(64)
+            ),
+            "Debian APT-HTTP/1.3 (3.0.3)".to_owned(),
+            "application/x-xz",
+        ),
+        _ => (
+            tenant.workstation(random).ip.clone(),
+            random.word(&WINDOWS.domains).to_owned(),
+            random
+                .pick(&["/", "/generate_204", "/ncsi.txt", "/index.html"])
+                .to_string(),
+            random.word(&WEB.agents).to_owned(),
+            "text/html",
+        ),
     };
     let size = random.between(80, 60_000);
-    http_line(random, time, &Request { from: &from, to: &to, host: &host, uri: &uri, agent: &agent, size, mime })
+    http_line(
+        random,
+        time,
+        &Request {
+            from: &from,
+            to: &to,
+            host: &host,
+            uri: &uri,
+            agent: &agent,
+            size,
+            mime,
+        },
+    )
 }

@@ -9,7 +9,9 @@ fn read(path: &Path) -> String {
     let bytes = fs::read(path).unwrap();
     if path.extension().is_some_and(|extension| extension == "gz") {
         let mut text = String::new();
-        flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        flate2::read::GzDecoder::new(&bytes[..])
+            .read_to_string(&mut text)
+            .unwrap();
         text
     } else {
         String::from_utf8(bytes).unwrap()
@@ -32,7 +34,15 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 fn small(seed: u64) -> (tempfile::TempDir, Truth) {
     let dir = tempfile::tempdir().unwrap();
-    let truth = generate(dir.path(), &Options { seed, events: 2_000, ..Options::default() }).unwrap();
+    let truth = generate(
+        dir.path(),
+        &Options {
+            seed,
+            events: 2_000,
+            ..Options::default()
+        },
+    )
+    .unwrap();
     (dir, truth)
 }
 
@@ -44,7 +54,12 @@ fn the_same_seed_gives_the_same_bytes() {
     assert!(of_a.len() >= 16, "fifteen logs and the truth");
     let mut different = 0;
     for ((one, two), other) in of_a.iter().zip(&of_b).zip(&of_c) {
-        assert_eq!(fs::read(one).unwrap(), fs::read(two).unwrap(), "{}", one.display());
+        assert_eq!(
+            fs::read(one).unwrap(),
+            fs::read(two).unwrap(),
+            "{}",
+            one.display()
+        );
         different += usize::from(fs::read(one).unwrap() != fs::read(other).unwrap());
     }
     assert!(different >= 15, "another seed is another day");
@@ -58,17 +73,25 @@ fn records_are_json_where_they_should_be_and_in_order() {
         assert!(!text.is_empty(), "{}", path.display());
         let name = path.to_string_lossy().replace('\\', "/");
         let time = |value: &serde_json::Value| {
-            ["/EventTime", "/@timestamp", "/Event/System/TimeCreated/#attributes/SystemTime", "/ts", "/eventTime"]
-                .iter()
-                .find_map(|pointer| value.pointer(pointer))
-                .unwrap_or_else(|| panic!("no time in {value}"))
-                .to_string()
+            [
+                "/EventTime",
+                "/@timestamp",
+                "/Event/System/TimeCreated/#attributes/SystemTime",
+                "/ts",
+                "/eventTime",
+            ]
+            .iter()
+            .find_map(|pointer| value.pointer(pointer))
+            .unwrap_or_else(|| panic!("no time in {value}"))
+            .to_string()
         };
         let values: Vec<serde_json::Value> = if name.contains("/aws/") {
             let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
             whole["Records"].as_array().unwrap().clone()
         } else if text.starts_with('{') {
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
         } else {
             assert!(text.lines().count() > 10, "{name}");
             continue;
@@ -85,7 +108,11 @@ fn every_record_of_an_attack_is_in_its_file() {
     let ids: BTreeSet<_> = truth.attacks.iter().map(|attack| &attack.id).collect();
     assert_eq!(ids.len(), truth.attacks.len());
     for attack in &truth.attacks {
-        assert!(!attack.records.is_empty() && !attack.techniques.is_empty(), "{}", attack.id);
+        assert!(
+            !attack.records.is_empty() && !attack.techniques.is_empty(),
+            "{}",
+            attack.id
+        );
         for record in &attack.records {
             assert!(record.file.starts_with(&attack.tenant));
             let text = read(&dir.path().join("logs").join(&record.file));
@@ -101,7 +128,11 @@ fn every_record_of_an_attack_is_in_its_file() {
                 time.format("%Y-%m-%dT%H:%M:%S").to_string()
             };
             let host = record.host.as_deref().unwrap_or("");
-            assert!(text.contains(&spelled) && text.contains(host), "{}: {record:?}", attack.id);
+            assert!(
+                text.contains(&spelled) && text.contains(host),
+                "{}: {record:?}",
+                attack.id
+            );
         }
     }
     let stored: Truth = serde_json::from_str(&read(&dir.path().join("truth.json"))).unwrap();

@@ -48,7 +48,14 @@ pub(super) fn sysmon_start(random: &mut Random, time: i64, host: &Host, start: &
         .str("Image", start.image)
         .str("FileVersion", "10.0.22621.4391 (WinBuild.160101.0800)")
         .str("Description", start.description)
-        .str("Product", if start.company == "Microsoft Corporation" { "Microsoft® Windows® Operating System" } else { start.description })
+        .str(
+            "Product",
+            if start.company == "Microsoft Corporation" {
+                "Microsoft® Windows® Operating System"
+            } else {
+                start.description
+            },
+        )
         .str("Company", start.company)
         .str("OriginalFileName", start.original)
         .str("CommandLine", start.command)
@@ -71,7 +78,11 @@ pub(super) fn sysmon_start(random: &mut Random, time: i64, host: &Host, start: &
 fn hashes(image: &str) -> String {
     let name = image.rsplit('\\').next().unwrap_or(image);
     let mut random = Random::new(7, name);
-    format!("SHA256={},IMPHASH={}", random.hex(64).to_uppercase(), random.hex(32).to_uppercase())
+    format!(
+        "SHA256={},IMPHASH={}",
+        random.hex(64).to_uppercase(),
+        random.hex(32).to_uppercase()
+    )
 }
 
 /// Any other Sysmon event: the head, the acting process, then `fields`.
@@ -112,7 +123,11 @@ fn account(tenant: &Tenant, program: &Program, user: &User) -> String {
 
 /// An ordinary Sysmon event.
 pub(super) fn sysmon(tenant: &Tenant, random: &mut Random, time: i64) -> String {
-    let host = if random.chance(18) { random.pick(&tenant.windows[..tenant.servers]) } else { tenant.workstation(random) };
+    let host = if random.chance(18) {
+        random.pick(&tenant.windows[..tenant.servers])
+    } else {
+        tenant.workstation(random)
+    };
     let user = &tenant.users[host.owner];
     let program = loop {
         let program = random.usual(&PROGRAMS);
@@ -141,75 +156,166 @@ pub(super) fn sysmon(tenant: &Tenant, random: &mut Random, time: i64) -> String 
             sysmon_start(random, time, host, &start)
         }
         32..=49 => {
-            let to = if random.chance(60) { super::world::outside(random) } else { random.pick(&tenant.windows[..tenant.servers]).ip.clone() };
+            let to = if random.chance(60) {
+                super::world::outside(random)
+            } else {
+                random.pick(&tenant.windows[..tenant.servers]).ip.clone()
+            };
             let inside = to.starts_with("10.");
-            let port = if inside { *random.pick(&["445", "389", "88", "135", "1433"]) } else { "443" };
-            let name = if inside { "-".to_owned() } else { random.word(&WINDOWS.domains).to_owned() };
+            let port = if inside {
+                *random.pick(&["445", "389", "88", "135", "1433"])
+            } else {
+                "443"
+            };
+            let name = if inside {
+                "-".to_owned()
+            } else {
+                random.word(&WINDOWS.domains).to_owned()
+            };
             let source_port = random.between(49_200, 65_000).to_string();
-            sysmon_event(random, time, host, 3, &image, &account, &[
-                ("Protocol", "tcp"),
-                ("Initiated", "true"),
-                ("SourceIsIpv6", "false"),
-                ("SourceIp", &host.ip),
-                ("SourceHostname", &host.fqdn),
-                ("SourcePort", &source_port),
-                ("SourcePortName", "-"),
-                ("DestinationIsIpv6", "false"),
-                ("DestinationIp", &to),
-                ("DestinationHostname", &name),
-                ("DestinationPort", port),
-                ("DestinationPortName", if port == "443" { "https" } else { "-" }),
-            ])
+            sysmon_event(
+                random,
+                time,
+                host,
+                3,
+                &image,
+                &account,
+                &[
+                    ("Protocol", "tcp"),
+                    ("Initiated", "true"),
+                    ("SourceIsIpv6", "false"),
+                    ("SourceIp", &host.ip),
+                    ("SourceHostname", &host.fqdn),
+                    ("SourcePort", &source_port),
+                    ("SourcePortName", "-"),
+                    ("DestinationIsIpv6", "false"),
+                    ("DestinationIp", &to),
+                    ("DestinationHostname", &name),
+                    ("DestinationPort", port),
+                    ("DestinationPortName", if port == "443" { "https" } else { "-" }),
+                ],
+            )
         }
         50..=61 => {
             let (library, description) = random.usual(&WINDOWS.libraries);
-            sysmon_event(random, time, host, 7, &image, &account, &[
-                ("ImageLoaded", library),
-                ("FileVersion", "10.0.22621.4391 (WinBuild.160101.0800)"),
-                ("Description", description),
-                ("Product", "Microsoft® Windows® Operating System"),
-                ("Company", "Microsoft Corporation"),
-                ("OriginalFileName", library.rsplit('\\').next().unwrap_or("-")),
-                ("Hashes", &hashes(library)),
-                ("Signed", "true"),
-                ("Signature", "Microsoft Windows"),
-                ("SignatureStatus", "Valid"),
-            ])
+            sysmon_event(
+                random,
+                time,
+                host,
+                7,
+                &image,
+                &account,
+                &[
+                    ("ImageLoaded", library),
+                    ("FileVersion", "10.0.22621.4391 (WinBuild.160101.0800)"),
+                    ("Description", description),
+                    ("Product", "Microsoft® Windows® Operating System"),
+                    ("Company", "Microsoft Corporation"),
+                    ("OriginalFileName", library.rsplit('\\').next().unwrap_or("-")),
+                    ("Hashes", &hashes(library)),
+                    ("Signed", "true"),
+                    ("Signature", "Microsoft Windows"),
+                    ("SignatureStatus", "Valid"),
+                ],
+            )
         }
         62..=66 => {
             let (source, access) = *random.pick(&[
-                ("C:\\ProgramData\\Microsoft\\Windows Defender\\Platform\\4.18.25090.3009-0\\MsMpEng.exe", "0x1000"),
+                (
+                    "C:\\ProgramData\\Microsoft\\Windows Defender\\Platform\\4.18.25090.3009-0\\MsMpEng.exe",
+                    "0x1000",
+                ),
                 ("C:\\Windows\\System32\\svchost.exe", "0x1000"),
                 ("C:\\Windows\\System32\\wbem\\WmiPrvSE.exe", "0x1410"),
                 ("C:\\Windows\\System32\\csrss.exe", "0x1fffff"),
             ]);
-            let target = *random.pick(&["C:\\Windows\\System32\\lsass.exe", "C:\\Windows\\System32\\svchost.exe", "C:\\Windows\\explorer.exe"]);
-            sysmon_event(random, time, host, 10, source, "NT AUTHORITY\\SYSTEM", &[
-                ("TargetImage", target),
-                ("GrantedAccess", access),
-                ("CallTrace", "C:\\Windows\\SYSTEM32\\ntdll.dll+9d4c4|C:\\Windows\\System32\\KERNELBASE.dll+2c13e|C:\\Windows\\System32\\KERNEL32.DLL+17344"),
-                ("TargetUser", "NT AUTHORITY\\SYSTEM"),
-            ])
+            let target = *random.pick(&[
+                "C:\\Windows\\System32\\lsass.exe",
+                "C:\\Windows\\System32\\svchost.exe",
+                "C:\\Windows\\explorer.exe",
+            ]);
+            sysmon_event(
+                random,
+                time,
+                host,
+                10,
+                source,
+                "NT AUTHORITY\\SYSTEM",
+                &[
+                    ("TargetImage", target),
+                    ("GrantedAccess", access),
+                    (
+                        "CallTrace",
+                        "C:\\Windows\\SYSTEM32\\ntdll.dll+9d4c4|C:\\Windows\\System32\\KERNELBASE.dll+2c13e|C:\\Windows\\System32\\KERNEL32.DLL+17344",
+                    ),
+                    ("TargetUser", "NT AUTHORITY\\SYSTEM"),
+                ],
+            )
         }
         67..=77 => {
             let file = fill(random.word(&WINDOWS.files), user, random);
             let mut created = String::new();
             millis(&mut created, time, ' ');
-            sysmon_event(random, time, host, 11, &image, &account, &[("TargetFilename", &file), ("CreationUtcTime", &created)])
+            sysmon_event(
+                random,
+                time,
+                host,
+                11,
+                &image,
+                &account,
+                &[("TargetFilename", &file), ("CreationUtcTime", &created)],
+            )
         }
         78..=86 => {
             let object = fill(random.word(&WINDOWS.registry), user, random);
             if random.chance(25) {
-                sysmon_event(random, time, host, 12, &image, &account, &[("EventType", "CreateKey"), ("TargetObject", &object)])
+                sysmon_event(
+                    random,
+                    time,
+                    host,
+                    12,
+                    &image,
+                    &account,
+                    &[("EventType", "CreateKey"), ("TargetObject", &object)],
+                )
             } else {
-                let details = *random.pick(&["Binary Data", "DWORD (0x00000001)", "QWORD (0x01dc5a3f-0x2b11c4e0)", "(Empty)"]);
-                sysmon_event(random, time, host, 13, &image, &account, &[("EventType", "SetValue"), ("TargetObject", &object), ("Details", details)])
+                let details = *random.pick(&[
+                    "Binary Data",
+                    "DWORD (0x00000001)",
+                    "QWORD (0x01dc5a3f-0x2b11c4e0)",
+                    "(Empty)",
+                ]);
+                sysmon_event(
+                    random,
+                    time,
+                    host,
+                    13,
+                    &image,
+                    &account,
+                    &[
+                        ("EventType", "SetValue"),
+                        ("TargetObject", &object),
+                        ("Details", details),
+                    ],
+                )
             }
         }
         _ => {
             let domain = random.word(&WINDOWS.domains);
             let address = format!("::ffff:{};", super::world::outside(random));
-            sysmon_event(random, time, host, 22, &image, &account, &[("QueryName", domain), ("QueryStatus", "0"), ("QueryResults", &address)])
+            sysmon_event(
+                random,
+                time,
+                host,
+                22,
+                &image,
+                &account,
+                &[
+                    ("QueryName", domain),
+                    ("QueryStatus", "0"),
+                    ("QueryResults", &address),
+                ],
+            )
         }
     }
 }
@@ -229,7 +335,15 @@ pub(super) struct Logged<'a> {
 impl<'a> Logged<'a> {
     /// A successful event of the Security log.
     pub fn security(id: u32, task: &'a str, message: &'a str, data: &'a [(&'a str, &'a str)]) -> Self {
-        Self { channel: "Security", provider: "Microsoft-Windows-Security-Auditing", id, task, message, failure: false, data }
+        Self {
+            channel: "Security",
+            provider: "Microsoft-Windows-Security-Auditing",
+            id,
+            task,
+            message,
+            failure: false,
+            data,
+        }
     }
 
     /// A service installation in the System log.
@@ -284,7 +398,11 @@ pub(super) fn winlogbeat(random: &mut Random, time: i64, host: &Host, event: &Lo
         .str("api", "wineventlog")
         .str("channel", event.channel)
         .str("computer_name", &host.fqdn);
-    let object = if event.id == 1102 { object.open("user_data") } else { object.open("event_data") };
+    let object = if event.id == 1102 {
+        object.open("user_data")
+    } else {
+        object.open("event_data")
+    };
     object
         .strs(event.data)
         .close()
@@ -306,7 +424,11 @@ pub(super) fn winlogbeat(random: &mut Random, time: i64, host: &Host, event: &Lo
 
 /// An ordinary event of the Security log (with a little of System).
 pub(super) fn security(tenant: &Tenant, random: &mut Random, time: i64) -> String {
-    let host = if random.chance(55) { random.pick(&tenant.windows[..tenant.servers]) } else { tenant.workstation(random) };
+    let host = if random.chance(55) {
+        random.pick(&tenant.windows[..tenant.servers])
+    } else {
+        tenant.workstation(random)
+    };
     let controller = &tenant.windows[random.below(2.min(tenant.servers as u64)) as usize];
     let client = tenant.workstation(random).clone();
     let user = random.pick(&tenant.users).clone();
@@ -322,98 +444,263 @@ pub(super) fn security(tenant: &Tenant, random: &mut Random, time: i64) -> Strin
                 8 => ("2", "User32 ", "Negotiate"),
                 _ => ("10", "User32 ", "Negotiate"),
             };
-            let (name, sid) = if kind == "5" { ("SYSTEM".to_owned(), "S-1-5-18".to_owned()) } else { (user.name.clone(), user.sid.clone()) };
+            let (name, sid) = if kind == "5" {
+                ("SYSTEM".to_owned(), "S-1-5-18".to_owned())
+            } else {
+                (user.name.clone(), user.sid.clone())
+            };
             let ip = if kind == "5" { "-" } else { &client.ip };
             let data = [
-                ("SubjectUserSid", "S-1-5-18"), ("SubjectUserName", machine.as_str()), ("SubjectDomainName", tenant.domain), ("SubjectLogonId", "0x3e7"),
-                ("TargetUserSid", &sid), ("TargetUserName", &name), ("TargetDomainName", tenant.domain), ("TargetLogonId", &logon),
-                ("LogonType", kind), ("LogonProcessName", process), ("AuthenticationPackageName", package), ("WorkstationName", &client.name),
-                ("ProcessName", "C:\\Windows\\System32\\svchost.exe"), ("IpAddress", ip), ("IpPort", if ip == "-" { "-" } else { &port }), ("ImpersonationLevel", "%%1833"), ("ElevatedToken", "%%1842"),
+                ("SubjectUserSid", "S-1-5-18"),
+                ("SubjectUserName", machine.as_str()),
+                ("SubjectDomainName", tenant.domain),
+                ("SubjectLogonId", "0x3e7"),
+                ("TargetUserSid", &sid),
+                ("TargetUserName", &name),
+                ("TargetDomainName", tenant.domain),
+                ("TargetLogonId", &logon),
+                ("LogonType", kind),
+                ("LogonProcessName", process),
+                ("AuthenticationPackageName", package),
+                ("WorkstationName", &client.name),
+                ("ProcessName", "C:\\Windows\\System32\\svchost.exe"),
+                ("IpAddress", ip),
+                ("IpPort", if ip == "-" { "-" } else { &port }),
+                ("ImpersonationLevel", "%%1833"),
+                ("ElevatedToken", "%%1842"),
             ];
-            winlogbeat(random, time, host, &Logged::security(4624, "Logon", "An account was successfully logged on.", &data))
+            winlogbeat(
+                random,
+                time,
+                host,
+                &Logged::security(4624, "Logon", "An account was successfully logged on.", &data),
+            )
         }
         330..=369 => {
             // Clumsy users, and a service with an old password.
-            let name = if random.chance(20) { "svc_scan".to_owned() } else { user.name.clone() };
+            let name = if random.chance(20) {
+                "svc_scan".to_owned()
+            } else {
+                user.name.clone()
+            };
             let data = [
-                ("SubjectUserSid", "S-1-0-0"), ("SubjectUserName", "-"), ("TargetUserName", name.as_str()), ("TargetDomainName", tenant.domain),
-                ("Status", "0xc000006d"), ("FailureReason", "%%2313"), ("SubStatus", "0xc000006a"), ("LogonType", "3"), ("LogonProcessName", "NtLmSsp "),
-                ("AuthenticationPackageName", "NTLM"), ("WorkstationName", &client.name), ("IpAddress", &client.ip), ("IpPort", &port),
+                ("SubjectUserSid", "S-1-0-0"),
+                ("SubjectUserName", "-"),
+                ("TargetUserName", name.as_str()),
+                ("TargetDomainName", tenant.domain),
+                ("Status", "0xc000006d"),
+                ("FailureReason", "%%2313"),
+                ("SubStatus", "0xc000006a"),
+                ("LogonType", "3"),
+                ("LogonProcessName", "NtLmSsp "),
+                ("AuthenticationPackageName", "NTLM"),
+                ("WorkstationName", &client.name),
+                ("IpAddress", &client.ip),
+                ("IpPort", &port),
             ];
-            let event = Logged { failure: true, ..Logged::security(4625, "Logon", "An account failed to log on.", &data) };
+            let event = Logged {
+                failure: true,
+                ..Logged::security(4625, "Logon", "An account failed to log on.", &data)
+            };
             winlogbeat(random, time, host, &event)
         }
         370..=449 => {
             let data = [
-                ("SubjectUserSid", "S-1-5-18"), ("SubjectUserName", machine.as_str()), ("SubjectDomainName", tenant.domain), ("SubjectLogonId", &logon),
-                ("PrivilegeList", "SeSecurityPrivilege\n\t\t\tSeBackupPrivilege\n\t\t\tSeImpersonatePrivilege"),
+                ("SubjectUserSid", "S-1-5-18"),
+                ("SubjectUserName", machine.as_str()),
+                ("SubjectDomainName", tenant.domain),
+                ("SubjectLogonId", &logon),
+                (
+                    "PrivilegeList",
+                    "SeSecurityPrivilege\n\t\t\tSeBackupPrivilege\n\t\t\tSeImpersonatePrivilege",
+                ),
             ];
-            winlogbeat(random, time, host, &Logged::security(4672, "Special Logon", "Special privileges assigned to new logon.", &data))
+            winlogbeat(
+                random,
+                time,
+                host,
+                &Logged::security(
+                    4672,
+                    "Special Logon",
+                    "Special privileges assigned to new logon.",
+                    &data,
+                ),
+            )
         }
         450..=639 => {
             let program = random.usual(&PROGRAMS);
             let image = fill(&program.image, &user, random);
             let command = fill(&program.command, &user, random);
             let parent = fill(&program.parent, &user, random);
-            let (name, sid) = if program.runs_as == "system" { (machine.as_str(), "S-1-5-18") } else { (user.name.as_str(), user.sid.as_str()) };
+            let (name, sid) = if program.runs_as == "system" {
+                (machine.as_str(), "S-1-5-18")
+            } else {
+                (user.name.as_str(), user.sid.as_str())
+            };
             let process = format!("0x{}", random.hex(4));
             let creator = format!("0x{}", random.hex(3));
             let data = [
-                ("SubjectUserSid", sid), ("SubjectUserName", name), ("SubjectDomainName", tenant.domain), ("SubjectLogonId", logon.as_str()),
-                ("NewProcessId", &process), ("NewProcessName", &image), ("TokenElevationType", "%%1936"), ("ProcessId", &creator), ("CommandLine", &command),
-                ("TargetUserSid", "S-1-0-0"), ("TargetUserName", "-"), ("ParentProcessName", &parent), ("MandatoryLabel", "S-1-16-8192"),
+                ("SubjectUserSid", sid),
+                ("SubjectUserName", name),
+                ("SubjectDomainName", tenant.domain),
+                ("SubjectLogonId", logon.as_str()),
+                ("NewProcessId", &process),
+                ("NewProcessName", &image),
+                ("TokenElevationType", "%%1936"),
+                ("ProcessId", &creator),
+                ("CommandLine", &command),
+                ("TargetUserSid", "S-1-0-0"),
+                ("TargetUserName", "-"),
+                ("ParentProcessName", &parent),
+                ("MandatoryLabel", "S-1-16-8192"),
             ];
-            winlogbeat(random, time, host, &Logged::security(4688, "Process Creation", "A new process has been created.", &data))
+            winlogbeat(
+                random,
+                time,
+                host,
+                &Logged::security(4688, "Process Creation", "A new process has been created.", &data),
+            )
         }
         640..=739 => {
             let data = [
-                ("TargetUserName", user.name.as_str()), ("TargetDomainName", &realm), ("TargetSid", &user.sid), ("ServiceName", "krbtgt"),
-                ("TicketOptions", "0x40810010"), ("Status", "0x0"), ("TicketEncryptionType", "0x12"), ("PreAuthType", "2"), ("IpAddress", &client.ip), ("IpPort", &port),
+                ("TargetUserName", user.name.as_str()),
+                ("TargetDomainName", &realm),
+                ("TargetSid", &user.sid),
+                ("ServiceName", "krbtgt"),
+                ("TicketOptions", "0x40810010"),
+                ("Status", "0x0"),
+                ("TicketEncryptionType", "0x12"),
+                ("PreAuthType", "2"),
+                ("IpAddress", &client.ip),
+                ("IpPort", &port),
             ];
-            winlogbeat(random, time, controller, &Logged::security(4768, "Kerberos Authentication Service", "A Kerberos authentication ticket (TGT) was requested.", &data))
+            winlogbeat(
+                random,
+                time,
+                controller,
+                &Logged::security(
+                    4768,
+                    "Kerberos Authentication Service",
+                    "A Kerberos authentication ticket (TGT) was requested.",
+                    &data,
+                ),
+            )
         }
         740..=939 => {
             let principal = format!("{}@{realm}", user.name);
             let address = format!("::ffff:{}", client.ip);
             let data = [
-                ("TargetUserName", principal.as_str()), ("TargetDomainName", &realm), ("ServiceName", &machine), ("TicketOptions", "0x40810000"),
-                ("TicketEncryptionType", "0x12"), ("IpAddress", &address), ("IpPort", &port), ("Status", "0x0"), ("TransmittedServices", "-"),
+                ("TargetUserName", principal.as_str()),
+                ("TargetDomainName", &realm),
+                ("ServiceName", &machine),
+                ("TicketOptions", "0x40810000"),
+                ("TicketEncryptionType", "0x12"),
+                ("IpAddress", &address),
+                ("IpPort", &port),
+                ("Status", "0x0"),
+                ("TransmittedServices", "-"),
             ];
-            winlogbeat(random, time, controller, &Logged::security(4769, "Kerberos Service Ticket Operations", "A Kerberos service ticket was requested.", &data))
+            winlogbeat(
+                random,
+                time,
+                controller,
+                &Logged::security(
+                    4769,
+                    "Kerberos Service Ticket Operations",
+                    "A Kerberos service ticket was requested.",
+                    &data,
+                ),
+            )
         }
         940 => {
             let admin = random.pick(&tenant.admins).clone();
             let data = [
-                ("TargetUserName", user.name.as_str()), ("TargetDomainName", tenant.domain), ("TargetSid", &user.sid), ("SubjectUserSid", "S-1-5-21-1004336348-1177238915-682003330-1150"),
-                ("SubjectUserName", &admin), ("SubjectDomainName", tenant.domain), ("SamAccountName", &user.name), ("UserAccountControl", "%%2080 %%2082 %%2084"),
+                ("TargetUserName", user.name.as_str()),
+                ("TargetDomainName", tenant.domain),
+                ("TargetSid", &user.sid),
+                ("SubjectUserSid", "S-1-5-21-1004336348-1177238915-682003330-1150"),
+                ("SubjectUserName", &admin),
+                ("SubjectDomainName", tenant.domain),
+                ("SamAccountName", &user.name),
+                ("UserAccountControl", "%%2080 %%2082 %%2084"),
             ];
-            winlogbeat(random, time, controller, &Logged::security(4720, "User Account Management", "A user account was created.", &data))
+            winlogbeat(
+                random,
+                time,
+                controller,
+                &Logged::security(
+                    4720,
+                    "User Account Management",
+                    "A user account was created.",
+                    &data,
+                ),
+            )
         }
         941..=944 => {
             let admin = random.pick(&tenant.admins).clone();
             let member = format!("CN={},OU=People,DC=corp", user.name);
             let data = [
-                ("MemberName", member.as_str()), ("MemberSid", &user.sid), ("TargetUserName", "VPN Users"), ("TargetDomainName", tenant.domain),
-                ("TargetSid", "S-1-5-21-1004336348-1177238915-682003330-2203"), ("SubjectUserName", &admin), ("SubjectDomainName", tenant.domain),
+                ("MemberName", member.as_str()),
+                ("MemberSid", &user.sid),
+                ("TargetUserName", "VPN Users"),
+                ("TargetDomainName", tenant.domain),
+                ("TargetSid", "S-1-5-21-1004336348-1177238915-682003330-2203"),
+                ("SubjectUserName", &admin),
+                ("SubjectDomainName", tenant.domain),
             ];
-            winlogbeat(random, time, controller, &Logged::security(4728, "Security Group Management", "A member was added to a security-enabled global group.", &data))
+            winlogbeat(
+                random,
+                time,
+                controller,
+                &Logged::security(
+                    4728,
+                    "Security Group Management",
+                    "A member was added to a security-enabled global group.",
+                    &data,
+                ),
+            )
         }
         945..=949 => {
             let data = [
-                ("ServiceName", "Google Updater Service 142.0.7444.60"), ("ImagePath", "\"C:\\Program Files (x86)\\Google\\GoogleUpdater\\142.0.7444.60\\updater.exe\" --system --windows-service --service=update"),
-                ("ServiceType", "user mode service"), ("StartType", "auto start"), ("AccountName", "LocalSystem"),
+                ("ServiceName", "Google Updater Service 142.0.7444.60"),
+                (
+                    "ImagePath",
+                    "\"C:\\Program Files (x86)\\Google\\GoogleUpdater\\142.0.7444.60\\updater.exe\" --system --windows-service --service=update",
+                ),
+                ("ServiceType", "user mode service"),
+                ("StartType", "auto start"),
+                ("AccountName", "LocalSystem"),
             ];
             winlogbeat(random, time, host, &Logged::service(&data))
         }
         _ => {
-            let data = [("SubjectUserName", machine.as_str()), ("TargetUserSid", &user.sid), ("TargetUserName", &user.name), ("TargetDomainName", tenant.domain), ("TargetLogonId", &logon), ("LogonType", "3")];
-            winlogbeat(random, time, host, &Logged::security(4634, "Logoff", "An account was logged off.", &data))
+            let data = [
+                ("SubjectUserName", machine.as_str()),
+                ("TargetUserSid", &user.sid),
+                ("TargetUserName", &user.name),
+                ("TargetDomainName", tenant.domain),
+                ("TargetLogonId", &logon),
+                ("LogonType", "3"),
+            ];
+            winlogbeat(
+                random,
+                time,
+                host,
+                &Logged::security(4634, "Logoff", "An account was logged off.", &data),
+            )
         }
     }
 }
 
 /// A PowerShell event: 4104 with `script`, or 4103 with what it called.
-pub(super) fn powershell_event(random: &mut Random, time: i64, host: &Host, sid: &str, id: u32, script: &str) -> String {
+pub(super) fn powershell_event(
+    random: &mut Random,
+    time: i64,
+    host: &Host,
+    sid: &str,
+    id: u32,
+    script: &str,
+) -> String {
     let data = if id == 4104 {
         Object::new()
             .raw("MessageNumber", 1)
@@ -456,13 +743,24 @@ pub(super) fn powershell_event(random: &mut Random, time: i64, host: &Host, sid:
 
 /// An ordinary PowerShell event.
 pub(super) fn powershell(tenant: &Tenant, random: &mut Random, time: i64) -> String {
-    let host = if random.chance(40) { random.pick(&tenant.windows[..tenant.servers]) } else { tenant.workstation(random) };
+    let host = if random.chance(40) {
+        random.pick(&tenant.windows[..tenant.servers])
+    } else {
+        tenant.workstation(random)
+    };
     let sid = &tenant.users[host.owner].sid;
     if random.chance(70) {
         let script = random.word(&WINDOWS.scripts);
         powershell_event(random, time, host, sid, 4104, script)
     } else {
-        let cmdlet = *random.pick(&["Get-Service", "Get-CimInstance", "Out-Default", "Select-Object", "Import-Module", "Get-ChildItem"]);
+        let cmdlet = *random.pick(&[
+            "Get-Service",
+            "Get-CimInstance",
+            "Out-Default",
+            "Select-Object",
+            "Import-Module",
+            "Get-ChildItem",
+        ]);
         powershell_event(random, time, host, sid, 4103, cmdlet)
     }
 }

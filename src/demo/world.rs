@@ -136,12 +136,28 @@ pub(super) struct Tenant {
 impl Tenant {
     /// The manufacturer: 14 servers, 80 workstations, 110 people.
     pub fn acme(random: &mut Random) -> Self {
-        Self::make(random, "acme", "ACME", "corp.example.com", "10.20", (&PEOPLE.acme_servers, 80), 110)
+        Self::make(
+            random,
+            "acme",
+            "ACME",
+            "corp.example.com",
+            "10.20",
+            (&PEOPLE.acme_servers, 80),
+            110,
+        )
     }
 
     /// The web company: 3 Windows servers, 12 workstations, 10 Linux machines, 40 people.
     pub fn globex(random: &mut Random) -> Self {
-        Self::make(random, "globex", "GLOBEX", "int.example.net", "10.40", (&PEOPLE.globex_servers, 12), 40)
+        Self::make(
+            random,
+            "globex",
+            "GLOBEX",
+            "int.example.net",
+            "10.40",
+            (&PEOPLE.globex_servers, 12),
+            40,
+        )
     }
 
     fn make(
@@ -192,7 +208,11 @@ impl Tenant {
                 role: "workstation".to_owned(),
             }
         }));
-        let linux = if name == "acme" { &PEOPLE.acme_linux } else { &PEOPLE.globex_linux };
+        let linux = if name == "acme" {
+            &PEOPLE.acme_linux
+        } else {
+            &PEOPLE.globex_linux
+        };
         let linux = linux
             .iter()
             .enumerate()
@@ -246,7 +266,9 @@ pub(super) fn fill(template: &str, user: &User, random: &mut Random) -> String {
     let mut rest = template;
     while let Some(start) = rest.find('{') {
         out.push_str(&rest[..start]);
-        let Some(length) = rest[start..].find('}') else { break };
+        let Some(length) = rest[start..].find('}') else {
+            break;
+        };
         match &rest[start + 1..start + length] {
             "user" => out.push_str(&user.name),
             "sid" => out.push_str(&user.sid),

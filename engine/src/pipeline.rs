@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -79,7 +80,7 @@ where
     C: FnMut(Collected<T>) -> Result<(), E>,
 {
     let (item_sender, item_receiver) = bounded::<(u64, I)>(settings.in_flight.get());
-    let (result_sender, result_receiver) = bounded::<(u64, T)>(settings.in_flight.get());
+    let (result_sender, result_receiver) = bounded::<(u64, std::thread::Result<T>)>(settings.in_flight.get());
     let (permit_sender, permit_receiver) = bounded::<()>(settings.in_flight.get());
     for _ in 0..settings.in_flight.get() {
         permit_sender
@@ -102,7 +103,11 @@ where
             scope.spawn(move || {
                 let mut work = make_worker();
                 for (sequence, item) in items {
-                    if results.send((sequence, work(item))).is_err() {
+                    // A lost result would leave the collector waiting for it for ever. The worker is not
+                    // used after a panic, so no broken state is seen.
+                    let result = catch_unwind(AssertUnwindSafe(|| work(item)));
+                    let panicked = result.is_err();
+                    if results.send((sequence, result)).is_err() || panicked {
                         return;
                     }
                 }
@@ -114,13 +119,14 @@ where
         // Moved in here, so that leaving early with an error closes them: the producer gets no permits and
         // the workers no receiver, and both end.
         let (result_receiver, permit_sender) = (result_receiver, permit_sender);
-        let mut waiting: BTreeMap<u64, T> = BTreeMap::new();
+        let mut waiting: BTreeMap<u64, std::thread::Result<T>> = BTreeMap::new();
         let mut next = 0;
         loop {
             match result_receiver.recv_timeout(settings.tick) {
                 Ok((sequence, result)) => {
                     waiting.insert(sequence, result);
                     while let Some(result) = waiting.remove(&next) {
+                        let result = result.unwrap_or_else(|panic| resume_unwind(panic));
                         collect(Collected::Result(result))?;
                         next += 1;
                         // The producer may be done already; then nobody needs the permit.
@@ -193,6 +199,24 @@ mod tests {
         );
         assert_eq!(outcome, Err("enough"));
         assert!(pushed < 20, "the producer ran on: {pushed}");
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_is_passed_on_and_nothing_hangs() {
+        let outcome = std::panic::catch_unwind(|| {
+            run(
+                settings(2, 3),
+                |feed| {
+                    let mut number = 0_u64;
+                    while feed.push(number) {
+                        number += 1;
+                    }
+                },
+                || |number: u64| assert_ne!(number, 20, "a broken decoder"),
+                |_| Ok::<_, ()>(()),
+            )
+        });
+        assert!(outcome.is_err());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use borzoi_engine::alert::Alert;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
+use borzoi_engine::report::ReportMeta;
 use borzoi_engine::scan::{Progress, Scan, ScanSink, ScanSummary};
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
@@ -39,8 +40,8 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
         rejects: Rejects::new(args.input.rejects.as_deref())?,
         bar: progress::Progress::new(inputs.total_size().unwrap_or(0), quiet),
         highest: None,
+        last: Progress::default(),
     };
-    let rule_count = rules.compiled.rules().len();
     let scan = Scan {
         catalog,
         options,
@@ -48,11 +49,20 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
         lake,
         stop: load::stop_flag()?,
     };
+    let started = Instant::now();
     let outcome = scan.run(&inputs, &mut sink);
     sink.bar.finish();
-    let summary = outcome.map_err(Failure::from_scan)?;
-    sink.output.finish(&summary, rule_count)?;
+    // What was found before a failure is shown all the same.
+    let shown = sink.output.finish(&ReportMeta {
+        events: sink.last.events,
+        sources: inputs.inputs.len() as u64,
+        rules: rules.compiled.rules().len() as u64,
+        alerts_total: sink.last.alerts,
+        elapsed: started.elapsed(),
+    });
     sink.rejects.finish()?;
+    let summary = outcome.map_err(Failure::from_scan)?;
+    shown?;
     if !quiet {
         report(&summary, &sink.rejects);
         for (pattern, times) in rules.compiled.gave_up() {
@@ -152,6 +162,7 @@ struct CommandSink {
     rejects: Rejects,
     bar: progress::Progress,
     highest: Option<Level>,
+    last: Progress,
 }
 
 impl ScanSink for CommandSink {
@@ -170,6 +181,7 @@ impl ScanSink for CommandSink {
     }
 
     fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        self.last = *progress;
         self.bar
             .update(progress.raw_bytes, progress.events, progress.alerts);
         self.output.flush()

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use borzoi_engine::alert::Alert;
 use borzoi_engine::report::{self, ReportMeta};
-use borzoi_engine::scan::ScanSummary;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_rules::ir::Level;
 
@@ -128,22 +127,14 @@ impl AlertOutput {
         self.out.flush()
     }
 
-    /// The table, the report.
-    pub fn finish(&mut self, summary: &ScanSummary, rules: usize) -> Result<(), Failure> {
+    /// The table, the report: of all alerts so far, also when the scan failed.
+    pub fn finish(&mut self, meta: &ReportMeta) -> Result<(), Failure> {
         if self.form == ScanOutput::Table {
             self.table()?;
         }
         self.out.flush()?;
         if let Some(path) = &self.report {
-            let meta = ReportMeta {
-                events: summary.decode.events,
-                sources: summary.inputs,
-                rules: rules as u64,
-                alerts_total: summary.alerts,
-                elapsed: summary.elapsed,
-            };
-            let html = report::render(&self.title, &self.kept, &meta);
-            std::fs::write(path, html).map_err(|error| {
+            std::fs::write(path, report::render(&self.title, &self.kept, meta)).map_err(|error| {
                 Failure::new(format!("cannot write the report {}: {error}", path.display()))
             })?;
         }

@@ -289,11 +289,7 @@ impl Producer<'_> {
                 return false;
             }
             if self.stop.load(Ordering::Relaxed) {
-                // What the framer holds is the beginning of a record or lines not yet handed out.
-                return match blocks.next(Some(Duration::ZERO)) {
-                    Read::Block(block) if timeout.is_some() => feed.push(Item::Block(block)),
-                    _ => false,
-                };
+                blocks.stop();
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{FrameBlock, FrameOptions, Framer};
-use crate::input::{ChunkSource, InputError, Next};
+use crate::input::{CHUNKS_AHEAD, ChunkSource, InputError, Next};
 
 /// What [`BlockReader::next`] found.
 #[derive(Debug)]
@@ -39,6 +39,26 @@ impl BlockReader {
     /// The input being read.
     pub fn chunks(&self) -> &ChunkSource {
         &self.chunks
+    }
+
+    /// Reads no further: [`BlockReader::next`] gives what has arrived, then [`Read::End`]. Of a stream that is
+    /// all that was sent, a last line without its end included; of a file, the whole records.
+    pub fn stop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        if !self.chunks.is_stream() {
+            return self.framer.flush(false);
+        }
+        // As many as can be waiting; a sender that goes on does not keep this from ending.
+        for _ in 0..=CHUNKS_AHEAD {
+            match self.chunks.next(Some(Duration::ZERO)) {
+                Next::Chunk(chunk) => self.framer.push(chunk),
+                Next::Idle | Next::End | Next::Error(_) => break,
+            }
+        }
+        self.framer.finish();
     }
 
     /// The next block. With a `timeout`, what a stream has sent is handed out after that time at the

@@ -48,7 +48,7 @@ enum Inner {
 }
 
 /// Chunks a reader thread may be ahead of the framer.
-const CHUNKS_AHEAD: usize = 4;
+pub(crate) const CHUNKS_AHEAD: usize = 4;
 
 impl ChunkSource {
     pub(super) fn open(

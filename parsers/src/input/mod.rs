@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use chunks::CHUNKS_AHEAD;
 pub use chunks::{Chunk, ChunkSource, Next};
 
 /// An input that cannot be read, or not to its end. The fault is the machine's or the file's.

@@ -253,7 +253,7 @@ fn any_column(arrays: &[ArrayRef], rows: usize, mut holds: impl FnMut(&str) -> b
     }
     let mut any = vec![false; rows];
     let mut buffer = String::new();
-    for texts in arrays.iter().filter_map(|array| Texts::of(array)) {
+    for texts in arrays.iter().filter_map(Texts::of) {
         for (row, any) in any.iter_mut().enumerate().filter(|(_, any)| !**any) {
             texts.visit(row, &mut buffer, &mut |text| *any = *any || holds(text));
         }

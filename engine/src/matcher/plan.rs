@@ -325,11 +325,11 @@ impl Builder<'_> {
             Formula::Is(leaf) => Formula::Is(self.fact_of_leaf(leaf)),
             Formula::IsNot(leaf) => Formula::IsNot(self.fact_of_leaf(leaf)),
             Formula::All(parts) => {
-                let parts = self.collapse_parts(parts, |group| Formula::all(group));
+                let parts = self.collapse_parts(parts, Formula::all);
                 Formula::all(parts)
             }
             Formula::Any(parts) => {
-                let parts = self.collapse_parts(parts, |group| Formula::any(group));
+                let parts = self.collapse_parts(parts, Formula::any);
                 Formula::any(parts)
             }
         }

@@ -4,14 +4,12 @@ use super::clock;
 use super::random::Random;
 use super::world::{Tenant, User, WEB, fill, outside};
 
-/// A line.
+/// A line: who asked for what (method and target), what came back (status and bytes), referrer and browser.
 pub(super) fn line(
     time: i64,
     from: &str,
-    method: &str,
-    target: &str,
-    status: u16,
-    size: u64,
+    (method, target): (&str, &str),
+    (status, size): (u16, u64),
     referrer: &str,
     agent: &str,
 ) -> String {
@@ -28,10 +26,8 @@ pub(super) fn access(tenant: &Tenant, random: &mut Random, time: i64) -> String 
         return line(
             time,
             &from,
-            "GET",
-            probe,
-            status,
-            162,
+            ("GET", probe),
+            (status, 162),
             "-",
             random.word(&WEB.agents[..5]),
         );
@@ -40,10 +36,8 @@ pub(super) fn access(tenant: &Tenant, random: &mut Random, time: i64) -> String 
         return line(
             time,
             &tenant.linux[9].ip,
-            "GET",
-            "/health",
-            200,
-            2,
+            ("GET", "/health"),
+            (200, 2),
             "-",
             "kube-probe/1.33",
         );
@@ -74,10 +68,8 @@ pub(super) fn access(tenant: &Tenant, random: &mut Random, time: i64) -> String 
     line(
         time,
         &from,
-        method,
-        &path,
-        status,
-        size,
+        (method, &path),
+        (status, size),
         &referrer,
         random.word(&WEB.agents[..7]),
     )

@@ -102,7 +102,7 @@ pub(super) fn conn(tenant: &Tenant, random: &mut Random, time: i64) -> String {
             "S0",
         ),
     };
-    let heavy = random.chance(4);
+    let heavy = random.chance(4) && proto == "tcp" && port != 88;
     let connection = Connection {
         from: &from,
         to: &to,

@@ -612,7 +612,7 @@ pub(super) fn security(tenant: &Tenant, random: &mut Random, time: i64) -> Strin
                 ),
             )
         }
-        940 => {
+        940 if random.chance(8) => {
             let admin = random.pick(&tenant.admins).clone();
             let data = [
                 ("TargetUserName", user.name.as_str()),

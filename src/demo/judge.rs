@@ -17,10 +17,19 @@ use super::Truth;
 #[derive(Debug)]
 pub struct Judge {
     attacks: Vec<(String, BTreeSet<String>, BTreeSet<String>)>,
-    /// Tenant, milliseconds → file, host, attack.
-    records: HashMap<(String, i64), Vec<(String, Option<String>, usize)>>,
+    /// By tenant and milliseconds.
+    records: HashMap<(String, i64), Vec<Place>>,
     found: BTreeMap<String, BTreeSet<String>>,
     false_alerts: BTreeMap<(String, String), u64>,
+}
+
+/// Where a record of an attack stands.
+#[derive(Debug)]
+struct Place {
+    file: String,
+    host: Option<String>,
+    /// Index into the attacks.
+    attack: usize,
 }
 
 /// What the rules found.
@@ -63,7 +72,11 @@ impl Judge {
                 records
                     .entry((attack.tenant.clone(), time.div_euclid(1000)))
                     .or_default()
-                    .push((record.file.clone(), record.host.clone(), index));
+                    .push(Place {
+                        file: record.file.clone(),
+                        host: record.host.clone(),
+                        attack: index,
+                    });
             }
         }
         let attacks = truth
@@ -102,10 +115,11 @@ impl Judge {
             })
             .into_iter()
             .flatten()
-            .filter(|(file, of, _)| {
-                path.ends_with(file.as_str()) && (host.is_none() || of.is_none() || host == of.as_deref())
+            .filter(|place| {
+                path.ends_with(&place.file)
+                    && (host.is_none() || place.host.is_none() || host == place.host.as_deref())
             })
-            .map(|(_, _, index)| *index);
+            .map(|place| place.attack);
         let mut about_an_attack = false;
         for index in about {
             about_an_attack = true;

@@ -2,6 +2,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+
+use borzoi_engine::alert::{Alert, AlertRule, Attack as Techniques, Entities};
+use borzoi_rules::ir::Level;
 
 use super::*;
 
@@ -142,4 +146,109 @@ fn every_record_of_an_attack_is_in_its_file() {
 #[test]
 fn hunts_are_read() {
     assert_eq!(hunts().len(), 5);
+}
+
+/// An alert about a record of the day.
+fn alert(
+    tenant: &str,
+    rule: (&str, Level),
+    technique: &str,
+    time: &str,
+    host: Option<&str>,
+    file: &str,
+) -> Alert {
+    let mut event = serde_json::json!({"log": {"file": {"path": format!("/tmp/day/logs/{file}")}}});
+    if let Some(host) = host {
+        event["host"] = serde_json::json!({"name": host});
+    }
+    Alert {
+        schema: 1,
+        id: String::new(),
+        time: time.to_owned(),
+        rule: AlertRule {
+            id: rule.0.into(),
+            title: format!("title of {}", rule.0).into(),
+            level: rule.1,
+            tags: Arc::from([]),
+            attack: Arc::new(Techniques {
+                tactics: Vec::new(),
+                techniques: vec![technique.to_owned()],
+            }),
+        },
+        tenant: tenant.into(),
+        dataset: "windows.sysmon".into(),
+        entities: Entities::default(),
+        matched: Vec::new(),
+        event_id: String::new(),
+        event,
+    }
+}
+
+#[test]
+fn the_judge_tells_found_missed_and_false() {
+    let (_dir, truth) = small(1);
+    let attack = truth
+        .attacks
+        .iter()
+        .find(|attack| attack.id == "shadow-copies")
+        .unwrap();
+    let record = &attack.records[0];
+    let (time, host, file) = (&record.time, record.host.as_deref(), &record.file);
+    let heard = |alerts: &[Alert]| {
+        let mut judge = Judge::new(&truth);
+        alerts.iter().for_each(|alert| judge.alert(alert));
+        judge.verdict()
+    };
+
+    let right = alert("acme", ("a", Level::Medium), "T1490", time, host, file);
+    let verdict = heard(std::slice::from_ref(&right));
+    assert_eq!(verdict.found["shadow-copies"], ["title of a"]);
+    assert_eq!(verdict.missed.len(), truth.attacks.len() - 1);
+    assert!(verdict.false_alerts.is_empty());
+
+    // On the record, but too low, or about something else: neither found nor false.
+    let low = alert("acme", ("a", Level::Low), "T1490", time, host, file);
+    let other = alert("acme", ("a", Level::High), "T1003", time, host, file);
+    let verdict = heard(&[low, other]);
+    assert!(verdict.found.is_empty() && verdict.false_alerts.is_empty());
+
+    // Another tenant, time, host or file is another record.
+    let elsewhere = [
+        alert("globex", ("b", Level::High), "T1490", time, host, file),
+        alert(
+            "acme",
+            ("b", Level::High),
+            "T1490",
+            "2026-11-20T23:11:49.905000Z",
+            host,
+            file,
+        ),
+        alert(
+            "acme",
+            ("b", Level::High),
+            "T1490",
+            time,
+            Some("WS-001.corp.example.com"),
+            file,
+        ),
+        alert(
+            "acme",
+            ("b", Level::Critical),
+            "T1490",
+            time,
+            host,
+            "acme/windows/security.ndjson.gz",
+        ),
+        alert("acme", ("c", Level::Medium), "T1490", time, Some("WS-001"), file),
+    ];
+    let verdict = heard(&elsewhere);
+    assert!(verdict.found.is_empty());
+    assert_eq!(verdict.false_alerts.len(), 1, "medium alerts are never false");
+    assert_eq!(
+        (
+            verdict.false_alerts[0].rule_id.as_str(),
+            verdict.false_alerts[0].count
+        ),
+        ("b", 4)
+    );
 }

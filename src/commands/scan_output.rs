@@ -25,11 +25,14 @@ pub struct AlertOutput {
     form: ScanOutput,
     out: Box<dyn Write>,
     csv_started: bool,
-    groups: BTreeMap<(std::cmp::Reverse<Level>, Arc<str>, Arc<str>), Group>,
+    groups: BTreeMap<RuleKey, Group>,
     report: Option<PathBuf>,
     title: String,
     kept: Vec<Alert>,
 }
+
+/// Level (highest first), title and id of a rule: the order of the table.
+type RuleKey = (std::cmp::Reverse<Level>, Arc<str>, Arc<str>);
 
 /// Alerts of one rule.
 #[derive(Default)]

@@ -7,7 +7,12 @@ use crate::support::{run, sysmon_file, sysmon_line};
 /// Scans `paths`; the first argument is always a good file with ten events and one alert, which must come
 /// out whatever else is wrong.
 fn scan_beside(good: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut all = vec!["scan", "--output", "jsonl", good.to_str().unwrap()];
+    let mut all = vec![
+        "scan",
+        "--output",
+        "jsonl",
+        good.to_str().expect("temporary paths are text"),
+    ];
     all.extend(arguments);
     let ran = run(all);
     assert_eq!(
@@ -84,7 +89,7 @@ fn a_file_that_may_not_be_read() {
     let good = good_file(dir.path());
     let secret = dir.path().join("secret.json");
     std::fs::write(&secret, "{}").unwrap();
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(&secret).is_ok() {
         println!("skipped: this user may read everything");
         return;

@@ -73,6 +73,6 @@ fn interrupt(process: u32) {
     let sent = std::process::Command::new("kill")
         .args(["-INT", &process.to_string()])
         .status()
-        .unwrap();
+        .expect("`kill` is there");
     assert!(sent.success());
 }

@@ -273,7 +273,7 @@ fn carried_event(line: &str) -> Option<&str> {
     let start = header.len();
     let tag = header.trim_end().strip_suffix(':')?;
     let program = tag.split_once('[').map_or(tag, |(program, _)| program);
-    let is_sysmon = program.rsplit(' ').next() == Some("sysmon") && !header.contains(": ");
+    let is_sysmon = program.rsplit(' ').next() == Some("sysmon") && !tag.contains(": ");
     (is_sysmon && line.trim_end().ends_with("</Event>")).then(|| line[start..].trim_end())
 }
 

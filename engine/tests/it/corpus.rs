@@ -1,7 +1,7 @@
 //! SigmaHQ's Windows rules over real Windows events: the matcher against the oracle.
 //!
 //! Needs the corpora beside the repository (or where `BORZOI_CORPORA` says); skipped without.
-//! `BORZOI_CORPUS_EVENTS` sets how many events are run, 2,000 otherwise.
+//! `BORZOI_CORPUS_EVENTS` says how many events are run; without it the test is skipped.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,10 +75,13 @@ fn windows_rules_over_real_events_as_the_oracle_says() {
     let Some(corpora) = corpora() else {
         return;
     };
-    let count = std::env::var("BORZOI_CORPUS_EVENTS")
+    let Some(count) = std::env::var("BORZOI_CORPUS_EVENTS")
         .ok()
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(2000);
+        .and_then(|count| count.parse::<usize>().ok())
+    else {
+        println!("skipped: BORZOI_CORPUS_EVENTS does not say how many events; the oracle takes minutes");
+        return;
+    };
     let rules = windows_rules(&corpora);
     assert!(rules.len() > 2500, "{} rules", rules.len());
     let (compiled, warnings) = CompiledRules::compile(rules.clone(), &Catalog::builtin());

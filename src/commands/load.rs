@@ -146,6 +146,14 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
             report.correlations.len()
         );
     }
+    let waiting = report.waiting().count();
+    if !quiet && waiting > 0 {
+        anstream::eprintln!(
+            "{}note:{:#} {waiting} rules wait for values of placeholders (--placeholders FILE; `borzoi rules check` names them)",
+            style::WARNING,
+            style::WARNING,
+        );
+    }
     let level = args
         .min_level
         .map(borzoi_rules::ir::Level::from)

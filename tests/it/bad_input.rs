@@ -233,3 +233,38 @@ fn a_full_disk() {
         "the alerts before the failure were printed"
     );
 }
+
+#[test]
+fn scan_says_which_rules_cannot_match_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = good_file(dir.path());
+    let rule = dir.path().join("waits.yml");
+    std::fs::write(&rule, RULE.replace("endswith: '\\x.exe'", "expand: '%tools%'")).unwrap();
+    let arguments = ["scan", good.to_str().unwrap(), "--rules", rule.to_str().unwrap()];
+    let ran_alone = run(arguments);
+    assert_eq!(ran_alone.code, Some(0), "{}", ran_alone.stderr);
+    assert!(
+        ran_alone
+            .stderr
+            .contains("1 rules wait for values of placeholders"),
+        "{}",
+        ran_alone.stderr
+    );
+
+    let values = dir.path().join("values.yml");
+    std::fs::write(&values, "tools: ['*rundll32.exe']\n").unwrap();
+    let ran_with_values = run(arguments
+        .into_iter()
+        .chain(["--placeholders", values.to_str().unwrap()]));
+    assert_eq!(
+        ran_with_values.stdout.lines().count(),
+        10,
+        "{}",
+        ran_with_values.stderr
+    );
+    assert!(
+        !ran_with_values.stderr.contains("placeholders"),
+        "{}",
+        ran_with_values.stderr
+    );
+}

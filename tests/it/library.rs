@@ -7,7 +7,7 @@ async fn ten_lines_ingest_and_hunt() {
     let dir = tempfile::tempdir().unwrap();
     let logs = dir.path().join("sysmon.ndjson");
     sysmon_file(&logs, 40);
-    let pack = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/pack");
+    let pack = std::path::Path::new("rules/pack");
 
     let engine = borzoi::Engine::builder()
         .rules(pack)

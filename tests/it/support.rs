@@ -75,10 +75,8 @@ pub fn count(lake: &Path, sql: &str) -> u64 {
 
 /// The public corpora, or `None` with a message that the test skips.
 pub fn corpora(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("BORZOI_CORPORA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora"),
-        PathBuf::from,
-    );
+    let root =
+        std::env::var_os("BORZOI_CORPORA").map_or_else(|| PathBuf::from("../shared/corpora"), PathBuf::from);
     let path = root.join(name);
     if path.exists() {
         Some(path)

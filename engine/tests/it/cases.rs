@@ -36,7 +36,7 @@ pub struct Case {
 
 /// All cases.
 pub fn all() -> Vec<Case> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let folder = PathBuf::from("tests/cases");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .expect("the folder of cases is part of the repository")
         .map(|entry| entry.expect("readable").path())

@@ -173,7 +173,7 @@ fn shown(answer: &HuntResult) -> String {
 /// blank lines. `BORZOI_UPDATE_GOLDEN=1` writes the present answers into the files.
 #[test]
 fn golden_answers() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
+    let folder = PathBuf::from("tests/sql");
     let update = std::env::var_os("BORZOI_UPDATE_GOLDEN").is_some();
     let runtime = runtime();
     let temporary = tempfile::tempdir().expect("a folder");

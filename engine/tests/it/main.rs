@@ -6,4 +6,3 @@ mod corpus;
 mod hunt;
 mod lake;
 mod matcher;
-mod oracle;

@@ -12,7 +12,9 @@ use borzoi_rules::ir::{
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use crate::{cases, oracle};
+use borzoi_oracle as oracle;
+
+use crate::cases;
 
 /// (row, rule) pairs of a batch that is matched in pieces of `size` rows.
 pub fn matched(rules: &[Arc<DetectionRule>], batch: &EventBatch, size: usize) -> Vec<(usize, usize)> {

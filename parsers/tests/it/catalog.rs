@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use borzoi_parsers::catalog::Catalog;
 use saphyr::{LoadableYamlNode, Yaml};
@@ -13,10 +13,7 @@ type LogSource = (Option<String>, Option<String>, Option<String>);
 
 /// The folder of the corpora; the reference lies beside it.
 fn corpora() -> PathBuf {
-    std::env::var_os("BORZOI_CORPORA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"),
-        PathBuf::from,
-    )
+    std::env::var_os("BORZOI_CORPORA").map_or_else(|| PathBuf::from("../../shared/corpora"), PathBuf::from)
 }
 
 fn datasets_for(catalog: &Catalog, source: &LogSource) -> usize {

@@ -70,7 +70,7 @@ pub fn fixed() -> DecodeOptions {
 pub fn corpora(folder: &str) -> Option<PathBuf> {
     let root = match std::env::var_os("BORZOI_CORPORA") {
         Some(root) => PathBuf::from(root),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"),
+        None => PathBuf::from("../../shared/corpora"),
     };
     let path = root.join(folder);
     if path.exists() {

@@ -39,10 +39,7 @@ const NOT_SCORED: [&str; 6] = [
 ];
 
 fn corpora() -> PathBuf {
-    std::env::var_os("BORZOI_CORPORA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora")),
-        PathBuf::from,
-    )
+    std::env::var_os("BORZOI_CORPORA").map_or_else(|| PathBuf::from("../../shared/corpora"), PathBuf::from)
 }
 
 fn events(raw: &[u8]) -> Vec<Map<String, Value>> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use borzoi_rules::Loader;
 
 fn corpora() -> Option<PathBuf> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpora");
+    let default = "../../shared/corpora";
     let folder = std::env::var_os("BORZOI_CORPORA").map_or_else(|| PathBuf::from(default), PathBuf::from);
     folder.is_dir().then_some(folder)
 }

@@ -7,7 +7,7 @@ use borzoi_rules::{Loader, attack, pack_tests};
 
 #[test]
 fn every_rule_of_the_pack_loads_and_has_test_events() {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/pack"));
+    let folder = Path::new("pack");
     let report = Loader::new().load([folder]);
     let mut faults: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     for path in &report.files {

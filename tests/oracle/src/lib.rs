@@ -35,6 +35,17 @@ pub struct Event {
     of_column: std::cell::RefCell<std::collections::HashMap<std::sync::Arc<str>, Vec<usize>>>,
 }
 
+impl Event {
+    /// The value of the column with this SQL name, if it is one text.
+    pub fn text(&self, sql_name: &str) -> Option<&str> {
+        let mut found = self
+            .texts
+            .iter()
+            .filter(|text| !text.in_unmapped && text.name == sql_name);
+        found.next().map(|text| text.text.as_str())
+    }
+}
+
 /// All events of a batch.
 pub fn events(batch: &EventBatch) -> Vec<Event> {
     let empty = Event {
@@ -147,31 +158,37 @@ fn unmapped(path: &str, value: &serde_json::Value, event: &mut Event) {
 
 /// Whether the event matches the rule.
 pub fn matches(rule: &DetectionRule, dataset: &Dataset, event: &Event) -> bool {
-    if !rule.waiting_for.is_empty() {
+    if !concerns(rule, dataset) {
         return false;
     }
-    let source = &rule.log_source;
+    if names_only_product(rule) {
+        return rule_holds(rule, dataset, None, event);
+    }
+    dataset.sigma.iter().any(|entry| {
+        serves(entry, rule) && belongs(entry, dataset, event) && rule_holds(rule, dataset, Some(entry), event)
+    })
+}
+
+/// Whether the rule can match any event of the dataset, by its log source alone.
+pub fn concerns(rule: &DetectionRule, dataset: &Dataset) -> bool {
+    let nothing_named = names_only_product(rule) && rule.log_source.product.is_none();
+    rule.waiting_for.is_empty() && (nothing_named || dataset.sigma.iter().any(|entry| serves(entry, rule)))
+}
+
+fn names_only_product(rule: &DetectionRule) -> bool {
+    rule.log_source.category.is_none() && rule.log_source.service.is_none()
+}
+
+fn serves(entry: &ServedLogSource, rule: &DetectionRule) -> bool {
     let same = |asked: &Option<String>, offered: &Option<String>| match (asked, offered) {
         (None, _) => true,
         (Some(asked), Some(offered)) => asked.eq_ignore_ascii_case(offered),
         (Some(_), None) => false,
     };
-    let only_product = source.category.is_none() && source.service.is_none();
-    if only_product {
-        let served = source.product.is_none()
-            || dataset
-                .sigma
-                .iter()
-                .any(|entry| same(&source.product, &entry.product));
-        return served && rule_holds(rule, dataset, None, event);
-    }
-    dataset.sigma.iter().any(|entry| {
-        same(&source.product, &entry.product)
-            && same(&source.category, &entry.category)
-            && same(&source.service, &entry.service)
-            && belongs(entry, dataset, event)
-            && rule_holds(rule, dataset, Some(entry), event)
-    })
+    let source = &rule.log_source;
+    same(&source.product, &entry.product)
+        && same(&source.category, &entry.category)
+        && same(&source.service, &entry.service)
 }
 
 fn belongs(entry: &ServedLogSource, dataset: &Dataset, event: &Event) -> bool {
@@ -309,6 +326,9 @@ fn belongs_to(text: &Text, column: &Column, dataset: &Dataset) -> bool {
 }
 
 fn lower(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut folded = String::new();
     for c in text.chars() {
         folded.extend(c.to_lowercase());
@@ -388,15 +408,23 @@ fn pattern_matches(pattern: &Pattern, text: &str) -> bool {
             lower(text)
         }
     };
+    let text = ready(text);
     let mut items = Vec::new();
     for part in &pattern.parts {
         match part {
-            Part::Literal(literal) => items.extend(ready(literal).chars().map(Item::Char)),
+            Part::Literal(literal) => {
+                let literal = ready(literal);
+                // Spares most of the work: what is nowhere in the text is not at its place either.
+                if !text.contains(&literal) {
+                    return false;
+                }
+                items.extend(literal.chars().map(Item::Char));
+            }
             Part::One => items.push(Item::One),
             Part::Many => items.push(Item::Many),
         }
     }
-    let text: Vec<char> = ready(text).chars().collect();
+    let text: Vec<char> = text.chars().collect();
     // `reachable[i]`: the items so far can match the first `i` characters.
     let mut reachable = vec![false; text.len() + 1];
     reachable[0] = true;

@@ -137,6 +137,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Sets when buffered events are stored, and in what files.
+    pub fn writer_options(mut self, options: WriterOptions) -> Self {
+        self.writer = options;
+        self
+    }
+
     /// Compiles the rules.
     ///
     /// # Errors

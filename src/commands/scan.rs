@@ -93,11 +93,16 @@ pub fn writer(dir: &Path, flush_seconds: u64, flush_rows: usize) -> Result<LakeW
 
 /// Whether an input was not read to its end, or gave nothing although it holds something.
 pub fn lost_input(summary: &ScanSummary) -> bool {
-    !summary.errors.is_empty() || !summary.inputs_without_events.is_empty()
+    summary.cut_short || !summary.errors.is_empty() || !summary.inputs_without_events.is_empty()
 }
 
 /// What was done, on standard error.
 pub fn report(summary: &ScanSummary, rejects: &Rejects) {
+    if summary.cut_short {
+        warn(
+            "stopped before the end of the input; what was read is reported and stored, the same command again takes up the rest",
+        );
+    }
     for path in &summary.empty_inputs {
         warn(&format!("{path}: empty"));
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use borzoi_engine::alert::Alert;
-use borzoi_engine::report::{self, ReportMeta};
+use borzoi_engine::report::{Report, ReportMeta};
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_rules::ir::Level;
 
@@ -17,8 +17,8 @@ use crate::ui::progress::Progress;
 use crate::ui::style;
 use crate::ui::table::{self, Cell};
 
-/// Most alerts that are kept for the report; the report says so when there were more.
-const REPORT_ALERTS: usize = 50_000;
+/// Most different hosts, and users, that are counted for a rule; an attacker may choose them.
+const MOST_NAMES: usize = 10_000;
 
 /// Takes alerts in one of the forms.
 pub struct AlertOutput {
@@ -26,9 +26,8 @@ pub struct AlertOutput {
     out: Box<dyn Write>,
     csv_started: bool,
     groups: BTreeMap<RuleKey, Group>,
-    report: Option<PathBuf>,
+    report: Option<(PathBuf, Report)>,
     title: String,
-    kept: Vec<Alert>,
 }
 
 /// Level (highest first), title and id of a rule: the order of the table.
@@ -40,8 +39,46 @@ struct Group {
     count: u64,
     first: String,
     last: String,
-    hosts: BTreeMap<String, u64>,
-    users: BTreeMap<String, u64>,
+    hosts: Names,
+    users: Names,
+}
+
+/// How often which name occurs.
+#[derive(Default)]
+struct Names {
+    counts: BTreeMap<String, u64>,
+    /// Whether there were more than [`MOST_NAMES`].
+    more: bool,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        if let Some(count) = self.counts.get_mut(name) {
+            *count += 1;
+        } else if self.counts.len() < MOST_NAMES {
+            self.counts.insert(name.to_owned(), 1);
+        } else {
+            self.more = true;
+        }
+    }
+
+    /// The most frequent names, and how many others there are.
+    fn top(&self) -> String {
+        const SHOWN: usize = 2;
+        let mut by_count: Vec<(&String, &u64)> = self.counts.iter().collect();
+        by_count.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
+        let shown: Vec<&str> = by_count
+            .iter()
+            .take(SHOWN)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let mut text = shown.join(", ");
+        if by_count.len() > SHOWN {
+            let plus = if self.more { " or more" } else { "" };
+            text.push_str(&format!(" +{}{plus}", by_count.len() - SHOWN));
+        }
+        text
+    }
 }
 
 impl AlertOutput {
@@ -52,16 +89,15 @@ impl AlertOutput {
             out: Box::new(super::stdout()),
             csv_started: false,
             groups: BTreeMap::new(),
-            report,
+            report: report.map(|path| (path, Report::default())),
             title,
-            kept: Vec::new(),
         }
     }
 
     /// Takes an alert.
     pub fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        if self.report.is_some() && self.kept.len() < REPORT_ALERTS {
-            self.kept.push(alert.clone());
+        if let Some((_, report)) = &mut self.report {
+            report.add(alert);
         }
         match self.form {
             ScanOutput::Jsonl => {
@@ -120,7 +156,7 @@ impl AlertOutput {
             (&alert.entities.users, &mut group.users),
         ] {
             for name in names {
-                *seen.entry(name.clone()).or_default() += 1;
+                seen.add(name);
             }
         }
     }
@@ -136,8 +172,12 @@ impl AlertOutput {
             self.table()?;
         }
         self.out.flush()?;
-        if let Some(path) = &self.report {
-            std::fs::write(path, report::render(&self.title, &self.kept, meta)).map_err(|error| {
+        if let Some((path, report)) = &self.report {
+            let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
+                report.write(&mut file, &self.title, meta)?;
+                file.flush()
+            });
+            written.map_err(|error| {
                 Failure::new(format!("cannot write the report {}: {error}", path.display()))
             })?;
         }
@@ -158,8 +198,8 @@ impl AlertOutput {
                     Cell::new(title.to_string()),
                     Cell::new(short_time(&group.first)),
                     Cell::new(short_time(&group.last)),
-                    Cell::new(top(&group.hosts)),
-                    Cell::new(top(&group.users)),
+                    Cell::new(group.hosts.top()),
+                    Cell::new(group.users.top()),
                 ]
             })
             .collect();
@@ -171,23 +211,6 @@ impl AlertOutput {
 /// 2026-11-21T10:11:12.345678Z → 2026-11-21 10:11:12.
 fn short_time(time: &str) -> String {
     time.get(..19).unwrap_or(time).replace('T', " ")
-}
-
-/// The most frequent names, and how many more there are.
-fn top(names: &BTreeMap<String, u64>) -> String {
-    const SHOWN: usize = 2;
-    let mut by_count: Vec<(&String, &u64)> = names.iter().collect();
-    by_count.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
-    let mut text = by_count
-        .iter()
-        .take(SHOWN)
-        .map(|(name, _)| name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
-    if by_count.len() > SHOWN {
-        text.push_str(&format!(" +{}", by_count.len() - SHOWN));
-    }
-    text
 }
 
 /// Counts rejects, shows the first few, writes all to a file.

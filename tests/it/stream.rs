@@ -1,11 +1,11 @@
 //! Standard input as a stream: alerts within a second of their line, everything stored on Ctrl-C.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::support::{borzoi, count, sysmon_line};
+use crate::support::{borzoi, count, ran, sysmon_file, sysmon_line};
 
 /// Generous for a loaded machine running an unoptimised build; the target is one second.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,6 +66,59 @@ fn an_alert_comes_within_a_second_and_an_interrupt_stores_everything() {
     reader.join().unwrap();
     assert_eq!(count(&lake, "select count(*) from windows_sysmon"), 4);
     assert_eq!(count(&lake, "select count(*) from alerts"), 3);
+}
+
+#[test]
+fn an_interrupt_cuts_a_file_short_and_the_next_scan_takes_up_the_rest() {
+    const EVENTS: usize = 8_000;
+    let dir = tempfile::tempdir().unwrap();
+    let (logs, lake) = (dir.path().join("sysmon.ndjson"), dir.path().join("lake"));
+    sysmon_file(&logs, EVENTS);
+    let scan = |threads: &str| {
+        let mut command = borzoi();
+        command
+            .args([
+                "scan",
+                "--output",
+                "jsonl",
+                "--batch-rows",
+                "20",
+                "--threads",
+                threads,
+            ])
+            .arg(&logs)
+            .arg("--lake")
+            .arg(&lake);
+        command
+    };
+    let mut child = scan("1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut alerts = BufReader::new(child.stdout.take().unwrap());
+    alerts.read_line(&mut first).unwrap();
+    interrupt(child.id());
+    let mut rest = String::new();
+    alerts.read_to_string(&mut rest).unwrap();
+    let ended = ran(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("stopped before the end of the input"),
+        "{}",
+        ended.stderr
+    );
+    let stored = count(&lake, "select count(*) from events");
+    assert!((1..EVENTS as u64).contains(&stored), "{stored} events stored");
+    // Every event that was stored was matched, and every alert was shown.
+    let shown = 1 + rest.lines().count() as u64;
+    assert_eq!(shown, stored.div_ceil(10));
+
+    let again = ran(scan("2").output().unwrap());
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(count(&lake, "select count(*) from events"), EVENTS as u64);
+    assert_eq!(count(&lake, "select count(*) from alerts"), EVENTS as u64 / 10);
 }
 
 #[cfg(unix)]

@@ -26,6 +26,7 @@ mod summary;
 mod tests;
 mod timeline;
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -61,71 +62,149 @@ pub struct ReportMeta {
     pub elapsed: Duration,
 }
 
-/// Renders `alerts` as one HTML page.
+/// Most alerts that [`Report::add`] keeps.
+const MOST_ALERTS: usize = 50_000;
+
+/// Most bytes of details that [`Report::add`] keeps; a browser reads no more at ease.
+const MOST_BYTES: usize = 96 << 20;
+
+/// Alerts on their way into a page.
 ///
-/// The same input gives the same page, byte for byte. If `alerts` are fewer than `meta.alerts_total`, a
-/// notice at the top says how many are missing, and that the charts count only those that are here.
-///
-/// *Cost:* one pass over the alerts and about as many bytes as their JSON.
+/// Of an alert only what the charts and the table need is kept as it is; its event is kept as the line of
+/// JSON that the page will hold. At most 50,000 alerts and 96 MiB of such lines are kept: the first ones,
+/// and the page says so.
 ///
 /// ```
-/// use borzoi_engine::report::{ReportMeta, render};
+/// use borzoi_engine::report::{Report, ReportMeta};
 ///
+/// let report = Report::default();
 /// let meta = ReportMeta { events: 1200, sources: 3, rules: 80, ..ReportMeta::default() };
-/// let page = render("laptops, <week> 47", &[], &meta);
+/// let mut page = Vec::new();
+/// report.write(&mut page, "laptops, <week> 47", &meta)?;
+/// let page = String::from_utf8(page).expect("UTF-8");
 /// assert!(page.starts_with("<!doctype html>"));
 /// assert!(page.contains("laptops, &lt;week&gt; 47"));
 /// assert!(page.contains("No alerts"));
+/// # Ok::<_, std::io::Error>(())
 /// ```
-pub fn render(title: &str, alerts: &[Alert], meta: &ReportMeta) -> String {
-    let summary = Summary::of(alerts);
-    // A checkout may have turned line ends; browsers hash the text after turning them back.
-    let style = STYLE.replace("\r\n", "\n");
-    let script = SCRIPT.replace("\r\n", "\n");
-    let policy = format!(
-        "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
-        source_hash(&style),
-        source_hash(&script)
-    );
-    let (charts, hidden) = if alerts.is_empty() {
-        (String::new(), "hidden")
-    } else {
-        (charts(&summary), "")
-    };
-    fill(PAGE, |name| match name {
-        "title" => html(title),
-        "policy" => policy.clone(),
-        "style" => style.clone(),
-        "script" => script.clone(),
-        "extent" => extent(&summary),
-        "tiles" => tiles(&summary, meta),
-        "notice" => notice(alerts.len() as u64, meta),
-        "charts" => charts.clone(),
-        "hidden" => hidden.to_owned(),
-        "index" => index(alerts, &summary),
-        "details" => details(alerts),
-        "version" => html(env!("CARGO_PKG_VERSION")),
-        _ => String::new(),
-    })
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Without their events and matched fields, which are in `details`.
+    alerts: Vec<Alert>,
+    /// Ready to stand in a script block, in step with `alerts`.
+    details: Vec<String>,
+    bytes: usize,
+    full: bool,
+}
+
+impl Report {
+    /// Takes an alert, as long as there is room.
+    pub fn add(&mut self, alert: &Alert) {
+        if self.full {
+            return;
+        }
+        let line = details_line(alert);
+        self.full = self.alerts.len() >= MOST_ALERTS || self.bytes + line.len() > MOST_BYTES;
+        if self.full {
+            return;
+        }
+        self.bytes += line.len();
+        self.details.push(line);
+        self.alerts.push(Alert {
+            schema: alert.schema,
+            id: String::new(),
+            time: alert.time.clone(),
+            rule: alert.rule.clone(),
+            tenant: alert.tenant.clone(),
+            dataset: alert.dataset.clone(),
+            entities: alert.entities.clone(),
+            matched: Vec::new(),
+            event_id: String::new(),
+            event: serde_json::Value::Null,
+        });
+    }
+
+    /// Writes the page.
+    ///
+    /// The same input gives the same page, byte for byte. If the report holds fewer alerts than
+    /// `meta.alerts_total`, a notice at the top says how many are missing, and that the charts count only
+    /// those that are here.
+    ///
+    /// *Cost:* one pass over the alerts and about as many bytes as their JSON.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write(&self, out: &mut dyn Write, title: &str, meta: &ReportMeta) -> io::Result<()> {
+        let alerts = &self.alerts[..];
+        let summary = Summary::of(alerts);
+        // A checkout may have turned line ends; browsers hash the text after turning them back.
+        let style = STYLE.replace("\r\n", "\n");
+        let script = SCRIPT.replace("\r\n", "\n");
+        let policy = format!(
+            "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
+            source_hash(&style),
+            source_hash(&script)
+        );
+        let (charts, hidden) = if alerts.is_empty() {
+            (String::new(), "hidden")
+        } else {
+            (charts(&summary), "")
+        };
+        fill(PAGE, out, |name, out| {
+            let text = match name {
+                "title" => &html(title),
+                "policy" => &policy,
+                "style" => &style,
+                "script" => &script,
+                "extent" => &extent(&summary),
+                "tiles" => &tiles(&summary, meta),
+                "notice" => &notice(alerts.len() as u64, meta),
+                "charts" => &charts,
+                "hidden" => hidden,
+                "index" => &index(alerts, &summary),
+                "version" => &html(env!("CARGO_PKG_VERSION")),
+                "details" => return self.write_details(out),
+                _ => "",
+            };
+            out.write_all(text.as_bytes())
+        })
+    }
+
+    /// The details, one alert a line, in blocks.
+    fn write_details(&self, out: &mut dyn Write) -> io::Result<()> {
+        for block in self.details.chunks(DETAILS_PER_BLOCK) {
+            out.write_all(b"<script type=\"application/x-ndjson\" class=\"details\">")?;
+            for (number, line) in block.iter().enumerate() {
+                if number > 0 {
+                    out.write_all(b"\n")?;
+                }
+                out.write_all(line.as_bytes())?;
+            }
+            out.write_all(b"</script>\n")?;
+        }
+        Ok(())
+    }
 }
 
 /// Puts values where the template names them as `{{name}}`. What a value contains is not looked at again,
 /// so an alert that contains `{{script}}` stays what it is.
-fn fill(template: &str, value: impl Fn(&str) -> String) -> String {
-    let mut out = String::new();
+fn fill(
+    template: &str,
+    out: &mut dyn Write,
+    value: impl Fn(&str, &mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
-        out.push_str(before);
+        out.write_all(before.as_bytes())?;
         let Some((name, after)) = after.split_once("}}") else {
-            out.push_str("{{");
+            out.write_all(b"{{")?;
             rest = after;
             continue;
         };
-        out.push_str(&value(name));
+        value(name, out)?;
         rest = after;
     }
-    out.push_str(rest);
-    out
+    out.write_all(rest.as_bytes())
 }
 
 /// A Content-Security-Policy source for exactly this text.
@@ -354,24 +433,15 @@ fn index(alerts: &[Alert], summary: &Summary<'_>) -> String {
     out
 }
 
-/// The details, one alert a line, in blocks.
-fn details(alerts: &[Alert]) -> String {
+/// What the page shows of an alert once its row is opened.
+fn details_line(alert: &Alert) -> String {
+    let line = serde_json::json!({
+        "id": alert.id,
+        "event_id": alert.event_id,
+        "matched": alert.matched,
+        "event": alert.event,
+    });
     let mut out = String::new();
-    for block in alerts.chunks(DETAILS_PER_BLOCK) {
-        out.push_str("<script type=\"application/x-ndjson\" class=\"details\">");
-        for (number, alert) in block.iter().enumerate() {
-            if number > 0 {
-                out.push('\n');
-            }
-            let line = serde_json::json!({
-                "id": alert.id,
-                "event_id": alert.event_id,
-                "matched": alert.matched,
-                "event": alert.event,
-            });
-            push_script_json(&mut out, &line.to_string());
-        }
-        out.push_str("</script>\n");
-    }
+    push_script_json(&mut out, &line.to_string());
     out
 }

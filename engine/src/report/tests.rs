@@ -65,6 +65,37 @@ fn meta(alerts_total: u64) -> ReportMeta {
     }
 }
 
+fn render(title: &str, alerts: &[Alert], meta: &ReportMeta) -> String {
+    let mut report = Report::default();
+    for alert in alerts {
+        report.add(alert);
+    }
+    let mut page = Vec::new();
+    report.write(&mut page, title, meta).unwrap();
+    String::from_utf8(page).unwrap()
+}
+
+#[test]
+fn what_is_kept_is_bounded_in_bytes() {
+    let mut report = Report::default();
+    let mut long = alert(1);
+    long.event = json!({"message": "x".repeat(1 << 20)});
+    for _ in 0..200 {
+        report.add(&long);
+    }
+    // A short one after that would fit, but a report without the middle would mislead.
+    report.add(&alert(2));
+    assert!(report.bytes <= MOST_BYTES);
+    assert!(
+        (90..=96).contains(&report.alerts.len()),
+        "{}",
+        report.alerts.len()
+    );
+    let mut page = Vec::new();
+    report.write(&mut page, "long", &meta(201)).unwrap();
+    assert!(String::from_utf8(page).unwrap().contains("of 201 alerts"));
+}
+
 /// Contents of the script blocks whose opening tag is `open`.
 fn blocks<'a>(page: &'a str, open: &str) -> Vec<&'a str> {
     page.split(open)

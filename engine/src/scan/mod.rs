@@ -156,8 +156,9 @@ pub struct ScanSummary {
     pub raw_bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
-    /// Whether [`Scan::stop`] ended it.
-    pub interrupted: bool,
+    /// Whether [`Scan::stop`] ended it before the end of an input that has one. A stream is over when it is
+    /// told to stop.
+    pub cut_short: bool,
 }
 
 /// A scan about to run.
@@ -181,9 +182,14 @@ impl Scan {
     ///
     /// # Errors
     /// If the lake or the sink fails.
+    ///
+    /// # Panics
+    /// With a lake, on a thread that runs asynchronous tasks: there use `tokio::task::spawn_blocking`, as
+    /// [`Engine::ingest`](crate::Engine::ingest) does.
     pub fn run(mut self, inputs: &InputSet, sink: &mut dyn ScanSink) -> Result<ScanSummary, ScanError> {
         let started = Instant::now();
         let raw_bytes = AtomicU64::new(0);
+        let cut_short = AtomicBool::new(false);
         let frame_options = FrameOptions {
             format: self.options.decode.format,
             tenant: self.options.decode.tenant.clone(),
@@ -213,6 +219,7 @@ impl Scan {
             frame_options: &frame_options,
             raw_bytes: &raw_bytes,
             stop: &self.stop,
+            cut_short: &cut_short,
         };
         let outcome = pipeline::run(
             Settings {
@@ -235,7 +242,7 @@ impl Scan {
         outcome?;
         summary.lake = stored?;
         summary.raw_bytes = raw_bytes.into_inner();
-        summary.interrupted = self.stop.load(Ordering::Relaxed);
+        summary.cut_short = cut_short.into_inner();
         summary.elapsed = started.elapsed();
         Ok(summary)
     }
@@ -248,12 +255,17 @@ struct Producer<'a> {
     frame_options: &'a FrameOptions,
     raw_bytes: &'a AtomicU64,
     stop: &'a AtomicBool,
+    cut_short: &'a AtomicBool,
 }
 
 impl Producer<'_> {
     fn run(&self, feed: &mut Feed<Item>) {
         for input in self.inputs {
-            if self.stop.load(Ordering::Relaxed) || !self.read(input, feed) {
+            if self.stop.load(Ordering::Relaxed) {
+                self.cut_short.store(true, Ordering::Relaxed);
+                return;
+            }
+            if !self.read(input, feed) {
                 return;
             }
         }
@@ -289,6 +301,9 @@ impl Producer<'_> {
                 return false;
             }
             if self.stop.load(Ordering::Relaxed) {
+                if timeout.is_none() {
+                    self.cut_short.store(true, Ordering::Relaxed);
+                }
                 blocks.stop();
             }
         }

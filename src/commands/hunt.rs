@@ -25,6 +25,9 @@ pub struct HuntArgs {
     /// The lake's folder
     #[arg(long, value_name = "DIR", default_value = "lake")]
     pub lake: PathBuf,
+    /// Folder with dataset descriptions of your own, as given to scan
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
     /// Run a Sigma rule over the lake: its matching events are the table `matches`, shown unless SQL asks
     /// something else of it; may be repeated
     #[arg(long = "rule", value_name = "FILE")]
@@ -62,6 +65,7 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
     let options = HuntOptions {
         tenants: (!args.tenants.is_empty()).then(|| args.tenants.clone()),
         memory_limit: Some(args.memory << 20),
+        catalog: Some(super::load::catalog(args.catalog.as_ref())?),
         ..HuntOptions::default()
     };
     let mut hunt = runtime.block_on(Hunt::open(&lake, options)).map_err(failure)?;

@@ -5,5 +5,6 @@ mod corpora;
 mod kill;
 mod library;
 mod other_readers;
+mod own_datasets;
 mod stream;
 mod support;

@@ -109,6 +109,14 @@ pub struct RuleArgs {
     pub min_level: Option<LevelName>,
 }
 
+/// Which catalog; shared by the commands that ask how rules meet datasets.
+#[derive(Debug, Args)]
+pub struct CatalogArgs {
+    /// Folder with dataset descriptions of your own
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
 /// `borzoi demo`
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -174,6 +182,9 @@ pub enum RulesCommand {
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
+        /// The catalog that fields and log sources are looked up in.
+        #[command(flatten)]
+        catalog: CatalogArgs,
         /// Count warnings as failures
         #[arg(long)]
         strict: bool,
@@ -203,6 +214,9 @@ pub enum RulesCommand {
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
+        /// The catalog.
+        #[command(flatten)]
+        catalog: CatalogArgs,
         /// At most this many events
         #[arg(long, default_value_t = 10)]
         limit: usize,
@@ -212,6 +226,9 @@ pub enum RulesCommand {
         /// Files or folders; the shipped pack if none is named
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// The catalog.
+        #[command(flatten)]
+        catalog: CatalogArgs,
     },
 }
 

@@ -153,7 +153,7 @@ pub fn explain(rule: &DetectionRule, catalog: &Catalog, batch: &EventBatch, row:
     }
 }
 
-fn log_source_text(source: &LogSource) -> String {
+pub(crate) fn log_source_text(source: &LogSource) -> String {
     let mut text = "log source".to_owned();
     for (name, value) in [
         ("product", &source.product),

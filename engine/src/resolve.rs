@@ -201,18 +201,8 @@ impl FieldKey {
 }
 
 /// The declared name nearest to `name` over `datasets`, if one is near enough to be a slip of the pen.
-pub fn nearest_field<'c>(name: &str, datasets: impl IntoIterator<Item = &'c Dataset>) -> Option<&'c str> {
-    let folded = name.to_lowercase();
-    let mut best: Option<(f64, &'c str)> = None;
-    for field in datasets.into_iter().flat_map(|dataset| &dataset.fields) {
-        for spelling in std::iter::once(&field.native).chain(&field.also) {
-            let likeness = strsim::jaro_winkler(&folded, &spelling.to_lowercase());
-            if best.is_none_or(|(most, _)| likeness > most) {
-                best = Some((likeness, spelling));
-            }
-        }
-    }
-    // 0.88 lets one slip in a short name and two in a long one through.
-    best.filter(|(likeness, _)| *likeness >= 0.88)
-        .map(|(_, name)| name)
+pub fn nearest_field<'c>(name: &str, datasets: impl IntoIterator<Item = &'c Dataset>) -> Option<String> {
+    let fields = datasets.into_iter().flat_map(|dataset| &dataset.fields);
+    let spellings = fields.flat_map(|field| std::iter::once(&field.native).chain(&field.also));
+    borzoi_rules::nearest(name, spellings.map(|spelling| &**spelling))
 }

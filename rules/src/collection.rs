@@ -10,7 +10,6 @@ pub(crate) struct Collection<'a> {
     global: Option<Node<'a>>,
     /// The rule before, as merged: what `repeat` changes.
     previous: Option<Node<'a>>,
-    previous_own_id: bool,
 }
 
 /// What a document turned out to be.
@@ -38,7 +37,6 @@ impl<'a> Collection<'a> {
                     None => node,
                 };
                 self.previous = Some(node.clone());
-                self.previous_own_id = own_id;
                 Step::Rule {
                     node,
                     inherited_id: !own_id,

@@ -253,6 +253,18 @@ fn values(
     if chain.target == Target::Exists {
         return exists(text, node.at, context.sink);
     }
+    if field.is_some() && chain.is_plain() {
+        let spellings = spellings(text, resolved, chain.cased);
+        if !spellings.is_empty() {
+            let literal = |spelling| {
+                Matcher::Pattern(Pattern {
+                    parts: vec![Part::Literal(spelling)],
+                    cased: chain.cased,
+                })
+            };
+            return Some(spellings.into_iter().map(literal).collect());
+        }
+    }
     let variants = if chain.expand {
         expand(text, node.at, context)?
     } else {
@@ -264,22 +276,8 @@ fn values(
             Target::Text => {
                 let mut parts = Vec::new();
                 for segment in &segments {
-                    match (resolved, chain.is_plain()) {
-                        // A number or boolean compares by its value, whatever way it was written.
-                        (Resolved::Int(number), true) => {
-                            pattern::push(&mut parts, Part::Literal(number.to_string()));
-                        }
-                        (Resolved::Float(number), true) => {
-                            pattern::push(&mut parts, Part::Literal(number.to_string()));
-                        }
-                        (Resolved::Bool(value), true) => {
-                            pattern::push(&mut parts, Part::Literal(value.to_string()));
-                        }
-                        _ => {
-                            for part in pattern::parse(segment.as_str()) {
-                                pattern::push(&mut parts, part);
-                            }
-                        }
+                    for part in pattern::parse(segment.as_str()) {
+                        pattern::push(&mut parts, part);
                     }
                 }
                 let texts = match transform(parts, &chain.text) {
@@ -315,6 +313,24 @@ fn values(
         }
     }
     Some(matchers)
+}
+
+/// How a number or boolean of a rule stands in events; nothing for other values.
+///
+/// Where events hold a number, it has its decimal form. Where they hold text, the producer wrote what it
+/// liked: the author of `Version: 1.50` has seen `1.50`, and YAML's reading of it (1.5) must not lose that.
+fn spellings(text: &str, resolved: Resolved, cased: bool) -> Vec<String> {
+    let decimal = match resolved {
+        Resolved::Int(number) => number.to_string(),
+        Resolved::Float(number) => number.to_string(),
+        Resolved::Bool(value) => value.to_string(),
+        Resolved::Null | Resolved::Text => return Vec::new(),
+    };
+    if decimal == text || (!cased && decimal.eq_ignore_ascii_case(text)) {
+        vec![decimal]
+    } else {
+        vec![decimal, text.to_owned()]
+    }
 }
 
 fn joined(segments: &[Segment<'_>]) -> String {

@@ -8,7 +8,8 @@
 //!   [`Matcher`] on a list holds if it holds for any element. Absent and null are the same.
 //! - Strings compare without case unless `cased`: both sides are folded with Unicode lower case.
 //! - Scalars compare as text: whole numbers in decimal, other numbers as Rust's shortest form, booleans
-//!   as `true` and `false`.
+//!   as `true` and `false`. A number that a rule writes in another form (`1.50`, `0x10`) has become a
+//!   choice of two texts: that form, and the decimal one.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -34,7 +34,7 @@ mod encode;
 pub mod filter;
 pub mod ir;
 mod loader;
-mod locate;
+pub mod locate;
 mod meta;
 mod modifier;
 pub mod pack;
@@ -49,7 +49,6 @@ mod value;
 mod yaml;
 
 pub use loader::Loader;
-pub use locate::field_warning;
 pub use placeholder::{PlaceholderError, Placeholders};
 pub use problem::{Problem, Severity, nearest};
 pub use report::{Counts, LoadReport, RuleKind, RuleSummary};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::body::body;
 use crate::collection::{self, Step};
@@ -63,8 +63,8 @@ impl Loader {
     }
 
     /// Reads files and, recursively and in the order of their names, the `*.yml` and `*.yaml` files of
-    /// folders; folders whose name starts with a dot (`.git`, `.github`) are left out. A file that is
-    /// reached twice is read once.
+    /// folders; what lies in folders whose name starts with a dot (`.git`, `.github`) is left out and counted
+    /// ([`Counts::skipped`](crate::Counts::skipped)). A file that is reached twice is read once.
     pub fn load<P: AsRef<Path>>(mut self, paths: impl IntoIterator<Item = P>) -> LoadReport {
         for path in paths {
             self.add_path(path.as_ref());
@@ -85,18 +85,17 @@ impl Loader {
             return;
         }
         let mut found = false;
-        let walk = WalkDir::new(path)
+        let mut walk = WalkDir::new(path)
             .follow_links(true)
             .sort_by_file_name()
             .into_iter();
-        let visible = walk.filter_entry(|entry| {
-            entry.depth() == 0
-                || !entry.file_type().is_dir()
-                || !entry.file_name().to_string_lossy().starts_with('.')
-        });
-        for entry in visible {
+        while let Some(entry) = walk.next() {
             match entry {
-                Ok(entry) if entry.file_type().is_file() && is_rule_file(entry.path()) => {
+                Ok(entry) if is_left_out(&entry) => {
+                    self.report.counts.skipped += rule_files_in(entry.path());
+                    walk.skip_current_dir();
+                }
+                Ok(entry) if is_rule_file(&entry) => {
                     found = true;
                     self.add_file(entry.path());
                 }
@@ -108,18 +107,12 @@ impl Loader {
             }
         }
         if !found {
-            self.report.problems.push(Problem {
-                location: Location {
-                    path: path.to_owned(),
-                    line: 0,
-                    column: 0,
-                },
-                severity: Severity::Warning,
-                code: "no-rules",
-                message: "no *.yml or *.yaml file in this folder".to_owned(),
-                line_text: String::new(),
-                suggestion: None,
-            });
+            self.report.problems.push(Problem::of_file(
+                path,
+                Severity::Warning,
+                "no-rules",
+                "no *.yml or *.yaml file in this folder",
+            ));
         }
     }
 
@@ -152,18 +145,9 @@ impl Loader {
 
     fn file_problem(&mut self, path: PathBuf, code: &'static str, message: String) {
         self.report.counts.failed += 1;
-        self.report.problems.push(Problem {
-            location: Location {
-                path,
-                line: 0,
-                column: 0,
-            },
-            severity: Severity::Error,
-            code,
-            message,
-            line_text: String::new(),
-            suggestion: None,
-        });
+        self.report
+            .problems
+            .push(Problem::of_file(path, Severity::Error, code, message));
     }
 
     /// Reads one text.
@@ -322,8 +306,23 @@ impl Loader {
     }
 }
 
-fn is_rule_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
-    })
+/// Folders such as `.git` and `.github`, unless the user named them.
+fn is_left_out(entry: &DirEntry) -> bool {
+    entry.depth() > 0 && entry.file_type().is_dir() && entry.file_name().to_string_lossy().starts_with('.')
+}
+
+/// How many files would have been read in a folder that is left out. One that cannot be opened has none.
+fn rule_files_in(folder: &Path) -> usize {
+    WalkDir::new(folder)
+        .into_iter()
+        .flatten()
+        .filter(is_rule_file)
+        .count()
+}
+
+fn is_rule_file(entry: &DirEntry) -> bool {
+    entry.file_type().is_file()
+        && entry.path().extension().is_some_and(|extension| {
+            extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
+        })
 }

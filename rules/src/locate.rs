@@ -6,20 +6,31 @@ use crate::ir::{DetectionRule, Location};
 use crate::problem::{Problem, Severity};
 use crate::yaml::{self, Data, Node, Spot, Style};
 
-/// A warning about a field of a loaded rule, at the place where the rule first names it.
+/// The part of a rule that a warning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'p> {
+    /// The rule as a whole.
+    Rule,
+    /// Its `logsource`.
+    LogSource,
+    /// A field that it names, where it first does: as a key, or as the value of `fieldref`.
+    Field(&'p str),
+}
+
+/// A warning about a loaded rule, at the place of the part that it is about.
 ///
-/// The rule's file is read again for that (rules do not carry the places of their fields). If it has gone,
-/// or the field comes from a filter or a global document elsewhere, the warning stands at the rule.
-pub fn field_warning(
+/// The rule's file is read again for that (rules do not carry the places of their parts). If it has gone,
+/// or the part comes from a filter or a global document elsewhere, the warning stands at the rule.
+pub fn warning(
     rule: &DetectionRule,
-    field: &str,
+    part: Part<'_>,
     code: &'static str,
     message: impl Into<String>,
     suggestion: Option<String>,
 ) -> Problem {
     let start = &rule.meta.location;
     let text = std::fs::read_to_string(&start.path).unwrap_or_default();
-    let spot = find(&text, start.line, field).unwrap_or(Spot {
+    let spot = find(&text, start.line, part).unwrap_or(Spot {
         line: start.line,
         column: start.column,
     });
@@ -38,38 +49,55 @@ pub fn field_warning(
     }
 }
 
-/// The first key of this field in the document that starts on this line.
-fn find(text: &str, line: usize, field: &str) -> Option<Spot> {
+/// The part within the document that starts on this line.
+fn find(text: &str, line: usize, part: Part<'_>) -> Option<Spot> {
     let documents = yaml::read(text);
     let document = documents
         .iter()
         .flatten()
         .flatten()
         .find(|node| node.at.line == line)?;
-    in_node(document.get("detection")?, field)
+    match part {
+        Part::Rule => None,
+        Part::LogSource => document.entry("logsource").map(|(key, _)| key.at),
+        Part::Field(field) => field_in(document.get("detection")?, field),
+    }
 }
 
-fn in_node(node: &Node<'_>, field: &str) -> Option<Spot> {
+fn field_in(node: &Node<'_>, field: &str) -> Option<Spot> {
     match &node.data {
         Data::Scalar { .. } => None,
-        Data::List(items) => items.iter().find_map(|item| in_node(item, field)),
+        Data::List(items) => items.iter().find_map(|item| field_in(item, field)),
         Data::Map(entries) => entries.iter().find_map(|(key, value)| {
-            let text = key.text()?;
-            if text.split('|').next() == Some(field) {
-                let quote = usize::from(matches!(
-                    key.data,
-                    Data::Scalar {
-                        style: Style::Quoted,
-                        ..
-                    }
-                ));
-                return Some(Spot {
-                    line: key.at.line,
-                    column: key.at.column + quote,
-                });
+            let mut words = key.text()?.split('|');
+            if words.next() == Some(field) {
+                return Some(start_of_text(key));
             }
-            in_node(value, field)
+            if words.any(|modifier| modifier == "fieldref") {
+                let values = match &value.data {
+                    Data::List(items) => items.as_slice(),
+                    _ => std::slice::from_ref(value),
+                };
+                let named = values.iter().find(|value| value.text() == Some(field));
+                return named.map(start_of_text);
+            }
+            field_in(value, field)
         }),
+    }
+}
+
+/// Where the text of a scalar starts: behind its quote, if it has one.
+fn start_of_text(node: &Node<'_>) -> Spot {
+    let is_quoted = matches!(
+        node.data,
+        Data::Scalar {
+            style: Style::Quoted,
+            ..
+        }
+    );
+    Spot {
+        line: node.at.line,
+        column: node.at.column + usize::from(is_quoted),
     }
 }
 
@@ -81,9 +109,20 @@ mod tests {
     fn fields_are_found_in_their_own_document() {
         let text = "title: A\ndetection:\n  s:\n    X: 1\n---\ntitle: B\ndetection:\n  s:\n    - Y: 1\n    - Z: 2\n      \
                     'X|contains': 1\n";
-        assert_eq!(find(text, 1, "X"), Some(Spot { line: 4, column: 5 }));
-        assert_eq!(find(text, 6, "X"), Some(Spot { line: 11, column: 8 }));
-        assert_eq!(find(text, 1, "Y"), None);
-        assert_eq!(find(text, 2, "X"), None);
+        let field = |line, name| find(text, line, Part::Field(name));
+        assert_eq!(field(1, "X"), Some(Spot { line: 4, column: 5 }));
+        assert_eq!(field(6, "X"), Some(Spot { line: 11, column: 8 }));
+        assert_eq!(field(1, "Y"), None);
+        assert_eq!(field(2, "X"), None);
+    }
+
+    #[test]
+    fn fields_that_are_values_and_log_sources_are_found() {
+        let text = "title: A\nlogsource:\n  product: p\ndetection:\n  s:\n    A|fieldref: B\n    C|fieldref|neq: [D, 'E']\n    F: E\n";
+        let place = |part| find(text, 1, part);
+        assert_eq!(place(Part::Field("B")), Some(Spot { line: 6, column: 17 }));
+        assert_eq!(place(Part::Field("E")), Some(Spot { line: 7, column: 26 }));
+        assert_eq!(place(Part::LogSource), Some(Spot { line: 2, column: 1 }));
+        assert_eq!(place(Part::Rule), None);
     }
 }

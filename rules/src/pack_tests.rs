@@ -54,18 +54,12 @@ pub fn read(path: &Path) -> TestFile {
         Ok(text) => parse(path, &text),
         Err(error) => TestFile {
             cases: Vec::new(),
-            problems: vec![Problem {
-                location: Location {
-                    path: path.to_owned(),
-                    line: 0,
-                    column: 0,
-                },
-                severity: Severity::Error,
-                code: "unreadable",
-                message: format!("cannot read: {error}"),
-                line_text: String::new(),
-                suggestion: None,
-            }],
+            problems: vec![Problem::of_file(
+                path,
+                Severity::Error,
+                "unreadable",
+                format!("cannot read: {error}"),
+            )],
         },
     }
 }
@@ -97,18 +91,12 @@ pub fn parse(path: &Path, text: &str) -> TestFile {
     let expects = |wanted| file.cases.iter().any(|case| case.expect == wanted);
     if file.problems.is_empty() && !(expects(true) && expects(false)) {
         let missing = if expects(true) { "negative" } else { "positive" };
-        file.problems.push(Problem {
-            location: Location {
-                path: path.to_owned(),
-                line: 0,
-                column: 0,
-            },
-            severity: Severity::Warning,
-            code: "one-sided-test",
-            message: format!("no {missing} case: a test needs an event that fires and one that does not"),
-            line_text: String::new(),
-            suggestion: None,
-        });
+        file.problems.push(Problem::of_file(
+            path,
+            Severity::Warning,
+            "one-sided-test",
+            format!("no {missing} case: a test needs an event that fires and one that does not"),
+        ));
     }
     file
 }

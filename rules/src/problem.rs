@@ -1,7 +1,7 @@
 //! What is wrong with a rule, where, and what to do.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::ir::Location;
 use crate::yaml::Spot;
@@ -43,6 +43,29 @@ pub struct Problem {
     pub line_text: String,
     /// The nearest valid word.
     pub suggestion: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a file or folder as a whole.
+    pub(crate) fn of_file(
+        path: impl Into<PathBuf>,
+        severity: Severity,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Problem {
+        Problem {
+            location: Location {
+                path: path.into(),
+                line: 0,
+                column: 0,
+            },
+            severity,
+            code,
+            message: message.into(),
+            line_text: String::new(),
+            suggestion: None,
+        }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -26,6 +26,8 @@ pub struct Counts {
     pub filters: usize,
     /// Documents and files that could not be loaded.
     pub failed: usize,
+    /// `*.yml` and `*.yaml` files that were not read because they lie in a folder whose name starts with a dot.
+    pub skipped: usize,
     /// Warnings.
     pub warnings: usize,
 }

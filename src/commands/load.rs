@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::ScanOptions;
-use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::formats::{DecodeOptions, Format};
 use borzoi_parsers::frame::FrameOptions;
 use borzoi_rules::{LoadReport, Loader, Placeholders};
@@ -24,6 +24,19 @@ pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
     }
 }
 
+/// The dataset of this name.
+pub fn dataset(name: &str, catalog: &Catalog) -> Result<Arc<Dataset>, Failure> {
+    catalog.dataset(name).cloned().ok_or_else(|| {
+        let nearest = catalog.nearest_dataset(name);
+        let hint = nearest
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        Failure::usage(format!(
+            "no dataset `{name}`{hint} (`borzoi datasets` lists them)"
+        ))
+    })
+}
+
 /// The options of a scan.
 pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, Failure> {
     let format = match &args.format {
@@ -32,15 +45,7 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
     };
     let dataset = match &args.dataset {
         None => None,
-        Some(name) => Some(catalog.dataset(name).cloned().ok_or_else(|| {
-            let nearest = catalog.nearest_dataset(name);
-            let hint = nearest
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
-            Failure::usage(format!(
-                "no dataset `{name}`{hint} (`borzoi datasets` lists them)"
-            ))
-        })?),
+        Some(name) => Some(dataset(name, catalog)?),
     };
     let timezone = args
         .timezone
@@ -110,6 +115,24 @@ pub fn rules(paths: &[PathBuf], placeholders: Placeholders) -> LoadReport {
     } else {
         Loader::new().placeholders(placeholders).load(paths)
     }
+}
+
+/// Prints what kept rules from loading.
+pub fn show_errors(report: &LoadReport) {
+    for problem in report.errors() {
+        anstream::eprintln!("{problem}");
+    }
+}
+
+/// Fails where there was no file to read: a check or a test of nothing must not pass. Paths that could not
+/// be read are errors of the report already.
+pub fn some_file(report: &LoadReport) -> Result<(), Failure> {
+    if report.files.is_empty() && report.errors().next().is_none() {
+        return Err(Failure::new(
+            "no rule file found; name Sigma files (.yml, .yaml) or folders of them",
+        ));
+    }
+    Ok(())
 }
 
 /// Rules ready to run, and whether all of them loaded.

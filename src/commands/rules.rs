@@ -3,11 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use borzoi_engine::matcher::CompiledRules;
-use borzoi_rules::LoadReport;
 use serde::Serialize;
 
-use super::{load, rules_explain, rules_test};
+use super::{load, rules_check, rules_explain, rules_test};
 use crate::cli::{RulesCommand, Structured};
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
@@ -19,132 +17,33 @@ pub fn run(command: &RulesCommand) -> Result<Exit, Failure> {
         RulesCommand::Check {
             paths,
             placeholders,
+            catalog,
             strict,
             output,
-        } => check(paths, placeholders.as_ref(), *strict, *output),
+        } => {
+            let catalog = load::catalog(catalog.catalog.as_ref())?;
+            rules_check::run(paths, placeholders.as_ref(), &catalog, *strict, *output)
+        }
         RulesCommand::List { paths, output } => list(paths, *output),
         RulesCommand::Explain {
             rule,
             event,
             dataset,
             placeholders,
+            catalog,
             limit,
-        } => rules_explain::run(rule, event, dataset.as_deref(), placeholders.as_ref(), *limit),
-        RulesCommand::Test { paths } => rules_test::run(paths),
-    }
-}
-
-/// One problem, for machines.
-#[derive(Serialize)]
-struct ProblemRow {
-    severity: &'static str,
-    code: String,
-    path: String,
-    line: usize,
-    column: usize,
-    message: String,
-    text: String,
-    suggestion: Option<String>,
-}
-
-fn check(
-    paths: &[PathBuf],
-    placeholders: Option<&PathBuf>,
-    strict: bool,
-    output: Structured,
-) -> Result<Exit, Failure> {
-    let report = load::rules(paths, load::placeholders(placeholders)?);
-    let (_, compile_warnings) = CompiledRules::compile(
-        report.detections.clone(),
-        &borzoi_parsers::catalog::Catalog::builtin(),
-    );
-    let errors = report.errors().count();
-    let warnings = report.warnings().count() + compile_warnings.len();
-    let mut out = super::stdout();
-    if output == Structured::Table {
-        for problem in &report.problems {
-            writeln!(out, "{problem}\n")?;
+        } => rules_explain::run(
+            rule,
+            event,
+            dataset.as_deref(),
+            placeholders.as_ref(),
+            load::catalog(catalog.catalog.as_ref())?,
+            *limit,
+        ),
+        RulesCommand::Test { paths, catalog } => {
+            rules_test::run(paths, load::catalog(catalog.catalog.as_ref())?)
         }
-        for warning in &compile_warnings {
-            writeln!(out, "{warning}")?;
-        }
-        if !compile_warnings.is_empty() {
-            writeln!(out)?;
-        }
-        totals(&mut out, &report, errors, warnings)?;
-    } else {
-        let mut rows: Vec<ProblemRow> = report.problems.iter().map(problem_row).collect();
-        rows.extend(compile_warnings.iter().map(|warning| ProblemRow {
-            severity: "warning",
-            code: warning.code().to_owned(),
-            path: warning.location.path.display().to_string(),
-            line: warning.location.line,
-            column: warning.location.column,
-            message: warning.to_string(),
-            text: String::new(),
-            suggestion: None,
-        }));
-        table::machine(&mut out, &rows, output)?;
     }
-    out.flush()?;
-    Ok(if errors > 0 || (strict && warnings > 0) {
-        Exit::Failed
-    } else {
-        Exit::Done
-    })
-}
-
-fn problem_row(problem: &borzoi_rules::Problem) -> ProblemRow {
-    ProblemRow {
-        severity: match problem.severity {
-            borzoi_rules::Severity::Error => "error",
-            borzoi_rules::Severity::Warning => "warning",
-        },
-        code: problem.code.to_owned(),
-        path: problem.location.path.display().to_string(),
-        line: problem.location.line,
-        column: problem.location.column,
-        message: problem.message.clone(),
-        text: problem.line_text.clone(),
-        suggestion: problem.suggestion.clone(),
-    }
-}
-
-fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usize) -> std::io::Result<()> {
-    let counts = &report.counts;
-    let number = |count: usize| table::thousands(count as u64);
-    writeln!(
-        out,
-        "{} files: {} detection rules, {} correlation rules, {} filters",
-        number(report.files.len()),
-        number(counts.detections),
-        number(counts.correlations),
-        number(counts.filters),
-    )?;
-    if counts.waiting > 0 {
-        let mut names: Vec<&str> = report
-            .waiting()
-            .flat_map(|rule| rule.waiting_for.iter().map(String::as_str))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        writeln!(
-            out,
-            "{} of the detection rules wait for values of placeholders (--placeholders FILE): {}",
-            number(counts.waiting),
-            names.join(", ")
-        )?;
-    }
-    if counts.correlations > 0 {
-        writeln!(out, "correlation rules are checked, not run yet")?;
-    }
-    let verdict = if errors == 0 { style::GOOD } else { style::ERROR };
-    writeln!(
-        out,
-        "{verdict}{} failed{verdict:#}, 0 skipped, {} warnings",
-        number(counts.failed),
-        number(warnings)
-    )
 }
 
 /// One rule, for lists.
@@ -161,9 +60,8 @@ struct RuleRow {
 
 fn list(paths: &[PathBuf], output: Structured) -> Result<Exit, Failure> {
     let report = load::rules(paths, borzoi_rules::Placeholders::default());
-    for problem in report.errors() {
-        anstream::eprintln!("{problem}");
-    }
+    load::show_errors(&report);
+    load::some_file(&report)?;
     let rows: Vec<RuleRow> = report
         .summaries()
         .map(|rule| RuleRow {

@@ -24,13 +24,11 @@ pub fn run(
     event: &str,
     dataset: Option<&str>,
     placeholders: Option<&PathBuf>,
+    catalog: Arc<Catalog>,
     limit: usize,
 ) -> Result<Exit, Failure> {
-    let catalog = load::catalog(None)?;
     let report = load::rules(&[rule.to_owned()], load::placeholders(placeholders)?);
-    for problem in report.errors() {
-        anstream::eprintln!("{problem}");
-    }
+    load::show_errors(&report);
     if report.detections.is_empty() {
         return Err(Failure::new(format!(
             "{}: no detection rule to explain",
@@ -39,8 +37,7 @@ pub fn run(
     }
     let mut options = ScanOptions::default();
     if let Some(name) = dataset {
-        let known = catalog.dataset(name).cloned();
-        options.decode.dataset = Some(known.ok_or_else(|| Failure::usage(format!("no dataset `{name}`")))?);
+        options.decode.dataset = Some(load::dataset(name, &catalog)?);
     }
     let inputs = InputSet::expand(&[event]);
     let mut sink = Explainer {

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use borzoi_engine::rule_tests::{self, Outcome};
+use borzoi_engine::rule_tests::{Outcome, TestedRules};
+use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::Placeholders;
 use borzoi_rules::ir::DetectionRule;
 use borzoi_rules::pack_tests::{self, TestFile};
@@ -15,12 +16,10 @@ use crate::exit::{Exit, Failure};
 use crate::ui::style;
 
 /// Runs the command.
-pub fn run(paths: &[PathBuf]) -> Result<Exit, Failure> {
-    let catalog = load::catalog(None)?;
+pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
     let report = load::rules(paths, Placeholders::default());
-    for problem in report.errors() {
-        anstream::eprintln!("{problem}");
-    }
+    load::show_errors(&report);
+    load::some_file(&report)?;
     let mut failed = report.errors().count();
     let mut by_file: BTreeMap<&Path, Vec<Arc<DetectionRule>>> = BTreeMap::new();
     for rule in &report.detections {
@@ -40,9 +39,9 @@ pub fn run(paths: &[PathBuf]) -> Result<Exit, Failure> {
             failed += 1;
             writeln!(out, "{problem}")?;
         }
-        let compiled = rule_tests::compile(rules, &catalog);
+        let tested = TestedRules::compile(rules, &catalog);
         for case in &tests.cases {
-            match rule_tests::run(&compiled, case, &catalog) {
+            match tested.run(case) {
                 Outcome::Passed => passed += 1,
                 Outcome::Failed { reason } => {
                     failed += 1;
@@ -71,6 +70,11 @@ pub fn run(paths: &[PathBuf]) -> Result<Exit, Failure> {
         untested.len()
     )?;
     out.flush()?;
+    if passed == 0 && failed == 0 {
+        return Err(Failure::new(
+            "no test ran; put the test events of a rule X.yml into X.test.ndjson beside it",
+        ));
+    }
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
 

@@ -142,3 +142,23 @@ fn sigma_regression_cases_fire_their_own_rule_as_often_as_stated() {
     }
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
+
+/// Every rule of SigmaHQ loads, every log source is served, every field is some dataset's.
+#[test]
+fn sigma_hq_is_checked_without_a_complaint() {
+    let Some(rules) = corpora("sigma") else {
+        return;
+    };
+    let ran = super::support::run([
+        "rules",
+        "check",
+        "--strict",
+        rules.to_str().expect("the path is text"),
+    ]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("0 failed, 0 skipped, 0 warnings"),
+        "{}",
+        ran.stdout
+    );
+}

@@ -6,5 +6,6 @@ mod kill;
 mod library;
 mod other_readers;
 mod own_datasets;
+mod rules;
 mod stream;
 mod support;

@@ -9,6 +9,7 @@ use borzoi_rules::ir::{DetectionRule, Expression, Location, LogSource, Matcher, 
 use hashbrown::HashMap;
 
 use super::RuleIndex;
+use crate::explain::log_source_text;
 use crate::resolve::{nearest_field, routes};
 
 /// Something about a rule that its author should know.
@@ -31,6 +32,14 @@ impl CompileWarning {
             WarningKind::NoDataset(_) => "no-dataset",
             WarningKind::UnknownField { .. } => "unknown-field",
             WarningKind::Regex { .. } => "regex-too-large",
+        }
+    }
+
+    /// What was probably meant.
+    pub fn suggestion(&self) -> Option<&str> {
+        match &self.kind {
+            WarningKind::UnknownField { nearest, .. } => nearest.as_deref(),
+            _ => None,
         }
     }
 }
@@ -57,32 +66,32 @@ pub enum WarningKind {
     },
 }
 
-impl fmt::Display for CompileWarning {
+/// The reason, without the place and the suggestion.
+impl fmt::Display for WarningKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match self {
             WarningKind::NoDataset(source) => {
-                write!(f, "no dataset serves the log source")?;
-                for (name, value) in [
-                    ("product", &source.product),
-                    ("category", &source.category),
-                    ("service", &source.service),
-                ] {
-                    if let Some(value) = value {
-                        write!(f, " {name}={value}")?;
-                    }
-                }
-                write!(f, ": the rule will never match")
+                let source = log_source_text(source);
+                write!(f, "no dataset serves the {source}: the rule will never match")
             }
-            WarningKind::UnknownField { field, nearest } => {
-                write!(f, "no dataset of the log source has the field `{field}`")?;
-                match nearest {
-                    Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
-                    None => Ok(()),
-                }
+            WarningKind::UnknownField { field, .. } => {
+                write!(f, "no dataset of the log source has the field `{field}`")
             }
             WarningKind::Regex { pattern, reason } => {
                 write!(f, "the regular expression `{pattern}` cannot be run: {reason}")
             }
+        }
+    }
+}
+
+/// Place, reason and suggestion in one line.
+impl fmt::Display for CompileWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Location { path, line, column } = &self.location;
+        write!(f, "{}:{line}:{column}: {}", path.display(), self.kind)?;
+        match self.suggestion() {
+            Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+            None => Ok(()),
         }
     }
 }
@@ -134,7 +143,7 @@ pub(super) fn of_log_sources(rules: &[Arc<DetectionRule>], catalog: &Catalog) ->
                     let mut ways = routes(source, dataset).into_iter();
                     ways.any(|route| matches!(route.resolve(dataset, name), Resolution::Declared(_)))
                 });
-                (!declared).then(|| nearest_field(name, datasets.iter().copied()).map(str::to_owned))
+                (!declared).then(|| nearest_field(name, datasets.iter().copied()))
             });
             if let Some(nearest) = unknown {
                 let kind = WarningKind::UnknownField {

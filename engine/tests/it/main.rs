@@ -6,3 +6,4 @@ mod corpus;
 mod hunt;
 mod lake;
 mod matcher;
+mod rule_tests;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use borzoi_rules::Loader;
+use borzoi_rules::locate::{Part, warning};
 
 const RULE: &str = "title: T
 logsource: {product: windows}
@@ -32,13 +33,17 @@ fn folders_are_read_in_order_and_one_bad_document_costs_itself() {
     fs::write(root.join("b/empty.yml"), "# only a comment\n").unwrap();
     fs::write(root.join("b/other.yml"), "version: 2\nupdates: []\n").unwrap();
     fs::write(root.join("b/latin.yml"), b"title: caf\xe9\n").unwrap();
+    fs::create_dir_all(root.join(".git/deep")).unwrap();
     fs::write(root.join(".git/x.yml"), "not: ours\n").unwrap();
+    fs::write(root.join(".git/deep/y.YAML"), "not: ours\n").unwrap();
+    fs::write(root.join(".git/deep/z.txt"), "not: ours\n").unwrap();
     let report = Loader::new().load([root, &root.join("b"), &root.join("b/../c.yml")]);
     let ids: Vec<&str> = report.detections.iter().map(|rule| &*rule.meta.id).collect();
     assert_eq!(ids, ["a", "a2", "x", "c"]);
     let codes: Vec<&str> = report.errors().map(|problem| problem.code).collect();
     assert_eq!(codes, ["yaml-syntax", "not-sigma", "not-utf8", "not-sigma"]);
     assert_eq!(report.counts.failed, 4);
+    assert_eq!(report.counts.skipped, 2);
     assert_eq!(report.problems[0].location.line, 8, "{}", report.problems[0]);
     assert!(report.detections[2].meta.location.path.ends_with("b/deep/x.yml"));
 }
@@ -102,9 +107,9 @@ fn warnings_about_fields_stand_at_the_field() {
     fs::write(&path, RULE.replace("{A: 1}", "{Imagee|endswith: x}")).unwrap();
     let report = Loader::new().load([&path]);
     let near = Some("Image".to_owned());
-    let problem = borzoi_rules::field_warning(
+    let problem = warning(
         &report.detections[0],
-        "Imagee",
+        Part::Field("Imagee"),
         "unknown-field",
         "no dataset has it",
         near,
@@ -112,9 +117,9 @@ fn warnings_about_fields_stand_at_the_field() {
     assert_eq!((problem.location.line, problem.location.column), (4, 17));
     assert!(problem.to_string().ends_with("did you mean `Image`?"));
     fs::remove_file(&path).unwrap();
-    let gone = borzoi_rules::field_warning(
+    let gone = warning(
         &report.detections[0],
-        "Imagee",
+        Part::Field("Imagee"),
         "unknown-field",
         "no dataset has it",
         None,

@@ -6,6 +6,7 @@ mod conditions;
 mod corpus;
 mod correlations;
 mod files;
+mod fuzz_smoke;
 mod golden;
 mod modifiers;
 mod pack;

@@ -4,6 +4,8 @@ use borzoi_rules::Loader;
 use borzoi_rules::ir::Pattern;
 use proptest::prelude::*;
 
+use super::fuzz_smoke::targets::load;
+
 const RULE: &str = r#"title: Encoded command
 id: 0b5c7a0e-4a67-4a9b-9a2e-3f2f4f6f8a10
 status: test
@@ -59,12 +61,12 @@ proptest! {
 
     #[test]
     fn any_text_is_survived(text in any::<String>()) {
-        check(&text);
+        load(&text);
     }
 
     #[test]
     fn yaml_like_text_is_survived(text in r#"([a-z]{1,3}|: |\n|- |  |\t|\{|\}|\[|\]|"|'|\||>|&a|\*a|<<|%|#|,|!!str |---\n|\.\.\.\n|é|\\){0,60}"#) {
-        check(&text);
+        load(&text);
     }
 
     #[test]
@@ -77,7 +79,7 @@ proptest! {
             let end = (at + removed).min(characters.len());
             characters.splice(at..end, added.chars());
         }
-        check(&characters.into_iter().collect::<String>());
+        load(&characters.into_iter().collect::<String>());
     }
 
     #[test]
@@ -93,31 +95,7 @@ proptest! {
                 _ => { if lines.len() > 1 { lines.remove(from); } }
             }
         }
-        check(&lines.join("\n"));
-    }
-}
-
-/// Loads, prints every problem, and checks what must hold of any report.
-fn check(text: &str) {
-    let report = Loader::new().load_text("t.yml", text);
-    let counts = report.counts;
-    for problem in &report.problems {
-        assert!(!problem.to_string().is_empty());
-        assert!(problem.location.line <= text.lines().count() + 1);
-    }
-    let loaded = counts.detections + counts.correlations + counts.filters;
-    // Nothing disappears: what is no rule is a failure (an empty text is one, too).
-    assert!(loaded + counts.failed >= counts.documents, "{counts:?}");
-    assert_eq!(
-        counts.failed > 0,
-        report.errors().count() > 0,
-        "{counts:?} {:?}",
-        report.problems
-    );
-    for rule in &report.detections {
-        for search in &rule.searches {
-            let _ = search.expression.to_string();
-        }
+        load(&lines.join("\n"));
     }
 }
 
@@ -130,10 +108,10 @@ fn the_rule_that_is_mutated_is_good() {
 
 #[test]
 fn hostile_shapes_are_survived() {
-    check(&"[".repeat(100_000));
-    check(&"{a: ".repeat(100_000));
-    check(&"- ".repeat(50_000));
-    check(&format!(
+    load(&"[".repeat(100_000));
+    load(&"{a: ".repeat(100_000));
+    load(&"- ".repeat(50_000));
+    load(&format!(
         "a: &a [x]\n{}",
         (0..40).map(|i| format!("k{i}: [*a, *a]\n")).collect::<String>()
     ));
@@ -144,7 +122,7 @@ fn hostile_shapes_are_survived() {
             vec![format!("*a{}", level - 1); 8].join(", ")
         ));
     }
-    check(&bomb);
-    check("a: &a\n  b: *a\n");
-    check(&format!("title: {}", "x".repeat(1_000_000)));
+    load(&bomb);
+    load("a: &a\n  b: *a\n");
+    load(&format!("title: {}", "x".repeat(1_000_000)));
 }

@@ -1,0 +1,140 @@
+//! `borzoi rules check`: load rules and report every mistake.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use borzoi_engine::matcher::{CompileWarning, CompiledRules, WarningKind};
+use borzoi_parsers::catalog::Catalog;
+use borzoi_rules::{LoadReport, Problem, Severity, locate};
+use serde::Serialize;
+
+use super::load;
+use crate::cli::Structured;
+use crate::exit::{Exit, Failure};
+use crate::ui::style;
+use crate::ui::table;
+
+/// Runs the command.
+pub fn run(
+    paths: &[PathBuf],
+    placeholders: Option<&PathBuf>,
+    catalog: &Catalog,
+    strict: bool,
+    output: Structured,
+) -> Result<Exit, Failure> {
+    let report = load::rules(paths, load::placeholders(placeholders)?);
+    let (compiled, compile_warnings) = CompiledRules::compile(report.detections.clone(), catalog);
+    let located: Vec<Problem> = compile_warnings
+        .iter()
+        .map(|warning| located(warning, &compiled))
+        .collect();
+    let errors = report.errors().count();
+    let warnings = report.warnings().count() + located.len();
+    let problems = report.problems.iter().chain(&located);
+    let mut out = super::stdout();
+    if output == Structured::Table {
+        for problem in problems {
+            writeln!(out, "{problem}\n")?;
+        }
+        totals(&mut out, &report, errors, warnings)?;
+    } else {
+        let rows: Vec<ProblemRow> = problems.map(problem_row).collect();
+        table::machine(&mut out, &rows, output)?;
+    }
+    out.flush()?;
+    load::some_file(&report)?;
+    Ok(if errors > 0 || (strict && warnings > 0) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
+}
+
+/// What the catalog has to say of a rule, at the place in the rule.
+fn located(warning: &CompileWarning, rules: &CompiledRules) -> Problem {
+    let part = match &warning.kind {
+        WarningKind::NoDataset(_) => locate::Part::LogSource,
+        WarningKind::UnknownField { field, .. } => locate::Part::Field(field),
+        WarningKind::Regex { .. } => locate::Part::Rule,
+    };
+    let suggestion = warning.suggestion().map(str::to_owned);
+    locate::warning(
+        rules.rule(warning.rule),
+        part,
+        warning.code(),
+        warning.kind.to_string(),
+        suggestion,
+    )
+}
+
+/// One problem, for machines.
+#[derive(Serialize)]
+struct ProblemRow {
+    severity: &'static str,
+    code: String,
+    path: String,
+    line: usize,
+    column: usize,
+    message: String,
+    text: String,
+    suggestion: Option<String>,
+}
+
+fn problem_row(problem: &Problem) -> ProblemRow {
+    ProblemRow {
+        severity: match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        code: problem.code.to_owned(),
+        path: problem.location.path.display().to_string(),
+        line: problem.location.line,
+        column: problem.location.column,
+        message: problem.message.clone(),
+        text: problem.line_text.clone(),
+        suggestion: problem.suggestion.clone(),
+    }
+}
+
+fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usize) -> std::io::Result<()> {
+    let counts = &report.counts;
+    let number = |count: usize| table::thousands(count as u64);
+    writeln!(
+        out,
+        "{} files: {} detection rules, {} correlation rules, {} filters",
+        number(report.files.len()),
+        number(counts.detections),
+        number(counts.correlations),
+        number(counts.filters),
+    )?;
+    if counts.waiting > 0 {
+        let mut names: Vec<&str> = report
+            .waiting()
+            .flat_map(|rule| rule.waiting_for.iter().map(String::as_str))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        writeln!(
+            out,
+            "{} of the detection rules wait for values of placeholders (--placeholders FILE): {}",
+            number(counts.waiting),
+            names.join(", ")
+        )?;
+    }
+    if counts.correlations > 0 {
+        writeln!(out, "correlation rules are checked, not run yet")?;
+    }
+    let verdict = if errors == 0 { style::GOOD } else { style::ERROR };
+    writeln!(
+        out,
+        "{verdict}{} failed{verdict:#}, {} skipped{}, {} warnings",
+        number(counts.failed),
+        number(counts.skipped),
+        if counts.skipped > 0 {
+            " (in folders whose name starts with a dot)"
+        } else {
+            ""
+        },
+        number(warnings)
+    )
+}

@@ -91,13 +91,16 @@ impl Random {
                 .unwrap_or(start);
             match self.below(5) {
                 0 => text.replace_range(start..end, ""),
-                1 => text.insert_str(start, &text[start..end].to_owned()),
+                1 => {
+                    let doubled = text[start..end].to_owned();
+                    text.insert_str(start, &doubled);
+                }
                 2 => {
                     let from = self.place(other);
                     let piece: String = other[from..].chars().take(60).collect();
                     text.insert_str(start, &piece);
                 }
-                3 => text.truncate(start.max(text.len().saturating_sub(start))),
+                3 => text.truncate(a.max(b)),
                 _ => text.insert_str(start, WORDS[self.below(WORDS.len())]),
             }
             if text.is_empty() {

@@ -65,7 +65,7 @@ pub fn parse_events(
     loop {
         match blocks.next(None) {
             Read::Block(block) => {
-                let decoded = decoder.decode(&block);
+                let decoded = decoder.decode(block);
                 batches.extend(decoded.batches);
                 refused.extend(
                     decoded

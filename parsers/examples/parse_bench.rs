@@ -40,7 +40,7 @@ fn main() -> std::io::Result<()> {
             framing += start.elapsed().as_secs_f64();
             let start = Instant::now();
             while let Some(block) = framer.pop() {
-                let decoded = decoder.decode(&block);
+                let decoded = decoder.decode(block);
                 events += decoded.counters.events;
                 rejects += decoded.counters.rejects;
             }

@@ -44,7 +44,7 @@ pub fn parse_all(
         let mut blocks = BlockReader::new(chunks, frame_options.clone());
         loop {
             match blocks.next(None) {
-                Read::Block(block) => take(decoder.decode(&block)),
+                Read::Block(block) => take(decoder.decode(block)),
                 Read::Error(error) => errors.push(error),
                 Read::Idle => {}
                 Read::End => break,

@@ -120,6 +120,28 @@ pub fn apache(text: &str, zone: Tz) -> Option<(i64, &str)> {
     Some((instant + leap, rest))
 }
 
+/// `Wed Oct 11 14:32:52.123456 2000`, the fraction optional, as Apache's error log writes it.
+pub fn ctime(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let rest = DAYS.iter().find_map(|day| text.strip_prefix(day))?;
+    let (month, rest) = month(spaces(rest)?)?;
+    let (day, rest) = number_up_to(spaces(rest)?, 2)?;
+    let (time, leap, rest) = clock(spaces(rest)?)?;
+    let (year, rest) = number(spaces(rest)?, 4)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
+/// `2000/10/11 14:32:52`, as nginx's error log writes it.
+pub fn slashed(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (year, rest) = number(text, 4)?;
+    let (month, rest) = number(rest.strip_prefix('/')?, 2)?;
+    let (day, rest) = number(rest.strip_prefix('/')?, 2)?;
+    let (time, leap, rest) = clock(rest.strip_prefix(' ')?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
 /// A TAI64N label, as multilog writes it: `@`, 16 digits of seconds, 8 of nanoseconds, all hexadecimal. The
 /// ten seconds that its clock was ahead of UTC in 1970 are taken off; leap seconds since then are not, as
 /// the programs that write it do not add them either.
@@ -308,6 +330,14 @@ mod tests {
             Some((at("2000-10-10T20:55:36Z"), "]"))
         );
         assert_eq!(
+            ctime("Tue Oct 10 13:55:36.5 2000] x", chrono_tz::America::Denver),
+            Some((at("2000-10-10T19:55:36.5Z"), "] x"))
+        );
+        assert_eq!(
+            slashed("2000/10/10 13:55:36 x", chrono_tz::UTC),
+            Some((at("2000-10-10T13:55:36Z"), " x"))
+        );
+        assert_eq!(
             tai64n("@4000000069a4046a0ee6b280 x"),
             Some((at("2026-03-01T09:18:24.25Z"), " x"))
         );
@@ -342,6 +372,8 @@ mod tests {
             let _ = bsd(&text, reference, chrono_tz::UTC);
             let _ = iso(&text, chrono_tz::Europe::Berlin);
             let _ = apache(&text, chrono_tz::UTC);
+            let _ = ctime(&text, chrono_tz::UTC);
+            let _ = slashed(&text, chrono_tz::UTC);
             let _ = epoch(&text);
             let _ = tai64n(&text);
             let _ = rfc3339(reference);

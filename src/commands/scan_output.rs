@@ -257,6 +257,7 @@ impl Rejects {
                 "offset": reject.offset,
                 "reason": reject.reason,
                 "detail": reject.detail,
+                "length": reject.length,
                 "raw": String::from_utf8_lossy(&reject.raw),
             });
             serde_json::to_writer(&mut *file, &line)?;

@@ -68,7 +68,7 @@ impl Worker {
             Item::Error(error) => Output::Error(error),
             Item::Closed { raw_bytes } => Output::Closed { raw_bytes },
             Item::Block(block) => {
-                let decoded = self.decoder.decode(&block);
+                let decoded = self.decoder.decode(block);
                 Output::Block(Box::new(self.matched(decoded)))
             }
         }

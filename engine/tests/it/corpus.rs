@@ -91,7 +91,7 @@ fn oracle_pairs(sample: &Path, rules: &[Arc<DetectionRule>], threads: usize) -> 
                     .iter()
                     .skip(thread)
                     .step_by(threads)
-                    .flat_map(|block| decoder.decode(block).batches)
+                    .flat_map(|block| decoder.decode(block.clone()).batches)
                 {
                     let concerned: Vec<&Arc<DetectionRule>> = rules
                         .iter()

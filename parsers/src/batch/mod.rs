@@ -111,8 +111,11 @@ pub struct BuilderCounters {
     pub misfits: u64,
     /// Second, different values of a column within one event.
     pub duplicates: u64,
-    /// Values whose column would have been past the limit.
+    /// Values whose column would have been past the limit, or have had a name of more than 1,024 bytes.
     pub over_limit: u64,
+    /// Values nested so deeply (more than 64 levels) that `unmapped` holds their JSON text as a string. Their
+    /// events are marked with `error.type: nested_too_deep`.
+    pub too_deep: u64,
     /// Events without a time of their own.
     pub without_time: u64,
 }
@@ -122,6 +125,7 @@ impl std::ops::AddAssign for BuilderCounters {
         self.misfits += other.misfits;
         self.duplicates += other.duplicates;
         self.over_limit += other.over_limit;
+        self.too_deep += other.too_deep;
         self.without_time += other.without_time;
     }
 }
@@ -158,6 +162,11 @@ const HOST: usize = 0;
 const MESSAGE: usize = 1;
 const ORIGINAL: usize = 2;
 const PATH: usize = 3;
+
+/// Longer names, and names of more parts, get no column: nobody could type them, and what nests dotted names
+/// into objects goes as deep as a name has parts.
+const MAX_NAME: usize = 1024;
+const MAX_NAME_PARTS: usize = 100;
 
 impl BatchBuilder {
     /// A builder for `dataset`.
@@ -286,6 +295,9 @@ impl BatchBuilder {
             "time" => Target::Time,
             "ingest_time" | "tenant" | "dataset" | "event_id" | "original" | "log_file_path"
             | "log_offset" => Target::Reserved,
+            _ if native.len() > MAX_NAME || native.split('.').nth(MAX_NAME_PARTS).is_some() => {
+                Target::OverLimit
+            }
             sql => {
                 let index = match self.by_sql.get(sql) {
                     Some(&index) => index,
@@ -341,7 +353,10 @@ impl BatchBuilder {
 
     /// Adds `"name": value` to the event's `unmapped` object.
     fn put_aside(&mut self, dotted: &str, value: &Value<'_>) {
-        self.pending_unmapped.add(dotted, value);
+        if !self.pending_unmapped.add(dotted, value) {
+            self.counters.too_deep += 1;
+            self.field("error.type", Value::Str("nested_too_deep"));
+        }
     }
 
     /// Ends the current event.

@@ -137,3 +137,39 @@ fn names_past_the_limit_go_to_unmapped() {
         assert_eq!(builder.take_counters().over_limit, 998);
     }
 }
+
+#[test]
+fn a_deep_value_hides_no_other() {
+    let deep = format!("{}1{}", "[".repeat(130), "]".repeat(130));
+    let mut builder = sysmon();
+    builder.begin();
+    builder.field("Odd", Value::Json(r#"{"a":1}"#));
+    builder.field("Deep", Value::Json(&deep));
+    builder.commit(meta(0));
+    let batch = builder.finish().expect("one event");
+    let unmapped = strings(batch.column(UNMAPPED).expect("set")).expect("text");
+    let object: serde_json::Value =
+        serde_json::from_str(unmapped.get(0).expect("set")).expect("the whole object can be read");
+    assert_eq!(object["winlog.event_data.Odd"]["a"], 1);
+    assert_eq!(object["winlog.event_data.Deep"], deep.as_str());
+    let marks = strings(batch.column("error_type").expect("marked")).expect("text");
+    assert_eq!(marks.get(0), Some("nested_too_deep"));
+    assert_eq!(builder.take_counters().too_deep, 1);
+}
+
+#[test]
+fn endless_names_get_no_column() {
+    let (dotted, long) = ("a.".repeat(500_000), "x".repeat(2000));
+    let mut builder = sysmon();
+    builder.begin();
+    builder.field(&dotted, "1".into());
+    builder.field(&long, "2".into());
+    builder.field(&"a.".repeat(30), "3".into());
+    builder.commit(meta(0));
+    let batch = builder.finish().expect("one event");
+    assert_eq!(batch.events.num_columns(), STANDARD_COLUMNS.len() + 2);
+    let mut json = String::new();
+    crate::output::EventWriter::new(&batch.events, crate::output::JsonStyle::Nested).write(0, &mut json);
+    assert!(json.contains(&format!(r#"{long}":"2""#)));
+    assert_eq!(builder.take_counters().over_limit, 2);
+}

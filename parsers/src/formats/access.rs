@@ -135,7 +135,7 @@ impl<'a> Line<'a> {
         }
         builder.field("sc-status", self.status.parse().map_or(Value::Null, Value::Int));
         builder.field("sc-bytes", self.bytes.parse().map_or(Value::Null, Value::Int));
-        self.write_request(builder);
+        write_request(self.request, builder);
     }
 
     /// `client`, `client, proxy, proxy`, `vhost client` or `client (name)`.
@@ -168,44 +168,45 @@ impl<'a> Line<'a> {
             builder.field("remote_ip_list", Value::List(all));
         }
     }
+}
 
-    fn write_request(&self, builder: &mut BatchBuilder) {
-        if matches!(self.request, "" | "-") {
-            return;
+/// Writes a request line (`GET /path?query HTTP/1.1`) taken apart.
+pub(super) fn write_request(text: &str, builder: &mut BatchBuilder) {
+    if matches!(text, "" | "-") {
+        return;
+    }
+    let Ok((_, (method, target, version))) = request(text) else {
+        return builder.field("cs-uri", Value::Str(text));
+    };
+    let target = unescape(target);
+    builder.field("cs-method", Value::Str(method));
+    builder.field("cs-version", version.map_or(Value::Null, Value::Str));
+    builder.field("cs-uri", Value::Str(&target));
+    let (resource, query) = match target.split_once('?') {
+        Some((resource, query)) => (resource, Some(query)),
+        None => (&*target, None),
+    };
+    // Clients of proxies send the whole address.
+    let path = match resource.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphabetic()) => {
+            let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+            let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            builder.field("cs-host", Value::Str(host_and_port(authority).0));
+            path
         }
-        let Ok((_, (method, target, version))) = request(self.request) else {
-            return builder.field("cs-uri", Value::Str(self.request));
-        };
-        let target = unescape(target);
-        builder.field("cs-method", Value::Str(method));
-        builder.field("cs-version", version.map_or(Value::Null, Value::Str));
-        builder.field("cs-uri", Value::Str(&target));
-        let (resource, query) = match target.split_once('?') {
-            Some((resource, query)) => (resource, Some(query)),
-            None => (&*target, None),
-        };
-        // Clients of proxies send the whole address.
-        let path = match resource.split_once("://") {
-            Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphabetic()) => {
-                let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-                let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-                builder.field("cs-host", Value::Str(host_and_port(authority).0));
-                path
-            }
-            _ => resource,
-        };
-        builder.field("cs-uri-stem", Value::Str(path));
-        if let Some(query) = query {
-            builder.field("url.query", Value::Str(query));
-        }
-        let last = path.rsplit('/').next().unwrap_or_default();
-        if let Some((stem, extension)) = last.rsplit_once('.')
-            && !stem.is_empty()
-            && !extension.is_empty()
-            && extension.len() <= 16
-        {
-            builder.field("c-uri-extension", Value::Str(extension));
-        }
+        _ => resource,
+    };
+    builder.field("cs-uri-stem", Value::Str(path));
+    if let Some(query) = query {
+        builder.field("url.query", Value::Str(query));
+    }
+    let last = path.rsplit('/').next().unwrap_or_default();
+    if let Some((stem, extension)) = last.rsplit_once('.')
+        && !stem.is_empty()
+        && !extension.is_empty()
+        && extension.len() <= 16
+    {
+        builder.field("c-uri-extension", Value::Str(extension));
     }
 }
 
@@ -259,7 +260,7 @@ fn request(input: &str) -> IResult<&str, (&str, &str, Option<&str>)> {
 }
 
 /// `name:80`, `[::1]:80`, `::1` or `name`.
-fn host_and_port(text: &str) -> (&str, Option<i64>) {
+pub(super) fn host_and_port(text: &str) -> (&str, Option<i64>) {
     let parsed: IResult<&str, (&str, Option<&str>)> = (
         alt((
             map(

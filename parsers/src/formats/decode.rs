@@ -7,10 +7,10 @@ use chrono_tz::Tz;
 
 use super::evtx::EvtxDecoder;
 use super::json::JsonDecoder;
-use super::{EventSink, Format, FrameContext, Reject, access, auditd, syslog, xml, zeek};
+use super::{EventSink, Format, FrameContext, Reject, access, auditd, error_log, syslog, xml, zeek};
 use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
-use crate::frame::{FrameBlock, FrameSpan, Framing, RejectRecord, Source};
+use crate::frame::{BLOCK_REJECT_BYTES, FrameBlock, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source};
 
 /// What holds for all events of a [`Decoder`].
 #[derive(Debug, Clone)]
@@ -115,24 +115,25 @@ impl Decoder {
     }
 
     /// Decodes a block. Never panics, whatever the bytes are.
-    pub fn decode(&mut self, block: &FrameBlock) -> Decoded {
+    pub fn decode(&mut self, mut block: FrameBlock) -> Decoded {
         let ingest_time = self
             .options
             .ingest_time
             .unwrap_or_else(|| chrono::Utc::now().timestamp_micros());
         self.sink.set_ingest_time(ingest_time);
-        let mut rejects = block.rejects.clone();
+        let mut rejects = Rejects::new(&mut block);
         let mut counters = DecodeCounters::default();
         for &span in &block.frames {
             counters.bytes += (span.end - span.start) as u64;
-            self.frame(block, span, &mut rejects, &mut counters);
+            self.frame(&block, span, &mut rejects, &mut counters);
         }
+        let rejects = rejects.records;
         let batches = self.sink.finish();
         counters.columns = self.sink.take_counters();
         counters.events = batches.iter().map(|batch| batch.len() as u64).sum();
         counters.rejects = rejects.len() as u64;
         Decoded {
-            source: block.source.clone(),
+            source: block.source,
             sequence: block.sequence,
             batches,
             rejects,
@@ -144,7 +145,7 @@ impl Decoder {
         &mut self,
         block: &FrameBlock,
         span: FrameSpan,
-        rejects: &mut Vec<RejectRecord>,
+        rejects: &mut Rejects,
         counters: &mut DecodeCounters,
     ) {
         let Decoder {
@@ -163,9 +164,7 @@ impl Decoder {
             dataset: options.dataset.as_ref(),
         };
         if block.framing == Framing::Evtx {
-            let reject = |offset, reject, raw: &[u8]| {
-                rejects.push(RejectRecord::new(&block.source, offset, reject, raw));
-            };
+            let reject = |offset, reject, raw: &[u8]| rejects.add(&block.source, offset, reject, raw);
             return evtx.decode_chunk(frame, &context, json, &options.tenant, sink, reject);
         }
         // JSON is checked while it is parsed; everything else here.
@@ -194,8 +193,38 @@ impl Decoder {
         }
         sink.mark_invalid_utf8(false);
         if let Err(reject) = result {
-            rejects.push(RejectRecord::new(&block.source, span.offset, reject, frame));
+            rejects.add(&block.source, span.offset, reject, frame);
         }
+    }
+}
+
+/// The rejects of a block, and how much more they may keep; see [`BLOCK_REJECT_BYTES`].
+struct Rejects {
+    records: Vec<RejectRecord>,
+    bytes_left: usize,
+}
+
+impl Rejects {
+    /// Those of the framer, and room for those of the decoder.
+    fn new(block: &mut FrameBlock) -> Self {
+        Rejects {
+            records: std::mem::take(&mut block.rejects),
+            bytes_left: block.bytes.len().max(BLOCK_REJECT_BYTES),
+        }
+    }
+
+    fn add(&mut self, source: &Source, offset: u64, reject: Reject, raw: &[u8]) {
+        let kept = if raw.len().min(REJECT_BYTES) <= self.bytes_left {
+            raw
+        } else {
+            &[]
+        };
+        let record = RejectRecord::new(source, offset, reject, kept);
+        self.bytes_left -= record.raw.len();
+        self.records.push(RejectRecord {
+            length: raw.len() as u64,
+            ..record
+        });
     }
 }
 
@@ -237,13 +266,14 @@ fn decode_text(
             None => syslog::decode(text, context, sink),
         },
         Some(Format::Access) => access::decode(text, context, sink),
+        Some(Format::ErrorLog) => error_log::decode(text, context, sink),
         Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
         Some(Format::Lines) => plain_line(text, context, sink),
         // A pinned dataset takes any line as its message.
         None if context.dataset.is_some() => plain_line(text, context, sink),
         None => Err(Reject::new(
             "unknown_format",
-            "not JSON, syslog, audit, access log or Zeek; name its format with --format",
+            "not JSON, syslog, audit, web server log or Zeek; name its format with --format",
         )),
     }
 }
@@ -259,6 +289,8 @@ fn format_of_line(line: &str) -> Option<Format> {
         Some(Format::Auditd)
     } else if access::looks_like(line) {
         Some(Format::Access)
+    } else if error_log::looks_like(line) {
+        Some(Format::ErrorLog)
     } else if syslog::looks_like(line) {
         Some(Format::Syslog)
     } else {
@@ -294,7 +326,33 @@ fn plain_line(text: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::carried_event;
+    use super::*;
+
+    #[test]
+    fn rejects_keep_what_there_is_room_for() {
+        let source = Arc::new(Source {
+            path: "-".into(),
+            reference_time: 0,
+        });
+        let mut block = FrameBlock {
+            source: source.clone(),
+            place: 0,
+            sequence: 0,
+            framing: Framing::Evtx,
+            header: None,
+            bytes: vec![0; 64 << 10],
+            frames: Vec::new(),
+            rejects: Vec::new(),
+        };
+        let mut rejects = Rejects::new(&mut block);
+        let long = vec![b'x'; 100 << 10];
+        for offset in 0..20 {
+            rejects.add(&source, offset, Reject::new("not_json", "x"), &long);
+        }
+        let kept: Vec<usize> = rejects.records.iter().map(|reject| reject.raw.len()).collect();
+        assert_eq!(kept, [[REJECT_BYTES; 16].as_slice(), &[0; 4]].concat());
+        assert!(rejects.records.iter().all(|reject| reject.length == 100 << 10));
+    }
 
     #[test]
     fn only_sysmon_carries_events() {

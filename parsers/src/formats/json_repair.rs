@@ -6,8 +6,8 @@
 
 use super::Reject;
 
-/// Deeper nesting is refused.
-const MAX_DEPTH: usize = 512;
+/// Deeper nesting is refused. What walks a document calls itself once a level: this bounds the stack.
+pub(super) const MAX_DEPTH: usize = 512;
 
 /// `frame` as standard JSON.
 ///

@@ -519,7 +519,7 @@ fn write_element(
     path: &mut String,
 ) {
     for (key, value) in element.members() {
-        if key == "#attributes" {
+        if key == "#attributes" && !only_attributes {
             write_element(name, value, true, builder, path);
         } else if !only_attributes && TEXT_KEYS.contains(&key) {
             write_value(system_name(name), value, builder);

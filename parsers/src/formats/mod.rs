@@ -7,6 +7,7 @@
 pub mod access;
 pub mod auditd;
 mod decode;
+pub mod error_log;
 mod event_time;
 mod evtx;
 mod json;
@@ -47,6 +48,8 @@ pub enum Format {
     Zeek,
     /// Access logs of nginx and Apache.
     Access,
+    /// Error logs of nginx and Apache.
+    ErrorLog,
     /// Plain lines, each one a message.
     Lines,
 }
@@ -61,6 +64,7 @@ impl Format {
         ("auditd", Format::Auditd),
         ("zeek", Format::Zeek),
         ("access", Format::Access),
+        ("errorlog", Format::ErrorLog),
         ("lines", Format::Lines),
     ];
 

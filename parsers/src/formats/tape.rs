@@ -3,7 +3,7 @@
 use simd_json::{Buffers, INPUT_PADDING, Node, StaticNode, Tape};
 
 use super::Reject;
-use super::json_repair::repair;
+use super::json_repair::{MAX_DEPTH, repair};
 use crate::value::Value;
 
 /// Parses one document at a time.
@@ -20,7 +20,7 @@ impl TapeParser {
     pub(super) fn new() -> Self {
         TapeParser {
             scratch: Vec::new(),
-            buffers: Buffers::new(4096),
+            buffers: Buffers::with_max_depth(4096, MAX_DEPTH),
             tape: None,
             repaired: 0,
         }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::documents::{Documents, Found};
 use super::identify::{EVTX_CHUNK_MAGIC, EVTX_HEADER_BYTES, framing_of, identify};
 use super::xml::{Element, Elements};
-use super::{FrameBlock, FrameOptions, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source, place};
+use super::{
+    BLOCK_REJECT_BYTES, FrameBlock, FrameOptions, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source,
+    place,
+};
 use crate::formats::Reject;
 use crate::formats::auditd::{Assembled, Assembler};
 use crate::formats::zeek::ZeekHeader;
@@ -56,6 +59,8 @@ pub struct Framer {
     /// Bytes of frames that are no piece of the source.
     made: Vec<u8>,
     rejects: Vec<RejectRecord>,
+    /// Bytes that `rejects` keep.
+    reject_bytes: usize,
     place: Option<u64>,
     sequence: u64,
     ready: VecDeque<FrameBlock>,
@@ -96,6 +101,7 @@ impl Framer {
             frames: Vec::new(),
             made: Vec::new(),
             rejects: Vec::new(),
+            reject_bytes: 0,
             place: None,
             sequence: 0,
             ready: VecDeque::new(),
@@ -137,6 +143,11 @@ impl Framer {
 
     /// Takes the next bytes of the source.
     pub fn push(&mut self, chunk: Chunk) {
+        // What is skipped (empty lines, the rest of a record that is too long) ends no frame, but must not
+        // pile up behind the block's last one.
+        if self.made.is_empty() && self.cursor.saturating_sub(self.start) >= self.options.block_bytes {
+            self.cut();
+        }
         if self.frames.is_empty() || !self.made.is_empty() {
             self.start = self.cursor;
         }
@@ -174,6 +185,11 @@ impl Framer {
                 span.end -= used;
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Makes a block of the whole frames at hand. `idle`: the source is silent, so that audit events
@@ -270,14 +286,24 @@ impl Framer {
             .len()
             .min(start + REJECT_BYTES.min(self.options.max_frame));
         let detail = format!("longer than {} bytes", self.options.max_frame);
-        self.refuse(start, end, Reject::new("frame_too_long", detail));
+        let reject = Reject::new("frame_too_long", detail);
+        let record = RejectRecord::new(&self.source, self.offset(start), reject, &self.buffer[start..end]);
+        self.keep(RejectRecord {
+            length: self.options.max_frame as u64 + 1,
+            ..record
+        });
     }
 
     fn refuse(&mut self, start: usize, end: usize, reject: Reject) {
         let record = RejectRecord::new(&self.source, self.offset(start), reject, &self.buffer[start..end]);
+        self.keep(record);
+    }
+
+    fn keep(&mut self, record: RejectRecord) {
+        self.reject_bytes += record.raw.len();
         self.rejects.push(record);
         // Refused records count like frames, so that noise alone cannot fill the memory.
-        if self.rejects.len() >= self.block_frames.max(1024) {
+        if self.rejects.len() >= self.block_frames.max(1024) || self.reject_bytes >= BLOCK_REJECT_BYTES {
             self.cut();
         }
     }
@@ -524,6 +550,7 @@ impl Framer {
             frames,
             rejects: std::mem::take(&mut self.rejects),
         });
+        self.reject_bytes = 0;
         self.sequence += 1;
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn framing_of(format: Format) -> Framing {
         Format::Evtx => Framing::Evtx,
         Format::Auditd => Framing::Auditd,
         Format::Zeek => Framing::Zeek,
-        Format::Syslog | Format::Access | Format::Lines => Framing::Lines,
+        Format::Syslog | Format::Access | Format::ErrorLog | Format::Lines => Framing::Lines,
     }
 }
 

@@ -126,12 +126,22 @@ pub struct RejectRecord {
     pub reason: &'static str,
     /// What exactly.
     pub detail: String,
-    /// The record, up to [`REJECT_BYTES`].
+    /// Length of the whole record in bytes; of one that is too long, how far it had been read when it was
+    /// given up.
+    pub length: u64,
+    /// The record, or its beginning: [`REJECT_BYTES`] at most, and see [`BLOCK_REJECT_BYTES`].
     pub raw: Vec<u8>,
 }
 
 /// Bytes kept of a rejected record.
 pub const REJECT_BYTES: usize = 64 << 10;
+
+/// Bytes kept of all rejected records of a block, or as many as the block itself has, whichever is more.
+///
+/// The framer closes a block that reaches it, so that nothing is lost there, and a refused frame is part of its
+/// block's bytes. Only what an EVTX record is rendered to can be longer than the record; rejects past the limit
+/// have an empty `raw`.
+pub const BLOCK_REJECT_BYTES: usize = 1 << 20;
 
 impl RejectRecord {
     /// The record of a [`Reject`].
@@ -141,6 +151,7 @@ impl RejectRecord {
             offset,
             reason: reject.reason,
             detail: reject.detail,
+            length: raw.len() as u64,
             raw: raw[..raw.len().min(REJECT_BYTES)].to_vec(),
         }
     }

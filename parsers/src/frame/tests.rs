@@ -254,3 +254,78 @@ fn a_stream_hands_out_a_line_before_it_is_silent_or_ended() {
     assert_eq!(rest.frames[0].offset, 8);
     assert!(matches!(blocks.next(None), Read::End));
 }
+
+#[test]
+fn what_is_refused_fills_no_memory_and_is_not_lost() {
+    // Chunks of an EVTX file that are none: each is refused with all of its 64 KiB.
+    let mut framer = Framer::new(
+        Arc::new(Source {
+            path: "-".into(),
+            reference_time: 0,
+        }),
+        FrameOptions::default(),
+    );
+    let mut bytes = b"ElfFile\0".to_vec();
+    bytes.resize(4096, 0);
+    let (mut offset, mut found) = (0, 0);
+    for number in 0..100_u8 {
+        bytes.resize(bytes.len() + (64 << 10), number + 1);
+        let length = bytes.len() as u64;
+        framer.push(Chunk {
+            offset,
+            bytes: std::mem::take(&mut bytes),
+        });
+        offset += length;
+        if number == 99 {
+            framer.finish();
+        }
+        while let Some(block) = framer.pop() {
+            let kept: usize = block.rejects.iter().map(|reject| reject.raw.len()).sum();
+            assert!(kept <= BLOCK_REJECT_BYTES + REJECT_BYTES, "{kept} bytes kept");
+            for reject in &block.rejects {
+                found += 1;
+                assert_eq!(reject.raw, vec![found; 64 << 10]);
+                assert_eq!(reject.length, 64 << 10);
+            }
+        }
+    }
+    assert_eq!(found, 100);
+}
+
+#[test]
+fn what_is_skipped_is_not_kept_behind_a_block() {
+    let options = FrameOptions {
+        block_bytes: 1 << 16,
+        max_frame: 1 << 10,
+        ..FrameOptions::default()
+    };
+    for (text, skipped) in [
+        ("first\n", b'\n'),
+        ("first\n", b'x'),
+        ("{\"a\":1}\n{\"b\":\"", b'x'),
+    ] {
+        let source = Arc::new(Source {
+            path: "-".into(),
+            reference_time: 0,
+        });
+        let mut framer = Framer::new(source, options.clone());
+        framer.push(Chunk {
+            offset: 0,
+            bytes: text.as_bytes().to_vec(),
+        });
+        let mut offset = text.len() as u64;
+        for _ in 0..100 {
+            framer.push(Chunk {
+                offset,
+                bytes: vec![skipped; 4096],
+            });
+            offset += 4096;
+        }
+        let held = framer.buffer_bytes();
+        assert!(
+            held <= 2 * options.block_bytes,
+            "{held} bytes held after {text:?}"
+        );
+        assert_eq!(framer.pop().expect("handed out").frames.len(), 1);
+    }
+}

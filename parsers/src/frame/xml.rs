@@ -47,18 +47,21 @@ impl Elements {
             }
         }
         let rest = &buffer[cursor..];
-        let end = memchr::memmem::find(&rest[self.searched..], END).map(|at| self.searched + at + END.len());
-        let limit = end.unwrap_or(rest.len());
-        if let Some(next) = event_start(&rest[..limit], self.searched, false) {
-            self.searched = 1;
-            let reject = Reject::new("truncated_xml", "the next event starts before this one ends");
-            return (Element::Refused(cursor, cursor + next, reject), cursor + next);
-        }
-        match end {
+        // The next start first, and the end only in front of it: the other way round, starts without an end
+        // would each search all that follows them.
+        let next = event_start(rest, self.searched, false);
+        let limit = next.unwrap_or(rest.len());
+        let end = memchr::memmem::find(&rest[self.searched.min(limit)..limit], END);
+        match end.map(|at| self.searched + at + END.len()) {
             Some(end) => {
                 self.inside = false;
                 self.searched = 0;
                 (Element::Event(cursor, cursor + end), cursor + end)
+            }
+            None if limit < rest.len() => {
+                self.searched = 1;
+                let reject = Reject::new("truncated_xml", "the next event starts before this one ends");
+                (Element::Refused(cursor, cursor + limit, reject), cursor + limit)
             }
             None if at_end => {
                 self.inside = false;

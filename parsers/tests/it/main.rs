@@ -3,6 +3,8 @@
 mod any_bytes;
 mod catalog;
 mod corpora;
+mod depth;
+mod mutated;
 mod shapes;
 mod support;
 mod text_corpora;

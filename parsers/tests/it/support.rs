@@ -36,7 +36,7 @@ pub fn decode(
     let mut decoder = Decoder::new(Catalog::builtin(), options);
     let (mut events, mut rejects) = (Vec::new(), Vec::new());
     while let Some(block) = framer.pop() {
-        let decoded = decoder.decode(&block);
+        let decoded = decoder.decode(block);
         assert_eq!(decoded.rejects.len() as u64, decoded.counters.rejects);
         for batch in &decoded.batches {
             let writer = EventWriter::new(&batch.events, JsonStyle::Flat);

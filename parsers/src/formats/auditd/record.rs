@@ -88,8 +88,8 @@ impl<'a> Record<'a> {
         let (body, enriched) = body.split_once('\u{1d}').unwrap_or((body, ""));
         let first = body.find('=').unwrap_or(body.len());
         self.lead = body[..body[..first].rfind(' ').unwrap_or(0)].trim();
-        pairs(body, &mut self.pairs);
-        pairs(enriched, &mut self.enriched);
+        pairs(body, false, &mut self.pairs);
+        pairs(enriched, false, &mut self.enriched);
     }
 
     /// The first value of `key`, as written.
@@ -110,8 +110,9 @@ impl<'a> Record<'a> {
 }
 
 /// Splits `key=value` pairs; the value is quoted, `{ … }`, or runs to the next space. Words without `=` are
-/// skipped, but `old auid=1` is `old-auid`, as newer kernels write it.
-fn pairs<'a>(text: &'a str, into: &mut Vec<(&'a str, Raw<'a>)>) {
+/// skipped, but `old auid=1` is `old-auid`, as newer kernels write it. The pairs inside a quoted `msg` count as
+/// the record's own; `inside` is for them: a `msg` in a `msg` is no more than a word, however often it comes.
+fn pairs<'a>(text: &'a str, inside: bool, into: &mut Vec<(&'a str, Raw<'a>)>) {
     let mut rest = text;
     let mut word_before = "";
     loop {
@@ -135,6 +136,7 @@ fn pairs<'a>(text: &'a str, into: &mut Vec<(&'a str, Raw<'a>)>) {
         };
         word_before = "";
         rest = match after.as_bytes().first() {
+            Some(b'"' | b'\'') if key == "msg" && inside => &after[1..],
             Some(quote @ (b'"' | b'\'')) => {
                 let quote = char::from(*quote);
                 let inner = &after[1..];
@@ -148,7 +150,7 @@ fn pairs<'a>(text: &'a str, into: &mut Vec<(&'a str, Raw<'a>)>) {
                     None => (inner, ""),
                 };
                 if key == "msg" {
-                    pairs(value, into);
+                    pairs(value, true, into);
                 } else {
                     into.push((
                         key,

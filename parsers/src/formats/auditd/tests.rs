@@ -294,3 +294,18 @@ proptest! {
         prop_assert_eq!(out, wanted);
     }
 }
+
+#[test]
+fn a_message_in_a_message_is_a_word() {
+    let batch = events(
+        r#"type=USER_CMD msg=audit(1700000000.1:2): pid=1 msg='op=x msg='y acct="root" exe="/bin/su" res=success'"#,
+    );
+    assert_eq!(cell(&batch, 0, "process_pid").as_deref(), Some("1"));
+    assert_eq!(cell(&batch, 0, "user_name").as_deref(), Some("root"));
+    // As often as fits into the longest event: on a stack of its own for each it would overflow.
+    let nested = "msg='".repeat(800_000);
+    events(&format!(
+        "type=USER_CMD msg=audit(1700000000.1:2): {nested}{}",
+        "'".repeat(10)
+    ));
+}

@@ -17,11 +17,18 @@ mod tests;
 use crate::batch::BatchBuilder;
 use crate::value::Value;
 
-use super::{EventSink, FrameContext, Reject, access, auditd, commit, linux};
+use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, linux};
 use header::Header;
 
-/// Programs whose messages may be access log lines.
-const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
+/// Programs whose messages may be lines of their access or error log.
+const WEB_SERVERS: [&str; 6] = [
+    "nginx",
+    "httpd",
+    "apache",
+    "apache2",
+    "apache_access",
+    "apache_error",
+];
 
 /// Whether `line` is syslog: it starts with a priority, with a timestamp and then a tag or a host and a tag,
 /// with `host program[pid]:`, or it is a message without any header that only one program writes.
@@ -63,8 +70,13 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
     if let Some(record) = auditd::in_syslog(program, header.message, header.time) {
         return auditd::write(&[record], header.host, frame, context, sink);
     }
-    if WEB_SERVERS.contains(&program) && access::looks_like(header.message) {
-        return access::decode_message(header.message, header.host, frame, context, sink);
+    if WEB_SERVERS.contains(&program) {
+        if access::looks_like(header.message) {
+            return access::decode_message(header.message, header.host, frame, context, sink);
+        }
+        if error_log::looks_like(header.message) {
+            return error_log::decode_message(header.message, header.host, frame, context, sink);
+        }
     }
     let dataset = match context.dataset {
         Some(pinned) => pinned.clone(),

@@ -1,0 +1,191 @@
+//! What holds for any bytes: run by the fuzz targets and, over mutated samples, by the crate's tests.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::formats::{DecodeOptions, Decoder, Format};
+use borzoi_parsers::frame::{FrameBlock, FrameOptions, Framer, Framing, Source};
+use borzoi_parsers::input::Chunk;
+use borzoi_parsers::output::{EventWriter, JsonStyle};
+
+/// How a source is cut and read.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut {
+    /// Bytes of a chunk.
+    pub chunk: usize,
+    /// Frames of a block at most.
+    pub rows: usize,
+    /// Bytes of a block, about.
+    pub block: usize,
+    /// Bytes of a frame at most.
+    pub longest: usize,
+}
+
+/// Events by offset and identity, rejects by offset: the same for the same bytes.
+#[derive(Debug, PartialEq, Default)]
+struct Outcome {
+    events: BTreeMap<(u64, String), String>,
+    rejects: Vec<(u64, &'static str, u64, Vec<u8>)>,
+}
+
+/// Reads `bytes` at once, and cut up as `cut` says. Both must come out the same, and:
+///
+/// - every event is one line of valid JSON, nested or flat;
+/// - every frame is found again as an event or a reject with its offset;
+/// - frames ascend, do not overlap, and are the bytes at their offset;
+/// - of lines and plain rows of JSON, everything between is white space and punctuation.
+pub fn check(bytes: &[u8], format: Option<Format>, cut: Cut) {
+    let whole = Cut {
+        chunk: usize::MAX,
+        rows: 8192,
+        block: 8 << 20,
+        longest: cut.longest,
+    };
+    let at_once = outcome(bytes, format, whole);
+    let in_pieces = outcome(bytes, format, cut);
+    assert_eq!(in_pieces, at_once, "cut by {cut:?}");
+}
+
+fn outcome(bytes: &[u8], format: Option<Format>, cut: Cut) -> Outcome {
+    let source = Arc::new(Source {
+        path: "fuzz".into(),
+        reference_time: 1_700_000_000_000_000,
+    });
+    let options = FrameOptions {
+        format,
+        batch_rows: cut.rows,
+        block_bytes: cut.block,
+        max_frame: cut.longest,
+        ..FrameOptions::default()
+    };
+    let mut framer = Framer::new(source, options);
+    let mut offset = 0;
+    for piece in bytes.chunks(cut.chunk.max(1)) {
+        framer.push(Chunk {
+            offset,
+            bytes: piece.to_vec(),
+        });
+        offset += piece.len() as u64;
+    }
+    framer.finish();
+    let options = DecodeOptions {
+        format,
+        ingest_time: Some(0),
+        // How many columns one block has is no property of the bytes.
+        max_columns: 1 << 20,
+        ..DecodeOptions::default()
+    };
+    let mut decoder = Decoder::new(Catalog::builtin(), options);
+    let mut outcome = Outcome::default();
+    let mut covered = Covered::default();
+    while let Some(block) = framer.pop() {
+        covered.add(bytes, &block);
+        decode(&mut decoder, block, &mut outcome);
+    }
+    covered.check(bytes, cut.longest);
+    outcome.rejects.sort();
+    outcome
+}
+
+fn decode(decoder: &mut Decoder, block: FrameBlock, outcome: &mut Outcome) {
+    let framing = block.framing;
+    let frames: Vec<u64> = block.frames.iter().map(|span| span.offset).collect();
+    let decoded = decoder.decode(block);
+    let mut seen = HashSet::new();
+    for batch in &decoded.batches {
+        let nested = EventWriter::new(&batch.events, JsonStyle::Nested);
+        let flat = EventWriter::new(&batch.events, JsonStyle::Flat);
+        for row in 0..batch.len() {
+            let mut line = String::new();
+            nested.write(row, &mut line);
+            assert!(!line.contains('\n'), "one line");
+            serde_json::from_str::<serde_json::Value>(&line).expect("nested JSON can be read");
+            line.clear();
+            flat.write(row, &mut line);
+            let event: serde_json::Value = serde_json::from_str(&line).expect("flat JSON can be read");
+            let offset = event["log.offset"].as_u64().expect("every event has its offset");
+            seen.insert(offset);
+            let id = event["event.id"]
+                .as_str()
+                .expect("every event has its id")
+                .to_owned();
+            outcome.events.insert((offset, id), line);
+        }
+    }
+    for reject in decoded.rejects {
+        seen.insert(reject.offset);
+        outcome
+            .rejects
+            .push((reject.offset, reject.reason, reject.length, reject.raw));
+    }
+    // Offsets of EVTX events are record numbers.
+    if framing != Framing::Evtx {
+        for offset in frames {
+            assert!(
+                seen.contains(&offset),
+                "the frame at {offset} is neither an event nor a reject"
+            );
+        }
+    }
+}
+
+/// The bytes that frames and rejects stand for.
+#[derive(Default)]
+struct Covered {
+    framing: Option<Framing>,
+    ranges: Vec<(usize, usize)>,
+    too_long: bool,
+}
+
+impl Covered {
+    fn add(&mut self, bytes: &[u8], block: &FrameBlock) {
+        self.framing = Some(block.framing);
+        if block.framing == Framing::Auditd {
+            return;
+        }
+        let mut last = None;
+        for &span in &block.frames {
+            let frame = block.frame(span);
+            let start = span.offset as usize;
+            assert_eq!(
+                Some(frame),
+                bytes.get(start..start + frame.len()),
+                "a frame is what stands there"
+            );
+            assert!(last < Some(span.offset), "frames ascend");
+            last = Some(span.offset);
+            self.ranges.push((start, start + frame.len()));
+        }
+        for reject in &block.rejects {
+            self.too_long |= reject.reason == "frame_too_long";
+            let start = reject.offset as usize;
+            self.ranges.push((start, start + reject.length as usize));
+        }
+    }
+
+    fn check(mut self, bytes: &[u8], longest: usize) {
+        let wrapped = ["Records", "records", "value", "events", "Events", "items"]
+            .iter()
+            .any(|name| bytes.windows(name.len()).any(|window| window == name.as_bytes()));
+        let between: &[u8] = match self.framing {
+            Some(Framing::Lines) => b"",
+            Some(Framing::Json) if !wrapped => b",[]\x1e",
+            _ => return,
+        };
+        // How long a record is that was too long, nobody has counted.
+        if self.too_long || bytes.len() > longest {
+            return;
+        }
+        self.ranges.sort_unstable();
+        let mut at = 0;
+        for (start, end) in self.ranges.into_iter().chain([(bytes.len(), bytes.len())]) {
+            assert!(start >= at, "records do not overlap");
+            for byte in &bytes[at..start] {
+                let nothing = byte.is_ascii_whitespace() || between.contains(byte);
+                assert!(nothing, "byte {byte:#x} between {at} and {start} is in no record");
+            }
+            at = end;
+        }
+    }
+}

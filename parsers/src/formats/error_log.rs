@@ -1,0 +1,439 @@
+//! Error logs of Apache httpd and nginx.
+//!
+//! ```text
+//! [Day Mon dd hh:mm:ss[.ffffff] yyyy] [[module:]level] [pid N[:tid N]] [(errno)text:] [client address[:port]] message
+//! yyyy/mm/dd hh:mm:ss [level] pid#tid: [*connection] message[, client: address, server: name, request: "…", host: "…"]
+//! ```
+//!
+//! The text after the server's own head stays whole in `message`: that is what rules search. What the server
+//! says about the request is taken out of it besides. In Apache's lines the client stands in front of anything
+//! that a client could have written. In nginx's it stands behind the path asked for and in front of the request
+//! and the headers, none of them escaped; where `, client: ` comes more than once, a client may have written one
+//! of them, and nothing is taken from the line but its text.
+
+use nom::bytes::complete::{tag, take_till1};
+use nom::character::complete::{char, digit1};
+use nom::combinator::{opt, verify};
+use nom::sequence::{delimited, preceded};
+use nom::{IResult, Parser};
+
+use super::{EventSink, FrameContext, Reject, access, commit, linux};
+use crate::batch::BatchBuilder;
+use crate::time;
+use crate::value::Value;
+
+/// One line taken apart; everything as written.
+#[derive(Debug, Default, PartialEq)]
+struct Line<'a> {
+    time: i64,
+    module: Option<&'a str>,
+    level: &'a str,
+    pid: Option<&'a str>,
+    tid: Option<&'a str>,
+    client: Option<&'a str>,
+    connection: Option<&'a str>,
+    message: &'a str,
+    /// What nginx says about the request: name and value, without quotes.
+    about: Vec<(&'a str, &'a str)>,
+}
+
+/// Whether `line` is an error log line.
+pub fn looks_like(line: &str) -> bool {
+    Line::parse(line, chrono_tz::UTC).is_some()
+}
+
+/// Writes the event of one line to `sink`.
+///
+/// # Errors
+///
+/// `not_error_log` if the line has neither server's time and level at its start.
+pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
+    decode_message(frame, None, frame, context, sink)
+}
+
+/// Writes the event of an error log line that is the `message` of another format's `frame`.
+pub(super) fn decode_message(
+    message: &str,
+    host: Option<&str>,
+    frame: &str,
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    let line = Line::parse(message, context.timezone)
+        .ok_or_else(|| Reject::new("not_error_log", "no time and level at the start of the line"))?;
+    let dataset = match context.dataset {
+        Some(pinned) => pinned.clone(),
+        None => sink
+            .catalog()
+            .dataset("web.error")
+            .cloned()
+            .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `web.error`, add it"))?,
+    };
+    let builder = sink.begin(&dataset);
+    if let Some(host) = host {
+        builder.field("host.name", Value::Str(host));
+    }
+    line.write(builder);
+    commit(builder, context, frame.as_bytes(), 0, Some(line.time));
+    Ok(())
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Line<'a>> {
+        let line = line.trim_end_matches(['\n', '\r', ' ']);
+        match line.strip_prefix('[') {
+            Some(rest) => Line::apache(rest, zone),
+            None => Line::nginx(line, zone),
+        }
+    }
+
+    /// `rest` starts behind the first bracket.
+    fn apache(rest: &'a str, zone: chrono_tz::Tz) -> Option<Line<'a>> {
+        let (time, rest) = time::ctime(rest, zone)?;
+        let (rest, level) = preceded(tag("] "), bracketed).parse(rest).ok()?;
+        let (module, level) = match level.split_once(':') {
+            Some((module, level)) => (Some(module).filter(|module| !module.is_empty()), level),
+            None => (None, level),
+        };
+        if !is_level(level) {
+            return None;
+        }
+        let mut parsed = Line {
+            time,
+            module,
+            level,
+            ..Line::default()
+        };
+        let mut rest = rest.trim_start();
+        if let Some((process, after)) = group(rest, "pid ") {
+            let (pid, tid) = process.split_once(":tid ").unwrap_or((process, ""));
+            parsed.pid = Some(pid);
+            parsed.tid = Some(tid).filter(|tid| !tid.is_empty());
+            rest = after;
+        }
+        // An error of the system, `(13)Permission denied: `, comes before the client; it is part of the text.
+        parsed.message = rest;
+        let behind = system_error(rest).map_or(rest, |(behind, _)| behind);
+        if let Some((client, after)) = group(behind, "client ").or_else(|| group(behind, "remote ")) {
+            parsed.client = Some(client);
+            if behind.len() == rest.len() {
+                parsed.message = after;
+            }
+        }
+        Some(parsed)
+    }
+
+    fn nginx(line: &'a str, zone: chrono_tz::Tz) -> Option<Line<'a>> {
+        let (time, rest) = time::slashed(line, zone)?;
+        let parsed: IResult<&str, _> = (
+            preceded(char(' '), bracketed),
+            preceded(char(' '), digit1),
+            preceded(char('#'), digit1),
+            tag(": "),
+            opt(delimited(char('*'), digit1, char(' '))),
+        )
+            .parse(rest);
+        let (message, (level, pid, tid, _, connection)) = parsed.ok()?;
+        is_level(level).then(|| Line {
+            time,
+            level,
+            pid: Some(pid),
+            tid: Some(tid),
+            connection,
+            message,
+            about: about(message).unwrap_or_default(),
+            ..Line::default()
+        })
+    }
+
+    fn write(&self, builder: &mut BatchBuilder) {
+        builder.field("message", Value::Str(self.message));
+        builder.field("level", Value::Str(self.level));
+        for (name, text) in [("module", self.module), ("connection", self.connection)] {
+            builder.field(name, text.map_or(Value::Null, Value::Str));
+        }
+        for (name, text) in [("pid", self.pid), ("tid", self.tid)] {
+            let number = text.and_then(|text| text.parse().ok());
+            builder.field(name, number.map_or(Value::Null, Value::Int));
+        }
+        // Apache numbers its messages.
+        let code = self.message.split_once(": ").map(|(code, _)| code);
+        if let Some(code) = code.filter(|code| {
+            let number = code.strip_prefix("AH").unwrap_or_default();
+            number.len() == 5 && number.bytes().all(|b| b.is_ascii_digit())
+        }) {
+            builder.field("code", Value::Str(code));
+        }
+        if let Some(client) = self.client {
+            write_client(client, builder);
+        }
+        for &(name, value) in &self.about {
+            match name {
+                "client" => write_client(value, builder),
+                "request" => access::write_request(value, builder),
+                "host" => builder.field("host", Value::Str(access::host_and_port(value).0)),
+                _ => builder.field(name, Value::Str(value)),
+            }
+        }
+    }
+}
+
+fn is_level(level: &str) -> bool {
+    const LEVELS: &[&str] = &[
+        "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug",
+    ];
+    // Apache has eight levels of tracing besides.
+    let level = level.strip_prefix("trace").map_or(level, |digit| match digit {
+        "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" => "debug",
+        _ => "",
+    });
+    LEVELS.contains(&level)
+}
+
+/// `[text]`
+fn bracketed(input: &str) -> IResult<&str, &str> {
+    delimited(char('['), take_till1(|c| matches!(c, ']' | '[')), char(']')).parse(input)
+}
+
+/// `(13)Permission denied: `, up to the bracket behind it.
+fn system_error(input: &str) -> IResult<&str, &str> {
+    preceded(
+        delimited(char('('), digit1, char(')')),
+        verify(take_till1(|c| c == '['), |text: &str| text.ends_with(": ")),
+    )
+    .parse(input)
+}
+
+/// The text of `[name text]` at the start of `input`, and what follows it. An IPv6 address with a port has
+/// brackets of its own.
+fn group<'a>(input: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
+    let inner = input.strip_prefix('[')?.strip_prefix(name)?;
+    let address = match inner.starts_with('[') {
+        true => inner.find(']')? + 1,
+        false => 0,
+    };
+    let end = address + inner[address..].find(']')?;
+    Some((&inner[..end], inner[end + 1..].trim_start()))
+}
+
+fn write_client(client: &str, builder: &mut BatchBuilder) {
+    // An address alone first: the last part of an IPv6 address is no port.
+    let (host, port) = match linux::address(client) {
+        Some(_) => (client, None),
+        None => match client.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.parse().ok()),
+            _ => (client, None),
+        },
+    };
+    match linux::address(host) {
+        Some(address) => builder.field("client", Value::Str(address)),
+        None => builder.field("source.domain", Value::Str(host)),
+    }
+    builder.field("source.port", port.map_or(Value::Null, Value::Int));
+}
+
+/// What nginx says about the request at the end of `message`, by the names it gives. `None` if there is
+/// nothing, or if a client may have written it.
+fn about(message: &str) -> Option<Vec<(&str, &str)>> {
+    const NAMES: &[&str] = &[
+        "server",
+        "request",
+        "subrequest",
+        "upstream",
+        "host",
+        "referrer",
+        "login",
+    ];
+    let mut clients = memchr::memmem::find_iter(message.as_bytes(), b", client: ");
+    let start = clients.next()?;
+    if clients.next().is_some() {
+        return None;
+    }
+    let mut rest = &message[start + ", client: ".len()..];
+    let (client, after) = rest.split_once(", ").unwrap_or((rest, ""));
+    let mut found = vec![("client", client)];
+    rest = after;
+    // Each value ends where the next name stands; names come in this order and once.
+    let mut names = NAMES.iter();
+    while let Some((name, value)) = rest.split_once(": ")
+        && names.any(|known| *known == name)
+    {
+        let left: Vec<&str> = names.clone().copied().collect();
+        let end = left
+            .iter()
+            .filter_map(|next| value.find(&format!(", {next}: ")))
+            .min()
+            .unwrap_or(value.len());
+        let text = &value[..end];
+        let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        found.push((name, unquoted.unwrap_or(text)));
+        rest = value.get(end + 2..).unwrap_or_default();
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::batch::{BatchOptions, EventBatch};
+    use crate::catalog::Catalog;
+
+    fn event(line: &str) -> EventBatch {
+        let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
+        let context = FrameContext {
+            path: "x",
+            place: 1,
+            offset: 0,
+            reference_time: 0,
+            timezone: chrono_tz::UTC,
+            dataset: None,
+        };
+        decode(line, &context, &mut sink).expect("an error log line");
+        sink.finish().remove(0)
+    }
+
+    #[track_caller]
+    fn check(line: &str, time: &str, wanted: &[(&str, Option<&str>)]) {
+        let batch = event(line);
+        let mut json = String::new();
+        crate::output::EventWriter::new(&batch.events, crate::output::JsonStyle::Flat).write(0, &mut json);
+        let json: serde_json::Value = serde_json::from_str(&json).expect("written as JSON");
+        assert_eq!(json["@timestamp"], time, "{line}");
+        for (name, value) in wanted {
+            let got = json.get(name).map(|value| match value {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+            assert_eq!(got.as_deref(), *value, "{name} of {line}");
+        }
+        assert!(batch.column("unmapped").is_none(), "{line}: {json}");
+    }
+
+    #[test]
+    fn apache_lines() {
+        check(
+            "[Mon Feb 02 03:04:05.678901 2026] [authz_core:error] [pid 77:tid 140] [client 203.0.113.5:50123] AH01630: \
+             client denied by server configuration: /srv/www/.git/config, referer: http://example.org/",
+            "2026-02-02T03:04:05.678901Z",
+            &[
+                ("log.level", Some("error")),
+                ("web.error.module", Some("authz_core")),
+                ("process.pid", Some("77")),
+                ("process.thread.id", Some("140")),
+                ("source.ip", Some("203.0.113.5")),
+                ("source.port", Some("50123")),
+                ("event.code", Some("AH01630")),
+                (
+                    "message",
+                    Some(
+                        "AH01630: client denied by server configuration: /srv/www/.git/config, referer: http://example.org/",
+                    ),
+                ),
+            ],
+        );
+        check(
+            "[Mon Feb 02 03:04:05 2026] [error] [client 2001:db8::7] File does not exist: /srv/[client 192.0.2.1] x",
+            "2026-02-02T03:04:05.000Z",
+            &[
+                ("source.ip", Some("2001:db8::7")),
+                ("source.port", None),
+                ("message", Some("File does not exist: /srv/[client 192.0.2.1] x")),
+                ("event.code", None),
+            ],
+        );
+        check(
+            "[Mon Feb 02 03:04:05.1 2026] [core:error] [pid 7] (13)Permission denied: [client [2001:db8::7]:99] AH00035: no",
+            "2026-02-02T03:04:05.100Z",
+            &[
+                ("source.ip", Some("2001:db8::7")),
+                ("source.port", Some("99")),
+                (
+                    "message",
+                    Some("(13)Permission denied: [client [2001:db8::7]:99] AH00035: no"),
+                ),
+            ],
+        );
+        check(
+            "[Mon Feb 02 03:04:05.000001 2026] [core:notice] [pid 9] AH00052: child pid 41 exit signal Segmentation fault (11)",
+            "2026-02-02T03:04:05.000001Z",
+            &[("source.ip", None), ("event.code", Some("AH00052"))],
+        );
+    }
+
+    #[test]
+    fn nginx_lines() {
+        check(
+            r#"2026/02/03 04:05:06 [error] 31#32: *7 open() "/srv/www/.env" failed (2: No such file or directory), client: 203.0.113.5, server: shop.example.org, request: "GET /.env?a=b HTTP/1.1", host: "shop.example.org:443", referrer: "https://a/, b: c""#,
+            "2026-02-03T04:05:06.000Z",
+            &[
+                ("log.level", Some("error")),
+                ("process.pid", Some("31")),
+                ("process.thread.id", Some("32")),
+                ("web.error.connection", Some("7")),
+                ("source.ip", Some("203.0.113.5")),
+                ("web.error.server", Some("shop.example.org")),
+                ("http.request.method", Some("GET")),
+                ("url.path", Some("/.env")),
+                ("url.query", Some("a=b")),
+                ("url.domain", Some("shop.example.org")),
+                ("http.request.referrer", Some("https://a/, b: c")),
+            ],
+        );
+        check(
+            "2026/02/03 04:05:06 [alert] 12#12: worker process 34 exited on signal 6 (core dumped)",
+            "2026-02-03T04:05:06.000Z",
+            &[
+                ("source.ip", None),
+                (
+                    "message",
+                    Some("worker process 34 exited on signal 6 (core dumped)"),
+                ),
+            ],
+        );
+        check(
+            r#"2026/02/03 04:05:06 [error] 1#1: *2 upstream timed out, client: ::1, server: , request: "POST / HTTP/2.0", upstream: "http://127.0.0.1:9/""#,
+            "2026-02-03T04:05:06.000Z",
+            &[
+                ("source.ip", Some("::1")),
+                ("http.request.method", Some("POST")),
+                ("web.error.upstream", Some("http://127.0.0.1:9/")),
+            ],
+        );
+        // A path that says who asked for it: not to be believed.
+        check(
+            r#"2026/02/03 04:05:06 [error] 1#1: *2 open() "/x", client: 192.0.2.1, server: s" failed, client: 203.0.113.5, server: s"#,
+            "2026-02-03T04:05:06.000Z",
+            &[("source.ip", None), ("web.error.server", None)],
+        );
+    }
+
+    #[test]
+    fn other_lines_are_none() {
+        for line in [
+            "",
+            "[",
+            "[Mon Feb 02 03:04:05 2026] error",
+            "[Mon Feb 02 03:04:05 2026] [client 203.0.113.5] x",
+            "[2026-02-02 03:04:05] [error] x",
+            "2026/02/03 04:05:06 [error] no process",
+            "2026/02/30 04:05:06 [error] 1#1: no such day",
+            "2026/02/03 04:05:06 [worker] 1#1: no level",
+        ] {
+            assert!(!looks_like(line), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,60}") {
+            let _ = looks_like(&text);
+            let _ = looks_like(&format!("[Mon Feb 02 03:04:05 2026] [error] {text}"));
+            event(&format!("2026/02/03 04:05:06 [error] 1#1: {text}, client: {text}, server: {text}"));
+            event(&format!("[Mon Feb 02 03:04:05 2026] [a:error] [client {text}] {text}"));
+        }
+    }
+}

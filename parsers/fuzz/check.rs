@@ -34,7 +34,7 @@ struct Outcome {
 /// - every event is one line of valid JSON, nested or flat;
 /// - every frame is found again as an event or a reject with its offset;
 /// - frames ascend, do not overlap, and are the bytes at their offset;
-/// - of lines and plain rows of JSON, everything between is white space and punctuation.
+/// - of lines and plain rows of JSON, everything between is white space, punctuation and zeroes.
 pub fn check(bytes: &[u8], format: Option<Format>, cut: Cut) {
     let whole = Cut {
         chunk: usize::MAX,
@@ -169,8 +169,8 @@ impl Covered {
             .iter()
             .any(|name| bytes.windows(name.len()).any(|window| window == name.as_bytes()));
         let between: &[u8] = match self.framing {
-            Some(Framing::Lines) => b"",
-            Some(Framing::Json) if !wrapped => b",[]\x1e",
+            Some(Framing::Lines) => b"\0",
+            Some(Framing::Json) if !wrapped => b",[]\x1e\0",
             _ => return,
         };
         // How long a record is that was too long, nobody has counted.

@@ -167,6 +167,8 @@ impl Decoder {
             let reject = |offset, reject, raw: &[u8]| rejects.add(&block.source, offset, reject, raw);
             return evtx.decode_chunk(frame, &context, json, &options.tenant, sink, reject);
         }
+        // Files put together from several have a mark inside.
+        let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.
         let looks_like_json = frame.first() == Some(&b'{');
         let text = if looks_like_json {

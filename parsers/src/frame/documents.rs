@@ -89,7 +89,7 @@ impl Documents {
             };
         }
         if self.scan.is_none() && self.broken.is_none() && self.searched == 0 {
-            let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | 0x1e);
+            let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | 0x1e | 0);
             let gap = buffer[cursor..].iter().take_while(|byte| between(byte)).count();
             if gap > 0 {
                 if self.in_array {

@@ -141,6 +141,15 @@ impl Framer {
         }
     }
 
+    /// What is read from now on was written before this time, microseconds since the epoch: for a source that
+    /// goes on for days. See [`Source::reference_time`].
+    pub fn set_reference_time(&mut self, micros: i64) {
+        self.source = Arc::new(Source {
+            reference_time: micros,
+            ..Source::clone(&self.source)
+        });
+    }
+
     /// Takes the next bytes of the source.
     pub fn push(&mut self, chunk: Chunk) {
         // What is skipped (empty lines, the rest of a record that is too long) ends no frame, but must not
@@ -250,6 +259,10 @@ impl Framer {
                 Some(end) => end,
                 None => {
                     self.searched = self.buffer.len();
+                    // A log that was cut off while its writer kept its place starts with a hole of zeroes, of any
+                    // size.
+                    self.cursor += zeroes(&self.buffer[start..]);
+                    let start = self.cursor;
                     if self.skipping {
                         self.cursor = self.buffer.len();
                         return None;
@@ -270,13 +283,16 @@ impl Framer {
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
+            let start = start + zeroes(&self.buffer[start..end]);
             if end - start > self.options.max_frame {
                 self.refuse_long(start);
                 continue;
             }
             let line = &self.buffer[start..end];
-            let length = line.strip_suffix(b"\r").unwrap_or(line).len();
-            return Some((start, start + length));
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            // A hole at the end is space that was allocated ahead.
+            let behind = line.iter().rev().take_while(|byte| **byte == 0).count();
+            return Some((start, start + line.len() - behind));
         }
     }
 
@@ -553,4 +569,9 @@ impl Framer {
         self.reject_bytes = 0;
         self.sequence += 1;
     }
+}
+
+/// How many zero bytes `bytes` starts with.
+fn zeroes(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| **byte == 0).count()
 }

@@ -31,7 +31,10 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Framing> {
     if let Some(evtx) = looks_like_evtx(head, whole) {
         return evtx.then_some(Framing::Evtx);
     }
-    let start = head.iter().position(|byte| !byte.is_ascii_whitespace());
+    // Zeroes are a hole that a log was cut off at; see the framer.
+    let start = head
+        .iter()
+        .position(|byte| *byte != 0 && !byte.is_ascii_whitespace());
     let Some(start) = start else {
         return enough.then_some(Framing::Lines);
     };

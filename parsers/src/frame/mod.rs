@@ -25,7 +25,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 pub struct Source {
     /// Path as the user gave it (members of a folder: with the folder in front), or `-`.
     pub path: Arc<str>,
-    /// When the file was last modified; the time of reading for a stream. Microseconds since the epoch.
+    /// When the file was last modified; the time of reading (to the minute) for a stream. Microseconds since the
+    /// epoch.
     /// Stands in for the time of events that have none, and dates timestamps without a year.
     pub reference_time: i64,
 }

@@ -22,6 +22,8 @@ pub enum Read {
 pub struct BlockReader {
     chunks: ChunkSource,
     framer: Framer,
+    /// See [`BlockReader::keep_time`].
+    reference_time: i64,
     ended: bool,
 }
 
@@ -30,6 +32,7 @@ impl BlockReader {
     pub fn new(chunks: ChunkSource, options: FrameOptions) -> Self {
         let framer = Framer::new(chunks.source().clone(), options);
         BlockReader {
+            reference_time: chunks.source().reference_time,
             chunks,
             framer,
             ended: false,
@@ -80,7 +83,12 @@ impl BlockReader {
                 self.chunks.next(left)
             };
             match next {
-                Next::Chunk(chunk) => self.framer.push(chunk),
+                Next::Chunk(chunk) => {
+                    if self.chunks.is_stream() {
+                        self.keep_time(chrono::Utc::now().timestamp_micros());
+                    }
+                    self.framer.push(chunk);
+                }
                 Next::Idle => {
                     self.framer.flush(!timed_out);
                     return self.framer.pop().map_or(Read::Idle, Read::Block);
@@ -92,5 +100,46 @@ impl BlockReader {
                 Next::Error(error) => return Read::Error(error),
             }
         }
+    }
+
+    /// A stream is written while it is read: a stamp without a year belongs to the days before now, not to
+    /// those before the stream was opened.
+    fn keep_time(&mut self, now: i64) {
+        const MINUTE: i64 = 60_000_000;
+        if now - self.reference_time >= MINUTE {
+            self.reference_time = now;
+            self.framer.set_reference_time(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::input::InputOptions;
+
+    #[test]
+    fn a_stream_that_goes_on_for_days_keeps_its_year() {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let chunks = ChunkSource::from_reader("-", reader, &InputOptions::default());
+        let mut blocks = BlockReader::new(chunks, FrameOptions::default());
+        let opened = chrono::Utc::now().timestamp_micros() - 40 * 86_400_000_000;
+        blocks.framer.set_reference_time(opened);
+        blocks.reference_time = opened;
+        let today = chrono::Utc::now();
+        writeln!(writer, "{} host sshd[1]: x", today.format("%b %e 00:00:00")).expect("writes");
+        drop(writer);
+        let Read::Block(block) = blocks.next(None) else {
+            panic!("the line should have come")
+        };
+        let catalog = crate::catalog::Catalog::builtin();
+        let decoded = crate::formats::Decoder::new(catalog, Default::default()).decode(block);
+        let times = decoded.batches[0].column("time").expect("standard");
+        let time =
+            arrow::array::AsArray::as_primitive::<arrow::datatypes::TimestampMicrosecondType>(times).value(0);
+        let midnight = today.date_naive().and_hms_opt(0, 0, 0).expect("exists").and_utc();
+        assert_eq!(time, midnight.timestamp_micros());
     }
 }

@@ -67,6 +67,31 @@ fn lines_end_with_a_line_feed_a_pair_or_the_input() {
 }
 
 #[test]
+fn holes_of_zeroes_are_nothing() {
+    check("\0\0one\ntw\0o\n\0\0\0", &["one", "tw\0o"], &[]);
+    check("one\0\0\r\n\0\r\ntwo\n\0", &["one", "two"], &[]);
+    check(
+        "\0\0{\"a\":1}\n{\"b\":2}\n\0\0\0",
+        &["{\"a\":1}", "{\"b\":2}"],
+        &[],
+    );
+    let options = FrameOptions {
+        max_frame: 50,
+        ..FrameOptions::default()
+    };
+    let text = format!("{}one\ntwo\n{}", "\0".repeat(10_000), "\0".repeat(300));
+    for chunk in [7, 100, usize::MAX] {
+        let (frames, rejects) = frames_of(text.as_bytes(), chunk, &options);
+        let offsets: Vec<u64> = frames.iter().map(|(offset, _)| *offset).collect();
+        assert_eq!(
+            (offsets, rejects),
+            (vec![10_000, 10_004], Vec::new()),
+            "chunks of {chunk}"
+        );
+    }
+}
+
+#[test]
 fn json_in_all_arrangements() {
     let (a, b) = (r#"{"a":1}"#, r#"{"b":{"c":[2]}}"#);
     check(&format!("{a}\n{b}\r\n\n{a}"), &[a, b, a], &[]);

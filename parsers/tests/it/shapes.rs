@@ -178,3 +178,17 @@ fn batches_of_any_size_hold_the_same_events() {
         assert_eq!(decode(text.as_bytes(), 64, frames, fixed()).0, whole);
     }
 }
+
+#[test]
+fn marks_inside_a_file_are_no_part_of_events() {
+    let flat = FLAT.replace('\n', "");
+    let events = events(
+        format!("{flat}\n\u{feff}{flat}\r\n\u{feff}<34>1 2026-01-02T03:04:05Z h a - - - m").as_bytes(),
+    );
+    assert_eq!(events.len(), 3);
+    assert_eq!(
+        events[0]["process.command_line"],
+        events[1]["process.command_line"]
+    );
+    assert_eq!(events[2]["message"], "m");
+}

@@ -18,7 +18,7 @@ use nom::combinator::{map, opt};
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{EventSink, FrameContext, Reject, commit, linux};
+use super::{EventSink, FrameContext, Reject, commit, linux, pinned_or};
 use crate::batch::BatchBuilder;
 use crate::time;
 use crate::value::Value;
@@ -64,13 +64,7 @@ pub(super) fn decode_message(
             "no `[time] \"request\" status bytes` in the line",
         )
     })?;
-    let dataset =
-        match context.dataset {
-            Some(pinned) => pinned.clone(),
-            None => sink.catalog().dataset("web.access").cloned().ok_or_else(|| {
-                Reject::new("no_dataset", "the catalog has no dataset `web.access`, add it")
-            })?,
-        };
+    let dataset = pinned_or("web.access", context, sink)?;
     let builder = sink.begin(&dataset);
     if let Some(host) = host {
         builder.field("host.name", Value::Str(host));
@@ -321,26 +315,14 @@ fn unescape(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::{BatchOptions, EventBatch, strings};
-    use crate::catalog::Catalog;
+    use crate::batch::{EventBatch, strings};
+    use crate::formats::testing;
 
     fn event(line: &str) -> EventBatch {
-        let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
-        let context = FrameContext {
-            path: "x",
-            place: 1,
-            offset: 0,
-            reference_time: 0,
-            timezone: chrono_tz::UTC,
-            dataset: None,
-        };
-        decode(line, &context, &mut sink).expect("an access log line");
-        sink.finish().remove(0)
+        testing::batch(line, decode)
     }
 
     #[track_caller]

@@ -7,7 +7,9 @@ use chrono_tz::Tz;
 
 use super::evtx::EvtxDecoder;
 use super::json::JsonDecoder;
-use super::{EventSink, Format, FrameContext, Reject, access, auditd, error_log, syslog, xml, zeek};
+use super::{
+    EventSink, Format, FrameContext, Reject, access, auditd, error_log, pinned_or, syslog, xml, zeek,
+};
 use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::{BLOCK_REJECT_BYTES, FrameBlock, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source};
@@ -312,14 +314,7 @@ fn carried_event(line: &str) -> Option<&str> {
 }
 
 fn plain_line(text: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
-    let dataset = match context.dataset {
-        Some(pinned) => pinned.clone(),
-        None => sink
-            .catalog()
-            .dataset("generic.lines")
-            .cloned()
-            .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.lines`"))?,
-    };
+    let dataset = pinned_or("generic.lines", context, sink)?;
     let builder = sink.begin(&dataset);
     builder.field("message", text.into());
     super::commit(builder, context, text.as_bytes(), 0, None);

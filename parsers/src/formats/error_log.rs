@@ -17,7 +17,7 @@ use nom::combinator::{opt, verify};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-use super::{EventSink, FrameContext, Reject, access, commit, linux};
+use super::{EventSink, FrameContext, Reject, access, commit, linux, pinned_or};
 use crate::batch::BatchBuilder;
 use crate::time;
 use crate::value::Value;
@@ -61,14 +61,7 @@ pub(super) fn decode_message(
 ) -> Result<(), Reject> {
     let line = Line::parse(message, context.timezone)
         .ok_or_else(|| Reject::new("not_error_log", "no time and level at the start of the line"))?;
-    let dataset = match context.dataset {
-        Some(pinned) => pinned.clone(),
-        None => sink
-            .catalog()
-            .dataset("web.error")
-            .cloned()
-            .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `web.error`, add it"))?,
-    };
+    let dataset = pinned_or("web.error", context, sink)?;
     let builder = sink.begin(&dataset);
     if let Some(host) = host {
         builder.field("host.name", Value::Str(host));
@@ -274,26 +267,14 @@ fn about(message: &str) -> Option<Vec<(&str, &str)>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::batch::{BatchOptions, EventBatch};
-    use crate::catalog::Catalog;
+    use crate::batch::EventBatch;
+    use crate::formats::testing;
 
     fn event(line: &str) -> EventBatch {
-        let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
-        let context = FrameContext {
-            path: "x",
-            place: 1,
-            offset: 0,
-            reference_time: 0,
-            timezone: chrono_tz::UTC,
-            dataset: None,
-        };
-        decode(line, &context, &mut sink).expect("an error log line");
-        sink.finish().remove(0)
+        testing::batch(line, decode)
     }
 
     #[track_caller]

@@ -220,6 +220,22 @@ impl EventSink {
     }
 }
 
+/// The dataset that the user pinned, or else the one called `name`.
+///
+/// # Errors
+///
+/// `no_dataset` if the catalog in use lacks it.
+fn pinned_or(name: &str, context: &FrameContext<'_>, sink: &EventSink) -> Result<Arc<Dataset>, Reject> {
+    context
+        .dataset
+        .or_else(|| sink.catalog().dataset(name))
+        .cloned()
+        .ok_or_else(|| {
+            let detail = format!("the catalog has no dataset `{name}`, add it");
+            Reject::new("no_dataset", detail)
+        })
+}
+
 /// Commits the event begun on `builder`. `index` counts the events of one frame from 0; `time` is the
 /// event time in microseconds since the epoch, `None` where only a field holds it or nothing does.
 pub fn commit(
@@ -237,4 +253,34 @@ pub fn commit(
         offset: context.offset,
         raw: frame,
     });
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// What the tests of formats know beside the frame.
+    pub(super) const CONTEXT: FrameContext<'static> = FrameContext {
+        path: "x",
+        place: 1,
+        offset: 0,
+        reference_time: 0,
+        timezone: chrono_tz::UTC,
+        dataset: None,
+    };
+
+    /// A sink for the shipped datasets.
+    pub(super) fn sink() -> EventSink {
+        EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()))
+    }
+
+    /// The first batch that comes out of a frame which must be of the format of `decode`.
+    pub(super) fn batch(
+        frame: &str,
+        decode: impl Fn(&str, &FrameContext<'_>, &mut EventSink) -> Result<(), Reject>,
+    ) -> EventBatch {
+        let mut sink = sink();
+        decode(frame, &CONTEXT, &mut sink).expect("a frame of the format");
+        sink.finish().remove(0)
+    }
 }

@@ -24,7 +24,7 @@ mod syscalls;
 #[cfg(test)]
 mod tests;
 
-use super::{EventSink, FrameContext, Reject, commit};
+use super::{EventSink, FrameContext, Reject, commit, pinned_or};
 
 pub use assemble::{Assembled, Assembler};
 use record::Record;
@@ -66,13 +66,7 @@ pub(super) fn write(
             "no audit record (`type=… msg=audit(…):`) in the frame",
         ));
     }
-    let dataset =
-        match context.dataset {
-            Some(pinned) => pinned.clone(),
-            None => sink.catalog().dataset("linux.auditd").cloned().ok_or_else(|| {
-                Reject::new("no_dataset", "the catalog has no dataset `linux.auditd`, add it")
-            })?,
-        };
+    let dataset = pinned_or("linux.auditd", context, sink)?;
     for (index, records) in records
         .chunk_by(|a, b| a.id == b.id && a.node == b.node)
         .enumerate()

@@ -1,25 +1,13 @@
-use std::sync::Arc;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{BatchOptions, EventBatch, strings};
-use crate::catalog::Catalog;
+use crate::batch::{EventBatch, strings};
+use crate::formats::testing;
 
 fn events(frame: &str) -> EventBatch {
-    let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
-    let context = FrameContext {
-        path: "x",
-        place: 1,
-        offset: 0,
-        reference_time: 0,
-        timezone: chrono_tz::UTC,
-        dataset: None,
-    };
-    decode(frame, &context, &mut sink).expect("audit records");
-    sink.finish().remove(0)
+    testing::batch(frame, decode)
 }
 
 /// A cell as text; list items joined by `|`.

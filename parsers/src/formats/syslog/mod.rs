@@ -21,14 +21,7 @@ use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, 
 use header::Header;
 
 /// Programs whose messages may be lines of their access or error log.
-const WEB_SERVERS: [&str; 6] = [
-    "nginx",
-    "httpd",
-    "apache",
-    "apache2",
-    "apache_access",
-    "apache_error",
-];
+const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
 
 /// Whether `line` is syslog: it starts with a priority, with a timestamp and then a tag or a host and a tag,
 /// with `host program[pid]:`, or it is a message without any header that only one program writes.

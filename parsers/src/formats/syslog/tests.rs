@@ -133,20 +133,15 @@ fn only_syslog_looks_like_it() {
 }
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use crate::batch::{BatchOptions, strings};
-use crate::catalog::Catalog;
+use crate::batch::strings;
+use crate::formats::testing;
 
 fn events(line: &str) -> Vec<crate::batch::EventBatch> {
-    let mut sink = EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()));
+    let mut sink = testing::sink();
     let context = FrameContext {
-        path: "x",
-        place: 1,
-        offset: 0,
         reference_time: REFERENCE,
-        timezone: UTC,
-        dataset: None,
+        ..testing::CONTEXT
     };
     decode(line, &context, &mut sink).expect("syslog");
     sink.finish()
@@ -217,4 +212,18 @@ fn lines_without_a_time_or_a_header() {
     for line in ["Accepted the proposal from marketing", "error: x", "a b[c]: d"] {
         assert!(!looks_like(line), "{line}");
     }
+}
+
+#[test]
+fn error_logs_come_by_syslog_too() {
+    let batches = events(
+        r#"<187>Feb  3 04:05:06 web1 nginx: 2026/02/03 04:05:06 [crit] 3#3: *9 no, client: 203.0.113.5, server: s"#,
+    );
+    assert_eq!(&*batches[0].dataset.name, "web.error");
+    let text = |name: &str| {
+        let column = batches[0].column(name).expect("set");
+        strings(column).expect("text").get(0).map(str::to_owned)
+    };
+    assert_eq!(text("host_name").as_deref(), Some("web1"));
+    assert_eq!(text("source_ip").as_deref(), Some("203.0.113.5"));
 }

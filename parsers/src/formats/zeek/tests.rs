@@ -1,25 +1,11 @@
-use std::sync::Arc;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use proptest::prelude::*;
 
 use super::*;
-use crate::batch::{BatchOptions, EventBatch, strings};
+use crate::batch::{EventBatch, strings};
 use crate::catalog::Catalog;
-
-const CONTEXT: FrameContext<'static> = FrameContext {
-    path: "x",
-    place: 1,
-    offset: 0,
-    reference_time: 0,
-    timezone: chrono_tz::UTC,
-    dataset: None,
-};
-
-fn sink() -> EventSink {
-    EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()))
-}
+use crate::formats::testing::{CONTEXT, sink};
 
 fn header(lines: &[&str]) -> ZeekHeader {
     let mut header = ZeekHeader::default();

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::hunt_prompt;
 use crate::exit::{Exit, Failure};
+use crate::ui::{style, table};
 
 /// What is asked when a rule is given and no SQL.
 const MATCHES: &str = "select * from matches order by time";
@@ -56,6 +57,9 @@ pub struct HuntArgs {
 pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
     if args.output == Format::Parquet && args.out.is_none() {
         return Err(Failure::usage("--output parquet needs --out FILE"));
+    }
+    for tenant in &args.tenants {
+        borzoi_engine::lake::check_tenant(tenant).map_err(Failure::usage)?;
     }
     let lake = Lake::open(&args.lake).map_err(Failure::new)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -160,7 +164,16 @@ fn answer(
         if hidden > 0 && std::io::stderr().is_terminal() {
             anstream::eprintln!("({hidden} columns without a value are not shown)");
         }
-        Ok(stream.stats())
+        let stats = stream.stats();
+        if stats.unreadable_json > 0 {
+            anstream::eprintln!(
+                "{}warning:{:#} json_get met {} texts that are no JSON it can read; they gave null",
+                style::WARNING,
+                style::WARNING,
+                table::thousands(stats.unreadable_json)
+            );
+        }
+        Ok(stats)
     };
     runtime.block_on(answering).map_err(failure)
 }

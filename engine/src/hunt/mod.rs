@@ -33,6 +33,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -54,6 +55,7 @@ pub use tables::{StoredTable, TableColumn};
 
 use crate::lake::Lake;
 use error::translate;
+use functions::UnreadableJson;
 use names::{Names, Rewritten, TableNames, nearest};
 
 /// How to hunt.
@@ -80,6 +82,9 @@ pub struct HuntStats {
     pub bytes_scanned: usize,
     /// Files that the plan reads.
     pub files: usize,
+    /// Texts that `json_get` and `json_get_int` were asked about and that are no JSON (or nested deeper than
+    /// 127 levels): they gave null. Counts those of other queries of this hunt that ran meanwhile, too.
+    pub unreadable_json: u64,
 }
 
 /// A whole answer.
@@ -102,6 +107,8 @@ pub struct HuntStream {
     started: Instant,
     rows: usize,
     wildcard: bool,
+    unreadable: UnreadableJson,
+    unreadable_before: u64,
 }
 
 /// A snapshot of the lake to ask questions of.
@@ -111,6 +118,7 @@ pub struct Hunt {
     stored: Vec<StoredTable>,
     names: Names,
     tables: BTreeMap<String, Arc<tables::UnionTable>>,
+    unreadable: UnreadableJson,
 }
 
 impl Hunt {
@@ -120,7 +128,9 @@ impl Hunt {
     /// [`HuntError::Lake`] if a table's log cannot be read.
     pub async fn open(lake: &Lake, options: HuntOptions) -> Result<Hunt, HuntError> {
         let failed = |error: &dyn std::fmt::Display| HuntError::Lake(error.to_string());
-        let context = session(&options).map_err(|error| HuntError::Execution(error.to_string()))?;
+        let unreadable = UnreadableJson::default();
+        let context =
+            session(&options, &unreadable).map_err(|error| HuntError::Execution(error.to_string()))?;
         let mut stored = Vec::new();
         for table in lake.tables().await.map_err(|error| failed(&error))? {
             if !wanted(&options, &table.tenant) {
@@ -143,7 +153,7 @@ impl Hunt {
                 provider,
             });
         }
-        Hunt::with_session(context, stored, options)
+        Hunt::with_session(context, unreadable, stored, options)
     }
 
     /// A hunt over these stored tables.
@@ -152,12 +162,15 @@ impl Hunt {
     /// Only if the SQL engine cannot be set up.
     pub fn over(mut stored: Vec<StoredTable>, options: HuntOptions) -> Result<Hunt, HuntError> {
         stored.retain(|table| wanted(&options, &table.tenant));
-        let context = session(&options).map_err(|error| HuntError::Execution(error.to_string()))?;
-        Hunt::with_session(context, stored, options)
+        let unreadable = UnreadableJson::default();
+        let context =
+            session(&options, &unreadable).map_err(|error| HuntError::Execution(error.to_string()))?;
+        Hunt::with_session(context, unreadable, stored, options)
     }
 
     fn with_session(
         context: SessionContext,
+        unreadable: UnreadableJson,
         stored: Vec<StoredTable>,
         options: HuntOptions,
     ) -> Result<Hunt, HuntError> {
@@ -168,6 +181,7 @@ impl Hunt {
             tables: BTreeMap::new(),
             catalog,
             stored,
+            unreadable,
         };
         for table in tables::visible_tables(&hunt.catalog, &hunt.stored) {
             hunt.register(table)?;
@@ -276,6 +290,7 @@ impl Hunt {
     /// As [`Hunt::sql`]; errors of reading and computing come from the stream.
     pub async fn stream(&self, sql: &str, limit: Option<usize>) -> Result<HuntStream, HuntError> {
         let started = Instant::now();
+        let unreadable_before = self.unreadable.load(Ordering::Relaxed);
         let statement = names::rewrite(sql, &self.names)?;
         let plan = self
             .logical_plan(&statement, limit)
@@ -293,6 +308,8 @@ impl Hunt {
             started,
             rows: 0,
             wildcard: statement.wildcard,
+            unreadable: self.unreadable.clone(),
+            unreadable_before,
         })
     }
 
@@ -364,7 +381,7 @@ fn wanted(options: &HuntOptions, tenant: &str) -> bool {
         .is_none_or(|tenants| tenants.iter().any(|wanted| wanted == tenant))
 }
 
-fn session(options: &HuntOptions) -> Result<SessionContext, DataFusionError> {
+fn session(options: &HuntOptions, unreadable: &UnreadableJson) -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new().with_information_schema(true);
     if let Some(partitions) = options.target_partitions {
         config = config.with_target_partitions(partitions.max(1));
@@ -378,7 +395,7 @@ fn session(options: &HuntOptions) -> Result<SessionContext, DataFusionError> {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
     }
     let context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
-    for function in functions::all() {
+    for function in functions::all(unreadable) {
         context.register_udf(function);
     }
     Ok(context)
@@ -412,6 +429,7 @@ impl HuntStream {
         let mut stats = HuntStats {
             rows: self.rows,
             elapsed: self.started.elapsed(),
+            unreadable_json: self.unreadable.load(Ordering::Relaxed) - self.unreadable_before,
             ..HuntStats::default()
         };
         read_cost(self.plan.as_ref(), &mut stats);

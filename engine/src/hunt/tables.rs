@@ -29,6 +29,7 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
 use super::recheck::Rechecked;
+use crate::alert_table::alert_batch;
 
 /// Name of the partition column.
 pub(crate) const DAY: &str = "day";
@@ -360,12 +361,16 @@ impl ColumnCollector {
 
     /// The columns that a stored table has.
     pub(crate) fn stored(&mut self, table: &StoredTable) {
-        for field in table.provider.schema().fields() {
+        self.fields(&table.provider.schema(), true);
+    }
+
+    fn fields(&mut self, schema: &Schema, stored: bool) {
+        for field in schema.fields() {
             let dotted = field
                 .metadata()
                 .get(DOTTED_NAME)
                 .map_or(field.name().as_str(), String::as_str);
-            self.add(field.name(), dotted, visible_type(field.data_type()), true);
+            self.add(field.name(), dotted, visible_type(field.data_type()), stored);
         }
     }
 
@@ -374,21 +379,19 @@ impl ColumnCollector {
         self.found.retain(|sql, (dotted, _, _)| keep(sql, dotted));
     }
 
-    /// All collected columns, with the standard ones if `events` (an event table has them always).
-    pub(crate) fn finish(mut self, events: bool) -> Vec<TableColumn> {
+    /// All collected columns, with those that every table has.
+    pub(crate) fn finish(mut self) -> Vec<TableColumn> {
         let mut columns = Vec::with_capacity(self.found.len() + STANDARD_COLUMNS.len());
-        if events {
-            for (sql, dotted, column_type) in STANDARD_COLUMNS {
-                self.found.remove(*sql);
-                columns.push(TableColumn {
-                    sql: Arc::from(*sql),
-                    dotted: Arc::from(*dotted),
-                    data_type: declared_type(*column_type),
-                });
-            }
-            for (sql, data_type) in [(UNMAPPED, DataType::Utf8View), (DAY, DataType::Date32)] {
-                self.add(sql, sql, data_type, false);
-            }
+        for (sql, dotted, column_type) in STANDARD_COLUMNS {
+            self.found.remove(*sql);
+            columns.push(TableColumn {
+                sql: Arc::from(*sql),
+                dotted: Arc::from(*dotted),
+                data_type: declared_type(*column_type),
+            });
+        }
+        for (sql, data_type) in [(UNMAPPED, DataType::Utf8View), (DAY, DataType::Date32)] {
+            self.add(sql, sql, data_type, false);
         }
         let last: Vec<_> = [UNMAPPED, DAY]
             .iter()
@@ -450,9 +453,8 @@ pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<U
     tables.push(union_of("events", &events, catalog.datasets().to_vec(), ecs));
 
     let mut columns = ColumnCollector::default();
-    for (sql, data_type) in alert_columns() {
-        columns.add(sql, sql, data_type, false);
-    }
+    // What `alerts` has even before the first one.
+    columns.fields(&alert_batch(&[], 0).schema(), false);
     for table in &alerts {
         columns.stored(table);
     }
@@ -465,30 +467,12 @@ pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<U
             member
         })
         .collect();
-    tables.push(UnionTable::new(
-        ALERTS,
-        columns.finish(false),
-        members,
-        Vec::new(),
-    ));
+    tables.push(UnionTable::new(ALERTS, columns.finish(), members, Vec::new()));
     tables
 }
 
 /// Name of the table of alerts.
 pub(crate) const ALERTS: &str = "alerts";
-
-/// What `alerts` has even before the first one.
-fn alert_columns() -> Vec<(&'static str, DataType)> {
-    vec![
-        ("time", declared_type(ColumnType::Timestamp)),
-        ("tenant", DataType::Utf8View),
-        ("dataset", DataType::Utf8View),
-        ("event_id", DataType::Utf8View),
-        ("rule_id", DataType::Utf8View),
-        ("rule_title", DataType::Utf8View),
-        (DAY, DataType::Date32),
-    ]
-}
 
 pub(crate) fn union_of(
     name: &str,
@@ -505,7 +489,7 @@ pub(crate) fn union_of(
     }
     columns.retain(keep);
     let members = members.iter().map(|&table| Member::new(table.clone())).collect();
-    UnionTable::new(name, columns.finish(true), members, datasets)
+    UnionTable::new(name, columns.finish(), members, datasets)
 }
 
 /// Name of the table of events that match the rules of a hunt.
@@ -525,7 +509,7 @@ pub(crate) fn matches(members: Vec<Member>, datasets: Vec<Arc<Dataset>>) -> Unio
         dotted: Arc::from(sql.replace('_', ".")),
         data_type: DataType::Utf8View,
     };
-    let mut all = columns.finish(true);
+    let mut all = columns.finish();
     // `time` stays first; who found it comes next.
     for (position, sql) in ["rule_title", "rule_level", "rule_id"].into_iter().enumerate() {
         all.retain(|column| *column.sql != *sql);

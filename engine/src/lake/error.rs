@@ -24,8 +24,8 @@ pub enum LakeError {
     },
     /// A tenant or dataset name that cannot be a folder name.
     #[error(
-        "{kind} name {name:?} cannot be used in a lake; use letters, digits, `.`, `_` and `-`, \
-         starting with a letter or digit, at most 128 of them"
+        "{kind} name {name:?} cannot be used in a lake; use lower-case letters, digits, `.`, `_` and `-`, \
+         starting with a letter or digit and not ending with `.`, at most 128 of them"
     )]
     InvalidName {
         /// `tenant` or `dataset`.

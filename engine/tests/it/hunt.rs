@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
+use borzoi_engine::alert_table::alert_batch;
 use borzoi_engine::hunt::output::{AnswerWriter, Format, Layout};
 use borzoi_engine::hunt::{Hunt, HuntError, HuntOptions, HuntResult, StoredTable};
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
@@ -448,6 +449,34 @@ detection:
         // The day with network connections only is not opened.
         assert_eq!(hunt.sql(sql).await.expect("an answer").stats.files, 2);
     });
+}
+
+#[test]
+fn alerts_have_all_their_columns_before_the_first_one() {
+    let hunt = Hunt::over(Vec::new(), HuntOptions::default()).expect("a hunt over nothing");
+    for field in alert_batch(&[], 0).schema().fields() {
+        let asked = runtime().block_on(hunt.sql(&format!("select {} from alerts", field.name())));
+        assert_eq!(asked.expect("a column of alerts").stats.rows, 0);
+    }
+    let asked = runtime().block_on(hunt.sql("select rule.level, threat.technique.id[1], day from alerts"));
+    assert_eq!(asked.expect("dotted names, too").stats.rows, 0);
+}
+
+#[test]
+fn texts_that_are_no_json_give_null_and_are_counted() {
+    let hunt = Hunt::over(Vec::new(), HuntOptions::default()).expect("a hunt over nothing");
+    let ask = |sql: &str| runtime().block_on(hunt.sql(sql)).expect("an answer");
+    let sql = "select json_get(column1, 'a') from (values ('{\"a\":\"x\"}'), ('{\"a\":'), (null))";
+    let answer = ask(sql);
+    assert_eq!(answer.stats.unreadable_json, 1);
+    let nulls: usize = answer
+        .batches
+        .iter()
+        .map(|batch| batch.column(0).null_count())
+        .sum();
+    assert_eq!((answer.stats.rows, nulls), (3, 2));
+    // The next question starts from nothing.
+    assert_eq!(ask("select 1").stats.unreadable_json, 0);
 }
 
 #[test]

@@ -10,9 +10,10 @@
 //! | `domain_of(name_or_url)` | the registered domain (`example.co.uk`), after the public suffix list |
 //! | `entropy(text)` | Shannon entropy in bits per character |
 //! | `base64_decode(text)` | the decoded text (UTF-8, or UTF-16LE as PowerShell writes it) |
-//! | `json_get(json, path)` | the value at a dotted path of a JSON text, as text |
+//! | `json_get(json, path)` | the value at a dotted path of a JSON text, as text; null and counted if it is no JSON |
 //! | `json_get_int(json, path)` | the same as a whole number |
 
+mod function;
 mod json;
 mod net;
 mod text;
@@ -20,13 +21,14 @@ mod values;
 
 use datafusion::logical_expr::ScalarUDF;
 
+pub(crate) use json::UnreadableJson;
 pub(crate) use values::over_texts_bool;
 
-/// Every function, ready to register.
-pub fn all() -> Vec<ScalarUDF> {
+/// Every function, ready to register; JSON texts that cannot be read are counted in `unreadable`.
+pub(crate) fn all(unreadable: &UnreadableJson) -> Vec<ScalarUDF> {
     let mut functions = net::functions();
     functions.extend(text::functions());
-    functions.extend(json::functions());
+    functions.extend(json::functions(unreadable));
     functions
 }
 

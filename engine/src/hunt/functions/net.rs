@@ -4,22 +4,19 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF};
 
-use super::values::{
-    arrays, bad_constant, constant, finish, over_pairs, over_texts, signature, text_arguments,
-};
+use super::function::text_function;
+use super::values::{arrays, bad_constant, constant, finish, over_argument, over_pairs, over_texts};
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
-        ScalarUDF::from(CidrContains {
-            signature: signature(2),
+        text_function("cidr_contains", 2, DataType::Boolean, cidr_contains),
+        text_function("ip_is_private", 1, DataType::Boolean, |_, args| {
+            over_argument(args, |ip| parse_ip(ip).map(is_private))
         }),
-        ScalarUDF::from(IpIsPrivate {
-            signature: signature(1),
-        }),
-        ScalarUDF::from(DomainOf {
-            signature: signature(1),
+        text_function("domain_of", 1, DataType::Utf8View, |_, args| {
+            over_argument(args, registered_domain)
         }),
     ]
 }
@@ -107,85 +104,23 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct CidrContains {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for CidrContains {
-    fn name(&self) -> &str {
-        "cidr_contains"
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        text_arguments(self.name(), types)?;
-        Ok(DataType::Boolean)
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let name = self.name();
-        let network = constant(name, &args.args[0])?;
-        let (arrays, scalar) = arrays(&args)?;
-        let result = match network {
-            Some(None) => over_texts::<bool>(&arrays[1], |_| None)?,
-            Some(Some(text)) => {
-                let network = Network::parse(&text).map_err(|what| bad_constant(name, what))?;
-                over_texts(&arrays[1], |ip| parse_ip(ip).map(|ip| network.contains(ip)))?
-            }
-            None => over_pairs(&arrays[0], &arrays[1], |network, ip| {
-                // A column of networks may hold anything; what is none contains nothing.
-                Ok(Network::parse(network)
-                    .ok()
-                    .and_then(|network| parse_ip(ip).map(|ip| network.contains(ip))))
-            })?,
-        };
-        finish(result, scalar)
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct IpIsPrivate {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for IpIsPrivate {
-    fn name(&self) -> &str {
-        "ip_is_private"
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        text_arguments(self.name(), types)?;
-        Ok(DataType::Boolean)
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let (arrays, scalar) = arrays(&args)?;
-        finish(over_texts(&arrays[0], |ip| parse_ip(ip).map(is_private))?, scalar)
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct DomainOf {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for DomainOf {
-    fn name(&self) -> &str {
-        "domain_of"
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        text_arguments(self.name(), types)?;
-        Ok(DataType::Utf8View)
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let (arrays, scalar) = arrays(&args)?;
-        finish(over_texts(&arrays[0], registered_domain)?, scalar)
-    }
+fn cidr_contains(name: &str, args: &ScalarFunctionArgs) -> Result<ColumnarValue> {
+    let network = constant(name, &args.args[0])?;
+    let (arrays, scalar) = arrays(args)?;
+    let result = match network {
+        Some(None) => over_texts::<bool>(&arrays[1], |_| None)?,
+        Some(Some(text)) => {
+            let network = Network::parse(&text).map_err(|what| bad_constant(name, what))?;
+            over_texts(&arrays[1], |ip| parse_ip(ip).map(|ip| network.contains(ip)))?
+        }
+        None => over_pairs(&arrays[0], &arrays[1], |network, ip| {
+            // A column of networks may hold anything; what is none contains nothing.
+            Ok(Network::parse(network)
+                .ok()
+                .and_then(|network| parse_ip(ip).map(|ip| network.contains(ip))))
+        })?,
+    };
+    finish(result, scalar)
 }
 
 /// The registered domain in a host name, `host:port`, mail address or URL. None for addresses, single

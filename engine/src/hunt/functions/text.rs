@@ -4,43 +4,21 @@ use arrow::datatypes::DataType;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use datafusion::common::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature};
+use datafusion::logical_expr::ScalarUDF;
 use hashbrown::HashMap;
 
-use super::values::{arrays, finish, over_texts, signature, text_arguments};
+use super::function::text_function;
+use super::values::over_argument;
 
 pub(super) fn functions() -> Vec<ScalarUDF> {
     vec![
-        ScalarUDF::from(Entropy {
-            signature: signature(1),
+        text_function("entropy", 1, DataType::Float64, |_, args| {
+            over_argument(args, |text| Some(shannon(text)))
         }),
-        ScalarUDF::from(Base64Decode {
-            signature: signature(1),
+        text_function("base64_decode", 1, DataType::Utf8View, |_, args| {
+            over_argument(args, decode)
         }),
     ]
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Entropy {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Entropy {
-    fn name(&self) -> &str {
-        "entropy"
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        text_arguments(self.name(), types)?;
-        Ok(DataType::Float64)
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let (arrays, scalar) = arrays(&args)?;
-        finish(over_texts(&arrays[0], |text| Some(shannon(text)))?, scalar)
-    }
 }
 
 /// Bits per character; 0 for the empty text.
@@ -62,28 +40,6 @@ fn shannon(text: &str) -> f64 {
         })
         .sum();
     0.0 - bits
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Base64Decode {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Base64Decode {
-    fn name(&self) -> &str {
-        "base64_decode"
-    }
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        text_arguments(self.name(), types)?;
-        Ok(DataType::Utf8View)
-    }
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let (arrays, scalar) = arrays(&args)?;
-        finish(over_texts(&arrays[0], decode)?, scalar)
-    }
 }
 
 /// Base64 in either alphabet, padded or not, to text. UTF-16LE is recognised by its zero bytes.

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue, exec_err, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
 /// An array of results of one type.
 pub(crate) trait Collected: Sized {
@@ -86,11 +86,6 @@ pub(crate) fn over_texts_bool(
         .collect())
 }
 
-/// Any scalars, checked by [`text_arguments`].
-pub(super) fn signature(arguments: usize) -> Signature {
-    Signature::any(arguments, Volatility::Immutable)
-}
-
 /// Refuses arguments that have no text: lists, structs.
 pub(super) fn text_arguments(function: &str, types: &[DataType]) -> Result<()> {
     for (position, data_type) in types.iter().enumerate() {
@@ -138,6 +133,15 @@ pub(super) fn constant(function: &str, arg: &ColumnarValue) -> Result<Option<Opt
             other => exec_err!("{function}: {other} is no text"),
         },
     }
+}
+
+/// Applies `f` to each value of the only argument.
+pub(super) fn over_argument<T: Collected>(
+    args: &ScalarFunctionArgs,
+    f: impl FnMut(&str) -> Option<T>,
+) -> Result<ColumnarValue> {
+    let (arrays, scalar) = arrays(args)?;
+    finish(over_texts(&arrays[0], f)?, scalar)
 }
 
 /// Row by row over two text columns.

@@ -1,4 +1,4 @@
-//! Appending to one table: conform, drop what is stored, write files, commit; again if another writer won.
+//! Appending to one table: drop what is stored, write files, commit; again if another writer won.
 //!
 //! A commit here is never retried blindly: the rows were compared with the version that was read, so when
 //! somebody else commits first, the new files are compared too before the next attempt. The data files are
@@ -9,8 +9,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
-use borzoi_parsers::batch::strings;
+use arrow::datatypes::FieldRef;
 use chrono::{Datelike, NaiveDate};
 use deltalake_core::errors::DeltaTableError;
 use deltalake_core::kernel::transaction::{
@@ -20,10 +19,12 @@ use deltalake_core::kernel::{Action, Add, MetadataExt, StructType, new_metadata}
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::{DeltaTable, checkpoints};
 
-use super::columns::{Conformed, TableColumns};
-use super::dedupe::{IdCache, Pending, PendingDay, StoredFile};
+use super::columns::{Moved, TableColumns};
+use super::dedupe::{IdCache, Pending, PendingRows, StoredFile};
 use super::error::LakeError;
-use super::file::{self, DataFile, Slice};
+use super::file::{self, DataFile};
+use super::ranges::{ALERT_EVENT_ID_TAG, EVENT_ID_TAG, IdRanges};
+use super::stage::{Piece, Stage};
 use super::{DAY, WriterOptions, has_commit, load, status, unloaded};
 
 /// Attempts before giving up; with random winners among ten writers, losing so often has odds of 1 in 800.
@@ -34,7 +35,9 @@ const ATTEMPTS: usize = 64;
 pub(super) struct Outcome {
     pub(super) rows: u64,
     pub(super) duplicates: u64,
-    pub(super) moved: u64,
+    pub(super) moved: Moved,
+    /// Stored files whose ids were looked at.
+    pub(super) compared: u64,
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) retries: u64,
@@ -63,14 +66,19 @@ struct Work {
     // What never changes.
     folder: PathBuf,
     options: Arc<WriterOptions>,
-    raw: Vec<RecordBatch>,
+    pieces: Vec<Arc<Piece>>,
+    fields: Vec<FieldRef>,
     // Against one schema of the table.
     schema: Option<StructType>,
     columns: TableColumns,
-    conformed: Vec<Conformed>,
+    /// Where each field goes; empty until a schema was looked at.
+    places: Vec<Option<usize>>,
     // Against one set of stored files.
-    compared: HashSet<String>,
-    days: BTreeMap<i32, PendingDay>,
+    seen: HashSet<String>,
+    compared: u64,
+    /// `None` until the rows were compared with each other.
+    pending: Option<PendingRows>,
+    /// By piece, a mark per row; empty where no row is dropped.
     dropped: Vec<Vec<bool>>,
     duplicates: u64,
     // On disk.
@@ -87,10 +95,10 @@ impl Appender {
         }
     }
 
-    /// Stores those rows of `batches` that the table lacks.
+    /// Stores those rows that the table lacks; all of them are pieces.
     pub(super) async fn append(
         &mut self,
-        batches: Vec<RecordBatch>,
+        stage: &Stage,
         cache: &Arc<Mutex<IdCache>>,
     ) -> Result<Outcome, LakeError> {
         std::fs::create_dir_all(&self.folder)
@@ -98,13 +106,15 @@ impl Appender {
         let mut work = Work {
             folder: self.folder.clone(),
             options: self.options.clone(),
-            raw: batches,
+            pieces: stage.pieces().to_vec(),
+            fields: stage.fields().to_vec(),
             schema: None,
             columns: TableColumns::new(self.options.max_columns),
-            conformed: Vec::new(),
-            compared: HashSet::new(),
-            days: BTreeMap::new(),
-            dropped: Vec::new(),
+            places: Vec::new(),
+            seen: HashSet::new(),
+            compared: 0,
+            pending: None,
+            dropped: vec![Vec::new(); stage.pieces().len()],
             duplicates: 0,
             files: Vec::new(),
         };
@@ -273,6 +283,7 @@ impl Appender {
                 size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
                 modification_time: now,
                 data_change: true,
+                tags: Some(work.tags(file)),
                 stats: Some(file.stats.clone()),
                 ..Add::default()
             })
@@ -303,9 +314,7 @@ impl Appender {
     fn remember_ids(&self, work: &Work, cache: &Mutex<IdCache>) {
         let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
         for file in &work.files {
-            if let Some(pending) = work.days.get(&file.day) {
-                cache.put(self.folder.join(&file.path), pending.ids());
-            }
+            cache.put(self.folder.join(&file.path), work.ids_of(file));
         }
     }
 }
@@ -331,43 +340,32 @@ impl Work {
         stored: Vec<StoredFile>,
         cache: &mut IdCache,
     ) -> Result<(), LakeError> {
-        let bad = |reason| LakeError::BadBatch {
-            table: self.folder.display().to_string(),
-            reason,
-        };
-        if self.conformed.is_empty() || self.schema != schema {
-            let mut columns = match &schema {
+        if self.places.is_empty() || self.schema != schema {
+            self.columns = match &schema {
                 Some(schema) => TableColumns::of(schema, self.options.max_columns),
                 None => TableColumns::new(self.options.max_columns),
             };
-            self.conformed = self
-                .raw
-                .iter()
-                .map(|batch| columns.conform(batch))
-                .collect::<Result<_, _>>()
-                .map_err(bad)?;
-            if self.days.is_empty() {
-                self.collect_ids(&columns).map_err(|reason| LakeError::BadBatch {
-                    table: self.folder.display().to_string(),
-                    reason,
-                })?;
-            }
-            self.columns = columns;
+            self.places = self.columns.learn(&self.fields);
             self.schema = schema;
             self.discard_files();
         }
+        let mut pending = match self.pending.take() {
+            Some(pending) => pending,
+            None => {
+                let (pending, repeated) = PendingRows::of(&self.pieces);
+                self.drop_rows(&repeated);
+                pending
+            }
+        };
         let before = self.duplicates;
         for file in stored {
-            if !self.compared.insert(file.path.clone()) {
-                continue;
-            }
-            for (day, pending) in &mut self.days {
-                if pending.touches(*day, &file) {
-                    let found = pending.take_stored(&self.folder, &file, cache)?;
-                    drop_rows(&mut self.dropped, &found, &mut self.duplicates);
-                }
+            if self.seen.insert(file.path.clone()) && pending.touches(&file) {
+                self.compared += 1;
+                let found = pending.take_stored(&self.folder, &file, cache)?;
+                self.drop_rows(&found);
             }
         }
+        self.pending = Some(pending);
         if self.duplicates > before {
             self.discard_files();
         }
@@ -377,88 +375,75 @@ impl Work {
         Ok(())
     }
 
-    fn collect_ids(&mut self, columns: &TableColumns) -> Result<(), String> {
-        let event_id = columns
-            .index("event_id")
-            .ok_or("the table has no column event_id")?;
-        self.dropped = self
-            .conformed
-            .iter()
-            .map(|batch| vec![false; batch.rows])
-            .collect();
-        for (number, batch) in self.conformed.iter().enumerate() {
-            if batch.rows == 0 {
-                continue;
-            }
-            let ids = batch
-                .array(event_id)
-                .and_then(|array| strings(array))
-                .ok_or("event_id is not text")?;
-            let times = batch.times.values();
-            for (row, &time) in times.iter().enumerate() {
-                // A row without an id is nobody's repeat.
-                if let Some(id) = ids.get(row) {
-                    let pending = self.days.entry(day_of(time)).or_default();
-                    pending.push(id, number as u32, row as u32, time);
-                }
-            }
+    fn drop_rows(&mut self, rows: &[Pending]) {
+        for row in rows {
+            let marks = &mut self.dropped[row.piece as usize];
+            marks.resize(self.pieces[row.piece as usize].rows, false);
+            marks[row.row as usize] = true;
         }
-        for pending in self.days.values_mut() {
-            let repeated = pending.sort();
-            drop_rows(&mut self.dropped, &repeated, &mut self.duplicates);
-        }
-        Ok(())
+        self.duplicates += rows.len() as u64;
     }
 
     fn write_files(&mut self) -> Result<(), LakeError> {
-        for (day, slices) in self.slices() {
-            let path = format!("{DAY}={}/part-{}.parquet", day_name(day), unique());
-            let written = file::write(
-                &self.folder,
-                path,
-                day,
-                &self.columns,
-                &self.conformed,
-                slices,
-                self.options.row_group_rows,
-            )?;
-            self.files.push(written);
+        let mut days: BTreeMap<i32, Vec<(&Piece, &[bool])>> = BTreeMap::new();
+        for (piece, dropped) in self.pieces.iter().zip(&self.dropped) {
+            if dropped.is_empty() || dropped.contains(&false) {
+                days.entry(piece.day).or_default().push((piece, dropped));
+            }
         }
-        Ok(())
+        let mut files = Vec::with_capacity(days.len());
+        let mut result = Ok(());
+        for (day, pieces) in days {
+            let path = format!("{DAY}={}/part-{}.parquet", day_name(day), unique());
+            let rows = file::Rows {
+                table: &self.columns,
+                fields: &self.fields,
+                places: &self.places,
+                pieces,
+                row_group_rows: self.options.row_group_rows,
+            };
+            match file::write(&self.folder, path, day, rows) {
+                Ok(file) => files.push(file),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        self.files = files;
+        result
     }
 
-    /// The rows to be written, by day, in stretches that are in the order of time.
-    fn slices(&self) -> BTreeMap<i32, Vec<Slice>> {
-        let mut days: BTreeMap<i32, Vec<Slice>> = BTreeMap::new();
-        for (number, batch) in self.conformed.iter().enumerate() {
-            let dropped = &self.dropped[number];
-            let mut open: Option<(i32, Slice)> = None;
-            for (row, &time) in batch.times.values().iter().enumerate() {
-                let day = day_of(time);
-                if let Some((its_day, slice)) = &mut open {
-                    if !dropped[row] && day == *its_day && time >= slice.last {
-                        slice.len += 1;
-                        slice.last = time;
-                        continue;
-                    }
-                    days.entry(*its_day).or_default().push(*slice);
-                }
-                open = (!dropped[row]).then_some((
-                    day,
-                    Slice {
-                        batch: number,
-                        start: row,
-                        len: 1,
-                        first: time,
-                        last: time,
-                    },
-                ));
+    /// The ids of a file's rows, ascending.
+    fn ids_of(&self, file: &DataFile) -> Vec<u128> {
+        let rows = self.pending.as_ref().map_or(&[][..], PendingRows::rows);
+        rows.iter()
+            .filter(|row| self.pieces[row.piece as usize].day == file.day)
+            .map(|row| row.id)
+            .collect()
+    }
+
+    /// What the log says of the ids in a file, see [`ranges`](super::ranges).
+    fn tags(&self, file: &DataFile) -> HashMap<String, Option<String>> {
+        let mut tags = HashMap::new();
+        let (mut keys, mut complete) = (Vec::new(), true);
+        for (piece, dropped) in self.pieces.iter().zip(&self.dropped) {
+            if piece.day != file.day {
+                continue;
             }
-            if let Some((day, slice)) = open {
-                days.entry(day).or_default().push(slice);
-            }
+            complete &= piece.keys.is_some();
+            let is_kept = |row: usize| !dropped.get(row).copied().unwrap_or_default();
+            let kept = piece.keys.iter().flatten().enumerate();
+            keys.extend(kept.filter(|&(row, _)| is_kept(row)).map(|(_, &key)| key));
         }
-        days
+        let (tag, ranges) = if complete {
+            keys.sort_unstable();
+            (ALERT_EVENT_ID_TAG, IdRanges::of(&keys))
+        } else {
+            (EVENT_ID_TAG, IdRanges::of(&self.ids_of(file)))
+        };
+        tags.insert(tag.to_owned(), Some(ranges.to_text()));
+        tags
     }
 
     /// Deletes files that no commit names.
@@ -475,7 +460,11 @@ impl Work {
         Outcome {
             rows: self.files.iter().map(|file| file.rows as u64).sum(),
             duplicates: self.duplicates,
-            moved: self.conformed.iter().map(|batch| batch.moved).sum(),
+            moved: self.files.iter().fold(Moved::default(), |mut sum, file| {
+                sum += file.moved;
+                sum
+            }),
+            compared: self.compared,
             files: self.files.len() as u64,
             bytes: self.files.iter().map(|file| file.bytes).sum(),
             retries: retries as u64,
@@ -483,15 +472,8 @@ impl Work {
     }
 }
 
-fn drop_rows(dropped: &mut [Vec<bool>], rows: &[Pending], duplicates: &mut u64) {
-    for row in rows {
-        dropped[row.batch as usize][row.row as usize] = true;
-    }
-    *duplicates += rows.len() as u64;
-}
-
 /// Days since 1970-01-01, kept within the years 1 to 9999, which is what date readers agree on.
-fn day_of(micros: i64) -> i32 {
+pub(super) fn day_of(micros: i64) -> i32 {
     const MICROS_PER_DAY: i64 = 86_400_000_000;
     const FIRST: i64 = -719_162;
     const LAST: i64 = 2_932_896;

@@ -9,14 +9,15 @@
 //! `unmapped` under its dotted name, and is counted. A batch never changes the type of a column; the first
 //! one that brings it decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{
-    DataType, Field, Float64Type, Int32Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    DataType, Field, FieldRef, Float64Type, Int32Type, Int64Type, SchemaRef, TimeUnit,
+    TimestampMicrosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use borzoi_parsers::batch::{DOTTED_NAME, strings};
@@ -28,7 +29,7 @@ use serde_json::Value;
 
 use super::DAY;
 
-/// The columns of one table; grows with [`conform`](TableColumns::conform).
+/// The columns of one table; grows with [`learn`](TableColumns::learn).
 ///
 /// *Invariants*: names differ in more than case; the columns of the version that was read come first.
 #[derive(Debug, Clone)]
@@ -58,8 +59,24 @@ pub(super) struct Conformed {
     arrays: Vec<Option<ArrayRef>>,
     /// Event times, none missing.
     pub(super) times: TimestampMicrosecondArray,
+    /// What went another way than expected.
+    pub(super) moved: Moved,
+}
+
+/// Values that are not where their field says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Moved {
     /// Values that moved to `unmapped`.
-    pub(super) moved: u64,
+    pub(super) values: u64,
+    /// Of the texts in `unmapped` that they met, those that are no JSON object; kept under the key `unmapped`.
+    pub(super) unreadable: u64,
+}
+
+impl std::ops::AddAssign for Moved {
+    fn add_assign(&mut self, other: Self) {
+        self.values += other.values;
+        self.unreadable += other.unreadable;
+    }
 }
 
 impl Conformed {
@@ -179,50 +196,52 @@ impl TableColumns {
         }
     }
 
-    /// Makes `batch` fit, adding columns for fields that the table has not seen.
+    /// Adds columns for fields that the table has not seen; says where each goes, `None`: to `unmapped`. Of
+    /// two fields that want the same column, the first has it.
+    pub(super) fn learn(&mut self, fields: &[FieldRef]) -> Vec<Option<usize>> {
+        let mut taken = HashSet::new();
+        fields
+            .iter()
+            .map(|field| {
+                self.place(field.name(), dotted_name(field), field.data_type())
+                    .filter(|&column| taken.insert(column))
+            })
+            .collect()
+    }
+
+    /// Puts arrays where `places` says; each comes with the index of its field.
     ///
     /// # Errors
     ///
-    /// A sentence, if the batch has no usable `time` or `event_id`.
-    pub(super) fn conform(&mut self, batch: &RecordBatch) -> Result<Conformed, String> {
-        let rows = batch.num_rows();
+    /// A sentence, if they have no usable `time`.
+    pub(super) fn conform(
+        &self,
+        fields: &[FieldRef],
+        places: &[Option<usize>],
+        rows: usize,
+        columns: Vec<(usize, ArrayRef)>,
+    ) -> Result<Conformed, String> {
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
-        let mut misfits: Vec<(&str, &ArrayRef)> = Vec::new();
-        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-            if array.null_count() == rows {
-                continue;
-            }
-            let dotted = field
-                .metadata()
-                .get(DOTTED_NAME)
-                .map_or(field.name(), |name| name);
-            match self.place(field.name(), dotted, field.data_type()) {
-                Some(index) => {
-                    if arrays.len() <= index {
-                        arrays.resize(index + 1, None);
-                    }
-                    arrays[index] = Some(to_canonical(array)?);
-                }
-                None => misfits.push((dotted, array)),
+        let mut misfits: Vec<(&str, ArrayRef)> = Vec::new();
+        for (field, array) in columns {
+            match places[field] {
+                Some(column) => arrays[column] = Some(array),
+                None => misfits.push((dotted_name(&fields[field]), array)),
             }
         }
-        let mut moved = 0;
+        let mut moved = Moved::default();
         if !misfits.is_empty() {
             let unmapped = self.index(UNMAPPED).expect("every table gets it");
-            let (merged, count) = put_aside(arrays[unmapped].as_ref(), &misfits, rows);
+            let merged = put_aside(arrays[unmapped].as_ref(), &misfits, rows, &mut moved);
             arrays[unmapped] = Some(merged);
-            moved = count;
         }
-        let standard = |name: &str| {
-            self.index(name)
-                .ok_or_else(|| format!("the table has no column {name}"))
-        };
-        let (time, ingest) = (standard("time")?, standard("ingest_time")?);
-        if arrays[standard("event_id")?].is_none() && rows > 0 {
-            return Err("no event has an event_id".to_owned());
-        }
-        let times = times(arrays[time].as_ref(), arrays[ingest].as_ref(), rows)?;
-        arrays[time] = Some(Arc::new(times.clone()));
+        let times = self
+            .index("time")
+            .and_then(|time| arrays[time].as_ref())
+            .and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>())
+            .filter(|times| times.null_count() == 0)
+            .ok_or("the table's column time is no timestamp")?
+            .clone();
         Ok(Conformed {
             rows,
             arrays,
@@ -232,31 +251,11 @@ impl TableColumns {
     }
 }
 
-/// Event times; where one is missing the time of reading stands in for it.
-fn times(
-    time: Option<&ArrayRef>,
-    ingest: Option<&ArrayRef>,
-    rows: usize,
-) -> Result<TimestampMicrosecondArray, String> {
-    let time = time.and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
-    let ingest = ingest.and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
-    match time {
-        Some(time) if time.null_count() == 0 => Ok(time.clone()),
-        _ => (0..rows)
-            .map(|row| {
-                [time, ingest]
-                    .into_iter()
-                    .flatten()
-                    .find(|array| array.is_valid(row))
-                    .map(|array| array.value(row))
-                    .ok_or_else(|| format!("row {row} has neither time nor ingest_time"))
-            })
-            .collect::<Result<Vec<i64>, String>>()
-            .map(|values| TimestampMicrosecondArray::from(values).with_timezone("UTC")),
-    }
+fn dotted_name(field: &Field) -> &str {
+    field.metadata().get(DOTTED_NAME).unwrap_or(field.name())
 }
 
-fn timestamp_type() -> DataType {
+pub(super) fn timestamp_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC")))
 }
 
@@ -265,7 +264,7 @@ fn list_type() -> DataType {
 }
 
 /// The table type that holds every value of an Arrow type; `None` if there is none.
-fn canonical(data_type: &DataType) -> Option<DataType> {
+pub(super) fn canonical(data_type: &DataType) -> Option<DataType> {
     Some(match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::Dictionary(_, values) => canonical(values)?,
@@ -291,7 +290,7 @@ fn canonical(data_type: &DataType) -> Option<DataType> {
 }
 
 /// `array` in its canonical type; text that is dictionary-encoded with 32-bit keys stays so.
-fn to_canonical(array: &ArrayRef) -> Result<ArrayRef, String> {
+pub(super) fn to_canonical(array: &ArrayRef) -> Result<ArrayRef, String> {
     if strings(array).is_some() {
         return Ok(array.clone());
     }
@@ -335,10 +334,14 @@ fn arrow_type(data_type: &DeltaType) -> Option<DataType> {
     })
 }
 
-/// `unmapped` with the values of `misfits` added, and how many they were.
-fn put_aside(unmapped: Option<&ArrayRef>, misfits: &[(&str, &ArrayRef)], rows: usize) -> (ArrayRef, u64) {
+/// `unmapped` with the values of `misfits` added; counts them in `moved`.
+fn put_aside(
+    unmapped: Option<&ArrayRef>,
+    misfits: &[(&str, ArrayRef)],
+    rows: usize,
+    moved: &mut Moved,
+) -> ArrayRef {
     let present = unmapped.and_then(|array| strings(array));
-    let mut moved = 0;
     let mut merged = StringBuilder::new();
     for row in 0..rows {
         let present = present.and_then(|column| column.get(row));
@@ -350,11 +353,14 @@ fn put_aside(unmapped: Option<&ArrayRef>, misfits: &[(&str, &ArrayRef)], rows: u
         let mut object = match present.map(serde_json::from_str::<Value>) {
             None => serde_json::Map::new(),
             Some(Ok(Value::Object(object))) => object,
-            // Not ours, but not to be lost either.
-            Some(_) => serde_json::Map::from_iter([(UNMAPPED.to_owned(), Value::from(present))]),
+            // Not ours, or nested too deep to be read; not to be lost either, nor to go unseen.
+            Some(_) => {
+                moved.unreadable += 1;
+                serde_json::Map::from_iter([(UNMAPPED.to_owned(), Value::from(present))])
+            }
         };
         for (dotted, array) in added {
-            moved += 1;
+            moved.values += 1;
             let value = json(array, row);
             match object.get_mut(*dotted) {
                 Some(Value::Array(values)) => values.push(value),
@@ -366,7 +372,7 @@ fn put_aside(unmapped: Option<&ArrayRef>, misfits: &[(&str, &ArrayRef)], rows: u
         }
         merged.append_value(Value::Object(object).to_string());
     }
-    (Arc::new(merged.finish()), moved)
+    Arc::new(merged.finish())
 }
 
 /// A value as JSON: text as text, numbers as numbers, times in RFC 3339.
@@ -428,7 +434,7 @@ pub(super) fn file_schema(table: &TableColumns, present: &[usize]) -> SchemaRef 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BooleanArray, Float64Array};
+    use arrow::array::{BooleanArray, Float64Array, RecordBatch};
 
     fn batch(extra: Vec<(&str, ArrayRef)>) -> RecordBatch {
         let rows = extra.first().map_or(1, |(_, array)| array.len());
@@ -443,6 +449,15 @@ mod tests {
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap()
     }
 
+    fn conform(table: &mut TableColumns, batch: &RecordBatch) -> Conformed {
+        let fields = batch.schema().fields().to_vec();
+        let places = table.learn(&fields);
+        let columns = batch.columns().iter().cloned().enumerate().collect();
+        table
+            .conform(&fields, &places, batch.num_rows(), columns)
+            .unwrap()
+    }
+
     fn text(conformed: &Conformed, column: usize, row: usize) -> Option<String> {
         let array = conformed.array(column)?;
         strings(array).unwrap().get(row).map(str::to_owned)
@@ -451,23 +466,25 @@ mod tests {
     #[test]
     fn the_first_type_of_a_column_stays_and_other_values_move() {
         let mut table = TableColumns::new(100);
-        let first = table
-            .conform(&batch(vec![("a", Arc::new(Int64Array::from(vec![1])))]))
-            .unwrap();
-        assert_eq!(first.moved, 0);
+        let first = conform(
+            &mut table,
+            &batch(vec![("a", Arc::new(Int64Array::from(vec![1])))]),
+        );
+        assert_eq!(first.moved, Moved::default());
         let a = table.index("a").unwrap();
-        let second = table
-            .conform(&batch(vec![
+        let second = conform(
+            &mut table,
+            &batch(vec![
                 ("A", Arc::new(StringArray::from(vec![Some("x"), None]))),
                 ("day", Arc::new(BooleanArray::from(vec![true, false]))),
                 (
                     UNMAPPED,
                     Arc::new(StringArray::from(vec![Some(r#"{"A":5}"#), None])),
                 ),
-            ]))
-            .unwrap();
+            ]),
+        );
         assert!(second.array(a).is_none());
-        assert_eq!(second.moved, 3);
+        assert_eq!(second.moved.values, 3);
         let unmapped = table.index(UNMAPPED).unwrap();
         assert_eq!(text(&second, unmapped, 0).unwrap(), r#"{"A":[5,"x"],"day":true}"#);
         assert_eq!(text(&second, unmapped, 1).unwrap(), r#"{"day":false}"#);
@@ -476,47 +493,58 @@ mod tests {
     #[test]
     fn past_the_limit_values_move() {
         let mut table = TableColumns::new(STANDARD_COLUMNS.len() + 3);
-        let conformed = table
-            .conform(&batch(vec![
+        let conformed = conform(
+            &mut table,
+            &batch(vec![
                 ("one", Arc::new(Float64Array::from(vec![1.5]))),
                 ("two", Arc::new(Float64Array::from(vec![f64::NAN]))),
-            ]))
-            .unwrap();
+            ]),
+        );
         assert!(table.index("one").is_some() && table.index("two").is_none());
-        assert_eq!(conformed.moved, 1);
+        assert_eq!(conformed.moved.values, 1);
         let unmapped = table.index(UNMAPPED).unwrap();
         assert_eq!(text(&conformed, unmapped, 0).unwrap(), r#"{"two":"NaN"}"#);
     }
 
     #[test]
-    fn columns_without_a_value_do_not_grow_the_table() {
+    fn an_unmapped_that_cannot_be_read_is_kept_and_counted() {
         let mut table = TableColumns::new(100);
-        let before = table.columns().len();
-        table
-            .conform(&batch(vec![("empty", Arc::new(StringArray::new_null(1)))]))
-            .unwrap();
-        assert_eq!(table.columns().len(), before);
+        let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+        let unmapped: ArrayRef = Arc::new(StringArray::from(vec![deep.as_str()]));
+        let day: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        let conformed = conform(&mut table, &batch(vec![("day", day), (UNMAPPED, unmapped)]));
+        assert_eq!(
+            conformed.moved,
+            Moved {
+                values: 1,
+                unreadable: 1
+            }
+        );
+        let merged = text(&conformed, table.index(UNMAPPED).unwrap(), 0).unwrap();
+        let merged: Value = serde_json::from_str(&merged).unwrap();
+        assert_eq!(merged, serde_json::json!({"unmapped": deep, "day": true}));
     }
 
     #[test]
-    fn a_missing_time_is_replaced_and_a_missing_id_is_an_error() {
+    fn of_two_fields_for_one_column_the_second_moves() {
         let mut table = TableColumns::new(100);
-        let ingest: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![9]).with_timezone("UTC"));
-        let id: ArrayRef = Arc::new(StringArray::from(vec!["id"]));
-        let no_time = RecordBatch::try_from_iter([("ingest_time", ingest.clone()), ("event_id", id.clone())]);
-        assert_eq!(table.conform(&no_time.unwrap()).unwrap().times.value(0), 9);
-        let no_id = RecordBatch::try_from_iter([("ingest_time", ingest)]).unwrap();
-        assert!(table.conform(&no_id).is_err());
-        let neither = RecordBatch::try_from_iter([("event_id", id)]).unwrap();
-        assert!(table.conform(&neither).is_err());
+        let (one, two): (ArrayRef, ArrayRef) = (
+            Arc::new(Int64Array::from(vec![1])),
+            Arc::new(Int64Array::from(vec![2])),
+        );
+        let conformed = conform(&mut table, &batch(vec![("pid", one), ("PID", two)]));
+        assert_eq!(conformed.moved.values, 1);
+        let unmapped = table.index(UNMAPPED).unwrap();
+        assert_eq!(text(&conformed, unmapped, 0).unwrap(), r#"{"PID":2}"#);
     }
 
     #[test]
     fn the_schema_survives_the_way_through_the_log() {
         let mut table = TableColumns::new(100);
-        table
-            .conform(&batch(vec![("a", Arc::new(Int64Array::from(vec![1])))]))
-            .unwrap();
+        conform(
+            &mut table,
+            &batch(vec![("a", Arc::new(Int64Array::from(vec![1])))]),
+        );
         let schema = StructType::try_new(table.new_fields()).unwrap();
         let again = TableColumns::of(&schema, 100);
         assert!(!again.has_grown());

@@ -1,11 +1,18 @@
 //! Which events are stored already.
 //!
-//! An event is known by its `event_id` alone, and the same event always has the same time. So for the rows
-//! of one flush only files of the same day whose time range touches theirs can hold them; usually that is
-//! no file at all (a first import, a live stream), or the ones written a moment ago, whose ids are cached.
-//! What is left is asked in three steps, each cheaper than the next: the range of ids of each row group,
-//! its bloom filter (if few ids are in question: among many, one false positive is certain), and at last
-//! the `event_id` column itself, which decides.
+//! An event is known by its `event_id` alone, whatever its time reads as: events without a time of their own
+//! take their file's, which a copy changes, and what a time without a year or a zone means depends on when and
+//! how it is read. So every file of the table could hold the rows of a flush, and what rules most of them out
+//! costs next to nothing: the stretches of ids in the table's log, see [`ranges`](super::ranges). Fresh rows come
+//! from places that no stored file has seen, and meet none.
+//!
+//! The id of an alert is a hash, and the alerts of a file are scattered over all ids. But it is made from the
+//! rule and the event, so alerts with the same id have the same `alert_event_id`, and those lie together as
+//! events do: where a table has that column, its stretches are what is compared first.
+//!
+//! A file that is left is asked in three steps, each cheaper than the next: the range of ids of each row group,
+//! its bloom filter (if few ids are in question: among many, one false positive is certain), and at last the
+//! `event_id` column itself, which decides.
 //!
 //! *Cost*: 32 bytes and a sort per pending row; 16 bytes per cached id, within the budget given to
 //! [`IdCache::new`]; one decoded batch of ids while a file is read. *Exact*: ids are compared by their 128
@@ -25,27 +32,31 @@ use parquet::file::statistics::Statistics;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::LakeError;
+use super::ranges::IdRanges;
+use super::stage::Piece;
 
 /// A row that waits to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pending {
     pub(super) id: u128,
-    pub(super) batch: u32,
+    pub(super) piece: u32,
     pub(super) row: u32,
 }
 
-/// The waiting rows of one day, by id.
+/// The rows of a flush that may have to be written, by id.
+///
+/// *Invariant*: `ids` ascends, and no id is there twice.
 #[derive(Debug, Clone, Default)]
-pub(super) struct PendingDay {
+pub(super) struct PendingRows {
     ids: Vec<Pending>,
-    first: Option<i64>,
-    last: Option<i64>,
-    /// Some id is not 32 hexadecimal digits: ranges and bloom filters say nothing about it.
+    /// Identities of the events behind alerts, ascending; at least those of `ids`. Only if all rows have one.
+    keys: Option<Vec<u128>>,
+    /// Some id is not 32 hexadecimal digits: other programs' statistics and bloom filters say nothing about it.
     hashed: bool,
 }
 
 /// A file that the table has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct StoredFile {
     /// Relative to the table's folder.
     pub(super) path: String,
@@ -53,55 +64,75 @@ pub(super) struct StoredFile {
     pub(super) day: Option<i32>,
     pub(super) first: Option<i64>,
     pub(super) last: Option<i64>,
+    /// What its tags say of `event_id`.
+    pub(super) ids: Option<IdRanges>,
+    /// What its tags say of `alert_event_id`.
+    pub(super) alert_event_ids: Option<IdRanges>,
+    /// Least and greatest `event_id` after its statistics, if those are 32 hexadecimal digits.
+    pub(super) bounds: Option<IdRanges>,
 }
 
-impl PendingDay {
-    pub(super) fn push(&mut self, id: &str, batch: u32, row: u32, time: i64) {
-        let (id, hashed) = match parse_id(id) {
-            Some(id) => (id, false),
-            None => (xxh3_128(id.as_bytes()), true),
+impl PendingRows {
+    /// The rows of all pieces, and those among them that repeat an earlier one.
+    pub(super) fn of(pieces: &[Arc<Piece>]) -> (Self, Vec<Pending>) {
+        let mut pending = PendingRows {
+            ids: Vec::with_capacity(pieces.iter().map(|piece| piece.rows).sum()),
+            keys: Some(Vec::new()),
+            hashed: pieces.iter().any(|piece| piece.hashed),
         };
-        self.hashed |= hashed;
-        self.ids.push(Pending { id, batch, row });
-        self.see(time);
-    }
-
-    /// The ids, sorted.
-    pub(super) fn ids(&self) -> Vec<u128> {
-        self.ids.iter().map(|pending| pending.id).collect()
-    }
-
-    /// Widens the time range.
-    fn see(&mut self, time: i64) {
-        self.first = Some(self.first.map_or(time, |first| first.min(time)));
-        self.last = Some(self.last.map_or(time, |last| last.max(time)));
-    }
-
-    /// Sorts; takes out and returns rows that repeat an earlier one.
-    pub(super) fn sort(&mut self) -> Vec<Pending> {
-        self.ids.sort_unstable();
+        for (number, piece) in pieces.iter().enumerate() {
+            let mut without_id = piece.without_id.iter().peekable();
+            for (row, &id) in piece.ids.iter().enumerate() {
+                let row = row as u32;
+                // A row without an id is nobody's repeat.
+                if without_id.next_if_eq(&&row).is_none() {
+                    let piece = number as u32;
+                    pending.ids.push(Pending { id, piece, row });
+                }
+            }
+            match (&mut pending.keys, &piece.keys) {
+                (Some(all), Some(keys)) => all.extend_from_slice(keys),
+                _ => pending.keys = None,
+            }
+        }
+        if let Some(keys) = &mut pending.keys {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        pending.ids.sort_unstable();
         let mut repeated = Vec::new();
-        self.ids.dedup_by(|later, earlier| {
+        pending.ids.dedup_by(|later, earlier| {
             let same = later.id == earlier.id;
             if same {
                 repeated.push(*later);
             }
             same
         });
-        repeated
+        (pending, repeated)
+    }
+
+    /// The rows.
+    pub(super) fn rows(&self) -> &[Pending] {
+        &self.ids
     }
 
     /// Whether `file` could hold any of the rows.
-    pub(super) fn touches(&self, day: i32, file: &StoredFile) -> bool {
-        let (Some(first), Some(last)) = (self.first, self.last) else {
+    pub(super) fn touches(&self, file: &StoredFile) -> bool {
+        if self.ids.is_empty() {
             return false;
+        }
+        if let (Some(keys), Some(ranges)) = (&self.keys, &file.alert_event_ids) {
+            return ranges.meets(|from| keys.get(keys.partition_point(|&key| key < from)).copied());
+        }
+        let ranges = match (&file.ids, &file.bounds) {
+            (Some(ranges), _) => ranges,
+            (None, Some(bounds)) if !self.hashed => bounds,
+            _ => return true,
         };
-        !self.ids.is_empty()
-            && file.day.is_none_or(|other| other == day)
-            && file.first.is_none_or(|other| other <= last)
-            && file
-                .last
-                .is_none_or(|other| other.saturating_add(CUT_OFF) >= first)
+        ranges.meets(|from| {
+            let next = self.ids.partition_point(|pending| pending.id < from);
+            self.ids.get(next).map(|pending| pending.id)
+        })
     }
 
     /// Takes out and returns the rows that `file` holds.
@@ -225,9 +256,6 @@ impl PendingDay {
 /// With more ids than this, a filter of 1 in 1000 false positives says "maybe" 49 times of 50.
 const BLOOM_PROBES: usize = 4096;
 
-/// Microseconds that programs like Spark cut off the greatest time when they write statistics.
-const CUT_OFF: i64 = 999;
-
 /// Rows of ids decoded at a time.
 const READ_ROWS: usize = 65_536;
 
@@ -241,9 +269,17 @@ pub(super) fn parse_id(text: &str) -> Option<u128> {
     }
 }
 
+/// An id as it is compared; whether that is a hash of it.
+pub(super) fn id_of(text: &str) -> (u128, bool) {
+    match parse_id(text) {
+        Some(id) => (id, false),
+        None => (xxh3_128(text.as_bytes()), true),
+    }
+}
+
 /// The ids of a column of text, as they are compared.
 fn push_ids(array: &dyn Array, ids: &mut Vec<u128>) {
-    let mut push = |id: &str| ids.push(parse_id(id).unwrap_or_else(|| xxh3_128(id.as_bytes())));
+    let mut push = |id: &str| ids.push(id_of(id).0);
     match strings(array) {
         Some(column) => (0..array.len())
             .filter_map(|row| column.get(row))
@@ -334,27 +370,44 @@ impl IdCache {
 mod tests {
     use super::*;
 
-    fn day(ids: &[u128]) -> PendingDay {
-        let mut day = PendingDay::default();
-        for (row, id) in ids.iter().enumerate() {
-            day.push(&format!("{id:032x}"), 0, row as u32, *id as i64);
-        }
-        day
+    /// Rows with these ids, and the rows that repeat one.
+    fn pending(ids: &[u128]) -> (PendingRows, Vec<Pending>) {
+        let piece = Piece {
+            day: 0,
+            rows: ids.len(),
+            first: 0,
+            last: 0,
+            ids: ids.to_vec(),
+            ..Piece::default()
+        };
+        PendingRows::of(&[Arc::new(piece)])
     }
 
     #[test]
     fn repeats_within_a_flush_keep_the_first() {
-        let mut pending = day(&[5, 3, 5, 5]);
-        let repeated = pending.sort();
+        let (pending, repeated) = pending(&[5, 3, 5, 5]);
         assert_eq!(repeated.iter().map(|p| p.row).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(pending.ids.iter().map(|p| p.row).collect::<Vec<_>>(), [1, 0]);
     }
 
     #[test]
+    fn rows_without_an_id_repeat_nothing() {
+        let piece = |without_id| {
+            Arc::new(Piece {
+                rows: 2,
+                ids: vec![0, 0],
+                without_id,
+                ..Piece::default()
+            })
+        };
+        let (pending, repeated) = PendingRows::of(&[piece(vec![0, 1]), piece(vec![1])]);
+        assert_eq!((pending.rows().len(), repeated.len()), (1, 0));
+    }
+
+    #[test]
     fn common_ids_are_found_wherever_they_are() {
         for stride in [1_u128, 2, 7, 100] {
-            let mut pending = day(&(0..500).collect::<Vec<_>>());
-            pending.sort();
+            let (pending, _) = pending(&(0..500).collect::<Vec<_>>());
             let ids: Vec<u128> = (0..500).filter(|id: &u128| id.is_multiple_of(stride)).collect();
             let mut marks = vec![false; 500];
             mark_common(&pending.ids, &ids, &mut marks);
@@ -369,20 +422,29 @@ mod tests {
     }
 
     #[test]
-    fn only_files_that_touch_in_time_are_asked() {
-        let pending = day(&[100, 200]);
-        let file = |day, first, last| StoredFile {
-            path: String::new(),
-            day,
-            first,
-            last,
+    fn only_files_that_could_hold_an_id_are_asked() {
+        let (mut rows, _) = pending(&[100, 200]);
+        let file = |ids: Option<(u128, u128)>, bounds: Option<(u128, u128)>| StoredFile {
+            ids: ids.map(|(low, high)| IdRanges::between(low, high)),
+            bounds: bounds.map(|(low, high)| IdRanges::between(low, high)),
+            ..StoredFile::default()
         };
-        assert!(pending.touches(0, &file(Some(0), Some(200), Some(300))));
-        assert!(pending.touches(0, &file(None, None, None)));
-        assert!(!pending.touches(0, &file(Some(1), Some(150), Some(150))));
-        assert!(!pending.touches(0, &file(Some(0), Some(201), Some(300))));
-        assert!(pending.touches(0, &file(Some(0), Some(-5000), Some(99))));
-        assert!(!pending.touches(0, &file(Some(0), Some(-5000), Some(-1000))));
+        assert!(rows.touches(&file(Some((200, 300)), None)));
+        assert!(!rows.touches(&file(Some((101, 199)), Some((0, 500)))));
+        assert!(rows.touches(&file(None, Some((0, 100)))));
+        assert!(!rows.touches(&file(None, Some((201, 202)))));
+        // Another program's file says nothing about ids that only their hash stands for.
+        assert!(rows.touches(&file(None, None)));
+        rows.hashed = true;
+        assert!(rows.touches(&file(None, Some((201, 202)))));
+        // Alerts are looked for where the alerts of their events are.
+        let mut alerts = file(Some((0, u128::MAX)), None);
+        alerts.alert_event_ids = Some(IdRanges::between(7, 9));
+        assert!(rows.touches(&alerts));
+        rows.keys = Some(vec![1, 10]);
+        assert!(!rows.touches(&alerts));
+        rows.keys = Some(vec![1, 8]);
+        assert!(rows.touches(&alerts));
     }
 
     #[test]

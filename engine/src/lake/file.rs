@@ -1,15 +1,18 @@
 //! One data file: rows of one day, sorted by time, as Parquet, synced, with statistics for the Delta log.
 //!
-//! Batches of logs mostly arrive in the order of time. Then the slices that survived dedupe are handed to
-//! the Parquet writer as they are, without a copy; only when they overlap are rows gathered one by one.
+//! Pieces of logs mostly follow one another in time. Then what survived dedupe is handed to the Parquet writer
+//! piece by piece; only when they overlap are rows gathered one by one. At most [`SORT_BYTES`] are unpacked at a
+//! time: where more than that overlaps, each such part has row groups of its own, sorted inside.
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch};
-use arrow::compute::{concat, interleave};
-use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::filter;
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use arrow::error::ArrowError;
+use borzoi_parsers::catalog::UNMAPPED;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -20,8 +23,10 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value, json};
 
-use super::columns::{Conformed, TableColumns, file_schema, nulls};
+use super::columns::{Conformed, Moved, TableColumns, file_schema, nulls};
 use super::error::LakeError;
+use super::gather::gather_column;
+use super::stage::Piece;
 
 /// Level 1: on log data 2 to 3 times faster than level 3 for a few per cent more bytes (DESIGN section 5
 /// measures 500 k events/s with it); storage is cheaper than falling behind.
@@ -71,14 +76,15 @@ const STATISTICS_LENGTH: usize = 64;
 /// Delta's default for `delta.dataSkippingNumIndexedCols`: readers expect statistics of so many columns.
 const INDEXED_COLUMNS: usize = 32;
 
-/// Rows `start..start + len` of a batch, in the order of time, none of them stored yet, all of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slice {
-    pub(super) batch: usize,
-    pub(super) start: usize,
-    pub(super) len: usize,
-    pub(super) first: i64,
-    pub(super) last: i64,
+/// What one file is made of.
+pub(super) struct Rows<'a> {
+    pub(super) table: &'a TableColumns,
+    /// What the pieces' fields are, and where they go in the table.
+    pub(super) fields: &'a [FieldRef],
+    pub(super) places: &'a [Option<usize>],
+    /// Pieces of one day, each with a mark per row that is not to be written (or no marks at all).
+    pub(super) pieces: Vec<(&'a Piece, &'a [bool])>,
+    pub(super) row_group_rows: usize,
 }
 
 /// A file on disk that no commit names yet.
@@ -92,38 +98,38 @@ pub(super) struct DataFile {
     pub(super) rows: usize,
     /// As Delta's add action wants them.
     pub(super) stats: String,
+    pub(super) moved: Moved,
 }
 
-/// Below this many rows a slice costs more as a batch of its own than its rows cost to gather.
-const SHORT_SLICE: usize = 256;
+/// Memory of unpacked rows that are sorted together.
+const SORT_BYTES: usize = 24 << 20;
 
-/// Writes the rows of `slices` to `folder/path`, complete and synced. On an error nothing is left behind.
-pub(super) fn write(
-    folder: &Path,
-    path: String,
-    day: i32,
-    table: &TableColumns,
-    batches: &[Conformed],
-    slices: Vec<Slice>,
-    row_group_rows: usize,
-) -> Result<DataFile, LakeError> {
+/// Below this many rows a piece costs more as a batch of its own than its rows cost to gather.
+const SHORT_PIECE: usize = 256;
+
+/// Rows gathered at a time.
+const GATHER_ROWS: usize = 32_768;
+
+/// Writes rows to `folder/path`, complete and synced. On an error nothing is left behind.
+pub(super) fn write(folder: &Path, path: String, day: i32, rows: Rows<'_>) -> Result<DataFile, LakeError> {
     let target = folder.join(&path);
     let parent = target.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent).map_err(|e| LakeError::io("create the folder", parent, e))?;
-    let written =
-        write_rows(&target, table, batches, slices, row_group_rows).and_then(|(metadata, present)| {
-            let bytes = std::fs::metadata(&target)
-                .map_err(|e| LakeError::io("look at", &target, e))?
-                .len();
-            sync_folder(parent)?;
-            Ok(DataFile {
-                path,
-                day,
-                bytes,
-                rows: usize::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
-                stats: statistics(&metadata, table, &present),
-            })
-        });
+    let table = rows.table;
+    let written = write_rows(&target, rows).and_then(|(metadata, present, moved)| {
+        let bytes = std::fs::metadata(&target)
+            .map_err(|e| LakeError::io("look at", &target, e))?
+            .len();
+        sync_folder(parent)?;
+        Ok(DataFile {
+            path,
+            day,
+            bytes,
+            rows: usize::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
+            stats: statistics(&metadata, table, &present),
+            moved,
+        })
+    });
     if written.is_err() {
         // Best effort: it may not even exist, and an unnamed file is harmless.
         let _ = std::fs::remove_file(&target);
@@ -141,56 +147,114 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), LakeError> {
     Ok(())
 }
 
-fn write_rows(
-    target: &Path,
-    table: &TableColumns,
-    batches: &[Conformed],
-    mut slices: Vec<Slice>,
-    row_group_rows: usize,
-) -> Result<(ParquetMetaData, Vec<usize>), LakeError> {
-    slices.sort_by_key(|slice| (slice.first, slice.last, slice.batch, slice.start));
-    let rows: usize = slices.iter().map(|slice| slice.len).sum();
-    let present: Vec<usize> = (0..table.columns().len())
-        .filter(|&column| {
-            slices
-                .iter()
-                .any(|slice| batches[slice.batch].array(column).is_some())
-        })
-        .collect();
+fn write_rows(target: &Path, rows: Rows<'_>) -> Result<(ParquetMetaData, Vec<usize>, Moved), LakeError> {
+    let present = rows.present();
+    let Rows {
+        table,
+        row_group_rows,
+        ..
+    } = rows;
+    let count: usize = rows.pieces.iter().map(|(piece, _)| piece.rows).sum();
     let schema = file_schema(table, &present);
     let failed = |e| LakeError::parquet(target, e);
     let file = File::create_new(target).map_err(|e| LakeError::io("create", target, e))?;
-    let properties = properties(&schema, rows.min(row_group_rows)).map_err(failed)?;
+    let properties = properties(&schema, count.min(row_group_rows)).map_err(failed)?;
     // Without the embedded Arrow schema, readers see plain strings whatever the batches were encoded as.
     let options = ArrowWriterOptions::new()
         .with_properties(properties)
         .with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(&file, schema.clone(), options).map_err(failed)?;
-    let in_order = slices.windows(2).all(|pair| pair[0].last <= pair[1].first);
-    let short = slices.len() * SHORT_SLICE > rows && slices.len() > 1;
-    if in_order && !short {
-        for slice in &slices {
-            let batch = slice_batch(table, &present, &batches[slice.batch], slice).map_err(failed)?;
-            writer.write(&batch).map_err(failed)?;
+    let mut moved = Moved::default();
+    let mut last = i64::MIN;
+    for chunk in rows.chunks() {
+        let batches = chunk
+            .iter()
+            .map(|(piece, dropped)| rows.unpack(piece, dropped))
+            .collect::<Result<Vec<Conformed>, ParquetError>>()
+            .map_err(failed)?;
+        for batch in &batches {
+            moved += batch.moved;
         }
-    } else {
-        let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(rows);
-        for slice in &slices {
-            let times = batches[slice.batch].times.values();
-            order.extend(
-                (slice.start..slice.start + slice.len)
-                    .map(|row| (times[row], slice.batch as u32, row as u32)),
-            );
+        // What is sorted apart may not share a row group.
+        if chunk.iter().any(|(piece, _)| piece.first < last) {
+            writer.flush().map_err(failed)?;
         }
-        order.sort_unstable();
-        for chunk in order.chunks(row_group_rows.max(1)) {
-            let batch = gather(table, &present, batches, chunk).map_err(failed)?;
-            writer.write(&batch).map_err(failed)?;
+        last = chunk.iter().map(|(piece, _)| piece.last).fold(last, i64::max);
+        let in_order = chunk.windows(2).all(|pair| pair[0].0.last <= pair[1].0.first);
+        let kept: usize = batches.iter().map(|batch| batch.rows).sum();
+        if batches.len() == 1 || in_order && kept >= batches.len() * SHORT_PIECE {
+            for batch in &batches {
+                let batch = whole_batch(table, &present, batch).map_err(failed)?;
+                writer.write(&batch).map_err(failed)?;
+            }
+        } else {
+            let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(kept);
+            for (number, batch) in batches.iter().enumerate() {
+                let times = batch.times.values().iter().enumerate();
+                order.extend(times.map(|(row, &time)| (time, number as u32, row as u32)));
+            }
+            order.sort_unstable();
+            for rows in order.chunks(GATHER_ROWS) {
+                let batch = gather(table, &present, &batches, rows).map_err(failed)?;
+                writer.write(&batch).map_err(failed)?;
+            }
         }
     }
     let metadata = writer.close().map_err(failed)?;
     file.sync_all().map_err(|e| LakeError::io("sync", target, e))?;
-    Ok((metadata, present))
+    Ok((metadata, present, moved))
+}
+
+impl<'a> Rows<'a> {
+    /// The table's columns that the file needs.
+    fn present(&self) -> Vec<usize> {
+        let unmapped = self.table.index(UNMAPPED).expect("every table gets it");
+        let mut present: Vec<usize> = self
+            .pieces
+            .iter()
+            .flat_map(|(piece, _)| &piece.fields)
+            .map(|&field| self.places[field].unwrap_or(unmapped))
+            .collect();
+        present.sort_unstable();
+        present.dedup();
+        present
+    }
+
+    /// The pieces by time, cut where their memory is enough.
+    fn chunks(&self) -> Vec<Vec<(&'a Piece, &'a [bool])>> {
+        let mut pieces = self.pieces.clone();
+        pieces.sort_by_key(|(piece, _)| (piece.first, piece.last));
+        let mut chunks: Vec<Vec<(&Piece, &[bool])>> = Vec::new();
+        let mut bytes = 0;
+        for (piece, dropped) in pieces {
+            bytes += piece.unpacked_bytes;
+            match chunks.last_mut() {
+                Some(chunk) if bytes <= SORT_BYTES => chunk.push((piece, dropped)),
+                _ => {
+                    bytes = piece.unpacked_bytes;
+                    chunks.push(vec![(piece, dropped)]);
+                }
+            }
+        }
+        chunks
+    }
+
+    /// The rows of a piece that are not dropped, as the table's columns.
+    fn unpack(&self, piece: &Piece, dropped: &[bool]) -> Result<Conformed, ParquetError> {
+        let mut arrays = piece.unpack()?;
+        let mut rows = piece.rows;
+        if dropped.contains(&true) {
+            let keep: BooleanArray = dropped.iter().map(|&dropped| Some(!dropped)).collect();
+            rows = keep.true_count();
+            for array in &mut arrays {
+                *array = filter(array, &keep)?;
+            }
+        }
+        let columns = piece.fields.iter().copied().zip(arrays).collect();
+        self.table
+            .conform(self.fields, self.places, rows, columns)
+            .map_err(ParquetError::General)
+    }
 }
 
 fn properties(schema: &Schema, row_group_rows: usize) -> Result<WriterProperties, ParquetError> {
@@ -235,17 +299,16 @@ fn properties(schema: &Schema, row_group_rows: usize) -> Result<WriterProperties
     Ok(properties.build())
 }
 
-fn slice_batch(
+fn whole_batch(
     table: &TableColumns,
     present: &[usize],
     batch: &Conformed,
-    slice: &Slice,
 ) -> Result<RecordBatch, ParquetError> {
     let arrays = present
         .iter()
         .map(|&column| match batch.array(column) {
-            Some(array) => array.slice(slice.start, slice.len),
-            None => nulls(type_of(table, column), slice.len),
+            Some(array) => array.clone(),
+            None => nulls(type_of(table, column), batch.rows),
         })
         .collect();
     as_batch(table, present, arrays)
@@ -284,53 +347,8 @@ fn gather(
                 .collect();
             gather_column(&sources, &rows)
         })
-        .collect::<Result<Vec<_>, ParquetError>>()?;
+        .collect::<Result<Vec<_>, ArrowError>>()?;
     as_batch(table, present, arrays)
-}
-
-fn gather_column(sources: &[ArrayRef], rows: &[(usize, usize)]) -> Result<ArrayRef, ParquetError> {
-    let dictionaries: Vec<_> = sources
-        .iter()
-        .filter_map(|source| source.as_dictionary_opt::<Int32Type>())
-        .collect();
-    if dictionaries.is_empty() {
-        let sources: Vec<&dyn Array> = sources.iter().map(AsRef::as_ref).collect();
-        return Ok(interleave(&sources, rows)?);
-    }
-    if dictionaries.len() < sources.len() {
-        let plain = sources
-            .iter()
-            .map(|source| arrow::compute::cast(source, &DataType::Utf8))
-            .collect::<Result<Vec<_>, _>>()?;
-        return gather_column(&plain, rows);
-    }
-    // The dictionaries end to end, keys shifted: Arrow's own interleave looks for repeats among them,
-    // at a cost of rows times sources. The Parquet writer finds the repeats anyway.
-    let mut shifts = Vec::with_capacity(dictionaries.len());
-    let mut shift: usize = 0;
-    for dictionary in &dictionaries {
-        shifts.push(shift);
-        shift += dictionary.values().len();
-    }
-    if i32::try_from(shift).is_err() {
-        return Err(ParquetError::General(
-            "more than 2^31 distinct values in one file".to_owned(),
-        ));
-    }
-    let values: Vec<&dyn Array> = dictionaries
-        .iter()
-        .map(|dictionary| dictionary.values().as_ref())
-        .collect();
-    let values = concat(&values)?;
-    let keys: Int32Array = rows
-        .iter()
-        .map(|&(source, row)| {
-            dictionaries[source]
-                .key(row)
-                .map(|key| (key + shifts[source]) as i32)
-        })
-        .collect();
-    Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(keys, values)?))
 }
 
 fn type_of(table: &TableColumns, column: usize) -> &DataType {

@@ -61,9 +61,9 @@
 //! # Design
 //!
 //! ```text
-//! append ──▶ buffer per table ──flush──▶ columns ──▶ dedupe ──▶ file ──▶ append (commit)
-//!  (no work)                            conform,    by id,     Parquet,  optimistic, again
-//!                                       grow        by time    stats     from the new version
+//! append ──▶ stage per table ──flush──▶ dedupe ──▶ columns ──▶ file ──▶ append (commit)
+//!            by day and time,          by id      conform,    Parquet,  optimistic, again
+//!            compressed                           grow        stats     from the new version
 //! ```
 //!
 //! Only `append` knows the Delta log; only `file` knows Parquet's writer.
@@ -74,6 +74,9 @@ mod columns;
 mod dedupe;
 mod error;
 mod file;
+mod gather;
+mod ranges;
+mod stage;
 mod status;
 mod writer;
 
@@ -91,6 +94,9 @@ pub const ALERTS: &str = "alerts";
 
 /// The partition column: the day of `time` in UTC.
 pub const DAY: &str = "day";
+
+/// In tables of alerts, the column with the id of the event behind the alert.
+const ALERT_EVENT_ID: &str = "alert_event_id";
 
 /// A folder of tables. Cheap to clone; holds nothing open.
 #[derive(Debug, Clone)]

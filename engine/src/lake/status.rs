@@ -6,8 +6,9 @@ use borzoi_parsers::value::parse_timestamp;
 use deltalake_core::kernel::LogicalFileView;
 use serde_json::Value;
 
-use super::dedupe::StoredFile;
+use super::dedupe::{StoredFile, parse_id};
 use super::error::LakeError;
+use super::ranges::{ALERT_EVENT_ID_TAG, EVENT_ID_TAG, IdRanges};
 use super::{DAY, LakeTable, load};
 
 /// One line of `borzoi lake status`.
@@ -125,10 +126,19 @@ pub(super) fn stored_file(view: &LogicalFileView) -> StoredFile {
         .and_then(|stats| serde_json::from_str(&stats).ok())
         .unwrap_or_default();
     let bound = |side: &str| stats[side]["time"].as_str().and_then(parse_timestamp);
+    let id = |side: &str| stats[side]["event_id"].as_str().and_then(parse_id);
+    #[expect(deprecated, reason = "there is no other way to a file's tags")]
+    let tags = view.add_action().tags.unwrap_or_default();
+    let ranges = |tag: &str| tags.get(tag)?.as_deref().and_then(IdRanges::parse);
     StoredFile {
         path: view.path().into_owned(),
         day,
         first: bound("minValues"),
         last: bound("maxValues"),
+        ids: ranges(EVENT_ID_TAG),
+        alert_event_ids: ranges(ALERT_EVENT_ID_TAG),
+        bounds: id("minValues")
+            .zip(id("maxValues"))
+            .map(|(low, high)| IdRanges::between(low, high)),
     }
 }

@@ -9,6 +9,7 @@ use borzoi_parsers::batch::EventBatch;
 
 use super::append::Appender;
 use super::dedupe::IdCache;
+use super::stage::{Memory, Stage};
 use super::{ALERTS, Lake, LakeError};
 
 /// When a writer flushes, and what it may use.
@@ -16,7 +17,8 @@ use super::{ALERTS, Lake, LakeError};
 pub struct WriterOptions {
     /// Flush a table when this many of its rows wait. More make larger files, which read faster.
     pub flush_rows: usize,
-    /// Flush everything when the waiting rows of all tables take this many bytes of memory.
+    /// Flush everything when the waiting rows of all tables take this many bytes of memory. They wait
+    /// compressed, so that this is ten to forty times as much as it sounds.
     pub flush_bytes: usize,
     /// Flush a table when a row has waited this long.
     pub flush_interval: Duration,
@@ -34,11 +36,11 @@ impl Default for WriterOptions {
     fn default() -> Self {
         WriterOptions {
             flush_rows: 500_000,
-            flush_bytes: 512 << 20,
+            flush_bytes: 96 << 20,
             flush_interval: Duration::from_secs(10),
             row_group_rows: 131_072,
             max_columns: 2_000,
-            max_dedupe_bytes: 128 << 20,
+            max_dedupe_bytes: 32 << 20,
             checkpoint_commits: 100,
         }
     }
@@ -53,6 +55,11 @@ pub struct FlushReport {
     pub duplicates: u64,
     /// Values that went to `unmapped` because of their column's type or the table's column limit.
     pub moved_to_unmapped: u64,
+    /// Of the texts in `unmapped` that such values met, those that are no JSON object or too deep to be read;
+    /// they were kept as a text under the key `unmapped`.
+    pub unreadable_unmapped: u64,
+    /// Stored files whose ids were compared with those of new rows.
+    pub files_compared: u64,
     /// Data files committed.
     pub files: u64,
     /// Bytes of them.
@@ -68,6 +75,8 @@ impl std::ops::AddAssign for FlushReport {
         self.rows_written += other.rows_written;
         self.duplicates += other.duplicates;
         self.moved_to_unmapped += other.moved_to_unmapped;
+        self.unreadable_unmapped += other.unreadable_unmapped;
+        self.files_compared += other.files_compared;
         self.files += other.files;
         self.bytes += other.bytes;
         self.commits += other.commits;
@@ -77,9 +86,10 @@ impl std::ops::AddAssign for FlushReport {
 
 /// Buffers batches of any number of tables and stores each event once.
 ///
-/// [`append`](Self::append) only keeps the batch (its memory is shared, not copied). The work happens in
-/// [`flush`](Self::flush), one table after another, on the runtime's blocking threads. Rows of a table whose
-/// flush failed stay buffered, so a later flush can still store them. Dropping a writer does not flush.
+/// [`append`](Self::append) keeps the batch as it is (its memory is shared, not copied) until a few megabytes
+/// wait, then sorts and compresses those. The rest happens in [`flush`](Self::flush), one table after another,
+/// on the runtime's blocking threads. Rows of a table whose flush failed stay buffered, so a later flush can
+/// still store them. Dropping a writer does not flush.
 ///
 /// Any number of writers, in any number of processes, may write the same lake at once.
 #[derive(Debug)]
@@ -93,6 +103,8 @@ pub struct LakeWriter {
     totals: FlushReport,
     // What waits.
     buffers: BTreeMap<TableKey, Buffer>,
+    /// Of the rows that are not compressed yet.
+    raw: Memory,
 }
 
 /// Tenant and table.
@@ -100,11 +112,12 @@ type TableKey = (Arc<str>, Arc<str>);
 
 #[derive(Debug)]
 struct Buffer {
-    batches: Vec<RecordBatch>,
-    rows: usize,
-    bytes: usize,
+    stage: Stage,
     since: Instant,
 }
+
+/// Memory of raw rows that is worth compressing, and small beside what is being parsed meanwhile.
+const RAW_BYTES: usize = 16 << 20;
 
 impl LakeWriter {
     /// A writer for `lake`; nothing is read or written yet.
@@ -116,6 +129,7 @@ impl LakeWriter {
             appenders: BTreeMap::new(),
             totals: FlushReport::default(),
             buffers: BTreeMap::new(),
+            raw: Memory::default(),
         }
     }
 
@@ -150,26 +164,48 @@ impl LakeWriter {
         super::check_name("tenant", tenant)?;
         super::check_name("dataset", dataset)?;
         let key = (Arc::from(tenant), Arc::from(dataset));
+        let folder = self.lake.table_path(tenant, dataset)?;
         let buffer = self.buffers.entry(key).or_insert_with(|| Buffer {
-            batches: Vec::new(),
-            rows: 0,
-            bytes: 0,
+            stage: Stage::default(),
             since: Instant::now(),
         });
-        buffer.rows += batch.num_rows();
-        buffer.bytes += batch.get_array_memory_size();
-        buffer.batches.push(batch.clone());
+        let bad = |reason| LakeError::BadBatch {
+            table: folder.display().to_string(),
+            reason,
+        };
+        buffer.stage.push(batch).map_err(bad)?;
+        self.raw.add(batch);
+        if self.raw.bytes() >= RAW_BYTES.min(self.options.flush_bytes) {
+            self.pack()?;
+        }
+        Ok(())
+    }
+
+    /// Compresses all raw rows.
+    fn pack(&mut self) -> Result<(), LakeError> {
+        for ((tenant, dataset), buffer) in &mut self.buffers {
+            buffer.stage.pack().map_err(|e| LakeError::BadBatch {
+                table: format!("{tenant}/{dataset}"),
+                reason: format!("cannot compress the rows: {e}"),
+            })?;
+        }
+        self.raw.clear();
         Ok(())
     }
 
     /// Rows that wait.
     pub fn buffered_rows(&self) -> usize {
-        self.buffers.values().map(|buffer| buffer.rows).sum()
+        self.buffers.values().map(|buffer| buffer.stage.rows()).sum()
     }
 
-    /// Bytes of memory that the waiting rows take.
+    /// Bytes of memory that the waiting rows take, what they share counted once.
     pub fn buffered_bytes(&self) -> usize {
-        self.buffers.values().map(|buffer| buffer.bytes).sum()
+        let packed: usize = self
+            .buffers
+            .values()
+            .map(|buffer| buffer.stage.piece_bytes())
+            .sum();
+        packed + self.raw.bytes()
     }
 
     /// When the next flush by time is due; `None` if nothing waits.
@@ -199,7 +235,7 @@ impl LakeWriter {
             .buffers
             .iter()
             .filter(|(_, buffer)| {
-                buffer.rows >= self.options.flush_rows
+                buffer.stage.rows() >= self.options.flush_rows
                     || now.duration_since(buffer.since) >= self.options.flush_interval
             })
             .map(|(key, _)| key.clone())
@@ -218,6 +254,9 @@ impl LakeWriter {
     }
 
     async fn flush_tables(&mut self, keys: Vec<TableKey>) -> Result<FlushReport, LakeError> {
+        if !keys.is_empty() {
+            self.pack()?;
+        }
         let mut report = FlushReport::default();
         let mut first_error = None;
         for key in keys {
@@ -237,7 +276,6 @@ impl LakeWriter {
         let Some(buffer) = self.buffers.get(key) else {
             return Ok(FlushReport::default());
         };
-        let batches = buffer.batches.clone();
         let appender = match self.appenders.entry(key.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
@@ -245,7 +283,7 @@ impl LakeWriter {
                 entry.insert(Appender::new(folder, self.options.clone()))
             }
         };
-        let done = match appender.append(batches, &self.cache).await {
+        let done = match appender.append(&buffer.stage, &self.cache).await {
             Ok(done) => done,
             Err(error) => {
                 // What it believed of the table may be why.
@@ -254,10 +292,19 @@ impl LakeWriter {
             }
         };
         self.buffers.remove(key);
+        if done.moved.unreadable > 0 {
+            tracing::warn!(
+                table = %key.1,
+                texts = done.moved.unreadable,
+                "texts in unmapped are no JSON that can be read; they were kept under the key unmapped"
+            );
+        }
         Ok(FlushReport {
             rows_written: done.rows,
             duplicates: done.duplicates,
-            moved_to_unmapped: done.moved,
+            moved_to_unmapped: done.moved.values,
+            unreadable_unmapped: done.moved.unreadable,
+            files_compared: done.compared,
             files: done.files,
             bytes: done.bytes,
             commits: u64::from(done.files > 0),

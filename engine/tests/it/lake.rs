@@ -242,6 +242,120 @@ async fn overlapping_halves_make_a_whole() {
 }
 
 #[tokio::test]
+async fn the_same_event_is_stored_once_whatever_its_time_reads_as() {
+    let folder = tempfile::tempdir().unwrap();
+    let events: Vec<Event> = (0..3000).map(|id| event(id, BASE + id as i64)).collect();
+    store(folder.path(), &events).await;
+    // Another time zone, another year, the time of another copy's modification.
+    for shift in [3_600_000_000, 365 * DAY, -40 * DAY] {
+        let moved: Vec<Event> = events
+            .iter()
+            .map(|event| Event {
+                time: event.time + shift,
+                ..event.clone()
+            })
+            .collect();
+        let report = store(folder.path(), &moved).await;
+        assert_eq!((report.rows_written, report.duplicates), (0, 3000), "{shift}");
+    }
+    assert_eq!(contents(folder.path()).await, expected(&events));
+    // Both in one flush: the first one counts.
+    let twice = [event(9000, BASE), event(9000, BASE + DAY)];
+    let report = store(folder.path(), &twice).await;
+    assert_eq!((report.rows_written, report.duplicates, report.files), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn rows_from_new_places_are_compared_with_no_stored_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = WriterOptions {
+        checkpoint_commits: 3,
+        ..WriterOptions::default()
+    };
+    let mut writer = LakeWriter::new(Lake::create(folder.path()).unwrap(), options);
+    // Each flush has a place of its own, at the same times; the alerts' ids are hashes.
+    let part = |number: u64| -> Vec<Event> {
+        (0..200).map(|id| event(number * 1000 + id, BASE + id as i64)).collect()
+    };
+    let alerts = |events: &[Event]| {
+        let hash = |id: u64| format!("{:016x}{:016x}", id.wrapping_mul(0x9E37_79B9_7F4A_7C15), id);
+        let ids: ArrayRef = Arc::new(StringArray::from_iter_values(
+            events.iter().map(|event| hash(event.id)),
+        ));
+        let of: ArrayRef = Arc::new(StringArray::from_iter_values(
+            events.iter().map(|event| id_text(event.id)),
+        ));
+        let times: Vec<i64> = events.iter().map(|event| event.time).collect();
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
+        RecordBatch::try_from_iter([("time", times), ("event_id", ids), ("alert_event_id", of)]).unwrap()
+    };
+    let mut report = FlushReport::default();
+    for number in 0..7 {
+        writer.append(&batch(&part(number))).unwrap();
+        writer.append_alerts("default", &alerts(&part(number))).unwrap();
+        report += writer.flush().await.unwrap();
+    }
+    assert_eq!((report.rows_written, report.files_compared), (7 * 400, 0));
+    let log = folder.path().join("default/alerts/_delta_log");
+    assert!(log.join("_last_checkpoint").exists());
+    // What the log says survives its checkpoint: another writer reads one file of each table for the rows of one.
+    let mut writer = self::writer(folder.path());
+    writer.append(&batch(&part(2))).unwrap();
+    writer.append_alerts("default", &alerts(&part(2))).unwrap();
+    writer.append(&batch(&part(100))).unwrap();
+    writer.append_alerts("default", &alerts(&part(100))).unwrap();
+    let report = writer.flush().await.unwrap();
+    assert_eq!((report.rows_written, report.duplicates), (400, 400));
+    assert_eq!(report.files_compared, 2);
+}
+
+#[tokio::test]
+async fn what_waits_is_compressed_and_a_day_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = writer(folder.path());
+    let mut raw = 0;
+    let mut most = 0;
+    let mut all = Vec::new();
+    for number in 0..60 {
+        let events: Vec<Event> = (0..2000)
+            .map(|id| event(number * 2000 + id, BASE + (id as i64 % 3) * DAY + number as i64))
+            .collect();
+        let text: ArrayRef = Arc::new(StringArray::from_iter_values(
+            (0..2000).map(|row| format!("{number:0>200} {}", row % 50)),
+        ));
+        let rows = batch_with(&events, vec![("process_command_line", text)]);
+        raw += rows.get_array_memory_size();
+        writer.append(&event_batch(rows)).unwrap();
+        most = most.max(writer.buffered_bytes());
+        all.extend(events);
+    }
+    assert!(raw > 30 << 20, "{raw}");
+    assert!(most < 24 << 20, "{most}");
+    assert_eq!(writer.buffered_rows(), 120_000);
+    let report = writer.flush().await.unwrap();
+    assert_eq!((report.rows_written, report.files, report.commits), (120_000, 3, 1));
+    assert_eq!(writer.buffered_bytes(), 0);
+    assert_eq!(contents(folder.path()).await, expected(&all));
+    // Sorted inside each row group, however little is unpacked at a time.
+    for file in data_files(folder.path()) {
+        let file = std::fs::File::open(file).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+            .unwrap()
+            .build()
+            .unwrap();
+        let mut last = i64::MIN;
+        for rows in reader {
+            let rows = rows.unwrap();
+            let times = rows.column_by_name("time").unwrap();
+            for &time in times.as_primitive::<TimestampMicrosecondType>().values() {
+                assert!(time >= last);
+                last = time;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_small_cache_changes_nothing_but_the_time() {
     let folder = tempfile::tempdir().unwrap();
     let options = WriterOptions {
@@ -710,11 +824,16 @@ proptest! {
             let folder = tempfile::tempdir().unwrap();
             let mut oracle: HashMap<u64, Event> = HashMap::new();
             let mut lake_writer = writer(folder.path());
+            let mut number = 0;
             for (ids, flush, reopen) in deliveries {
-                // The same event always has the same time: it is made from the id.
+                // Some events have no time of their own: it is another one in every delivery.
+                number += 1;
                 let events: Vec<Event> = ids
                     .iter()
-                    .map(|(id, _)| event(*id, BASE + ((*id as i64 * 37) % 5) * DAY / 2))
+                    .map(|(id, _)| match id % 4 {
+                        0 => event(*id, BASE + number * DAY),
+                        _ => event(*id, BASE + ((*id as i64 * 37) % 5) * DAY / 2),
+                    })
                     .collect();
                 for event in &events {
                     oracle.insert(event.id, event.clone());
@@ -733,7 +852,14 @@ proptest! {
             }
             lake_writer.flush().await.unwrap();
             let stored = contents(folder.path()).await;
-            assert_eq!(stored, expected(oracle.values()));
+            let oracle = expected(oracle.values());
+            assert!(stored.keys().eq(oracle.keys()));
+            for (id, (time, host)) in &stored {
+                let (expected_time, expected_host) = &oracle[id];
+                assert_eq!(host, expected_host);
+                // Which of its times an event is stored with depends on the cuts.
+                assert!(time == expected_time || (*time - BASE) % DAY == 0 && (*expected_time - BASE) % DAY == 0);
+            }
         });
     }
 }

@@ -275,7 +275,9 @@ async fn rows_from_new_places_are_compared_with_no_stored_file() {
     let mut writer = LakeWriter::new(Lake::create(folder.path()).unwrap(), options);
     // Each flush has a place of its own, at the same times; the alerts' ids are hashes.
     let part = |number: u64| -> Vec<Event> {
-        (0..200).map(|id| event(number * 1000 + id, BASE + id as i64)).collect()
+        (0..200)
+            .map(|id| event(number * 1000 + id, BASE + id as i64))
+            .collect()
     };
     let alerts = |events: &[Event]| {
         let hash = |id: u64| format!("{:016x}{:016x}", id.wrapping_mul(0x9E37_79B9_7F4A_7C15), id);
@@ -333,7 +335,10 @@ async fn what_waits_is_compressed_and_a_day_is_one_file() {
     assert!(most < 24 << 20, "{most}");
     assert_eq!(writer.buffered_rows(), 120_000);
     let report = writer.flush().await.unwrap();
-    assert_eq!((report.rows_written, report.files, report.commits), (120_000, 3, 1));
+    assert_eq!(
+        (report.rows_written, report.files, report.commits),
+        (120_000, 3, 1)
+    );
     assert_eq!(writer.buffered_bytes(), 0);
     assert_eq!(contents(folder.path()).await, expected(&all));
     // Sorted inside each row group, however little is unpacked at a time.

@@ -163,10 +163,11 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     }
     if !quiet && !report.correlations.is_empty() {
         anstream::eprintln!(
-            "{}note:{:#} {} correlation rules are loaded but not run yet",
+            "{}note:{:#} {} correlation rules, and {} rules that only they use, are loaded but not run yet",
             style::WARNING,
             style::WARNING,
-            report.correlations.len()
+            report.correlations.len(),
+            report.referenced_only.len()
         );
     }
     let waiting = report.waiting().count();
@@ -190,6 +191,14 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     let (compiled, warnings) = CompiledRules::compile(chosen, catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
+    }
+    if !quiet && !warnings.is_empty() {
+        anstream::eprintln!(
+            "{}note:{:#} {} log sources, fields or expressions of rules match nothing Borzoi knows; `borzoi rules check` shows them",
+            style::WARNING,
+            style::WARNING,
+            warnings.len()
+        );
     }
     Ok(ReadyRules {
         compiled: Arc::new(compiled),

@@ -21,8 +21,11 @@ struct Moments {
 impl Moments {
     fn new(longest: Duration) -> Self {
         let seed = match std::env::var("BORZOI_KILL_SEED") {
-            Ok(seed) => seed.parse().unwrap(),
-            Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64,
+            Ok(seed) => seed.parse().expect("a number"),
+            Err(_) => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .expect("the clock is past 1970")
+                .as_millis() as u64,
         };
         println!("BORZOI_KILL_SEED={seed}, over {longest:?}");
         Moments { state: seed, longest }
@@ -68,16 +71,16 @@ fn scan(logs: &Path, lake: &Path) -> Command {
 /// Starts the command and kills it after `moment`; whether it was still running then.
 fn kill_after(moment: Duration, mut command: Command) -> bool {
     let end = Instant::now() + moment;
-    let mut child = command.spawn().unwrap();
+    let mut child = command.spawn().expect("the binary under test starts");
     while Instant::now() < end {
-        if let Some(status) = child.try_wait().unwrap() {
+        if let Some(status) = child.try_wait().expect("it is our child") {
             assert!(status.success(), "it failed before it was killed");
             return false;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::park_timeout(Duration::from_millis(1));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill().expect("it is our child");
+    child.wait().expect("it is our child");
     true
 }
 

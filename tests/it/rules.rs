@@ -19,8 +19,8 @@ detection:
 ";
 
 fn write(path: &Path, text: &str) -> String {
-    fs::write(path, text).unwrap();
-    path.to_str().unwrap().to_owned()
+    fs::write(path, text).expect("a temporary folder is writable");
+    path.to_str().expect("temporary paths are text").to_owned()
 }
 
 #[test]

@@ -829,10 +829,8 @@ proptest! {
             let folder = tempfile::tempdir().unwrap();
             let mut oracle: HashMap<u64, Event> = HashMap::new();
             let mut lake_writer = writer(folder.path());
-            let mut number = 0;
-            for (ids, flush, reopen) in deliveries {
+            for (number, (ids, flush, reopen)) in (1..).zip(deliveries) {
                 // Some events have no time of their own: it is another one in every delivery.
-                number += 1;
                 let events: Vec<Event> = ids
                     .iter()
                     .map(|(id, _)| match id % 4 {

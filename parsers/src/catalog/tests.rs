@@ -56,10 +56,10 @@ fn bases() -> usize {
 fn every_catalog_file_is_shipped() {
     let root = Path::new("catalog");
     let shipped: HashSet<&str> = files::FILES.iter().map(|(file, _)| *file).collect();
-    for entry in walkdir::WalkDir::new(&root) {
+    for entry in walkdir::WalkDir::new(root) {
         let entry = entry.unwrap();
         if entry.path().extension().is_some_and(|e| e == "yaml") {
-            let file = entry.path().strip_prefix(&root).unwrap().to_str().unwrap();
+            let file = entry.path().strip_prefix(root).unwrap().to_str().unwrap();
             assert!(shipped.contains(file), "{file} is missing in FILES");
         }
     }

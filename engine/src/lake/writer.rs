@@ -227,17 +227,29 @@ impl LakeWriter {
     ///
     /// As [`flush`](Self::flush).
     pub async fn flush_if_due(&mut self) -> Result<FlushReport, LakeError> {
+        let (now, interval) = (Instant::now(), self.options.flush_interval);
+        self.flush_older(|since| now.duration_since(since) >= interval)
+            .await
+    }
+
+    /// Flushes the tables that hold enough, however long they have waited: for inputs that end by
+    /// themselves, which then make fewer and larger files.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub async fn flush_if_full(&mut self) -> Result<FlushReport, LakeError> {
+        self.flush_older(|_| false).await
+    }
+
+    async fn flush_older(&mut self, is_old: impl Fn(Instant) -> bool) -> Result<FlushReport, LakeError> {
         if self.buffered_bytes() >= self.options.flush_bytes {
             return self.flush().await;
         }
-        let now = Instant::now();
         let due: Vec<TableKey> = self
             .buffers
             .iter()
-            .filter(|(_, buffer)| {
-                buffer.stage.rows() >= self.options.flush_rows
-                    || now.duration_since(buffer.since) >= self.options.flush_interval
-            })
+            .filter(|(_, buffer)| buffer.stage.rows() >= self.options.flush_rows || is_old(buffer.since))
             .map(|(key, _)| key.clone())
             .collect();
         self.flush_tables(due).await

@@ -201,6 +201,7 @@ impl Scan {
                 writer,
                 runtime: Runtime::new().map_err(ScanError::Runtime)?,
                 tenant: self.options.decode.tenant.clone(),
+                live: inputs.inputs.iter().any(|input| input.size.is_none()),
             }),
             None => None,
         };
@@ -314,6 +315,8 @@ struct Store {
     writer: LakeWriter,
     runtime: Runtime,
     tenant: Arc<str>,
+    /// Whether somebody may be waiting for the events of an input that does not end.
+    live: bool,
 }
 
 /// Takes results in order to the sink and the lake, and counts.
@@ -362,7 +365,12 @@ impl Collector<'_> {
         };
         self.sink.progress(&progress).map_err(ScanError::Output)?;
         if let Some(store) = &mut self.store {
-            store.runtime.block_on(store.writer.flush_if_due())?;
+            store.runtime.block_on(async {
+                match store.live {
+                    true => store.writer.flush_if_due().await,
+                    false => store.writer.flush_if_full().await,
+                }
+            })?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use borzoi_engine::lake::WriterOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::hunt::HuntArgs;
@@ -152,11 +153,11 @@ pub struct ScanArgs {
     /// End with exit code 3 if an alert has this level or a higher one
     #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
     pub fail_on: Option<LevelName>,
-    /// Store at least this often while events trickle in, in seconds
+    /// Store a stream at least this often while events trickle in, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub flush_seconds: u64,
     /// Store when this many events are waiting
-    #[arg(long, value_name = "N", default_value_t = 250_000, hide = true)]
+    #[arg(long, value_name = "N", default_value_t = WriterOptions::default().flush_rows, hide = true)]
     pub flush_rows: usize,
 }
 
@@ -176,8 +177,8 @@ pub struct ParseArgs {
 pub enum RulesCommand {
     /// Load rules and report every mistake
     Check {
-        /// Files or folders.
-        #[arg(required = true, value_name = "PATH")]
+        /// Files or folders; the shipped pack if none is named
+        #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]

@@ -133,10 +133,14 @@ impl TestedRules {
             (false, false) if !fires(&self.covering, &batches) => {
                 format!("proves nothing: {event} is not of the {}", self.log_sources())
             }
-            (false, false) if !fires(&self.reaching, &batches) => format!(
-                "proves nothing: {event} has no {}, without which the rule cannot fire whatever the values",
-                self.absent_fields(&batches)
-            ),
+            (false, false) if !fires(&self.reaching, &batches) => match self.absent_fields(&batches) {
+                absent if absent.is_empty() => {
+                    format!("proves nothing: no event of {event} has all the fields that the rule asks for")
+                }
+                absent => format!(
+                    "proves nothing: {event} has no {absent}, without which the rule cannot fire whatever the values"
+                ),
+            },
             (false, false) => return Outcome::Passed,
         };
         Outcome::Failed { reason }

@@ -192,7 +192,7 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     for warning in &warnings {
         tracing::info!("{warning}");
     }
-    if !quiet && !warnings.is_empty() {
+    if !quiet && !args.rules.is_empty() && !warnings.is_empty() {
         anstream::eprintln!(
             "{}note:{:#} {} log sources, fields or expressions of rules match nothing Borzoi knows; `borzoi rules check` shows them",
             style::WARNING,

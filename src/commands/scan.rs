@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use borzoi_engine::alert::Alert;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::report::ReportMeta;
-use borzoi_engine::scan::{Progress, Scan, ScanSink, ScanSummary};
+use borzoi_engine::scan::{Progress, Scan, ScanError, ScanSink, ScanSummary};
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::ir::Level;
@@ -36,7 +36,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     });
     let title = args.input.paths.join(" ");
     let mut sink = CommandSink {
-        output: AlertOutput::new(form, args.report.clone(), title),
+        output: AlertOutput::new(form, args.report.clone(), title)?,
         rejects: Rejects::new(args.input.rejects.as_deref())?,
         bar: progress::Progress::new(inputs.total_size().unwrap_or(0), quiet),
         highest: None,
@@ -61,7 +61,13 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
         elapsed: started.elapsed(),
     });
     sink.rejects.finish()?;
-    let summary = outcome.map_err(Failure::from_scan)?;
+    let summary = match outcome {
+        Err(ScanError::Output(error)) if args.lake.is_some() && error.kind() == io::ErrorKind::BrokenPipe => {
+            warn("nobody reads the output any more: stopped, and what was read until then is stored");
+            return Ok(Exit::WithLosses);
+        }
+        outcome => outcome.map_err(Failure::from_scan)?,
+    };
     shown?;
     if !quiet {
         report(&summary, &sink.rejects);
@@ -108,7 +114,7 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
     }
     for path in &summary.inputs_without_events {
         warn(&format!(
-            "{path}: no event recognised; --format says what it is, `borzoi parse --rejects FILE` shows why"
+            "{path}: no event recognised; --format says what it is, --rejects FILE shows why"
         ));
     }
     for (reason, count) in &summary.rejects {

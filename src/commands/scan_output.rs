@@ -26,8 +26,15 @@ pub struct AlertOutput {
     out: Box<dyn Write>,
     csv_started: bool,
     groups: BTreeMap<RuleKey, Group>,
-    report: Option<(PathBuf, Report)>,
+    report: Option<ReportFile>,
     title: String,
+}
+
+/// Where the report goes, opened before the work begins, and what will be in it.
+struct ReportFile {
+    path: PathBuf,
+    file: File,
+    report: Report,
 }
 
 /// Level (highest first), title and id of a rule: the order of the table.
@@ -83,21 +90,34 @@ impl Names {
 
 impl AlertOutput {
     /// Alerts in `form` to standard output; with `report`, kept for the HTML report too.
-    pub fn new(form: ScanOutput, report: Option<PathBuf>, title: String) -> Self {
-        AlertOutput {
+    ///
+    /// # Errors
+    /// If the report cannot be written.
+    pub fn new(form: ScanOutput, report: Option<PathBuf>, title: String) -> Result<Self, Failure> {
+        let report = report
+            .map(|path| match File::create(&path) {
+                Ok(file) => Ok(ReportFile {
+                    path,
+                    file,
+                    report: Report::default(),
+                }),
+                Err(error) => Err(unwritable(&path, &error)),
+            })
+            .transpose()?;
+        Ok(AlertOutput {
             form,
             out: Box::new(super::stdout()),
             csv_started: false,
             groups: BTreeMap::new(),
-            report: report.map(|path| (path, Report::default())),
+            report,
             title,
-        }
+        })
     }
 
     /// Takes an alert.
     pub fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        if let Some((_, report)) = &mut self.report {
-            report.add(alert);
+        if let Some(to) = &mut self.report {
+            to.report.add(alert);
         }
         match self.form {
             ScanOutput::Jsonl => {
@@ -169,24 +189,23 @@ impl AlertOutput {
     /// The table, the report: of all alerts so far, also when the scan failed.
     pub fn finish(&mut self, meta: &ReportMeta) -> Result<(), Failure> {
         if self.form == ScanOutput::Table {
-            self.table()?;
+            self.table(meta.events)?;
         }
         self.out.flush()?;
-        if let Some((path, report)) = &self.report {
-            let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
-                report.write(&mut file, &self.title, meta)?;
-                file.flush()
-            });
-            written.map_err(|error| {
-                Failure::new(format!("cannot write the report {}: {error}", path.display()))
-            })?;
+        if let Some(ReportFile { path, file, report }) = &self.report {
+            let mut file = BufWriter::new(file);
+            let written = report.write(&mut file, &self.title, meta);
+            written
+                .and_then(|()| file.flush())
+                .map_err(|error| unwritable(path, &error))?;
         }
         Ok(())
     }
 
-    fn table(&mut self) -> io::Result<()> {
+    fn table(&mut self, events: u64) -> io::Result<()> {
         if self.groups.is_empty() {
-            return writeln!(self.out, "no alerts");
+            let nothing = if events > 0 { "no alerts" } else { "no events" };
+            return writeln!(self.out, "{nothing}");
         }
         let rows: Vec<Vec<Cell>> = self
             .groups
@@ -206,6 +225,10 @@ impl AlertOutput {
         let heading = ["LEVEL", "ALERTS", "RULE", "FIRST", "LAST", "HOSTS", "USERS"];
         table::print(&mut self.out, &heading, &rows, 64)
     }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot write the report {}: {error}", path.display()))
 }
 
 /// 2026-11-21T10:11:12.345678Z → 2026-11-21 10:11:12.

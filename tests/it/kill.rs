@@ -108,6 +108,11 @@ fn a_killed_scan_run_again_stores_everything_once() {
         assert!(scan(&logs, &whole).status().unwrap().success());
         duration = duration.min(started.elapsed());
     }
+    let commits = std::fs::read_dir(whole.join("default/windows.sysmon/_delta_log"))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension() == Some("json".as_ref()))
+        .count();
+    assert!(commits > 3, "{commits} commits leave no moment between two");
     let mut moments = Moments::new(duration);
     let events = count(&whole, "select count(*) from windows_sysmon");
     let alerts = count(&whole, "select count(*) from alerts");

@@ -1,6 +1,7 @@
 //! Standard input as a stream: alerts within a second of their line, everything stored on Ctrl-C.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -128,4 +129,85 @@ fn interrupt(process: u32) {
         .status()
         .expect("`kill` is there");
     assert!(sent.success());
+}
+
+/// Reads one line of the output of a scan with this lake and goes away; how the scan ended.
+fn read_one_line_of_a_scan(logs: &Path, lake: &Path) -> crate::support::Ran {
+    let mut child = borzoi()
+        .args(["scan", "--output", "jsonl", "--batch-rows", "100"])
+        .arg(logs)
+        .arg("--lake")
+        .arg(lake)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary under test starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped"))
+        .read_line(&mut line)
+        .expect("the first alert");
+    ran(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn a_reader_that_goes_away_hides_no_failure_of_the_lake() {
+    let dir = tempfile::tempdir().unwrap();
+    let (logs, lake) = (dir.path().join("sysmon.ndjson"), dir.path().join("lake"));
+    sysmon_file(&logs, 3_000);
+    let ended = read_one_line_of_a_scan(&logs, &lake);
+    assert_eq!(ended.code, Some(4), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("nobody reads the output"),
+        "{}",
+        ended.stderr
+    );
+    assert!(count(&lake, "select count(*) from events") > 0);
+
+    let broken = dir.path().join("broken");
+    std::fs::create_dir_all(broken.join("default")).unwrap();
+    std::fs::write(broken.join("default/windows.sysmon"), "a file").unwrap();
+    let ended = read_one_line_of_a_scan(&logs, &broken);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("windows.sysmon"), "{}", ended.stderr);
+}
+
+#[test]
+fn lines_without_a_time_are_new_each_time_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let lake = dir.path().join("lake");
+    for night in 1..=2 {
+        let mut child = borzoi()
+            .args(["scan", "-", "--format", "lines", "--lake"])
+            .arg(&lake)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "job started\nbackup failed: disk error").unwrap();
+        drop(input);
+        let ended = ran(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(count(&lake, "select count(*) from events"), 2 * night);
+    }
+    // A file is the same file, whenever it is read.
+    let log = dir.path().join("job.log");
+    std::fs::write(&log, "job started\nbackup failed: disk error\n").unwrap();
+    for _ in 0..2 {
+        let scan = ["scan", "--format", "lines", "--lake"].map(std::ffi::OsStr::new);
+        let ended = crate::support::run(scan.into_iter().chain([lake.as_os_str(), log.as_os_str()]));
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert_eq!(count(&lake, "select count(*) from events"), 6);
+    }
+    let lake = lake.to_str().expect("temporary paths are text");
+    let asked = crate::support::run(["hunt", "--lake", lake, "--tenant", "acne", "select 1"]);
+    assert_eq!(asked.code, Some(1));
+    assert!(
+        asked
+            .stderr
+            .contains("no tenant `acne` in this lake; there are: default"),
+        "{}",
+        asked.stderr
+    );
 }

@@ -132,7 +132,22 @@ impl Hunt {
         let context =
             session(&options, &unreadable).map_err(|error| HuntError::Execution(error.to_string()))?;
         let mut stored = Vec::new();
-        for table in lake.tables().await.map_err(|error| failed(&error))? {
+        let tables = lake.tables().await.map_err(|error| failed(&error))?;
+        let known: std::collections::BTreeSet<&str> =
+            tables.iter().map(|table| table.tenant.as_str()).collect();
+        if let Some(unknown) = options
+            .tenants
+            .iter()
+            .flatten()
+            .find(|tenant| !known.contains(tenant.as_str()))
+        {
+            let known: Vec<&str> = known.into_iter().collect();
+            return Err(HuntError::Lake(format!(
+                "no tenant `{unknown}` in this lake; there are: {}",
+                known.join(", ")
+            )));
+        }
+        for table in tables {
             if !wanted(&options, &table.tenant) {
                 continue;
             }

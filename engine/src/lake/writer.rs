@@ -20,7 +20,7 @@ pub struct WriterOptions {
     /// Flush everything when the waiting rows of all tables take this many bytes of memory. They wait
     /// compressed, so that this is ten to forty times as much as it sounds.
     pub flush_bytes: usize,
-    /// Flush a table when a row has waited this long.
+    /// Flush a table when a row has waited this long ([`LakeWriter::flush_if_due`]).
     pub flush_interval: Duration,
     /// Rows per row group: what a bloom filter or statistics can skip at once.
     pub row_group_rows: usize,
@@ -142,7 +142,9 @@ impl LakeWriter {
     ///
     /// # Errors
     ///
-    /// [`LakeError::InvalidName`] if tenant or dataset cannot be a folder's name; nothing is buffered then.
+    /// [`LakeError::InvalidName`] if tenant or dataset cannot be a folder's name, and
+    /// [`LakeError::BadBatch`] if the columns are not those of events: nothing is buffered then. Also
+    /// `BadBatch` if rows that wait cannot be compressed; they go on waiting.
     pub fn append(&mut self, batch: &EventBatch) -> Result<(), LakeError> {
         self.buffer(&batch.tenant, &batch.dataset.name, &batch.events)
     }
@@ -165,15 +167,19 @@ impl LakeWriter {
         super::check_name("dataset", dataset)?;
         let key = (Arc::from(tenant), Arc::from(dataset));
         let folder = self.lake.table_path(tenant, dataset)?;
-        let buffer = self.buffers.entry(key).or_insert_with(|| Buffer {
+        let buffer = self.buffers.entry(key.clone()).or_insert_with(|| Buffer {
             stage: Stage::default(),
             since: Instant::now(),
         });
-        let bad = |reason| LakeError::BadBatch {
-            table: folder.display().to_string(),
-            reason,
-        };
-        buffer.stage.push(batch).map_err(bad)?;
+        if let Err(reason) = buffer.stage.push(batch) {
+            if buffer.stage.rows() == 0 {
+                self.buffers.remove(&key);
+            }
+            return Err(LakeError::BadBatch {
+                table: folder.display().to_string(),
+                reason,
+            });
+        }
         self.raw.add(batch);
         if self.raw.bytes() >= RAW_BYTES.min(self.options.flush_bytes) {
             self.pack()?;
@@ -181,16 +187,15 @@ impl LakeWriter {
         Ok(())
     }
 
-    /// Compresses all raw rows.
+    /// Compresses all raw rows. What cannot be compressed stays raw; the first such table is the error.
     fn pack(&mut self) -> Result<(), LakeError> {
-        for ((tenant, dataset), buffer) in &mut self.buffers {
-            buffer.stage.pack().map_err(|e| LakeError::BadBatch {
-                table: format!("{tenant}/{dataset}"),
-                reason: format!("cannot compress the rows: {e}"),
-            })?;
+        let mut outcome = Ok(());
+        for (key, buffer) in &mut self.buffers {
+            let packed = packed(key, buffer);
+            outcome = outcome.and(packed);
         }
         self.raw.clear();
-        Ok(())
+        outcome
     }
 
     /// Rows that wait.
@@ -267,7 +272,8 @@ impl LakeWriter {
 
     async fn flush_tables(&mut self, keys: Vec<TableKey>) -> Result<FlushReport, LakeError> {
         if !keys.is_empty() {
-            self.pack()?;
+            // A table that cannot be packed says so again when it is its turn; the others are stored.
+            let _ = self.pack();
         }
         let mut report = FlushReport::default();
         let mut first_error = None;
@@ -285,9 +291,10 @@ impl LakeWriter {
     }
 
     async fn flush_table(&mut self, key: &TableKey) -> Result<FlushReport, LakeError> {
-        let Some(buffer) = self.buffers.get(key) else {
+        let Some(buffer) = self.buffers.get_mut(key) else {
             return Ok(FlushReport::default());
         };
+        packed(key, buffer)?;
         let appender = match self.appenders.entry(key.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
@@ -323,4 +330,12 @@ impl LakeWriter {
             retries: done.retries,
         })
     }
+}
+
+/// Compresses the raw rows of one table.
+fn packed((tenant, dataset): &TableKey, buffer: &mut Buffer) -> Result<(), LakeError> {
+    buffer.stage.pack().map_err(|error| LakeError::BadBatch {
+        table: format!("{tenant}/{dataset}"),
+        reason: format!("cannot compress the rows: {error}"),
+    })
 }

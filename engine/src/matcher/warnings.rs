@@ -140,6 +140,9 @@ pub(super) fn of_log_sources(rules: &[Arc<DetectionRule>], catalog: &Catalog) ->
         for name in names {
             let unknown = known.entry((source, name)).or_insert_with(|| {
                 let declared = datasets.iter().any(|dataset| {
+                    if dataset.is_open(name) {
+                        return true;
+                    }
                     let mut ways = routes(source, dataset).into_iter();
                     ways.any(|route| matches!(route.resolve(dataset, name), Resolution::Declared(_)))
                 });

@@ -240,8 +240,9 @@ impl Scan {
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
         let mut summary = collector.summary;
-        outcome?;
+        // The lake first: that nobody reads the output any more must not hide that nothing was stored.
         summary.lake = stored?;
+        outcome?;
         summary.raw_bytes = raw_bytes.into_inner();
         summary.cut_short = cut_short.into_inner();
         summary.elapsed = started.elapsed();

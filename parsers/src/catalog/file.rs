@@ -52,6 +52,8 @@ pub(super) struct DatasetFile {
     pub(super) plain: Vec<String>,
     #[serde(default)]
     pub(super) strip: Vec<String>,
+    #[serde(default)]
+    pub(super) open: Vec<String>,
 }
 
 pub(super) fn parse(file: &str, text: &str) -> Result<DatasetFile, CatalogError> {

@@ -283,6 +283,12 @@ fn build(
         },
         prefix,
         strip: strip.into_iter().map(|prefix| prefix.to_lowercase()).collect(),
+        open: base
+            .iter()
+            .flat_map(|base| &base.open)
+            .chain(&entry.open)
+            .map(|field| field.to_lowercase())
+            .collect(),
         select: entry.select,
         sigma,
         fields,

@@ -22,7 +22,8 @@
 //! ```
 //!
 //! Besides: `plain: [A, B]` lists fields stored under their own name after the prefix; `strip` lists
-//! prefixes that shippers put before native names; `exact: true` makes a field's names count for the parser
+//! prefixes that shippers put before native names; `open` lists fields below which there may be anything;
+//! `exact: true` makes a field's names count for the parser
 //! alone and letter for letter; a dataset's own declaration of a name overrides that of the file it extends;
 //! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`). More in `docs/datasets.md`.
 //!
@@ -158,6 +159,9 @@ pub struct Dataset {
     pub prefix: String,
     /// Prefixes, lower-case, that shippers put before native names (`winlog.event_data.`).
     pub strip: Vec<String>,
+    /// Native fields, lower-case, below which the producer writes whatever a request or a change is about: no
+    /// catalog could name it all.
+    pub open: Vec<String>,
     /// How its events are recognised.
     pub select: Selector,
     /// The Sigma log sources it serves.

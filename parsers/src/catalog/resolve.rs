@@ -73,6 +73,16 @@ impl Dataset {
         }
     }
 
+    /// Whether `name` lies below a field that may hold anything ([`Dataset::open`]).
+    pub fn is_open(&self, name: &str) -> bool {
+        let folded = name.to_lowercase();
+        self.open.iter().any(|field| {
+            folded
+                .strip_prefix(field.as_str())
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+
     fn declared(&self, name: &str) -> Option<Column> {
         let folded = name.to_lowercase();
         if let Some(field) = self.field_named(&folded) {

@@ -226,7 +226,8 @@ fn write_client(client: &str, builder: &mut BatchBuilder) {
 }
 
 /// What nginx says about the request at the end of `message`, by the names it gives. `None` if there is
-/// nothing, or if a client may have written it.
+/// nothing, or if a client may have written it; only client and server, which no client writes, if a name
+/// comes twice: then one of the two may stand in what a client sent.
 fn about(message: &str) -> Option<Vec<(&str, &str)>> {
     const NAMES: &[&str] = &[
         "server",
@@ -246,6 +247,20 @@ fn about(message: &str) -> Option<Vec<(&str, &str)>> {
     let (client, after) = rest.split_once(", ").unwrap_or((rest, ""));
     let mut found = vec![("client", client)];
     rest = after;
+    let twice = NAMES.iter().any(|name| {
+        let mark = format!(", {name}: ");
+        memchr::memmem::find_iter(after.as_bytes(), mark.as_bytes())
+            .nth(1)
+            .is_some()
+            || (after.starts_with(&mark[2..]) && after.contains(&mark))
+    });
+    if twice {
+        let server = after
+            .strip_prefix("server: ")
+            .and_then(|rest| rest.split_once(", "));
+        found.extend(server.map(|(server, _)| ("server", server)));
+        return Some(found);
+    }
     // Each value ends where the next name stands; names come in this order and once.
     let mut names = NAMES.iter();
     while let Some((name, value)) = rest.split_once(": ")
@@ -389,6 +404,17 @@ mod tests {
             r#"2026/02/03 04:05:06 [error] 1#1: *2 open() "/x", client: 192.0.2.1, server: s" failed, client: 203.0.113.5, server: s"#,
             "2026-02-03T04:05:06.000Z",
             &[("source.ip", None), ("web.error.server", None)],
+        );
+        // A request that says which host it was for: who asked is certain, the rest is not.
+        check(
+            r#"2026/02/03 04:05:06 [error] 1#1: *2 open() "/x" failed, client: 203.0.113.5, server: s, request: "GET /a, host: "evil" HTTP/1.1", host: "h""#,
+            "2026-02-03T04:05:06.000Z",
+            &[
+                ("source.ip", Some("203.0.113.5")),
+                ("web.error.server", Some("s")),
+                ("url.domain", None),
+                ("http.request.method", None),
+            ],
         );
     }
 

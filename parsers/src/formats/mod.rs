@@ -23,6 +23,7 @@ pub mod zeek;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
 
@@ -245,10 +246,16 @@ pub fn commit(
     index: u32,
     time: Option<i64>,
 ) {
+    let mut event_id = event_id(context.place, context.offset, index, frame);
+    // What comes through standard input without a time may come again tomorrow and mean something new; only
+    // when it came tells the two apart.
+    if context.path == "-" && time.or(builder.pending_time()).is_none() {
+        event_id ^= u128::from(xxh3_64(&context.reference_time.to_le_bytes()) as u32);
+    }
     builder.commit(EventMeta {
         time,
         fallback_time: context.reference_time,
-        event_id: event_id(context.place, context.offset, index, frame),
+        event_id,
         path: context.path,
         offset: context.offset,
         raw: frame,

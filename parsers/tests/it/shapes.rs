@@ -56,6 +56,17 @@ const POWERSHELL: &str = r#"{"Id":4688,"LogName":"Security","ProviderName":"Micr
 "Message":"A process was made.","Properties":[{"Value":"S-1-5-18"},{"Value":7}]}"#;
 
 #[test]
+fn the_machine_and_powershells_host_program_are_two_things() {
+    let event = events(
+        br#"{"EventID":400,"Channel":"Windows PowerShell","SourceName":"PowerShell","Hostname":"ws1.example.test",
+        "HostName":"ConsoleHost","EventTime":"2024-05-06T07:08:09Z"}"#,
+    )
+    .remove(0);
+    assert_eq!(event["host.name"], "ws1.example.test");
+    assert_eq!(event["winlog.event_data.HostName"], "ConsoleHost");
+}
+
+#[test]
 fn powershells_event_objects_keep_the_writer_apart_from_the_event() {
     let event = events(POWERSHELL.as_bytes()).remove(0);
     assert_eq!(event["event.dataset"], "windows.security");

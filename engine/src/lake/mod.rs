@@ -81,6 +81,7 @@ mod status;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use deltalake_core::{DeltaTable, DeltaTableBuilder};
 use url::Url;
@@ -158,9 +159,13 @@ impl Lake {
             });
         }
         let lake = Lake::open(path)?;
-        let probe = lake
-            .root
-            .join(format!(".borzoi-write-test-{}", std::process::id()));
+        // Other processes and other threads of this one may be asking too.
+        static PROBES: AtomicU64 = AtomicU64::new(0);
+        let probe = lake.root.join(format!(
+            ".borzoi-write-test-{}-{}",
+            std::process::id(),
+            PROBES.fetch_add(1, Ordering::Relaxed)
+        ));
         std::fs::write(&probe, b"x").map_err(|e| LakeError::io("write into", path, e))?;
         std::fs::remove_file(&probe).map_err(|e| LakeError::io("write into", path, e))?;
         Ok(lake)

@@ -672,6 +672,17 @@ async fn a_failed_flush_commits_nothing_and_can_be_repeated() {
     assert_eq!(contents(folder.path()).await, expected(&events));
 }
 
+#[test]
+fn a_lake_may_be_opened_by_many_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..200).for_each(|_| drop(Lake::create(folder.path()).unwrap())));
+        }
+    });
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writers_lose_and_repeat_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -96,14 +96,24 @@ impl FieldState {
         if let Some(&set) = self.by_value.get(text) {
             return set;
         }
-        work.counters.searched += 1;
-        plan.index.atoms_of(text, work.scratch, work.atoms);
-        let set = self.table.intern(work.atoms, plan);
+        let set = self.search(text, plan, work);
         if text.len() <= LONGEST_REMEMBERED {
             self.by_value.insert(text.into(), set);
             self.value_bytes += text.len() + 40;
         }
         set
+    }
+
+    /// The set of a value that is not worth remembering.
+    fn set_once(&mut self, text: &str, plan: &FieldPlan, work: &mut Work<'_>) -> SetId {
+        work.counters.values += 1;
+        self.search(text, plan, work)
+    }
+
+    fn search(&mut self, text: &str, plan: &FieldPlan, work: &mut Work<'_>) -> SetId {
+        work.counters.searched += 1;
+        plan.index.atoms_of(text, work.scratch, work.atoms);
+        self.table.intern(work.atoms, plan)
     }
 }
 
@@ -369,11 +379,16 @@ fn column_sets<'b>(
             RowSets::Keyed { keys, valid, sets }
         };
     }
+    // Strings that were not worth a dictionary are not worth remembering.
+    let unique = matches!(texts, Texts::Strings(_));
     let mut sets = vec![EMPTY; rows];
     let mut buffer = String::new();
     for (row, set) in sets.iter_mut().enumerate() {
         texts.visit(row, &mut buffer, &mut |text| {
-            let more = state.set_of(text, plan, work);
+            let more = match unique {
+                true => state.set_once(text, plan, work),
+                false => state.set_of(text, plan, work),
+            };
             *set = state.table.union(*set, more, plan);
         });
     }

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use borzoi_benches::{cpu_time, peak_memory};
 use borzoi_engine::alert::Alert;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::matcher::CompiledRules;
@@ -78,32 +79,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("stored bytes     {}", summary.lake.bytes);
     println!("peak memory      {} MiB", peak_memory() >> 20);
     Ok(())
-}
-
-/// CPU time of this process so far, user and system, from `/proc/self/stat` (Linux; elsewhere zero).
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Fields 14 and 15, counted behind the name, which may hold spaces; in ticks of 1/100 s.
-    let ticks = stat
-        .rsplit(')')
-        .next()
-        .map(|rest| {
-            rest.split_whitespace()
-                .skip(11)
-                .take(2)
-                .filter_map(|field| field.parse::<u64>().ok())
-                .sum::<u64>()
-        })
-        .unwrap_or_default();
-    Duration::from_millis(ticks * 10)
-}
-
-/// Highest resident memory of this process in bytes (Linux; elsewhere zero).
-fn peak_memory() -> u64 {
-    std::fs::read_to_string("/proc/self/status")
-        .unwrap_or_default()
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok())
-        .map_or(0, |kilobytes| kilobytes << 10)
 }

@@ -90,7 +90,7 @@ fn mutate(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
 /// The first lines of every sample.
 fn samples() -> Vec<Vec<u8>> {
     const MOST: usize = 3000;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/samples");
+    let folder = Path::new("../data/samples");
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .expect("the samples are part of the repository")
         .map(|entry| entry.expect("can be listed").path())

@@ -128,11 +128,7 @@ fn files(folder: &Path, ending: &str, found: &mut Vec<PathBuf>) {
 
 fn texts(ending: &str) -> Vec<String> {
     let mut found = Vec::new();
-    files(
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/pack")),
-        ending,
-        &mut found,
-    );
+    files(Path::new("pack"), ending, &mut found);
     assert!(found.len() > 50, "the seeds are the pack's files");
     found
         .iter()

@@ -103,7 +103,7 @@ class Comparison:
 
     def finish(self, title, rows):
         for row in rows[1:]:
-            if "rules" in row and "rules" in rows[0]:
+            if row["name"].split(",")[0] != "borzoi" and "rules" in row and "rules" in rows[0]:
                 row["against"] = difference(rows[0]["rules"], row["rules"])
         self.report[title] = rows
         print(table(title, rows), flush=True)

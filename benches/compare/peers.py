@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from measure import Contestant
 
@@ -37,10 +38,12 @@ class Installed:
         self.python = python
 
     def note(self, name, path, flags):
-        try:
-            done = subprocess.run([path, *flags], capture_output=True, text=True, timeout=120) if path else None
-        except OSError:
-            done = None
+        # Some leave a log where they are called.
+        with tempfile.TemporaryDirectory() as work:
+            try:
+                done = subprocess.run([path, *flags], capture_output=True, text=True, timeout=120, cwd=work) if path else None
+            except OSError:
+                done = None
         if done is None or done.returncode != 0:
             self.absent.append(name)
             return

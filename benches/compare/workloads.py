@@ -281,17 +281,31 @@ def rule_set(target, source, count):
                     seen_in.setdefault(value, set()).add(number)
     common = {value for value, where in seen_in.items() if len(where) >= COMMON}
     target.mkdir(parents=True)
+    real, variants = iter(chosen), endless_variants(rules, common)
     for number in range(count):
-        rule, copy = chosen[number % len(chosen)], number // len(chosen)
-        if copy:
-            detection = {n: s if n == "condition" else renamed(s, copy, common) for n, s in rule["detection"].items()}
-            rule = {**rule, "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{rule['id']}/{copy}")), "detection": detection}
-            rule["title"] = f"{rule['title']} ({copy})"
-            rule.pop("related", None)
+        copy, rule = (0, next(real)) if number < len(chosen) else next(variants)
         text = yaml.dump(rule, Dumper=dumper, sort_keys=False, allow_unicode=True, width=1000)
         folder = target / f"{copy:03}"
         folder.mkdir(exist_ok=True)
         (folder / f"{number:06}.yml").write_text(text, encoding="utf-8")
+
+
+def endless_variants(rules, common):
+    """(copy, variant) of all rules in turns. Searches that the condition takes away (`filter…` by Sigma's convention)
+    stay: a rule with other filters would match more. Rules without any literal to change have no variants."""
+    for copy in itertools.count(1):
+        for rule in rules:
+            for kept in (common, set()):
+                detection = {
+                    name: search if name == "condition" or name.startswith("filter") else renamed(search, copy, kept)
+                    for name, search in rule["detection"].items()
+                }
+                if detection != rule["detection"]:
+                    new_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{rule['id']}/{copy}"))
+                    variant = {**rule, "id": new_id, "title": f"{rule['title']} ({copy})", "detection": detection}
+                    variant.pop("related", None)
+                    yield copy, variant
+                    break
 
 
 def no_match_rule(target):

@@ -103,7 +103,8 @@ class Comparison:
 
     def finish(self, title, rows):
         for row in rows[1:]:
-            if row["name"].split(",")[0] != "borzoi" and "rules" in row and "rules" in rows[0]:
+            another = row["name"].split(",")[0] != rows[0]["name"].split(",")[0]
+            if another and "rules" in row and "rules" in rows[0]:
                 row["against"] = difference(rows[0]["rules"], row["rules"])
         self.report[title] = rows
         print(table(title, rows), flush=True)

@@ -223,9 +223,15 @@ REGEX_WORD = re.compile(r"(?<![\\A-Za-z(?\[<])[A-Za-z]{4,}")
 
 
 def copy_rules(target, corpora):
-    """SigmaHQ's Windows rules, emerging threats and threat hunting in one folder, since some programs take only one."""
+    """SigmaHQ's Windows rules of all three folders in one, since some programs take only one. The two collections
+    besides `rules/windows` hold rules for other systems too."""
     for folder in RULE_FOLDERS:
-        shutil.copytree(corpora / "sigma" / folder, target / folder, copy_function=shutil.copyfile)
+        for path in sorted((corpora / "sigma" / folder).rglob("*.yml")):
+            text = path.read_text(encoding="utf-8")
+            if re.search(r"^ +product: *windows\b", text, re.MULTILINE):
+                to = target / path.relative_to(corpora / "sigma")
+                to.parent.mkdir(parents=True, exist_ok=True)
+                to.write_text(text, encoding="utf-8")
 
 
 def values(part, field=""):

@@ -119,6 +119,7 @@ def table(title, rows):
         found = [f"{row['alerts']:,} alerts of {len(row['rules'])} rules"] if "alerts" in row else []
         found += [row["against"]] if "against" in row else []
         found += [f"{row['stored_bytes'] / 1e6:.1f} MB"] if "stored_bytes" in row else []
+        found += [f"{row['columns']} columns"] if "columns" in row else []
         cells.append((
             row["name"], f"{row['events_per_cpu_s']:,.0f}", f"{row['mb_per_cpu_s']:.1f}", f"{row['us_per_event']:.2f}",
             f"{row['cpu_s']:.2f}", f"{row['load_cpu_s']:.2f}", f"{row['wall_s']:.2f}", f"{row['peak_mib']:.0f}",

@@ -137,7 +137,8 @@ def convert_for_zircolite(target, installed, rules, one_event):
 DUCKDB_COLUMNS = """
 import duckdb, json, sys
 source, target = sys.argv[1:]
-found = duckdb.sql(f"describe select * from read_json('{source}', format='newline_delimited', sample_size=-1)").fetchall()
+found = duckdb.sql(f"describe select * from read_json('{source}', format='newline_delimited', sample_size=-1,"
+                   " map_inference_threshold=-1, field_appearance_threshold=0)").fetchall()
 names = {row[0] for row in found}
 columns = {row[0]: 'VARCHAR' if 'NULL' in row[1] else row[1] for row in found if row[0].removesuffix('_1') not in names - {row[0]}}
 json.dump(columns, open(target, 'w'))
@@ -157,13 +158,13 @@ import chdb, json, sys
 source, target = sys.argv[1:]
 found = chdb.query(f"describe file('{source}', 'JSONEachRow') settings input_format_max_rows_to_read_for_schema_inference = 1000000000,"
                    " input_format_max_bytes_to_read_for_schema_inference = 1000000000000", 'JSONEachRow')
-columns = [json.loads(line) for line in str(found).splitlines()]
-open(target, 'w').write(', '.join('`' + c['name'].replace('`', '') + '` ' + c['type'] for c in columns))
+columns = map(json.loads, str(found).splitlines())
+json.dump({column['name']: column['type'] for column in columns}, open(target, 'w'))
 """
 CHDB_COPY = """
-import chdb, sys
+import chdb, json, sys
 source, output, columns = sys.argv[1:]
-listed = open(columns).read().replace("'", "\\\\'")
+listed = ', '.join(f'`{name}` {kind}' for name, kind in json.load(open(columns)).items()).replace("'", "\\\\'")
 chdb.query(f"insert into function file('{output}', 'Parquet') select * from file('{source}', 'JSONEachRow', '{listed}')"
            " settings max_threads = 1, max_parsing_threads = 1, max_insert_threads = 1, input_format_parallel_parsing = 0,"
            " output_format_parquet_parallel_encoding = 0, output_format_parquet_compression_method = 'zstd'")
@@ -178,7 +179,10 @@ def database(installed, name, code, columns):
     def command(source, output):
         return [installed.paths[name], "-c", code, source, output, columns]
 
-    return Contestant(name, installed.versions[name], command, stored)
+    def found(output):
+        return {**stored(output), "columns": len(json.loads(columns.read_text(encoding="utf-8")))}
+
+    return Contestant(name, installed.versions[name], command, found)
 
 
 def hayabusa(installed, rules):

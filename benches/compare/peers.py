@@ -190,8 +190,8 @@ def hayabusa(installed, rules):
 
     def command(source, output):
         return [
-            installed.paths["hayabusa"], "json-timeline", "--directory", source, "--rules", rules / "sigma", "--JSONL-output",
-            "--output", output, "--threads", "1", "--no-wizard", "--quiet", "--no-summary", "--clobber",
+            installed.paths["hayabusa"], "dfir-timeline", "--directory", source, "--rules", rules / "sigma", "--output-type", "jsonl",
+            "--output", output, "--threads", "1", "--no-wizard", "--quiet", "--quiet-errors", "--no-summary", "--clobber",
         ]
 
     def found(output):

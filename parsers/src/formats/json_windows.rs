@@ -398,7 +398,7 @@ fn element_text(value: Json<'_>) -> Option<&str> {
 }
 
 /// Keys that hold the text of an element which has attributes too.
-const TEXT_KEYS: &[&str] = &["#text", "Value", "$", "_", "value"];
+pub(super) const TEXT_KEYS: &[&str] = &["#text", "Value", "$", "_", "value"];
 
 /// The attribute of a child of `parent`.
 fn attribute<'t>(parent: Json<'t>, child: &str, name: &str) -> Option<Json<'t>> {
@@ -425,7 +425,7 @@ const SYSTEM_NAMES: &[(&str, &str)] = &[
     ("Provider_Name", "System_Provider_Name"),
 ];
 
-fn system_name(name: &str) -> &str {
+pub(super) fn system_name(name: &str) -> &str {
     SYSTEM_NAMES
         .iter()
         .find(|(short, _)| *short == name)
@@ -481,7 +481,7 @@ fn write_dump(
     })
 }
 
-fn is_attribute(key: &str) -> bool {
+pub(super) fn is_attribute(key: &str) -> bool {
     key.starts_with(['#', '@']) || key == "xmlns"
 }
 

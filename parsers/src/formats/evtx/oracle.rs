@@ -1,31 +1,24 @@
-//! Windows EVTX: a frame is a chunk of 64 KiB with its records.
-//!
-//! The binary XML is rendered by the `evtx` crate as the JSON that `evtx_dump` writes (compiled templates
-//! make that faster than building a tree), and read as such: an event has the same fields either way.
-//!
-//! An event's place is its computer and channel, its offset the record number: the same record is
-//! recognised in another export of the log.
+//! The tests' oracle: the crate `evtx` renders every record as JSON, which is read as a dump. Slow, and independent of
+//! all that stands beside it.
 
 use std::sync::Arc;
 
+use super::CHUNK_BYTES;
 use evtx::{EvtxChunkData, ParserSettings};
 
-use super::json::JsonDecoder;
-use super::{EventSink, FrameContext, Reject};
+use crate::formats::json::JsonDecoder;
+use crate::formats::{EventSink, FrameContext, Reject};
 
 /// Decodes chunks.
-pub(super) struct EvtxDecoder {
+pub(super) struct Oracle {
     settings: Arc<ParserSettings>,
 }
 
-/// Length of a chunk; a file may break off inside one.
-const CHUNK_BYTES: usize = 64 << 10;
-
-impl EvtxDecoder {
+impl Oracle {
     pub(super) fn new() -> Self {
         // Checksums are not asked for: a log that was copied while Windows wrote to it has wrong ones, and
         // every record is checked by itself.
-        EvtxDecoder {
+        Oracle {
             settings: Arc::new(ParserSettings::new().indent(false).validate_checksums(false)),
         }
     }

@@ -76,13 +76,16 @@ impl<'s, 'a> Steps<'s, 'a> {
         Ok(None)
     }
 
+    #[inline]
     fn text(&mut self, span: &std::ops::Range<u32>) {
         let text = &self.program.text[span.start as usize..span.end as usize];
         self.run.json.extend_from_slice(text);
     }
 
+    #[inline]
     fn slot(&self, slot: u16) -> Option<Slot> {
-        self.run.slots[self.slots.clone()].get(usize::from(slot)).copied()
+        let at = self.slots.start + usize::from(slot);
+        self.run.slots[..self.slots.end].get(at).copied()
     }
 
     /// Whether there is no value on which an element could depend. One that the record does not have at all is none.
@@ -92,6 +95,7 @@ impl<'s, 'a> Steps<'s, 'a> {
     }
 
     /// A value that is not empty.
+    #[inline]
     fn scalar(&self, slot: u16) -> Result<Option<Scalar<'a>>, Unusual> {
         let Some(Slot { kind, start, size }) = self.slot(slot) else {
             return Ok(None);

@@ -4,4 +4,5 @@ mod compare;
 mod corpora;
 mod crafted;
 mod damage;
+mod limits;
 mod writer;

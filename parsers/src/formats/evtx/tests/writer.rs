@@ -18,6 +18,8 @@ pub(super) enum Xml {
     Entity(String),
     Section(String),
     Instruction(String),
+    /// In a template: an instance of that template.
+    Itself,
 }
 
 /// The value of a substitution.
@@ -71,6 +73,8 @@ pub(super) struct ChunkWriter {
     first: Option<u64>,
     last: u64,
     last_at: usize,
+    /// The template that is being written.
+    current: u32,
     /// Where records begin and end.
     pub(super) records: Vec<std::ops::Range<usize>>,
 }
@@ -86,6 +90,7 @@ impl ChunkWriter {
             first: None,
             last: 0,
             last_at: 512,
+            current: 0,
             records: Vec::new(),
         }
     }
@@ -192,6 +197,7 @@ impl ChunkWriter {
                 let length = self.later();
                 let start = self.data.len();
                 self.data.extend_from_slice(FRAGMENT);
+                self.current = at;
                 self.xml(&instance.template, true);
                 self.data.push(0);
                 let size = self.data.len() - start;
@@ -291,6 +297,13 @@ impl ChunkWriter {
             Xml::Section(text) => {
                 self.data.push(0x07);
                 self.counted(text);
+            }
+            Xml::Itself => {
+                self.data
+                    .extend_from_slice(&[0x05, 0x21, 14, 0, 0x0c, 1, 0, 0, 0, 0]);
+                let current = self.current;
+                self.u32(current);
+                self.u32(0);
             }
             Xml::Instruction(name) => {
                 self.data.push(0x0a);

@@ -11,6 +11,9 @@
 //! collected in order: at most [`Settings::in_flight`] items exist at any time, however unevenly they take,
 //! and a slow collector slows the producer down. Which thread worked on an item is never visible in the
 //! result.
+//!
+//! With one worker there is nothing to hand over: everything runs on the calling thread, one item after
+//! another.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -40,28 +43,49 @@ pub enum Collected<T> {
 }
 
 /// Gives items to the workers.
-pub struct Feed<I> {
-    items: crossbeam_channel::Sender<(u64, I)>,
-    permits: crossbeam_channel::Receiver<()>,
-    next: u64,
+pub struct Feed<'a, I>(To<'a, I>);
+
+enum To<'a, I> {
+    Workers {
+        items: crossbeam_channel::Sender<(u64, I)>,
+        permits: crossbeam_channel::Receiver<()>,
+        next: u64,
+    },
+    /// Works on an item and collects the result; `None` is a tick. `false` once the collector has given up.
+    Here(&'a mut dyn FnMut(Option<I>) -> bool),
 }
 
-impl<I> Feed<I> {
+impl<I> Feed<'_, I> {
     /// Hands over an item, waiting for room. `false` once the collector has given up: stop producing.
     pub fn push(&mut self, item: I) -> bool {
-        if self.permits.recv().is_err() {
-            return false;
+        match &mut self.0 {
+            To::Workers { items, permits, next } => {
+                if permits.recv().is_err() {
+                    return false;
+                }
+                let sequence = *next;
+                *next += 1;
+                items.send((sequence, item)).is_ok()
+            }
+            To::Here(work) => work(Some(item)),
         }
-        let sequence = self.next;
-        self.next += 1;
-        self.items.send((sequence, item)).is_ok()
+    }
+
+    /// Says that there was nothing to push for a while. As for [`Feed::push`].
+    pub fn idle(&mut self) -> bool {
+        match &mut self.0 {
+            // The collector keeps its own time.
+            To::Workers { .. } => true,
+            To::Here(work) => work(None),
+        }
     }
 }
 
 /// Runs a pipeline to its end: until `produce` returns and every result is collected, or until `collect`
 /// fails; its error is returned.
 ///
-/// `make_worker` is called once on each worker's thread, so a worker's state need not be `Send`.
+/// `make_worker` is called once on each worker's thread, so a worker's state need not be `Send`. A producer
+/// that waits for its source calls [`Feed::idle`] every [`Settings::tick`].
 ///
 /// # Panics
 ///
@@ -76,9 +100,23 @@ where
     I: Send,
     T: Send,
     W: FnMut(I) -> T,
-    P: FnOnce(&mut Feed<I>) + Send,
+    P: FnOnce(&mut Feed<'_, I>) + Send,
     C: FnMut(Collected<T>) -> Result<(), E>,
 {
+    if settings.workers.get() == 1 {
+        let mut work = make_worker();
+        let mut outcome = Ok(());
+        let mut step = |item: Option<I>| {
+            let collected = match item {
+                Some(item) => Collected::Result(work(item)),
+                None => Collected::Idle,
+            };
+            outcome = collect(collected);
+            outcome.is_ok()
+        };
+        produce(&mut Feed(To::Here(&mut step)));
+        return outcome;
+    }
     let (item_sender, item_receiver) = bounded::<(u64, I)>(settings.in_flight.get());
     let (result_sender, result_receiver) = bounded::<(u64, std::thread::Result<T>)>(settings.in_flight.get());
     let (permit_sender, permit_receiver) = bounded::<()>(settings.in_flight.get());
@@ -89,11 +127,11 @@ where
     }
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let mut feed = Feed {
+            let mut feed = Feed(To::Workers {
                 items: item_sender,
                 permits: permit_receiver,
                 next: 0,
-            };
+            });
             produce(&mut feed);
         });
         for _ in 0..settings.workers.get() {
@@ -224,7 +262,7 @@ mod tests {
         let (go, wait) = bounded::<()>(0);
         let mut idle = 0;
         run(
-            settings(1, 1),
+            settings(2, 1),
             move |feed| {
                 wait.recv().unwrap();
                 feed.push(1_u8);
@@ -242,5 +280,24 @@ mod tests {
         )
         .unwrap();
         assert!(idle >= 2);
+        let mut idle = 0;
+        run(
+            settings(1, 1),
+            |feed| {
+                assert!(feed.idle() && feed.push(1_u8) && feed.idle());
+                assert!(!feed.push(2));
+            },
+            || |item: u8| item,
+            |collected| match collected {
+                Collected::Idle => {
+                    idle += 1;
+                    Ok(())
+                }
+                Collected::Result(2) => Err("enough"),
+                Collected::Result(_) => Ok(()),
+            },
+        )
+        .unwrap_err();
+        assert_eq!(idle, 2);
     }
 }

@@ -168,6 +168,10 @@ struct DemoSink<'a> {
 }
 
 impl ScanSink for DemoSink<'_> {
+    fn wants_events(&self) -> bool {
+        false
+    }
+
     fn alert(&mut self, alert: &Alert) -> io::Result<()> {
         self.judge.alert(alert);
         Ok(())

@@ -177,6 +177,10 @@ struct CommandSink {
 }
 
 impl ScanSink for CommandSink {
+    fn wants_events(&self) -> bool {
+        false
+    }
+
     fn alert(&mut self, alert: &Alert) -> io::Result<()> {
         self.highest = self.highest.max(Some(alert.rule.level));
         self.output.alert(alert)

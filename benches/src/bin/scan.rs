@@ -18,6 +18,10 @@ use borzoi_rules::Loader;
 struct Forget;
 
 impl ScanSink for Forget {
+    fn wants_events(&self) -> bool {
+        false
+    }
+
     fn alert(&mut self, alert: &Alert) -> std::io::Result<()> {
         std::hint::black_box(alert);
         Ok(())
@@ -67,6 +71,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("threads          {threads}");
     println!("loading          {:.2} s", loading.as_secs_f64());
     println!("events           {events}");
+    println!("passed over      {}", summary.matching.passed);
+    println!("values searched  {}", summary.matching.searched);
+    println!("candidates       {}", summary.matching.candidates);
     println!("alerts           {}", summary.alerts);
     println!("wall             {seconds:.2} s");
     println!("cpu              {:.2} s", cpu.as_secs_f64());

@@ -18,13 +18,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use borzoi_parsers::value::parse_timestamp;
 use borzoi_rules::ir::{Cidr, Comparison, TimePart};
 use hashbrown::HashMap;
 
-use super::fold::fold;
+use super::fold::fold_into;
 use super::glob::{Glob, Shape};
+use super::literals::LiteralSearch;
 use super::regexes::{CompiledRegex, has_long_s};
 use super::single;
 
@@ -63,9 +63,11 @@ enum Target {
 /// Literals of one field in one kind of text, and what each means.
 #[derive(Debug, Default)]
 struct Literals {
-    automaton: Option<AhoCorasick>,
+    search: Option<LiteralSearch>,
     targets: Vec<Vec<Target>>,
     exact: HashMap<Box<str>, Vec<u32>>,
+    /// Longer texts equal none of `exact`.
+    longest_exact: usize,
     /// Patterns without any literal.
     unfiltered: Vec<u32>,
 }
@@ -106,6 +108,31 @@ pub(super) struct Scratch {
     to_verify: Vec<u32>,
     /// A bit per literal that has occurred.
     seen: Vec<u64>,
+    folded: String,
+}
+
+/// A text in the form in which patterns are compared with it, made when somebody asks.
+struct Ready<'t, 'b> {
+    text: &'t str,
+    /// `None`: the text as it stands is ready.
+    folded: Option<&'b mut String>,
+    is_folded: bool,
+}
+
+impl<'b> Ready<'_, 'b> {
+    fn get(&mut self) -> &str {
+        match &mut self.folded {
+            None => self.text,
+            Some(folded) => {
+                if !self.is_folded {
+                    folded.clear();
+                    fold_into(self.text, folded);
+                    self.is_folded = true;
+                }
+                folded
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -132,16 +159,9 @@ impl LiteralsBuilder {
     }
 
     fn build(self) -> Literals {
-        // Overlapping search: every occurrence of every literal counts. The builder's own choice between
-        // automata is by size; it can fail only past 2³¹ states, far above what rules can bring.
-        let automaton = (!self.literals.is_empty()).then(|| {
-            AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .build(&self.literals)
-                .expect("fewer literals than the automaton has state numbers")
-        });
         Literals {
-            automaton,
+            search: LiteralSearch::new(&self.literals),
+            longest_exact: self.exact.keys().map(|text| text.len()).max().unwrap_or(0),
             targets: self.targets,
             exact: self.exact,
             unfiltered: self.unfiltered,
@@ -224,16 +244,34 @@ impl FieldIndex {
         atoms.clear();
         atoms.extend_from_slice(&self.present);
         if !self.folded.is_empty() {
-            let folded = fold(text);
-            let to_verify = self.folded.search(&folded, scratch, atoms);
+            let mut buffer = std::mem::take(&mut scratch.folded);
+            let mut ready = Ready {
+                text,
+                folded: Some(&mut buffer),
+                is_folded: false,
+            };
+            // The search itself folds ASCII as it goes.
+            let to_verify = match text.is_ascii() {
+                true => self.folded.search::<true>(text, &mut ready, scratch, atoms),
+                false => {
+                    ready.get();
+                    self.folded.search::<false>("", &mut ready, scratch, atoms)
+                }
+            };
             if !self.filtered_regexes.is_empty() && has_long_s(text) {
                 to_verify.extend_from_slice(&self.filtered_regexes);
             }
-            self.verify(to_verify, &folded, text, atoms);
+            self.verify(to_verify, &mut ready, text, atoms);
+            scratch.folded = buffer;
         }
         if !self.raw.is_empty() {
-            let to_verify = self.raw.search(text, scratch, atoms);
-            self.verify(to_verify, text, text, atoms);
+            let mut ready = Ready {
+                text,
+                folded: None,
+                is_folded: false,
+            };
+            let to_verify = self.raw.search::<false>(text, &mut ready, scratch, atoms);
+            self.verify(to_verify, &mut ready, text, atoms);
         }
         for &atom in &self.unfiltered_regexes {
             self.verify_one(atom, text, text, atoms);
@@ -266,11 +304,11 @@ impl FieldIndex {
         atoms.dedup();
     }
 
-    fn verify(&self, to_verify: &mut Vec<u32>, ready: &str, text: &str, atoms: &mut Vec<u32>) {
+    fn verify(&self, to_verify: &mut Vec<u32>, ready: &mut Ready<'_, '_>, text: &str, atoms: &mut Vec<u32>) {
         to_verify.sort_unstable();
         to_verify.dedup();
         for &atom in to_verify.iter() {
-            self.verify_one(atom, ready, text, atoms);
+            self.verify_one(atom, ready.get(), text, atoms);
         }
     }
 
@@ -289,41 +327,53 @@ impl FieldIndex {
 
 impl Literals {
     fn is_empty(&self) -> bool {
-        self.automaton.is_none() && self.exact.is_empty() && self.unfiltered.is_empty()
+        self.search.is_none() && self.exact.is_empty() && self.unfiltered.is_empty()
     }
 
-    /// Adds the atoms that hold to `atoms`; returns those that may.
-    fn search<'s>(&self, text: &str, scratch: &'s mut Scratch, atoms: &mut Vec<u32>) -> &'s mut Vec<u32> {
-        let to_verify = &mut scratch.to_verify;
+    /// Adds the atoms that hold to `atoms`; returns those that may. With `FOLD`, `text` is ASCII that is not
+    /// folded yet; without, only `ready` is looked at.
+    fn search<'s, const FOLD: bool>(
+        &self,
+        text: &str,
+        ready: &mut Ready<'_, '_>,
+        scratch: &'s mut Scratch,
+        atoms: &mut Vec<u32>,
+    ) -> &'s mut Vec<u32> {
+        let Scratch { to_verify, seen, .. } = scratch;
         to_verify.clear();
         to_verify.extend_from_slice(&self.unfiltered);
-        if let Some(whole) = self.exact.get(text) {
+        let length = if FOLD { text.len() } else { ready.get().len() };
+        if !self.exact.is_empty()
+            && length <= self.longest_exact
+            && let Some(whole) = self.exact.get(ready.get())
+        {
             atoms.extend_from_slice(whole);
         }
-        if let Some(automaton) = &self.automaton {
-            scratch.seen.clear();
-            scratch.seen.resize(self.targets.len().div_ceil(64), 0);
-            for found in automaton.find_overlapping_iter(text) {
-                let literal = found.pattern().as_usize();
-                let bit = 1u64 << (literal % 64);
-                let first = scratch.seen[literal / 64] & bit == 0;
-                // What asks for a place other than the ends is settled by the first occurrence.
-                let at_end = found.end() == text.len();
-                if !first && !at_end {
-                    continue;
-                }
-                scratch.seen[literal / 64] |= bit;
-                for &target in &self.targets[literal] {
-                    match target {
-                        Target::Contains(atom) if first => atoms.push(atom),
-                        Target::Verify(atom) if first => to_verify.push(atom),
-                        Target::Prefix(atom) if found.start() == 0 => atoms.push(atom),
-                        Target::Suffix(atom) if at_end => atoms.push(atom),
-                        _ => {}
-                    }
+        let Some(search) = &self.search else {
+            return to_verify;
+        };
+        seen.clear();
+        seen.resize(self.targets.len().div_ceil(64), 0);
+        let text = if FOLD { text } else { ready.get() };
+        search.each::<FOLD>(text.as_bytes(), |literal, start, end| {
+            let bit = 1u64 << (literal % 64);
+            let first = seen[literal / 64] & bit == 0;
+            // What asks for a place other than the ends is settled by the first occurrence.
+            let at_end = end == length;
+            if !first && !at_end {
+                return;
+            }
+            seen[literal / 64] |= bit;
+            for &target in &self.targets[literal] {
+                match target {
+                    Target::Contains(atom) if first => atoms.push(atom),
+                    Target::Verify(atom) if first => to_verify.push(atom),
+                    Target::Prefix(atom) if start == 0 => atoms.push(atom),
+                    Target::Suffix(atom) if at_end => atoms.push(atom),
+                    _ => {}
                 }
             }
-        }
+        });
         to_verify
     }
 }

@@ -84,6 +84,32 @@ impl Formula {
         }
     }
 
+    /// What is left of it once some facts are known.
+    pub fn with(&self, known: &impl Fn(u32) -> Option<bool>) -> Formula {
+        let constant = |holds| if holds { Formula::True } else { Formula::False };
+        match self {
+            Formula::True => Formula::True,
+            Formula::False => Formula::False,
+            Formula::Is(fact) => known(*fact).map_or(Formula::Is(*fact), constant),
+            Formula::IsNot(fact) => known(*fact).map_or(Formula::IsNot(*fact), |holds| constant(!holds)),
+            Formula::All(parts) => Formula::all(parts.iter().map(|part| part.with(known))),
+            Formula::Any(parts) => Formula::any(parts.iter().map(|part| part.with(known))),
+        }
+    }
+
+    /// Whether it may be true, given what is known of its facts. It may say so where it cannot (`x and not x`
+    /// of an unknown `x`), never the other way round.
+    pub fn may_hold(&self, known: &impl Fn(u32) -> Option<bool>) -> bool {
+        match self {
+            Formula::True => true,
+            Formula::False => false,
+            Formula::Is(fact) => known(*fact).unwrap_or(true),
+            Formula::IsNot(fact) => !known(*fact).unwrap_or(false),
+            Formula::All(parts) => parts.iter().all(|part| part.may_hold(known)),
+            Formula::Any(parts) => parts.iter().any(|part| part.may_hold(known)),
+        }
+    }
+
     /// Its value when no fact holds.
     pub fn holds_on_nothing(&self) -> bool {
         self.holds(&|_| false)
@@ -152,6 +178,17 @@ mod tests {
             formula,
             Formula::Any(vec![IsNot(1), Formula::All(vec![IsNot(2), Is(3)])])
         );
+    }
+
+    #[test]
+    fn what_is_known_simplifies_and_what_is_not_may_be() {
+        let formula = Formula::all([Formula::any([Is(1), IsNot(2)]), Formula::any([Is(3), Is(4)])]);
+        let known = |fact| [None, Some(false), Some(true), None, Some(true)][fact as usize];
+        assert_eq!(formula.with(&known), Formula::False);
+        assert!(!formula.may_hold(&known));
+        let known = |fact| [None, None, Some(true), None, Some(true)][fact as usize];
+        assert_eq!(formula.with(&known), Is(1));
+        assert!(formula.may_hold(&known));
     }
 
     #[test]

@@ -51,10 +51,12 @@ mod field_index;
 pub mod fold;
 mod formula;
 pub mod glob;
+mod literals;
 mod plan;
 pub mod regexes;
 pub(crate) mod row;
 mod rows;
+pub mod screen;
 mod sets;
 pub mod single;
 pub(crate) mod unmapped;
@@ -100,6 +102,8 @@ pub struct Signal {
 pub struct MatchCounters {
     /// Events looked at.
     pub events: u64,
+    /// Those of them that were passed over without being decoded: see [`screen`].
+    pub passed: u64,
     /// Pairs of event and rule that had to be evaluated because a witness held.
     pub candidates: u64,
     /// Signals.
@@ -115,6 +119,7 @@ pub struct MatchCounters {
 impl std::ops::AddAssign for MatchCounters {
     fn add_assign(&mut self, other: Self) {
         self.events += other.events;
+        self.passed += other.passed;
         self.candidates += other.candidates;
         self.signals += other.signals;
         self.values += other.values;

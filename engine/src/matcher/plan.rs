@@ -49,7 +49,11 @@ pub(super) struct FieldPlan {
     /// `None`: the keyword slot, which sees every text of the event.
     pub key: Option<FieldKey>,
     pub index: FieldIndex,
+    /// What is asked of keywords; empty for other slots.
+    pub atoms: Vec<Atom>,
     pub predicates: Vec<Formula>,
+    /// How often each predicate may hold: see [`Formula::witness`].
+    pub costs: Vec<f64>,
     pub predicates_of_atom: Vec<Vec<u32>>,
     pub rules_of_predicate: Vec<Vec<u32>>,
 }
@@ -416,7 +420,6 @@ impl Builder<'_> {
     }
 
     fn finish(self, planned: Vec<(u32, Formula)>) -> Plan {
-        let mut predicate_costs = Vec::with_capacity(self.fields.len());
         let mut fields: Vec<FieldPlan> = self
             .fields
             .into_iter()
@@ -432,9 +435,13 @@ impl Builder<'_> {
                         predicates_of_atom[atom as usize].push(number as u32);
                     }
                 }
-                predicate_costs.push(costs);
                 FieldPlan {
                     index: FieldIndex::new(&builder.atoms),
+                    atoms: match builder.key {
+                        None => builder.atoms,
+                        Some(_) => Vec::new(),
+                    },
+                    costs,
                     key: builder.key,
                     rules_of_predicate: vec![Vec::new(); builder.predicates.len()],
                     predicates: builder.predicates,
@@ -444,6 +451,7 @@ impl Builder<'_> {
             .collect();
         let facts = self.facts;
         let keywords = fields.iter().position(|field| field.key.is_none());
+        let predicate_costs: Vec<Vec<f64>> = fields.iter().map(|field| field.costs.clone()).collect();
         let cost = |fact: u32| match facts[fact as usize] {
             Fact::Predicate { field, predicate } => predicate_costs[field][predicate as usize],
             Fact::RowTest(_) => f64::INFINITY,

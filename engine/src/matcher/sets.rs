@@ -31,15 +31,26 @@ pub(super) struct SetTable {
     by_atoms: HashMap<Box<[u32]>, SetId>,
     unions: HashMap<(SetId, SetId), SetId>,
     bytes: usize,
+    /// Whether [`AtomSet::rules`] is worked out.
+    with_rules: bool,
 }
 
 impl SetTable {
     pub(super) fn new() -> SetTable {
         SetTable {
+            with_rules: true,
+            ..SetTable::without_rules()
+        }
+    }
+
+    /// A table for whoever knows better which rules a predicate wakes.
+    pub(super) fn without_rules() -> SetTable {
+        SetTable {
             sets: vec![AtomSet::default()],
             by_atoms: HashMap::from([(Box::from([]), EMPTY)]),
             unions: HashMap::new(),
             bytes: 0,
+            with_rules: false,
         }
     }
 
@@ -73,6 +84,7 @@ impl SetTable {
         });
         let rules: HashSet<u32> = candidates
             .iter()
+            .filter(|_| self.with_rules)
             .flat_map(|&predicate| plan.rules_of_predicate[predicate as usize].iter().copied())
             .collect();
         let mut rules: Vec<u32> = rules.into_iter().collect();

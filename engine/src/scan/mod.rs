@@ -42,6 +42,12 @@ pub trait ScanSink {
     /// Whatever keeps the alert from being delivered; it ends the scan.
     fn alert(&mut self, alert: &Alert) -> io::Result<()>;
 
+    /// Whether [`ScanSink::events`] is to see every event. Where it need not, and nothing is stored, events
+    /// that no rule matches may be passed over without being decoded; they are counted all the same.
+    fn wants_events(&self) -> bool {
+        true
+    }
+
     /// The events of a block, before their alerts.
     ///
     /// # Errors
@@ -75,6 +81,10 @@ impl ScanSink for Vec<Alert> {
     fn alert(&mut self, alert: &Alert) -> io::Result<()> {
         self.push(alert.clone());
         Ok(())
+    }
+
+    fn wants_events(&self) -> bool {
+        false
     }
 }
 
@@ -196,6 +206,7 @@ impl Scan {
             ..self.options.frame.clone()
         };
         let stores = self.lake.is_some();
+        let wants_events = sink.wants_events();
         let store = match self.lake.take() {
             Some(writer) => Some(Store {
                 writer,
@@ -231,8 +242,13 @@ impl Scan {
             },
             |feed| producer.run(feed),
             || {
-                let mut worker =
-                    Worker::new(&self.catalog, &self.options.decode, self.rules.as_ref(), stores);
+                let mut worker = Worker::new(
+                    &self.catalog,
+                    &self.options.decode,
+                    self.rules.as_ref(),
+                    stores,
+                    wants_events,
+                );
                 move |item| worker.work(item)
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
@@ -261,7 +277,7 @@ struct Producer<'a> {
 }
 
 impl Producer<'_> {
-    fn run(&self, feed: &mut Feed<Item>) {
+    fn run(&self, feed: &mut Feed<'_, Item>) {
         for input in self.inputs {
             if self.stop.load(Ordering::Relaxed) {
                 self.cut_short.store(true, Ordering::Relaxed);
@@ -274,7 +290,7 @@ impl Producer<'_> {
     }
 
     /// `false` once nobody wants more.
-    fn read(&self, input: &Input, feed: &mut Feed<Item>) -> bool {
+    fn read(&self, input: &Input, feed: &mut Feed<'_, Item>) -> bool {
         let chunks = match input.open(self.input_options) {
             Ok(chunks) => chunks,
             Err(error) => return feed.push(Item::Error(error)),
@@ -292,7 +308,7 @@ impl Producer<'_> {
             let wanted = match read {
                 Read::Block(block) => feed.push(Item::Block(block)),
                 Read::Error(error) => feed.push(Item::Error(error)),
-                Read::Idle => true,
+                Read::Idle => feed.idle(),
                 Read::End => {
                     return feed.push(Item::Closed {
                         raw_bytes: read_bytes,
@@ -382,12 +398,13 @@ impl Collector<'_> {
             *self.summary.rejects.entry(reject.reason).or_default() += 1;
             self.sink.reject(reject)?;
         }
-        for batch in &decoded.batches {
-            *self
-                .summary
-                .datasets
-                .entry(batch.dataset.name.clone())
-                .or_default() += batch.len() as u64;
+        let decoded_events = decoded
+            .batches
+            .iter()
+            .map(|batch| (&batch.dataset, batch.len() as u64));
+        let passed = block.passed.iter().map(|(dataset, events)| (dataset, *events));
+        for (dataset, events) in decoded_events.chain(passed) {
+            *self.summary.datasets.entry(dataset.name.clone()).or_default() += events;
         }
         if let Some((_, events)) = &mut self.current {
             *events += decoded.counters.events;

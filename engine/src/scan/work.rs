@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use borzoi_parsers::batch::EventBatch;
-use borzoi_parsers::catalog::Catalog;
-use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder};
-use borzoi_parsers::frame::FrameBlock;
+use borzoi_parsers::catalog::{Catalog, Dataset};
+use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder, Format};
+use borzoi_parsers::frame::{FrameBlock, Framing};
 use borzoi_parsers::input::InputError;
 
 use crate::alert::Alert;
 use crate::alert_build::AlertBuilder;
 use crate::alert_table::alert_batch;
+use crate::matcher::screen::Screen;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters, Signal};
 
 /// What the producer hands over, in the order of the inputs.
@@ -38,10 +39,14 @@ pub(super) struct Block {
     /// The alerts as rows of the table `alerts`.
     pub(super) alert_table: Option<RecordBatch>,
     pub(super) matching: MatchCounters,
+    /// Events by dataset that are counted in `decoded` but not in its batches: no rule matches them.
+    pub(super) passed: Vec<(Arc<Dataset>, u64)>,
 }
 
 /// The state of one worker thread.
 pub(super) struct Worker {
+    /// Where nobody wants the events, those that no rule matches are passed over.
+    screen: Option<Screen>,
     decoder: Decoder,
     matcher: Option<BatchMatcher>,
     /// Whether alerts are stored, and their rows therefore needed.
@@ -54,8 +59,12 @@ impl Worker {
         options: &DecodeOptions,
         rules: Option<&Arc<CompiledRules>>,
         stores: bool,
+        wants_events: bool,
     ) -> Self {
+        let json = matches!(options.format, None | Some(Format::Json));
+        let screened = rules.filter(|_| json && !stores && !wants_events);
         Worker {
+            screen: screened.and_then(|rules| Screen::new(rules.clone(), catalog, options)),
             decoder: Decoder::new(catalog.clone(), options.clone()),
             matcher: rules.map(|rules| BatchMatcher::new(rules.clone())),
             stores,
@@ -67,11 +76,37 @@ impl Worker {
             Item::Opened(path) => Output::Opened(path),
             Item::Error(error) => Output::Error(error),
             Item::Closed { raw_bytes } => Output::Closed { raw_bytes },
-            Item::Block(block) => {
-                let decoded = self.decoder.decode(block);
-                Output::Block(Box::new(self.matched(decoded)))
-            }
+            Item::Block(block) => Output::Block(Box::new(self.block(block))),
         }
+    }
+
+    fn block(&mut self, mut block: FrameBlock) -> Block {
+        let screen = match block.framing {
+            Framing::Lines | Framing::Json => self.screen.as_mut(),
+            _ => None,
+        };
+        let Some(screen) = screen else {
+            let decoded = self.decoder.decode(block);
+            return self.matched(decoded);
+        };
+        let mut bytes = 0;
+        let mut frames = std::mem::take(&mut block.frames);
+        frames.retain(|&span| {
+            let frame = block.frame(span);
+            let passed = screen.passes(frame);
+            bytes += if passed { frame.len() as u64 } else { 0 };
+            !passed
+        });
+        block.frames = frames;
+        let passed = screen.take_passed();
+        let mut decoded = self.decoder.decode(block);
+        decoded.counters.events += passed.matching.passed;
+        decoded.counters.bytes += bytes;
+        decoded.counters.columns += passed.columns;
+        let mut matched = self.matched(decoded);
+        matched.matching += passed.matching;
+        matched.passed = passed.events;
+        matched
     }
 
     fn matched(&mut self, decoded: Decoded) -> Block {
@@ -81,6 +116,7 @@ impl Worker {
                 alerts: Vec::new(),
                 alert_table: None,
                 matching: MatchCounters::default(),
+                passed: Vec::new(),
             };
         };
         let mut signals: Vec<(i64, usize, Signal)> = Vec::new();
@@ -111,6 +147,7 @@ impl Worker {
             decoded,
             alerts,
             alert_table,
+            passed: Vec::new(),
         }
     }
 }

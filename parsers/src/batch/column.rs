@@ -63,6 +63,22 @@ impl ColumnBuilder {
         self.values_set > 0
     }
 
+    /// The strings, if it is a column of strings. Whoever stores a value there calls
+    /// [`count`](ColumnBuilder::count).
+    #[inline]
+    pub(super) fn keywords(&mut self) -> Option<&mut Keywords> {
+        match &mut self.data {
+            Data::Keyword(keywords) => Some(keywords),
+            _ => None,
+        }
+    }
+
+    /// Notes that a row got a value.
+    #[inline]
+    pub(super) fn count(&mut self) {
+        self.values_set += 1;
+    }
+
     /// Forgets values of rows from `rows` on (those of an event that was not committed).
     pub(super) fn truncate(&mut self, rows: usize) {
         fn cut<T>(values: &mut Vec<Option<T>>, rows: usize) -> usize {
@@ -143,6 +159,24 @@ fn store<T: PartialEq>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>
 fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
     values.resize_with(rows, || None);
     std::mem::take(values)
+}
+
+/// The text that a scalar has once a column of this type has taken it; `None` if the column does not take it.
+/// Points in time are as in JSON output.
+pub fn stored_text(column_type: ColumnType, value: &Value<'_>) -> Option<String> {
+    let mut number = String::new();
+    Some(match column_type {
+        ColumnType::Keyword | ColumnType::List => text_of(value, &mut number)?.to_owned(),
+        ColumnType::Integer => integer(value)?.to_string(),
+        ColumnType::Float => float(value)?.to_string(),
+        ColumnType::Boolean => boolean(value)?.to_string(),
+        ColumnType::Timestamp => crate::output::rfc3339(timestamp(value)?),
+    })
+}
+
+/// Whether an integer column takes this text.
+pub fn spells_integer(text: &str) -> bool {
+    integer(&Value::Str(text)).is_some()
 }
 
 /// The canonical text of a scalar.

@@ -9,6 +9,7 @@ use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
 use super::column::Set;
+use crate::formats::flat::unescape_into;
 
 /// The distinct strings end to end, and a key per row (-1 for null).
 ///
@@ -23,6 +24,32 @@ pub(super) struct Keywords {
     keys: Vec<i32>,
     /// Batches to come that are plain.
     plain: u32,
+    escaped: Escaped,
+}
+
+/// Values that were met with escapes in them, as they stood in their records, and the keys of what they
+/// mean. Every distinct spelling is unescaped once.
+#[derive(Default)]
+struct Escaped {
+    raw: String,
+    spellings: Vec<(u32, u32, u32)>,
+    table: HashTable<u32>,
+    /// The spelling met last.
+    last: usize,
+    scratch: String,
+}
+
+impl Escaped {
+    fn raw(&self, spelling: usize) -> &str {
+        let (start, end, _) = self.spellings[spelling];
+        &self.raw[start as usize..end as usize]
+    }
+
+    fn clear(&mut self) {
+        self.raw.clear();
+        self.spellings.clear();
+        self.table.clear();
+    }
 }
 
 const TRY_AGAIN: u32 = 16;
@@ -56,6 +83,62 @@ impl Keywords {
         }
         self.keys.push(key);
         Set::Stored
+    }
+
+    /// As [`set`](Keywords::set), for the inside of a JSON string with escapes, all of them valid.
+    pub(super) fn set_escaped(&mut self, row: usize, raw: &str) -> Set {
+        let neighbour =
+            |escaped: &Escaped| escaped.last < escaped.spellings.len() && escaped.raw(escaped.last) == raw;
+        if self.keys.len() > row || self.plain > 0 {
+            let mut text = std::mem::take(&mut self.escaped.scratch);
+            text.clear();
+            unescape_into(raw, &mut text);
+            let set = self.set(row, &text);
+            self.escaped.scratch = text;
+            return set;
+        }
+        let key = if neighbour(&self.escaped) {
+            self.escaped.spellings[self.escaped.last].2
+        } else {
+            self.key_of_spelling(raw)
+        };
+        if self.keys.len() < row {
+            self.keys.resize(row, -1);
+        }
+        self.keys.push(key as i32);
+        Set::Stored
+    }
+
+    fn key_of_spelling(&mut self, raw: &str) -> u32 {
+        let hash = self.hasher.hash_one(raw);
+        let escaped = &self.escaped;
+        let found = escaped
+            .table
+            .find(hash, |&spelling| escaped.raw(spelling as usize) == raw);
+        if let Some(&spelling) = found {
+            self.escaped.last = spelling as usize;
+            return self.escaped.spellings[spelling as usize].2;
+        }
+        let mut text = std::mem::take(&mut self.escaped.scratch);
+        text.clear();
+        unescape_into(raw, &mut text);
+        let key = self.intern(&text) as u32;
+        let Keywords { escaped, hasher, .. } = self;
+        escaped.scratch = text;
+        let start = escaped.raw.len();
+        escaped.raw.push_str(raw);
+        let offset = |at: usize| u32::try_from(at).expect("a block is far smaller than 4 GiB");
+        let spelling = escaped.spellings.len();
+        escaped
+            .spellings
+            .push((offset(start), offset(escaped.raw.len()), key));
+        escaped.last = spelling;
+        let (all, spellings) = (&escaped.raw, &escaped.spellings);
+        escaped.table.insert_unique(hash, offset(spelling), |&other| {
+            let (start, end, _) = spellings[other as usize];
+            hasher.hash_one(&all[start as usize..end as usize])
+        });
+        key
     }
 
     fn append(&mut self, text: &str) -> i32 {
@@ -107,6 +190,7 @@ impl Keywords {
         let text = std::mem::replace(&mut self.text, String::with_capacity(room));
         let ends = std::mem::take(&mut self.ends);
         self.table.clear();
+        self.escaped.clear();
         let nulls = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);
         let nulls = NullBuffer::new(nulls);
         let present = rows - nulls.null_count();

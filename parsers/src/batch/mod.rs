@@ -23,8 +23,10 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use hashbrown::HashMap;
 
 use crate::catalog::{Column, ColumnType, Dataset, STANDARD_COLUMNS, UNMAPPED};
+use crate::formats::flat::{Key, unescape_into};
 use crate::value::Value;
 use column::ColumnBuilder;
+pub use column::{spells_integer, stored_text};
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
 use unmapped::Unmapped;
@@ -156,6 +158,10 @@ pub struct BatchBuilder {
     /// SQL name → index into `columns`.
     by_sql: HashMap<Arc<str>, usize>,
     slots: Slots,
+    /// Targets of the keys that a reader has numbered, by number.
+    keyed: Vec<Option<Target>>,
+    /// Scratch: an unescaped value.
+    unescaped: String,
 }
 
 const HOST: usize = 0;
@@ -188,6 +194,8 @@ impl BatchBuilder {
             columns: Vec::new(),
             by_sql: HashMap::new(),
             slots: Slots::default(),
+            keyed: Vec::new(),
+            unescaped: String::new(),
         };
         builder.forget_columns();
         builder
@@ -197,6 +205,7 @@ impl BatchBuilder {
         self.columns.clear();
         self.by_sql.clear();
         self.slots = Slots::default();
+        self.keyed.clear();
         for sql in ["host_name", "message", "original", "log_file_path"] {
             let (sql, dotted, column_type) = STANDARD_COLUMNS
                 .iter()
@@ -274,6 +283,78 @@ impl BatchBuilder {
             Some(target) => target,
             None => self.new_slot(native),
         };
+        self.targeted_field(target, native, value);
+    }
+
+    /// As [`field`](BatchBuilder::field), for a reader that numbers its keys: `key` always stands for
+    /// `native`.
+    #[inline]
+    pub(crate) fn keyed_field(&mut self, key: Key, native: &str, value: Value<'_>) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = self.target_of_key(key, native);
+        self.targeted_field(target, native, value);
+    }
+
+    /// As [`keyed_field`](BatchBuilder::keyed_field), for the inside of a JSON string as it stands in its
+    /// record, the escapes in it (if `escaped`) being valid.
+    #[inline]
+    pub(crate) fn raw_text(&mut self, key: Key, native: &str, raw: &str, escaped: bool) {
+        let target = self.target_of_key(key, native);
+        if let Target::Column(index) = target {
+            let column = &mut self.columns[index as usize];
+            // A column's first value may be one column too many.
+            if column.any()
+                && let Some(keywords) = column.keywords()
+            {
+                let row = self.rows;
+                let set = match escaped {
+                    false => keywords.set(row, raw),
+                    true => keywords.set_escaped(row, raw),
+                };
+                match set {
+                    column::Set::Stored => return column.count(),
+                    column::Set::Same => return,
+                    // Below, once more.
+                    column::Set::Different | column::Set::Misfit => {}
+                }
+            }
+        }
+        if !escaped {
+            return self.targeted_field(target, native, Value::Str(raw));
+        }
+        let mut text = std::mem::take(&mut self.unescaped);
+        text.clear();
+        unescape_into(raw, &mut text);
+        self.targeted_field(target, native, Value::Str(&text));
+        self.unescaped = text;
+    }
+
+    #[inline]
+    fn target_of_key(&mut self, key: Key, native: &str) -> Target {
+        match self.keyed.get(key as usize) {
+            Some(Some(target)) => *target,
+            _ => self.new_key(key, native),
+        }
+    }
+
+    #[cold]
+    fn new_key(&mut self, key: Key, native: &str) -> Target {
+        let target = match self.slots.find(native) {
+            Some(target) => target,
+            None => self.new_slot(native),
+        };
+        let index = key as usize;
+        if self.keyed.len() <= index {
+            self.keyed.resize(index + 1, None);
+        }
+        self.keyed[index] = Some(target);
+        target
+    }
+
+    #[inline]
+    fn targeted_field(&mut self, target: Target, native: &str, value: Value<'_>) {
         match target {
             Target::Column(index) => self.typed_field(index as usize, value),
             Target::Time => match column::timestamp(&value) {
@@ -291,15 +372,10 @@ impl BatchBuilder {
     #[cold]
     fn new_slot(&mut self, native: &str) -> Target {
         let column = self.dataset.column_of_native(native);
-        let target = match &*column.sql {
-            "time" => Target::Time,
-            "ingest_time" | "tenant" | "dataset" | "event_id" | "original" | "log_file_path"
-            | "log_offset" => Target::Reserved,
-            _ if native.len() > MAX_NAME || native.split('.').nth(MAX_NAME_PARTS).is_some() => {
-                Target::OverLimit
-            }
-            sql => {
-                let index = match self.by_sql.get(sql) {
+        let target = match own_target(native, &column) {
+            Some(target) => target,
+            None => {
+                let index = match self.by_sql.get(&column.sql) {
                     Some(&index) => index,
                     // So many new names in one batch have long used up its columns.
                     None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
@@ -442,6 +518,26 @@ impl BatchBuilder {
             events,
         })
     }
+}
+
+/// Where values go whose name gives them no column of their own.
+fn own_target(native: &str, column: &Column) -> Option<Target> {
+    match &*column.sql {
+        "time" => Some(Target::Time),
+        "ingest_time" | "tenant" | "dataset" | "event_id" | "original" | "log_file_path" | "log_offset" => {
+            Some(Target::Reserved)
+        }
+        _ if native.len() > MAX_NAME || native.split('.').nth(MAX_NAME_PARTS).is_some() => {
+            Some(Target::OverLimit)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the values of a field do not simply go to its column: because the builder writes that one itself,
+/// or because the name is too long to have one.
+pub fn is_written_by_builder(native: &str, column: &Column) -> bool {
+    own_target(native, column).is_some()
 }
 
 fn field(sql: &str, dotted: &str, data_type: DataType) -> Field {

@@ -13,6 +13,7 @@ use super::{
 use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::{BLOCK_REJECT_BYTES, FrameBlock, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source};
+use crate::input::pool;
 
 /// What holds for all events of a [`Decoder`].
 #[derive(Debug, Clone)]
@@ -130,6 +131,7 @@ impl Decoder {
             self.frame(&block, span, &mut rejects, &mut counters);
         }
         let rejects = rejects.records;
+        pool::give(std::mem::take(&mut block.bytes));
         let batches = self.sink.finish();
         counters.columns = self.sink.take_counters();
         counters.events = batches.iter().map(|batch| batch.len() as u64).sum();

@@ -18,6 +18,7 @@
 use std::sync::Arc;
 
 use super::event_time::{number_time, text_time};
+use super::flat::FlatReader;
 use super::json_windows::{self, Shape};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
@@ -53,6 +54,13 @@ pub(super) const TIME_KEYS: &[&str] = &[
 /// Decodes JSON documents.
 pub(super) struct JsonDecoder {
     parser: TapeParser,
+    flat: FlatReader,
+    /// Every record goes the long way.
+    #[cfg(test)]
+    no_flat: bool,
+    /// Records that went the short way.
+    #[cfg(test)]
+    flat_records: usize,
     pub(super) windows: WindowsDatasets,
     datasets: JsonDatasets,
     /// Scratch: the dotted path of the value being written.
@@ -80,6 +88,11 @@ impl JsonDecoder {
         }
         JsonDecoder {
             parser: TapeParser::new(),
+            flat: FlatReader::new(catalog),
+            #[cfg(test)]
+            no_flat: false,
+            #[cfg(test)]
+            flat_records: 0,
             windows: WindowsDatasets::new(catalog),
             datasets: JsonDatasets {
                 aliases,
@@ -110,13 +123,39 @@ impl JsonDecoder {
     ) -> Result<(), Reject> {
         let JsonDecoder {
             parser,
+            flat,
             windows,
             datasets,
             path,
+            ..
         } = self;
+        #[cfg(test)]
+        let try_flat = !self.no_flat;
+        #[cfg(not(test))]
+        let try_flat = true;
+        if try_flat && context.dataset.is_none() {
+            let event = flat.read(document, context.timezone);
+            if event.and_then(|event| event.write(context, sink)).is_some() {
+                #[cfg(test)]
+                {
+                    self.flat_records += 1;
+                }
+                return Ok(());
+            }
+        }
         parser.parse(document, |json| {
             decode_document(json, document, context, sink, windows, datasets, path)
         })?
+    }
+
+    #[cfg(test)]
+    pub(super) fn without_flat(&mut self) {
+        self.no_flat = true;
+    }
+
+    #[cfg(test)]
+    pub(super) fn flat_records(&self) -> usize {
+        self.flat_records
     }
 
     /// Writes the event of one EVTX record in its JSON rendering to `sink`. Its place is the computer and
@@ -137,6 +176,7 @@ impl JsonDecoder {
             windows,
             datasets,
             path,
+            ..
         } = self;
         parser.parse(document, |json| {
             let part = |name| {

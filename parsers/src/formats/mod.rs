@@ -10,6 +10,7 @@ mod decode;
 pub mod error_log;
 mod event_time;
 mod evtx;
+pub mod flat;
 mod json;
 mod json_repair;
 mod json_windows;

@@ -54,25 +54,27 @@ impl WindowsDatasets {
     ///
     /// `no_dataset` if a catalog without `windows.eventlog` has nothing for it.
     pub(super) fn of(&mut self, channel: &str, provider: &str) -> Result<Arc<Dataset>, Reject> {
-        if let (last_channel, last_provider, Some(dataset)) = &self.last
-            && last_channel == channel
-            && last_provider == provider
-        {
-            return Ok(dataset.clone());
+        self.find(channel, provider).cloned()
+    }
+
+    /// As [`of`](WindowsDatasets::of), to look at.
+    #[inline]
+    pub(super) fn find(&mut self, channel: &str, provider: &str) -> Result<&Arc<Dataset>, Reject> {
+        let (last_channel, last_provider, dataset) = &self.last;
+        let known = dataset.is_some() && last_channel == channel && last_provider == provider;
+        if !known {
+            let found = self
+                .channels
+                .get(&channel.to_lowercase())
+                .or_else(|| self.providers.get(&provider.to_lowercase()))
+                .or(self.fallback.as_ref());
+            self.last = (channel.to_owned(), provider.to_owned(), found.cloned());
         }
-        let found = self
-            .channels
-            .get(&channel.to_lowercase())
-            .or_else(|| self.providers.get(&provider.to_lowercase()))
-            .or(self.fallback.as_ref())
-            .cloned()
-            .ok_or_else(|| {
-                Reject::new(
-                    "no_dataset",
-                    format!("the catalog has no dataset for the channel `{channel}`"),
-                )
-            })?;
-        self.last = (channel.to_owned(), provider.to_owned(), Some(found.clone()));
-        Ok(found)
+        self.last.2.as_ref().ok_or_else(|| {
+            Reject::new(
+                "no_dataset",
+                format!("the catalog has no dataset for the channel `{channel}`"),
+            )
+        })
     }
 }

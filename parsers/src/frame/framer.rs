@@ -13,7 +13,7 @@ use super::{
 use crate::formats::Reject;
 use crate::formats::auditd::{Assembled, Assembler};
 use crate::formats::zeek::ZeekHeader;
-use crate::input::Chunk;
+use crate::input::{Chunk, pool};
 
 /// Cuts one source into frames.
 ///
@@ -162,7 +162,7 @@ impl Framer {
         }
         if self.start == self.buffer.len() {
             self.base = chunk.offset;
-            self.buffer = chunk.bytes;
+            pool::give(std::mem::replace(&mut self.buffer, chunk.bytes));
             self.start = 0;
             self.cursor = 0;
             self.searched = 0;
@@ -174,6 +174,7 @@ impl Framer {
                 self.buffer.reserve(block.saturating_sub(self.buffer.len()));
             }
             self.buffer.extend_from_slice(&chunk.bytes);
+            pool::give(chunk.bytes);
         }
         self.advance(false);
     }
@@ -524,7 +525,8 @@ impl Framer {
         let left = self.buffer.len() - end;
         if left <= end - self.start {
             // Less is left than goes: the buffer goes, what is left starts a new one of the same size.
-            let mut rest = Vec::with_capacity(self.buffer.capacity());
+            let mut rest = pool::take(self.buffer.capacity());
+            rest.clear();
             rest.extend_from_slice(&self.buffer[end..]);
             self.base += end as u64;
             self.start = 0;

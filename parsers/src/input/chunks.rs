@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::encoding::{Encoding, Utf16Decoder, detect};
-use super::{InputError, InputOptions, describe};
+use super::{InputError, InputOptions, describe, pool};
 use crate::frame::Source;
 
 /// Bytes from one place of a source.
@@ -259,7 +259,8 @@ impl TextReader {
             else {
                 return Ok(None);
             };
-            let mut bytes = vec![0; self.chunk_bytes];
+            let mut bytes = pool::take(self.chunk_bytes);
+            bytes.resize(self.chunk_bytes, 0);
             let (length, error) = read_into(reader.as_mut(), &mut bytes, self.fill);
             bytes.truncate(length);
             if *encoding != Encoding::Bytes {

@@ -13,6 +13,7 @@
 
 mod chunks;
 mod encoding;
+pub(crate) mod pool;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

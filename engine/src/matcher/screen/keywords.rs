@@ -1,0 +1,159 @@
+//! Whether any keyword can occur in an event, from its raw record.
+//!
+//! Keywords look at every text of an event. All those texts stand in the record, some letters escaped, some
+//! numbers and times in another notation; so a keyword can only occur if some piece of it without such letters
+//! stands in the record, case aside. One packed search for all pieces answers that.
+
+use aho_corasick::packed::{self, Searcher};
+
+use crate::matcher::field_index::{Atom, Cased};
+use crate::matcher::fold::fold;
+use crate::matcher::glob::Shape;
+
+/// Pieces shorter than this occur everywhere.
+const SHORTEST: usize = 3;
+
+/// Looks for the pieces of some keywords. See the [module](self).
+#[derive(Debug)]
+pub(super) struct Filter {
+    searcher: Option<Searcher>,
+    /// For more pieces than the packed search takes.
+    automaton: Option<aho_corasick::AhoCorasick>,
+}
+
+impl Filter {
+    /// A filter for keyword atoms; `None` if one of them cannot be ruled out by a search.
+    pub(super) fn new<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> Option<Filter> {
+        let mut pieces: Vec<String> = Vec::new();
+        for atom in atoms {
+            pieces.extend(pieces_of(atom)?);
+        }
+        pieces.sort_unstable();
+        pieces.dedup();
+        // What holds another piece needs no search of its own.
+        let all = pieces.clone();
+        pieces.retain(|piece| {
+            !all.iter()
+                .any(|other| other != piece && piece.contains(other.as_str()))
+        });
+        let searcher = packed::Config::new().builder().extend(&pieces).build();
+        let automaton = match searcher {
+            Some(_) => None,
+            None => Some(aho_corasick::AhoCorasick::new(&pieces).ok()?),
+        };
+        Some(Filter { searcher, automaton })
+    }
+
+    /// Whether a piece occurs in `text`, which is in lower case as far as it is ASCII.
+    #[inline]
+    pub(super) fn occurs(&self, text: &[u8]) -> bool {
+        match (&self.searcher, &self.automaton) {
+            (Some(searcher), _) => searcher.find(text).is_some(),
+            (None, Some(automaton)) => automaton.is_match(text),
+            (None, None) => true,
+        }
+    }
+}
+
+/// Pieces of which one stands in the record of every event in which the atom holds.
+fn pieces_of(atom: &Atom) -> Option<Vec<String>> {
+    let literals: Vec<String> = match atom {
+        Atom::Pattern(shape, cased) => {
+            let literal = match shape {
+                Shape::Anything => return None,
+                Shape::Exact(text) | Shape::Prefix(text) | Shape::Suffix(text) | Shape::Contains(text) => {
+                    text
+                }
+                Shape::Glob(_, longest) => longest.as_ref()?,
+            };
+            vec![match cased {
+                Cased::Yes => fold(literal).into_owned(),
+                Cased::No => literal.clone(),
+            }]
+        }
+        Atom::Regex(regex) => regex.needed.clone()?,
+        Atom::Present | Atom::Cidr(_) | Atom::Number(..) | Atom::TimePart(..) => return None,
+    };
+    literals.iter().map(|literal| piece(literal)).collect()
+}
+
+/// The longest part of a folded literal that stands in a record as it is, whatever way the record was written.
+fn piece(literal: &str) -> Option<String> {
+    let stands =
+        |letter: char| letter.is_ascii() && !letter.is_ascii_control() && !matches!(letter, '"' | '\\' | '/');
+    let longest = literal
+        .split(|letter| !stands(letter))
+        .max_by_key(|part| part.len())?;
+    // Numbers, times and flags may be stored in another notation than that of the record.
+    let rewritten =
+        |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ':' | '-' | '+' | 't' | 'z' | 'e');
+    let is_rewritten =
+        longest.chars().all(rewritten) || "true".contains(longest) || "false".contains(longest);
+    (longest.len() >= SHORTEST && !is_rewritten).then(|| longest.to_owned())
+}
+
+/// Whether a record that is not ASCII holds a letter whose lower case is ASCII, or begins so: `K` (Kelvin) and
+/// `İ`. (`ſ` stays as it is when folded; regular expressions take it for an `s`.)
+pub(super) fn has_letters_that_become_ascii(record: &str) -> bool {
+    let others = ['\u{212a}', '\u{130}', '\u{17f}'];
+    let mut bytes = [0; 4];
+    others.iter().any(|letter| {
+        memchr::memmem::find(record.as_bytes(), letter.encode_utf8(&mut bytes).as_bytes()).is_some()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use borzoi_rules::ir::{Part, Pattern};
+
+    use super::*;
+
+    fn contains(literal: &str) -> Atom {
+        let pattern = Pattern {
+            parts: vec![Part::Many, Part::Literal(literal.to_owned()), Part::Many],
+            cased: false,
+        };
+        Atom::Pattern(Shape::of(&pattern), Cased::No)
+    }
+
+    #[test]
+    fn pieces_stand_in_every_notation() {
+        let piece = |literal| pieces_of(&contains(literal)).map(|pieces| pieces.join("|"));
+        assert_eq!(
+            piece("sekurlsa::logonpasswords").as_deref(),
+            Some("sekurlsa::logonpasswords")
+        );
+        assert_eq!(piece(r"C:\Windows\Temp\Évil").as_deref(), Some("windows"));
+        assert_eq!(piece("a\"b"), None, "too short");
+        assert_eq!(piece("2026-01-01"), None, "could be a time");
+        assert_eq!(piece("rue"), None, "could be a flag");
+        assert!(Filter::new(&[contains("mimikatz"), contains("1.5")]).is_none());
+    }
+
+    #[test]
+    fn letters_that_fold_to_ascii_are_noticed() {
+        for code in 0x80..=0x10_ffff_u32 {
+            let Some(letter) = char::from_u32(code) else {
+                continue;
+            };
+            let text = letter.to_string();
+            if fold(&text).chars().any(|folded| folded.is_ascii()) {
+                assert!(has_letters_that_become_ascii(&text), "{letter:?}");
+            }
+        }
+        assert!(!has_letters_that_become_ascii("äöü®"));
+    }
+
+    #[test]
+    fn what_occurs_is_found() {
+        let filter = Filter::new(&[contains("Mimikatz"), contains("dpapi::master")]).expect("searchable");
+        assert!(filter.occurs(b"{\"a\":\"run mimikatz.exe\"}"));
+        assert!(!filter.occurs(b"{\"a\":\"run mimi katz.exe\"}"));
+        let many: Vec<Atom> = (0..500)
+            .map(|number| contains(&format!("needle{number:03}")))
+            .collect();
+        let filter = Filter::new(&many).expect("searchable");
+        assert!(filter.occurs(b"xxneedle417"));
+        assert!(!filter.occurs(b"xxneedle"));
+    }
+}

@@ -1,0 +1,196 @@
+//! What is remembered of values: each distinct one is searched once.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{HashMap, HashTable};
+
+use crate::matcher::sets::SetId;
+
+/// Number of an [outcome](Outcomes); [`NOTHING`] is that of most values.
+pub(super) type Outcome = u32;
+
+/// No atom of any field holds for the value.
+pub(super) const NOTHING: Outcome = 0;
+
+/// The sets of atoms that hold for a value, by field: each distinct combination stored once.
+#[derive(Default)]
+pub(super) struct Outcomes {
+    lists: Vec<Box<[(u32, SetId)]>>,
+    by_list: HashMap<Box<[(u32, SetId)]>, Outcome>,
+}
+
+impl Outcomes {
+    /// The number of a list of slots and their sets.
+    pub(super) fn intern(&mut self, list: &[(u32, SetId)]) -> Outcome {
+        if list.is_empty() {
+            return NOTHING;
+        }
+        if let Some(&known) = self.by_list.get(list) {
+            return known;
+        }
+        self.lists.push(list.into());
+        let number = Outcome::try_from(self.lists.len()).expect("the budget ends long before u32::MAX");
+        self.by_list.insert(list.into(), number);
+        number
+    }
+
+    /// The slots and sets of an outcome.
+    pub(super) fn get(&self, outcome: Outcome) -> &[(u32, SetId)] {
+        match outcome.checked_sub(1) {
+            Some(index) => &self.lists[index as usize],
+            None => &[],
+        }
+    }
+
+    /// Number of outcomes, [`NOTHING`] included.
+    pub(super) fn len(&self) -> usize {
+        self.lists.len() + 1
+    }
+}
+
+/// What is known of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known {
+    /// What holds for it.
+    pub(super) outcome: Outcome,
+    /// Whether it fits its column's type.
+    pub(super) fits: bool,
+}
+
+struct Entry {
+    start: u32,
+    length: u32,
+    known: Known,
+}
+
+/// The values of one key as they stand in records.
+///
+/// Values that hardly ever come again (counters, times, GUIDs) are not worth remembering. Whether they do is
+/// learned while running: of every [`ROUND`] look-ups the hits are counted, and where they are few, the next
+/// rounds only remember one value in [`SAMPLE`].
+#[derive(Default)]
+pub(super) struct Values {
+    text: Vec<u8>,
+    entries: Vec<Entry>,
+    table: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    /// The entry of the last value: neighbours often agree.
+    last: usize,
+    asked: u32,
+    hits: u32,
+    rare: bool,
+}
+
+const ROUND: u32 = 4096;
+const SAMPLE: u32 = 8;
+/// Longer values are not remembered.
+const LONGEST: usize = 4096;
+
+impl Values {
+    /// What is known of `raw`.
+    #[inline]
+    pub(super) fn get(&mut self, raw: &[u8]) -> Option<Known> {
+        if let Some(entry) = self.entries.get(self.last)
+            && *raw == self.text[entry.start as usize..][..entry.length as usize]
+        {
+            return Some(entry.known);
+        }
+        self.find(raw)
+    }
+
+    fn find(&mut self, raw: &[u8]) -> Option<Known> {
+        self.asked += 1;
+        if self.asked == ROUND {
+            self.rare = self.hits < ROUND / 8;
+            self.asked = 0;
+            self.hits = 0;
+        }
+        let hash = self.hasher.hash_one(raw);
+        let (text, entries) = (&self.text, &self.entries);
+        let found = self.table.find(hash, |&index| {
+            let entry = &entries[index as usize];
+            entry.length as usize == raw.len() && text[entry.start as usize..][..raw.len()] == *raw
+        });
+        let index = *found? as usize;
+        self.hits += 1;
+        self.last = index;
+        Some(self.entries[index].known)
+    }
+
+    /// Remembers what was found out about `raw`; how many bytes that takes.
+    pub(super) fn insert(&mut self, raw: &[u8], known: Known) -> usize {
+        let skipped = self.rare && self.asked % SAMPLE != 0;
+        let Ok(start) = u32::try_from(self.text.len()) else {
+            return 0;
+        };
+        if skipped || raw.len() > LONGEST {
+            return 0;
+        }
+        self.text.extend_from_slice(raw);
+        let index = u32::try_from(self.entries.len()).expect("fewer values than bytes");
+        self.entries.push(Entry {
+            start,
+            length: raw.len() as u32,
+            known,
+        });
+        self.last = index as usize;
+        let hash = self.hasher.hash_one(raw);
+        let (text, entries, hasher) = (&self.text, &self.entries, &self.hasher);
+        self.table.insert_unique(hash, index, |&other| {
+            let entry = &entries[other as usize];
+            hasher.hash_one(&text[entry.start as usize..][..entry.length as usize])
+        });
+        raw.len() + 32
+    }
+
+    /// Forgets all values.
+    pub(super) fn clear(&mut self) {
+        *self = Values::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_remembered_until_they_prove_rare() {
+        let mut values = Values::default();
+        let known = Known {
+            outcome: 3,
+            fits: true,
+        };
+        assert_eq!(values.get(b"a"), None);
+        assert!(values.insert(b"a", known) > 0);
+        assert!(
+            values.insert(
+                b"",
+                Known {
+                    outcome: 0,
+                    fits: false
+                }
+            ) > 0
+        );
+        assert_eq!(values.get(b"a"), Some(known));
+        assert_eq!(values.get(b"").map(|known| known.fits), Some(false));
+        let mut kept = 0;
+        for number in 0..3 * ROUND {
+            let raw = number.to_string();
+            assert_eq!(values.get(raw.as_bytes()), None);
+            kept += u32::from(values.insert(raw.as_bytes(), known) > 0);
+        }
+        assert!((ROUND..2 * ROUND).contains(&kept), "{kept}");
+        assert_eq!(values.get(b"1"), Some(known));
+    }
+
+    #[test]
+    fn outcomes_are_stored_once() {
+        let mut outcomes = Outcomes::default();
+        assert_eq!(outcomes.intern(&[]), NOTHING);
+        let one = outcomes.intern(&[(1, 2)]);
+        assert_eq!(outcomes.intern(&[(1, 2)]), one);
+        assert_eq!(outcomes.get(one), [(1, 2)]);
+        assert!(outcomes.get(NOTHING).is_empty());
+        assert_eq!(outcomes.len(), 2);
+    }
+}

@@ -1,0 +1,215 @@
+//! The flat reader against the tape: the same bytes, the same events.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use proptest::prelude::*;
+
+use crate::batch::{BatchOptions, BuilderCounters};
+use crate::catalog::Catalog;
+use crate::formats::json::JsonDecoder;
+use crate::formats::{EventSink, FrameContext};
+
+/// Batches with their dictionaries resolved, what was counted, and which records were refused.
+type Outcome = (Vec<(Arc<str>, RecordBatch)>, BuilderCounters, Vec<usize>);
+
+fn decoded(records: &[String], flat: bool, timezone: chrono_tz::Tz) -> (Outcome, usize) {
+    let catalog = Catalog::builtin();
+    let options = BatchOptions {
+        ingest_time: 7,
+        max_columns: 12,
+        ..BatchOptions::default()
+    };
+    let mut json = JsonDecoder::new(&catalog);
+    if !flat {
+        json.without_flat();
+    }
+    let mut sink = EventSink::new(catalog, Arc::new(options));
+    let mut refused = Vec::new();
+    let mut plain = Vec::new();
+    let mut counters = BuilderCounters::default();
+    // Twice: what was learned in the first half must not show in the second.
+    for half in records.chunks(records.len().div_ceil(2).max(1)) {
+        for (number, record) in half.iter().enumerate() {
+            let context = FrameContext {
+                path: "-",
+                place: 3,
+                offset: number as u64,
+                reference_time: 11,
+                timezone,
+                dataset: None,
+            };
+            if json.decode(record.as_bytes(), &context, &mut sink).is_err() {
+                refused.push(number);
+            }
+        }
+        for batch in sink.finish() {
+            let columns = batch
+                .events
+                .columns()
+                .iter()
+                .map(|column| match column.data_type() {
+                    DataType::Dictionary(_, _) => cast(column, &DataType::Utf8).unwrap(),
+                    _ => column.clone(),
+                });
+            let names = batch.events.schema();
+            let names = names.fields().iter().map(|field| field.name().clone());
+            plain.push((
+                batch.dataset.name.clone(),
+                RecordBatch::try_from_iter(names.zip(columns)).unwrap(),
+            ));
+        }
+        counters += sink.take_counters();
+    }
+    ((plain, counters, refused), json.flat_records())
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let text = prop_oneof![
+        4 => prop::sample::select(vec![
+            "", "4624", "0", "-7", "a", "A", r"C:\\Windows\\System32\\cmd.exe", r"x\ty\u0041\ud83d\ude00", r"\/",
+            r"bad\ud83d", r"bad\x", "caf\u{e9}", "Security", "Microsoft-Windows-Sysmon/Operational",
+            r"Microsoft-Windows-Sysmon\/Operational", "Microsoft-Windows-Security-Auditing", "raw\u{1}control",
+            "2026-03-01T10:00:00.123Z", "2026-03-01 10:00:00.123", "2026-03-01T12:00:00+02:00", "1772359200",
+            "3/1/2026 10:00:00 AM", r"\/Date(1772359200000)\/",
+        ]).prop_map(str::to_owned),
+        1 => "[ -~]{0,40}".prop_map(|text| text.replace(['"', '\\'], "")),
+    ];
+    prop_oneof![
+        6 => text.prop_map(|text| format!("\"{text}\"")),
+        2 => prop::sample::select(vec![
+            "0", "-0", "1", "-1", "01", "1.5", "1e3", "1772359200", "1772359200.5", "9223372036854775807",
+            "9223372036854775808", "123456789012345678901234567890", "-", "1-2", "true", "false", "null", "nul",
+            "[]", "{}", "[1,\"a\"]", "{\"a\":1}", "-9223372036854775808", "-9223372036854775809", "[ \"a\\\\b\" , null,true ]",
+            "[[1]]", "[{}]", "[1,]", "[,1]", "[1 2]", "[1.5]", "[\"a\\x\"]",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "EventID",
+        "EventId",
+        "event_id",
+        "Channel",
+        "channel",
+        "LogName",
+        "log_name",
+        "SourceName",
+        "Provider_Name",
+        "source_name",
+        "@timestamp",
+        "UtcTime",
+        "EventTime",
+        "TimeCreated",
+        "SystemTime",
+        "EventData",
+        "user_data",
+        "winlog.channel",
+        "event_data.Image",
+        "record_number",
+        "Image",
+        "image",
+        "CommandLine",
+        "ProcessId",
+        "Hashes",
+        "User",
+        "Message",
+        "Hostname",
+        "Computer",
+        "event_type",
+        "a.b",
+        "Keywords",
+        "log_offset",
+        "tenant",
+        "unmapped",
+        "Data",
+        "IpAddress",
+        "TargetUserName",
+        "timestamp",
+        "",
+        "caf\u{e9}",
+        r"esc\u0041ped",
+        "Id",
+        "ts",
+        "_path",
+    ])
+    .prop_map(str::to_owned)
+}
+
+fn record() -> impl Strategy<Value = String> {
+    let fixed = prop_oneof![
+        3 => Just(vec![
+            ("EventID".to_owned(), "1".to_owned()),
+            ("Channel".to_owned(), "\"Microsoft-Windows-Sysmon/Operational\"".to_owned()),
+            ("UtcTime".to_owned(), "\"2026-03-01 10:00:00.123\"".to_owned()),
+        ]),
+        2 => Just(vec![
+            ("EventID".to_owned(), "4624".to_owned()),
+            ("Channel".to_owned(), "\"Security\"".to_owned()),
+            ("@timestamp".to_owned(), "\"2026-03-01T10:00:00.000Z\"".to_owned()),
+        ]),
+        1 => Just(Vec::new()),
+    ];
+    let fields = prop::collection::vec((key(), value()), 0..8);
+    let space = prop::sample::select(vec!["", " ", "\t", "  "]);
+    (
+        fixed,
+        fields,
+        space.clone(),
+        space,
+        0..40_usize,
+        any::<prop::sample::Index>(),
+    )
+        .prop_map(|(mut fields, more, before, after, cut, at)| {
+            fields.extend(more);
+            // Fixed fields are not always the first ones.
+            let turn = at.index(fields.len().max(1));
+            if !fields.is_empty() {
+                fields.rotate_left(turn);
+            }
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| format!("{before}\"{key}\"{after}:{before}{value}{after}"))
+                .collect();
+            let mut record = format!("{{{}}}", fields.join(","));
+            if cut < 3 {
+                record.truncate(record.len().saturating_sub(cut));
+            }
+            record
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_flat_reader_and_the_tape_give_the_same_events(
+        records in prop::collection::vec(record(), 1..40),
+        local in any::<bool>(),
+    ) {
+        let timezone = if local { chrono_tz::Europe::Berlin } else { chrono_tz::UTC };
+        let (by_tape, none) = decoded(&records, false, timezone);
+        let (by_flat, _) = decoded(&records, true, timezone);
+        prop_assert_eq!(none, 0);
+        prop_assert_eq!(by_flat, by_tape);
+    }
+}
+
+#[test]
+fn plain_records_are_read_flat() {
+    let records: Vec<String> = (0..50)
+        .map(|number| {
+            format!(
+                r#"{{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","UtcTime":"2026-03-01 10:00:{:02}.123","Image":"C:\\a{number}.exe"}}"#,
+                number
+            )
+        })
+        .collect();
+    let (by_tape, _) = decoded(&records, false, chrono_tz::UTC);
+    let (by_flat, flat) = decoded(&records, true, chrono_tz::UTC);
+    assert_eq!(flat, 50, "of 50 records");
+    assert_eq!(by_flat, by_tape);
+}

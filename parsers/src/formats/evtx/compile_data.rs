@@ -104,7 +104,7 @@ impl<'t, 'a> Compiler<'t, 'a> {
                     compiler.push("\"");
                     let name = serde_json::from_slice::<String>(&compiler.program.text[start..]);
                     compiler.push(":");
-                    let target = compiler.data_field(&name.map_err(|_| Unusual)?, &mut names)?;
+                    let target = compiler.data_field(&name.map_err(|_| Unusual)?, &mut names, level)?;
                     compiler.leaf(child, Blank::Text, target)
                 })?;
             } else if is_data(child) {
@@ -121,7 +121,7 @@ impl<'t, 'a> Compiler<'t, 'a> {
                 self.member(&mut members, child, |compiler| {
                     compiler.key(&child.name)?;
                     if !wrapped {
-                        let target = compiler.data_field(&child.name, &mut names)?;
+                        let target = compiler.data_field(&child.name, &mut names, level)?;
                         return match is_leaf(child) {
                             true => compiler.leaf(child, Blank::Null, target),
                             false => Err(Unusual),
@@ -147,14 +147,17 @@ impl<'t, 'a> Compiler<'t, 'a> {
 
     /// The field of a member of event data. Names that the JSON decoder takes for something else are unusual, and so
     /// are two of the same name.
-    fn data_field(&mut self, name: &str, names: &mut Counts<String>) -> Result<Target, Unusual> {
-        if names.next(name.to_owned()) > 0
-            || name == "Data"
-            || is_attribute(name)
-            || TEXT_KEYS.contains(&name)
-        {
+    fn data_field(
+        &mut self,
+        name: &str,
+        names: &mut Counts<String>,
+        level: usize,
+    ) -> Result<Target, Unusual> {
+        let like_text = TEXT_KEYS.contains(&name);
+        if names.next(name.to_owned()) > 0 || name == "Data" || is_attribute(name) || like_text && level > 0 {
             return Err(Unusual);
         }
+        self.program.like_text |= like_text;
         Ok(self.field(name, Role::None))
     }
 

@@ -21,6 +21,9 @@ pub(super) struct Program {
     pub(super) names: Vec<Box<str>>,
     /// Values that are the template's own.
     pub(super) constants: Vec<Constant>,
+    /// Whether a field is named as the text of an element could be in JSON (`Value`): that matters for what is the
+    /// one element of `UserData`.
+    pub(super) like_text: bool,
     /// The element at the top.
     pub(super) root: Box<str>,
 }

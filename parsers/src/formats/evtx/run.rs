@@ -269,8 +269,8 @@ impl Run {
             self.unread -= 1;
             let start = slot.start as usize;
             let (member, slots) = self.instance(start, start + usize::from(slot.size), machine)?;
-            let root = match &machine.templates.get(member).member {
-                Some(program) => &*program.root,
+            let (root, like_text) = match &machine.templates.get(member).member {
+                Some(program) => (&*program.root, program.like_text),
                 None => return Err(Unusual),
             };
             let program = program_of(machine.templates, key(template, place));
@@ -282,7 +282,7 @@ impl Run {
                 Some(Step::Member {
                     within: Within::Container,
                     ..
-                }) if root != "Data" && !is_attribute(root) => {}
+                }) if root != "Data" && !is_attribute(root) && !like_text => {}
                 _ => return Err(Unusual),
             }
             self.json

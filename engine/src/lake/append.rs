@@ -23,8 +23,9 @@ use super::columns::{Moved, TableColumns};
 use super::dedupe::{IdCache, Pending, PendingRows, StoredFile};
 use super::error::LakeError;
 use super::file::{self, DataFile};
+use super::piece::Piece;
 use super::ranges::{ALERT_EVENT_ID_TAG, EVENT_ID_TAG, IdRanges};
-use super::stage::{Piece, Stage};
+use super::stage::Stage;
 use super::{DAY, WriterOptions, has_commit, load, status, unloaded};
 
 /// Attempts before giving up; with random winners among ten writers, losing so often has odds of 1 in 800.
@@ -115,7 +116,7 @@ impl Appender {
             compared: 0,
             pending: None,
             dropped: vec![Vec::new(); stage.pieces().len()],
-            duplicates: 0,
+            duplicates: stage.duplicates(),
             files: Vec::new(),
         };
         for attempt in 0..ATTEMPTS {
@@ -400,7 +401,6 @@ impl Work {
                 fields: &self.fields,
                 places: &self.places,
                 pieces,
-                row_group_rows: self.options.row_group_rows,
             };
             match file::write(&self.folder, path, day, rows) {
                 Ok(file) => files.push(file),

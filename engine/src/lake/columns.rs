@@ -12,12 +12,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, StringArray, StringBuilder, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{
-    DataType, Field, FieldRef, Float64Type, Int32Type, Int64Type, SchemaRef, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Field, FieldRef, Float64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use borzoi_parsers::batch::{DOTTED_NAME, strings};
@@ -54,7 +51,6 @@ pub(super) struct TableColumn {
 /// A batch in the columns of its table.
 #[derive(Debug, Clone)]
 pub(super) struct Conformed {
-    pub(super) rows: usize,
     /// By the table's column; `None` where the batch has no value. Text may be dictionary-encoded.
     arrays: Vec<Option<ArrayRef>>,
     /// Event times, none missing.
@@ -209,7 +205,8 @@ impl TableColumns {
             .collect()
     }
 
-    /// Puts arrays where `places` says; each comes with the index of its field.
+    /// Puts arrays where `places` says; each comes with the index of its field. Those of a type that no column
+    /// has are their values' JSON texts.
     ///
     /// # Errors
     ///
@@ -222,11 +219,15 @@ impl TableColumns {
         columns: Vec<(usize, ArrayRef)>,
     ) -> Result<Conformed, String> {
         let mut arrays: Vec<Option<ArrayRef>> = vec![None; self.columns.len()];
-        let mut misfits: Vec<(&str, ArrayRef)> = Vec::new();
+        let mut misfits = Vec::new();
         for (field, array) in columns {
             match places[field] {
                 Some(column) => arrays[column] = Some(array),
-                None => misfits.push((dotted_name(&fields[field]), array)),
+                None => misfits.push(Misfit {
+                    dotted: dotted_name(&fields[field]),
+                    is_json: canonical(fields[field].data_type()).is_none(),
+                    array,
+                }),
             }
         }
         let mut moved = Moved::default();
@@ -242,12 +243,7 @@ impl TableColumns {
             .filter(|times| times.null_count() == 0)
             .ok_or("the table's column time is no timestamp")?
             .clone();
-        Ok(Conformed {
-            rows,
-            arrays,
-            times,
-            moved,
-        })
+        Ok(Conformed { arrays, times, moved })
     }
 }
 
@@ -334,10 +330,27 @@ fn arrow_type(data_type: &DeltaType) -> Option<DataType> {
     })
 }
 
+/// Values without a column.
+struct Misfit<'a> {
+    dotted: &'a str,
+    array: ArrayRef,
+    /// They are JSON texts already.
+    is_json: bool,
+}
+
+impl Misfit<'_> {
+    fn value(&self, row: usize) -> Value {
+        match json(&self.array, row) {
+            Value::String(text) if self.is_json => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            value => value,
+        }
+    }
+}
+
 /// `unmapped` with the values of `misfits` added; counts them in `moved`.
 fn put_aside(
     unmapped: Option<&ArrayRef>,
-    misfits: &[(&str, ArrayRef)],
+    misfits: &[Misfit<'_>],
     rows: usize,
     moved: &mut Moved,
 ) -> ArrayRef {
@@ -345,7 +358,10 @@ fn put_aside(
     let mut merged = StringBuilder::new();
     for row in 0..rows {
         let present = present.and_then(|column| column.get(row));
-        let mut added = misfits.iter().filter(|(_, array)| array.is_valid(row)).peekable();
+        let mut added = misfits
+            .iter()
+            .filter(|misfit| misfit.array.is_valid(row))
+            .peekable();
         if added.peek().is_none() {
             merged.append_option(present);
             continue;
@@ -359,14 +375,14 @@ fn put_aside(
                 serde_json::Map::from_iter([(UNMAPPED.to_owned(), Value::from(present))])
             }
         };
-        for (dotted, array) in added {
+        for misfit in added {
             moved.values += 1;
-            let value = json(array, row);
-            match object.get_mut(*dotted) {
+            let value = misfit.value(row);
+            match object.get_mut(misfit.dotted) {
                 Some(Value::Array(values)) => values.push(value),
                 Some(other) => *other = Value::Array(vec![other.take(), value]),
                 None => {
-                    object.insert((*dotted).to_owned(), value);
+                    object.insert(misfit.dotted.to_owned(), value);
                 }
             }
         }
@@ -407,20 +423,14 @@ fn json(array: &dyn Array, row: usize) -> Value {
     }
 }
 
-/// A column of nulls, as cheap as it gets.
-pub(super) fn nulls(data_type: &DataType, rows: usize) -> ArrayRef {
-    match data_type {
-        DataType::Utf8 => Arc::new(arrow::array::DictionaryArray::<Int32Type>::new(
-            arrow::array::Int32Array::new_null(rows),
-            Arc::new(StringArray::new_null(0)),
-        )),
-        DataType::Int64 => Arc::new(Int64Array::new_null(rows)),
-        other => arrow::array::new_null_array(other, rows),
-    }
+/// What no table has a column for, as JSON texts.
+pub(super) fn json_texts(array: &dyn Array) -> ArrayRef {
+    let texts = (0..array.len()).map(|row| array.is_valid(row).then(|| json(array, row).to_string()));
+    Arc::new(texts.collect::<StringArray>())
 }
 
 /// Schema of a file that has these of the table's columns; all nullable, no dictionaries.
-pub(super) fn file_schema(table: &TableColumns, present: &[usize]) -> SchemaRef {
+pub(super) fn file_schema(table: &TableColumns, present: &[usize]) -> Schema {
     let fields: Vec<Field> = present
         .iter()
         .filter_map(|&index| {
@@ -428,13 +438,13 @@ pub(super) fn file_schema(table: &TableColumns, present: &[usize]) -> SchemaRef 
             Some(Field::new(&column.name, column.data_type.clone()?, true))
         })
         .collect();
-    Arc::new(arrow::datatypes::Schema::new(fields))
+    Schema::new(fields)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BooleanArray, Float64Array, RecordBatch};
+    use arrow::array::{BooleanArray, Float64Array, Int64Array, RecordBatch};
 
     fn batch(extra: Vec<(&str, ArrayRef)>) -> RecordBatch {
         let rows = extra.first().map_or(1, |(_, array)| array.len());

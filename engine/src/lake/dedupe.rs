@@ -32,8 +32,8 @@ use parquet::file::statistics::Statistics;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::error::LakeError;
+use super::piece::Piece;
 use super::ranges::IdRanges;
-use super::stage::Piece;
 
 /// A row that waits to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,7 +99,8 @@ impl PendingRows {
             keys.sort_unstable();
             keys.dedup();
         }
-        pending.ids.sort_unstable();
+        // Stable sorts use that ids mostly ascend; which of equal ones comes first is part of the order.
+        pending.ids.sort();
         let mut repeated = Vec::new();
         pending.ids.dedup_by(|later, earlier| {
             let same = later.id == earlier.id;
@@ -261,13 +262,30 @@ const READ_ROWS: usize = 65_536;
 
 /// 32 lower-case hexadecimal digits; nothing else, so that order and text are the id's.
 pub(super) fn parse_id(text: &str) -> Option<u128> {
-    let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    if text.len() == 32 && text.bytes().all(lower_hex) {
-        u128::from_str_radix(text, 16).ok()
-    } else {
-        None
+    let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+    let mut id = 0;
+    let mut seen = 0;
+    for &digit in digits {
+        let value = HEX[usize::from(digit)];
+        seen |= value;
+        id = id << 4 | u128::from(value & 15);
     }
+    // No digit's value reaches this bit, and what is no digit has it.
+    (seen & NO_DIGIT == 0).then_some(id)
 }
+
+const NO_DIGIT: u8 = 0x80;
+
+/// Values of the lower-case hexadecimal digits.
+const HEX: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
 
 /// An id as it is compared; whether that is a hash of it.
 pub(super) fn id_of(text: &str) -> (u128, bool) {

@@ -1,40 +1,34 @@
-//! One data file: rows of one day, sorted by time, as Parquet, synced, with statistics for the Delta log.
+//! One data file: rows of one day as Parquet, synced, with statistics for the Delta log.
 //!
-//! Pieces of logs mostly follow one another in time. Then what survived dedupe is handed to the Parquet writer
-//! piece by piece; only when they overlap are rows gathered one by one. At most [`SORT_BYTES`] are unpacked at a
-//! time: where more than that overlaps, each such part has row groups of its own, sorted inside.
+//! Pieces are row groups already, and mostly go into the file as they are. One of which rows are stored already,
+//! or with values that have no column of their own in the table, is read and encoded again.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::BooleanArray;
 use arrow::compute::filter;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use arrow::error::ArrowError;
-use borzoi_parsers::catalog::UNMAPPED;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use arrow::datatypes::{DataType, FieldRef, Schema};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
 use parquet::file::properties::WriterProperties;
 use parquet::file::statistics::Statistics;
-use parquet::schema::types::ColumnPath;
+use parquet::file::writer::SerializedFileWriter;
 use serde_json::{Map, Value, json};
 
-use super::columns::{Conformed, Moved, TableColumns, file_schema, nulls};
+use super::columnar::{Chunk, Chunks, Numbers, OpenRows, Selection};
+use super::columns::{Conformed, Moved, TableColumns, file_schema};
 use super::error::LakeError;
-use super::gather::gather_column;
-use super::stage::Piece;
+use super::piece::Piece;
 
-/// Level 1: on log data 2 to 3 times faster than level 3 for a few per cent more bytes (DESIGN section 5
-/// measures 500 k events/s with it); storage is cheaper than falling behind.
-const ZSTD_LEVEL: i32 = 1;
+/// The column with an event's identity.
+pub(super) const EVENT_ID: &str = "event_id";
 
 /// Columns that people search for one value: a filter says "not in this row group" without reading it.
-/// What is narrow (event codes, levels) is not here: its dictionary page or statistics answer as well. The
-/// filters start at the row group's size and are folded down to the distinct values that came.
+/// What is narrow (event codes, levels) is not here: its dictionary page or statistics answer as well.
 const BLOOM_COLUMNS: &[&str] = &[
     "host_name",
     "user_name",
@@ -68,10 +62,7 @@ const BLOOM_COLUMNS: &[&str] = &[
 const BLOOM_FPP: f64 = 0.01;
 
 /// Of `event_id`, which [`dedupe`](super::dedupe) asks for whole flushes of ids at a time: 15 bits a row.
-const EVENT_ID_FPP: f64 = 0.001;
-
-/// Bytes of a text value kept in statistics.
-const STATISTICS_LENGTH: usize = 64;
+pub(super) const EVENT_ID_FPP: f64 = 0.001;
 
 /// Delta's default for `delta.dataSkippingNumIndexedCols`: readers expect statistics of so many columns.
 const INDEXED_COLUMNS: usize = 32;
@@ -84,7 +75,6 @@ pub(super) struct Rows<'a> {
     pub(super) places: &'a [Option<usize>],
     /// Pieces of one day, each with a mark per row that is not to be written (or no marks at all).
     pub(super) pieces: Vec<(&'a Piece, &'a [bool])>,
-    pub(super) row_group_rows: usize,
 }
 
 /// A file on disk that no commit names yet.
@@ -100,15 +90,6 @@ pub(super) struct DataFile {
     pub(super) stats: String,
     pub(super) moved: Moved,
 }
-
-/// Memory of unpacked rows that are sorted together.
-const SORT_BYTES: usize = 24 << 20;
-
-/// Below this many rows a piece costs more as a batch of its own than its rows cost to gather.
-const SHORT_PIECE: usize = 256;
-
-/// Rows gathered at a time.
-const GATHER_ROWS: usize = 32_768;
 
 /// Writes rows to `folder/path`, complete and synced. On an error nothing is left behind.
 pub(super) fn write(folder: &Path, path: String, day: i32, rows: Rows<'_>) -> Result<DataFile, LakeError> {
@@ -148,100 +129,124 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), LakeError> {
 }
 
 fn write_rows(target: &Path, rows: Rows<'_>) -> Result<(ParquetMetaData, Vec<usize>, Moved), LakeError> {
-    let present = rows.present();
-    let Rows {
-        table,
-        row_group_rows,
-        ..
-    } = rows;
-    let count: usize = rows.pieces.iter().map(|(piece, _)| piece.rows).sum();
-    let schema = file_schema(table, &present);
     let failed = |e| LakeError::parquet(target, e);
-    let file = File::create_new(target).map_err(|e| LakeError::io("create", target, e))?;
-    let properties = properties(&schema, count.min(row_group_rows)).map_err(failed)?;
-    // Without the embedded Arrow schema, readers see plain strings whatever the batches were encoded as.
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties)
-        .with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(&file, schema.clone(), options).map_err(failed)?;
+    let mut chunks = Chunks::new().map_err(failed)?;
     let mut moved = Moved::default();
-    let mut last = i64::MIN;
-    for chunk in rows.chunks() {
-        let batches = chunk
-            .iter()
-            .map(|(piece, dropped)| rows.unpack(piece, dropped))
-            .collect::<Result<Vec<Conformed>, ParquetError>>()
-            .map_err(failed)?;
-        for batch in &batches {
-            moved += batch.moved;
-        }
-        // What is sorted apart may not share a row group.
-        if chunk.iter().any(|(piece, _)| piece.first < last) {
-            writer.flush().map_err(failed)?;
-        }
-        last = chunk.iter().map(|(piece, _)| piece.last).fold(last, i64::max);
-        let in_order = chunk.windows(2).all(|pair| pair[0].0.last <= pair[1].0.first);
-        let kept: usize = batches.iter().map(|batch| batch.rows).sum();
-        if batches.len() == 1 || in_order && kept >= batches.len() * SHORT_PIECE {
-            for batch in &batches {
-                let batch = whole_batch(table, &present, batch).map_err(failed)?;
-                writer.write(&batch).map_err(failed)?;
-            }
-        } else {
-            let mut order: Vec<(i64, u32, u32)> = Vec::with_capacity(kept);
-            for (number, batch) in batches.iter().enumerate() {
-                let times = batch.times.values().iter().enumerate();
-                order.extend(times.map(|(row, &time)| (time, number as u32, row as u32)));
-            }
-            order.sort_unstable();
-            for rows in order.chunks(GATHER_ROWS) {
-                let batch = gather(table, &present, &batches, rows).map_err(failed)?;
-                writer.write(&batch).map_err(failed)?;
-            }
-        }
+    let mut pieces = rows.pieces.clone();
+    pieces.sort_by_key(|(piece, _)| (piece.first, piece.last));
+    let mut groups = pieces
+        .into_iter()
+        .map(|(piece, dropped)| rows.group(piece, dropped, &mut chunks, &mut moved))
+        .collect::<Result<Vec<Group>, ParquetError>>()
+        .map_err(failed)?;
+    let mut present: Vec<usize> = groups
+        .iter()
+        .flat_map(|group| group.columns.iter().map(|&(column, _)| column))
+        .collect();
+    present.sort_unstable();
+    present.dedup();
+    for (column, _) in groups.iter_mut().flat_map(|group| &mut group.columns) {
+        *column = present.partition_point(|other| *other < *column);
     }
-    let metadata = writer.close().map_err(failed)?;
+    let schema = file_schema(rows.table, &present);
+    let file = File::create_new(target).map_err(|e| LakeError::io("create", target, e))?;
+    let metadata = write_groups(&file, &schema, properties(&schema), &groups, &mut chunks).map_err(failed)?;
     file.sync_all().map_err(|e| LakeError::io("sync", target, e))?;
     Ok((metadata, present, moved))
 }
 
-impl<'a> Rows<'a> {
-    /// The table's columns that the file needs.
-    fn present(&self) -> Vec<usize> {
-        let unmapped = self.table.index(UNMAPPED).expect("every table gets it");
-        let mut present: Vec<usize> = self
-            .pieces
-            .iter()
-            .flat_map(|(piece, _)| &piece.fields)
-            .map(|&field| self.places[field].unwrap_or(unmapped))
-            .collect();
-        present.sort_unstable();
-        present.dedup();
-        present
-    }
+/// A row group: its chunks, each with its column's place in the file, ascending.
+pub(super) struct Group {
+    pub(super) rows: usize,
+    pub(super) columns: Vec<(usize, Chunk)>,
+}
 
-    /// The pieces by time, cut where their memory is enough.
-    fn chunks(&self) -> Vec<Vec<(&'a Piece, &'a [bool])>> {
-        let mut pieces = self.pieces.clone();
-        pieces.sort_by_key(|(piece, _)| (piece.first, piece.last));
-        let mut chunks: Vec<Vec<(&Piece, &[bool])>> = Vec::new();
-        let mut bytes = 0;
-        for (piece, dropped) in pieces {
-            bytes += piece.unpacked_bytes;
-            match chunks.last_mut() {
-                Some(chunk) if bytes <= SORT_BYTES => chunk.push((piece, dropped)),
-                _ => {
-                    bytes = piece.unpacked_bytes;
-                    chunks.push(vec![(piece, dropped)]);
+/// Writes row groups as they are; columns that a group lacks are null.
+pub(super) fn write_groups<W: Write + Send>(
+    sink: W,
+    schema: &Schema,
+    properties: Arc<WriterProperties>,
+    groups: &[Group],
+    chunks: &mut Chunks,
+) -> Result<ParquetMetaData, ParquetError> {
+    let schema = ArrowSchemaConverter::new().convert(schema)?;
+    let mut writer = SerializedFileWriter::new(sink, schema.root_schema_ptr(), properties)?;
+    for group in groups {
+        let mut columns = group.columns.iter().peekable();
+        let mut group_writer = writer.next_row_group()?;
+        for number in 0..schema.num_columns() {
+            let column = schema.column(number);
+            let absent;
+            let chunk = match columns.next_if(|(place, _)| *place == number) {
+                Some((_, chunk)) => chunk,
+                None => {
+                    absent = chunks.nulls(group.rows, column.physical_type(), column.max_rep_level() > 0)?;
+                    &absent
                 }
+            };
+            let (bytes, description) = chunk.describe(column)?;
+            group_writer.append_column(&bytes, description)?;
+        }
+        group_writer.close()?;
+    }
+    writer.close()
+}
+
+impl Rows<'_> {
+    /// A piece as a row group of the table: as it is, unless rows are dropped or values have to move.
+    fn group(
+        &self,
+        piece: &Piece,
+        dropped: &[bool],
+        chunks: &mut Chunks,
+        moved: &mut Moved,
+    ) -> Result<Group, ParquetError> {
+        let places: Option<Vec<usize>> = piece.fields.iter().map(|&field| self.places[field]).collect();
+        match places {
+            Some(places) if !dropped.contains(&true) => {
+                let mut columns: Vec<(usize, Chunk)> =
+                    places.into_iter().zip(piece.chunks.iter().cloned()).collect();
+                columns.sort_unstable_by_key(|&(column, _)| column);
+                Ok(Group {
+                    rows: piece.rows,
+                    columns,
+                })
+            }
+            _ => {
+                let conformed = self.unpack(piece, dropped)?;
+                *moved += conformed.moved;
+                self.encode(&conformed, chunks)
             }
         }
-        chunks
+    }
+
+    fn encode(&self, conformed: &Conformed, chunks: &mut Chunks) -> Result<Group, ParquetError> {
+        let time = self.table.index("time").expect("every table gets it");
+        let mut rows = OpenRows::default();
+        let mut scratch = Numbers::default();
+        rows.add_times(conformed.times.values(), Selection::All);
+        for (column, known) in self.table.columns().iter().enumerate() {
+            let (Some(array), Some(data_type)) = (conformed.array(column), &known.data_type) else {
+                continue;
+            };
+            if column != time && !rows.add(column, data_type, array, Selection::All, &mut scratch) {
+                let message = format!("values of {} are of another type than their column", known.name);
+                return Err(ParquetError::General(message));
+            }
+        }
+        let sealed = rows.seal(chunks, time, |column| {
+            let column = &self.table.columns()[column];
+            bloom_rate(&column.name, column.data_type.as_ref()?)
+        })?;
+        Ok(Group {
+            rows: sealed.rows,
+            columns: sealed.columns,
+        })
     }
 
     /// The rows of a piece that are not dropped, as the table's columns.
     fn unpack(&self, piece: &Piece, dropped: &[bool]) -> Result<Conformed, ParquetError> {
-        let mut arrays = piece.unpack()?;
+        let mut arrays = piece.unpack(self.fields)?;
         let mut rows = piece.rows;
         if dropped.contains(&true) {
             let keep: BooleanArray = dropped.iter().map(|&dropped| Some(!dropped)).collect();
@@ -257,118 +262,34 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn properties(schema: &Schema, row_group_rows: usize) -> Result<WriterProperties, ParquetError> {
-    let rows = row_group_rows.max(1);
-    let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("borzoi ", env!("CARGO_PKG_VERSION")).to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_max_row_group_row_count(Some(rows))
-        .set_statistics_truncate_length(Some(STATISTICS_LENGTH));
-    for (index, field) in schema.fields().iter().enumerate() {
-        let path = || ColumnPath::from(field.name().as_str());
-        match field.name().as_str() {
-            "event_id" => {
-                // Neighbours share a prefix (place and high bits of the offset) and none repeats.
-                properties = properties
-                    .set_column_dictionary_enabled(path(), false)
-                    .set_column_encoding(path(), Encoding::DELTA_BYTE_ARRAY)
-                    .set_column_bloom_filter_fpp(path(), EVENT_ID_FPP)
-                    .set_column_bloom_filter_max_ndv(path(), rows as u64);
-            }
-            name @ ("time" | "log_offset") => {
-                // Ascending, hardly repeating: differences are small where a dictionary is not.
-                properties = properties
-                    .set_column_dictionary_enabled(path(), false)
-                    .set_column_encoding(path(), Encoding::DELTA_BINARY_PACKED);
-                if name == "time" {
-                    properties = properties.set_sorting_columns(Some(vec![SortingColumn {
-                        column_idx: i32::try_from(index).unwrap_or_default(),
-                        descending: false,
-                        nulls_first: false,
-                    }]));
-                }
-            }
-            name if BLOOM_COLUMNS.contains(&name) && *field.data_type() == DataType::Utf8 => {
-                properties = properties
-                    .set_column_bloom_filter_fpp(path(), BLOOM_FPP)
-                    .set_column_bloom_filter_max_ndv(path(), rows as u64);
-            }
-            _ => {}
-        }
+/// The rate of false positives of a column's bloom filter; `None` if it has none.
+pub(super) fn bloom_rate(name: &str, data_type: &DataType) -> Option<f64> {
+    match name {
+        _ if *data_type != DataType::Utf8 => None,
+        EVENT_ID => Some(EVENT_ID_FPP),
+        _ if BLOOM_COLUMNS.contains(&name) => Some(BLOOM_FPP),
+        _ => None,
     }
-    Ok(properties.build())
 }
 
-fn whole_batch(
-    table: &TableColumns,
-    present: &[usize],
-    batch: &Conformed,
-) -> Result<RecordBatch, ParquetError> {
-    let arrays = present
-        .iter()
-        .map(|&column| match batch.array(column) {
-            Some(array) => array.clone(),
-            None => nulls(type_of(table, column), batch.rows),
-        })
-        .collect();
-    as_batch(table, present, arrays)
-}
-
-/// The rows at `order` (time, batch, row).
-fn gather(
-    table: &TableColumns,
-    present: &[usize],
-    batches: &[Conformed],
-    order: &[(i64, u32, u32)],
-) -> Result<RecordBatch, ParquetError> {
-    let mut used: Vec<u32> = order.iter().map(|(_, batch, _)| *batch).collect();
-    used.sort_unstable();
-    used.dedup();
-    let mut position = vec![0; batches.len()];
-    for (index, &batch) in used.iter().enumerate() {
-        position[batch as usize] = index;
-    }
-    let rows: Vec<(usize, usize)> = order
-        .iter()
-        .map(|&(_, batch, row)| (position[batch as usize], row as usize))
-        .collect();
-    let arrays = present
-        .iter()
-        .map(|&column| {
-            let sources: Vec<ArrayRef> = used
-                .iter()
-                .map(|&batch| {
-                    let batch = &batches[batch as usize];
-                    match batch.array(column) {
-                        Some(array) => array.clone(),
-                        None => nulls(type_of(table, column), batch.rows),
-                    }
-                })
-                .collect();
-            gather_column(&sources, &rows)
-        })
-        .collect::<Result<Vec<_>, ArrowError>>()?;
-    as_batch(table, present, arrays)
-}
-
-fn type_of(table: &TableColumns, column: usize) -> &DataType {
-    table.columns()[column]
-        .data_type
-        .as_ref()
-        .unwrap_or(&DataType::Null)
-}
-
-fn as_batch(
-    table: &TableColumns,
-    present: &[usize],
-    arrays: Vec<ArrayRef>,
-) -> Result<RecordBatch, ParquetError> {
-    let fields: Vec<Field> = present
-        .iter()
-        .zip(&arrays)
-        .map(|(&column, array)| Field::new(&table.columns()[column].name, array.data_type().clone(), true))
-        .collect();
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+fn properties(schema: &Schema) -> Arc<WriterProperties> {
+    let time = schema
+        .index_of("time")
+        .ok()
+        .and_then(|time| i32::try_from(time).ok());
+    let sorted = time.map(|column_idx| {
+        vec![SortingColumn {
+            column_idx,
+            descending: false,
+            nulls_first: false,
+        }]
+    });
+    Arc::new(
+        WriterProperties::builder()
+            .set_created_by(concat!("borzoi ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_sorting_columns(sorted)
+            .build(),
+    )
 }
 
 /// Statistics of a file as the Delta log wants them, for the first [`INDEXED_COLUMNS`] of the table.
@@ -399,15 +320,15 @@ fn statistics(metadata: &ParquetMetaData, table: &TableColumns, present: &[usize
         }) else {
             continue;
         };
-        let chunks: Vec<Chunk<'_>> = metadata
+        let chunks: Vec<Known<'_>> = metadata
             .row_groups()
             .iter()
-            .map(|group| Chunk {
+            .map(|group| Known {
                 rows: u64::try_from(group.num_rows()).unwrap_or_default(),
                 statistics: group.column(leaf).statistics(),
             })
             .collect();
-        if let Some(count) = chunks.iter().map(Chunk::null_count).sum::<Option<u64>>() {
+        if let Some(count) = chunks.iter().map(Known::null_count).sum::<Option<u64>>() {
             nulls.insert(column.name.clone(), json!(count));
         }
         if let Some((low, high)) = bounds(&chunks, data_type) {
@@ -418,20 +339,20 @@ fn statistics(metadata: &ParquetMetaData, table: &TableColumns, present: &[usize
     json!({"numRecords": rows, "minValues": min, "maxValues": max, "nullCount": nulls}).to_string()
 }
 
-/// A column of a row group.
-struct Chunk<'a> {
+/// What is known of a column of a row group.
+struct Known<'a> {
     rows: u64,
     statistics: Option<&'a Statistics>,
 }
 
-impl Chunk<'_> {
+impl Known<'_> {
     fn null_count(&self) -> Option<u64> {
         self.statistics.and_then(Statistics::null_count_opt)
     }
 }
 
 /// Least and greatest value over row groups; `None` if they are not known for all rows.
-fn bounds(chunks: &[Chunk<'_>], data_type: &DataType) -> Option<(Value, Value)> {
+fn bounds(chunks: &[Known<'_>], data_type: &DataType) -> Option<(Value, Value)> {
     fn fold<T: PartialOrd>(pairs: impl Iterator<Item = Option<(T, T)>>) -> Option<(T, T)> {
         let mut result: Option<(T, T)> = None;
         for pair in pairs {

@@ -61,21 +61,24 @@
 //! # Design
 //!
 //! ```text
-//! append ──▶ stage per table ──flush──▶ dedupe ──▶ columns ──▶ file ──▶ append (commit)
-//!            by day and time,          by id      conform,    Parquet,  optimistic, again
-//!            compressed                           grow        stats     from the new version
+//! append ──▶ stage per table ──flush──▶ dedupe ──▶ file ──▶ append (commit)
+//!            by day, columnar:          by id      as they   optimistic, again
+//!            row groups, encoded                   are, or   from the new version
+//!            and compressed                        columns: conform, grow
 //! ```
 //!
-//! Only `append` knows the Delta log; only `file` knows Parquet's writer.
+//! Only `append` knows the Delta log; only `columnar`, `piece` and `file` know Parquet's format.
 //! Tables are local folders today; paths appear in [`Lake`], `file` and `dedupe` alone.
 
 mod append;
+mod columnar;
 mod columns;
 mod dedupe;
 mod error;
 mod file;
-mod gather;
+mod piece;
 mod ranges;
+mod seen;
 mod stage;
 mod status;
 mod writer;

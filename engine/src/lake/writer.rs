@@ -8,8 +8,9 @@ use arrow::array::RecordBatch;
 use borzoi_parsers::batch::EventBatch;
 
 use super::append::Appender;
+use super::columnar::Chunks;
 use super::dedupe::IdCache;
-use super::stage::{Memory, Stage};
+use super::stage::Stage;
 use super::{ALERTS, Lake, LakeError};
 
 /// When a writer flushes, and what it may use.
@@ -17,7 +18,7 @@ use super::{ALERTS, Lake, LakeError};
 pub struct WriterOptions {
     /// Flush a table when this many of its rows wait. More make larger files, which read faster.
     pub flush_rows: usize,
-    /// Flush everything when the waiting rows of all tables take this many bytes of memory. They wait
+    /// Flush everything when the waiting rows of all tables take this many bytes of memory. Most of them wait
     /// compressed, so that this is ten to forty times as much as it sounds.
     pub flush_bytes: usize,
     /// Flush a table when a row has waited this long ([`LakeWriter::flush_if_due`]).
@@ -36,7 +37,7 @@ impl Default for WriterOptions {
     fn default() -> Self {
         WriterOptions {
             flush_rows: 500_000,
-            flush_bytes: 96 << 20,
+            flush_bytes: 160 << 20,
             flush_interval: Duration::from_secs(10),
             row_group_rows: 131_072,
             max_columns: 2_000,
@@ -86,9 +87,9 @@ impl std::ops::AddAssign for FlushReport {
 
 /// Buffers batches of any number of tables and stores each event once.
 ///
-/// [`append`](Self::append) keeps the batch as it is (its memory is shared, not copied) until a few megabytes
-/// wait, then sorts and compresses those. The rest happens in [`flush`](Self::flush), one table after another,
-/// on the runtime's blocking threads. Rows of a table whose flush failed stay buffered, so a later flush can
+/// [`append`](Self::append) takes the values over and encodes and compresses them, row group by row group, on
+/// the caller's thread. The rest happens in [`flush`](Self::flush), one table after another, on the runtime's
+/// blocking threads. Rows of a table whose flush failed stay buffered, so a later flush can
 /// still store them. Dropping a writer does not flush.
 ///
 /// Any number of writers, in any number of processes, may write the same lake at once.
@@ -103,8 +104,8 @@ pub struct LakeWriter {
     totals: FlushReport,
     // What waits.
     buffers: BTreeMap<TableKey, Buffer>,
-    /// Of the rows that are not compressed yet.
-    raw: Memory,
+    /// Made when rows come.
+    chunks: Option<Chunks>,
 }
 
 /// Tenant and table.
@@ -116,8 +117,9 @@ struct Buffer {
     since: Instant,
 }
 
-/// Memory of raw rows that is worth compressing, and small beside what is being parsed meanwhile.
-const RAW_BYTES: usize = 16 << 20;
+/// Memory of rows that are not sealed. Enough that the days of an archive that is read at once make row groups
+/// worth their descriptions.
+const OPEN_BYTES: usize = 64 << 20;
 
 impl LakeWriter {
     /// A writer for `lake`; nothing is read or written yet.
@@ -129,7 +131,7 @@ impl LakeWriter {
             appenders: BTreeMap::new(),
             totals: FlushReport::default(),
             buffers: BTreeMap::new(),
-            raw: Memory::default(),
+            chunks: None,
         }
     }
 
@@ -144,7 +146,7 @@ impl LakeWriter {
     ///
     /// [`LakeError::InvalidName`] if tenant or dataset cannot be a folder's name, and
     /// [`LakeError::BadBatch`] if the columns are not those of events: nothing is buffered then. Also
-    /// `BadBatch` if rows that wait cannot be compressed; they go on waiting.
+    /// `BadBatch` if rows that wait cannot be encoded, which would be a bug: their table is not flushed any more.
     pub fn append(&mut self, batch: &EventBatch) -> Result<(), LakeError> {
         self.buffer(&batch.tenant, &batch.dataset.name, &batch.events)
     }
@@ -167,11 +169,20 @@ impl LakeWriter {
         super::check_name("dataset", dataset)?;
         let key = (Arc::from(tenant), Arc::from(dataset));
         let folder = self.lake.table_path(tenant, dataset)?;
+        let chunks = match self.chunks.take() {
+            Some(chunks) => self.chunks.insert(chunks),
+            None => self
+                .chunks
+                .insert(Chunks::new().map_err(|e| LakeError::parquet(&folder, e))?),
+        };
         let buffer = self.buffers.entry(key.clone()).or_insert_with(|| Buffer {
             stage: Stage::default(),
             since: Instant::now(),
         });
-        if let Err(reason) = buffer.stage.push(batch) {
+        if let Err(reason) = buffer
+            .stage
+            .push(batch, self.options.row_group_rows.max(1), chunks)
+        {
             if buffer.stage.rows() == 0 {
                 self.buffers.remove(&key);
             }
@@ -180,22 +191,24 @@ impl LakeWriter {
                 reason,
             });
         }
-        self.raw.add(batch);
-        if self.raw.bytes() >= RAW_BYTES.min(self.options.flush_bytes) {
-            self.pack()?;
+        let most = OPEN_BYTES.min(self.options.flush_bytes);
+        while self
+            .buffers
+            .values()
+            .map(|buffer| buffer.stage.open_bytes())
+            .sum::<usize>()
+            > most
+        {
+            let largest = self
+                .buffers
+                .iter_mut()
+                .max_by_key(|(_, buffer)| buffer.stage.largest_open());
+            let Some((key, buffer)) = largest else {
+                break;
+            };
+            sealed(key, buffer.stage.seal_largest(chunks))?;
         }
         Ok(())
-    }
-
-    /// Compresses all raw rows. What cannot be compressed stays raw; the first such table is the error.
-    fn pack(&mut self) -> Result<(), LakeError> {
-        let mut outcome = Ok(());
-        for (key, buffer) in &mut self.buffers {
-            let packed = packed(key, buffer);
-            outcome = outcome.and(packed);
-        }
-        self.raw.clear();
-        outcome
     }
 
     /// Rows that wait.
@@ -203,14 +216,9 @@ impl LakeWriter {
         self.buffers.values().map(|buffer| buffer.stage.rows()).sum()
     }
 
-    /// Bytes of memory that the waiting rows take, what they share counted once.
+    /// Bytes of memory that the waiting rows take.
     pub fn buffered_bytes(&self) -> usize {
-        let packed: usize = self
-            .buffers
-            .values()
-            .map(|buffer| buffer.stage.piece_bytes())
-            .sum();
-        packed + self.raw.bytes()
+        self.buffers.values().map(|buffer| buffer.stage.bytes()).sum()
     }
 
     /// When the next flush by time is due; `None` if nothing waits.
@@ -271,10 +279,6 @@ impl LakeWriter {
     }
 
     async fn flush_tables(&mut self, keys: Vec<TableKey>) -> Result<FlushReport, LakeError> {
-        if !keys.is_empty() {
-            // A table that cannot be packed says so again when it is its turn; the others are stored.
-            let _ = self.pack();
-        }
         let mut report = FlushReport::default();
         let mut first_error = None;
         for key in keys {
@@ -294,7 +298,9 @@ impl LakeWriter {
         let Some(buffer) = self.buffers.get_mut(key) else {
             return Ok(FlushReport::default());
         };
-        packed(key, buffer)?;
+        if let Some(chunks) = &mut self.chunks {
+            sealed(key, buffer.stage.seal(chunks))?;
+        }
         let appender = match self.appenders.entry(key.clone()) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
@@ -332,10 +338,9 @@ impl LakeWriter {
     }
 }
 
-/// Compresses the raw rows of one table.
-fn packed((tenant, dataset): &TableKey, buffer: &mut Buffer) -> Result<(), LakeError> {
-    buffer.stage.pack().map_err(|error| LakeError::BadBatch {
+fn sealed((tenant, dataset): &TableKey, outcome: Result<(), String>) -> Result<(), LakeError> {
+    outcome.map_err(|reason| LakeError::BadBatch {
         table: format!("{tenant}/{dataset}"),
-        reason: format!("cannot compress the rows: {error}"),
+        reason,
     })
 }

@@ -15,13 +15,15 @@ use std::time::Instant;
 
 use borzoi_engine::alert::Alert;
 use borzoi_engine::matcher::CompiledRules;
-use borzoi_engine::scan::{Scan, ScanOptions};
+use borzoi_engine::scan::{Scan, ScanOptions, ScanSink};
 use borzoi_oracle as oracle;
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::formats::{DecodeOptions, Decoder};
 use borzoi_parsers::frame::{BlockReader, FrameBlock, FrameOptions, Read};
 use borzoi_parsers::input::{InputOptions, InputSet};
 use borzoi_rules::ir::DetectionRule;
+
+use crate::screen::Everything;
 
 /// A rule's id and an event's.
 type Pairs = BTreeSet<(Arc<str>, String)>;
@@ -117,7 +119,14 @@ fn oracle_pairs(sample: &Path, rules: &[Arc<DetectionRule>], threads: usize) -> 
     parts.into_iter().flatten().collect()
 }
 
-fn scan_pairs(sample: &Path, rules: &Arc<CompiledRules>, threads: usize, batch_rows: usize) -> Pairs {
+/// With `every_event`, none is passed over.
+fn scan_pairs(
+    sample: &Path,
+    rules: &Arc<CompiledRules>,
+    threads: usize,
+    batch_rows: usize,
+    every_event: bool,
+) -> Pairs {
     let scan = Scan {
         catalog: Catalog::builtin(),
         options: ScanOptions {
@@ -135,8 +144,13 @@ fn scan_pairs(sample: &Path, rules: &Arc<CompiledRules>, threads: usize, batch_r
         stop: Arc::new(AtomicBool::new(false)),
     };
     let mut alerts: Vec<Alert> = Vec::new();
-    scan.run(&InputSet::expand(&[sample.to_string_lossy()]), &mut alerts)
+    let mut everything = Everything(Vec::new());
+    let sink: &mut dyn ScanSink = if every_event { &mut everything } else { &mut alerts };
+    let summary = scan
+        .run(&InputSet::expand(&[sample.to_string_lossy()]), sink)
         .expect("nothing fails");
+    assert_eq!(summary.matching.passed > 0, !every_event);
+    alerts.append(&mut everything.0);
     let count = alerts.len();
     let pairs: Pairs = alerts
         .into_iter()
@@ -146,8 +160,9 @@ fn scan_pairs(sample: &Path, rules: &Arc<CompiledRules>, threads: usize, batch_r
     pairs
 }
 
-/// Holds scans of every `every`-th event to the oracle, for each number of threads and batch size.
-fn compare(corpora: &Path, every: usize, rules: &[Arc<DetectionRule>], runs: &[(usize, usize)]) {
+/// Holds scans of every `every`-th event to the oracle, for each number of threads and batch size, passing
+/// events over or not.
+fn compare(corpora: &Path, every: usize, rules: &[Arc<DetectionRule>], runs: &[(usize, usize, bool)]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let sample = folder.path().join("sample.ndjson");
     let events = write_sample(corpora, every, &sample);
@@ -160,9 +175,9 @@ fn compare(corpora: &Path, every: usize, rules: &[Arc<DetectionRule>], runs: &[(
     );
     assert!(expected.len() > events / 200, "too few pairs to mean something");
     let compiled = Arc::new(CompiledRules::compile(rules.to_vec(), &Catalog::builtin()).0);
-    for &(threads, batch_rows) in runs {
+    for &(threads, batch_rows, every_event) in runs {
         let started = Instant::now();
-        let found = scan_pairs(&sample, &compiled, threads, batch_rows);
+        let found = scan_pairs(&sample, &compiled, threads, batch_rows, every_event);
         let seconds = started.elapsed().as_secs_f64();
         println!("{threads} threads, batches of {batch_rows}: {seconds:.1} s");
         let missing: Vec<_> = expected.difference(&found).take(10).collect();
@@ -186,8 +201,13 @@ fn scans_say_what_the_oracle_says() {
         &corpora,
         every,
         &rules,
-        &[(1, 1_000), (2, 1_000), (1, 65_536), (2, 65_536)],
+        &[
+            (1, 1_000, false),
+            (2, 1_000, true),
+            (1, 65_536, true),
+            (2, 65_536, false),
+        ],
     );
     // A batch costs more than an event does.
-    compare(&corpora, every * 16, &rules, &[(1, 1), (2, 1)]);
+    compare(&corpora, every * 16, &rules, &[(1, 1, false), (2, 1, true)]);
 }

@@ -7,3 +7,4 @@ mod hunt;
 mod lake;
 mod matcher;
 mod rule_tests;
+mod screen;

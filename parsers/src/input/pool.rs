@@ -14,36 +14,45 @@ struct Pool {
     bytes: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    buffers: Vec::new(),
-    bytes: 0,
-});
+static POOL: Mutex<Pool> = Mutex::new(Pool::new());
+
+impl Pool {
+    const fn new() -> Self {
+        Pool {
+            buffers: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
+        let fits = |buffer: &Vec<u8>| buffer.capacity() >= capacity && buffer.capacity() / 4 <= capacity;
+        let index = self.buffers.iter().rposition(fits)?;
+        let buffer = self.buffers.swap_remove(index);
+        self.bytes -= buffer.capacity();
+        Some(buffer)
+    }
+
+    fn give(&mut self, buffer: Vec<u8>) {
+        let bytes = self.bytes + buffer.capacity();
+        if self.buffers.len() < MOST_BUFFERS && bytes <= MOST_BYTES {
+            self.bytes = bytes;
+            self.buffers.push(buffer);
+        }
+    }
+}
 
 /// A buffer with room for `capacity` bytes. It may hold old bytes: what is there is initialised, and means
 /// nothing.
 pub(crate) fn take(capacity: usize) -> Vec<u8> {
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |buffer: &Vec<u8>| buffer.capacity() >= capacity && buffer.capacity() / 4 <= capacity;
-    match pool.buffers.iter().rposition(fits) {
-        Some(index) => {
-            let buffer = pool.buffers.swap_remove(index);
-            pool.bytes -= buffer.capacity();
-            buffer
-        }
-        None => Vec::with_capacity(capacity),
-    }
+    let pooled = POOL.lock().unwrap_or_else(PoisonError::into_inner).take(capacity);
+    pooled.unwrap_or_else(|| Vec::with_capacity(capacity))
 }
 
 /// Gives back a buffer that nobody needs any more.
 pub(crate) fn give(buffer: Vec<u8>) {
     const SMALLEST: usize = 64 << 10;
-    if buffer.capacity() < SMALLEST {
-        return;
-    }
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-    if pool.buffers.len() < MOST_BUFFERS && pool.bytes + buffer.capacity() <= MOST_BYTES {
-        pool.bytes += buffer.capacity();
-        pool.buffers.push(buffer);
+    if buffer.capacity() >= SMALLEST {
+        POOL.lock().unwrap_or_else(PoisonError::into_inner).give(buffer);
     }
 }
 
@@ -52,14 +61,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_is_taken_if_it_fits() {
-        // Larger than any buffer of other tests, which share the pool.
-        let capacity = 17 << 20;
-        give(vec![7; capacity]);
-        let buffer = take(capacity - 5);
-        assert_eq!(buffer.capacity(), capacity);
-        give(buffer);
-        assert!(take(1 << 10).capacity() < capacity, "far too large");
-        assert!(take(capacity).capacity() >= capacity);
+    fn what_is_given_is_taken_if_it_fits_and_there_is_room() {
+        let mut pool = Pool::new();
+        pool.give(vec![7; 1 << 20]);
+        assert!(pool.take(2 << 20).is_none(), "too small");
+        assert!(pool.take(1 << 10).is_none(), "far too large");
+        assert_eq!(pool.take(1 << 19).map(|buffer| buffer.len()), Some(1 << 20));
+        assert!(pool.take(1 << 19).is_none(), "taken");
+        pool.give(vec![0; MOST_BYTES]);
+        pool.give(vec![0; 1 << 20]);
+        assert_eq!((pool.buffers.len(), pool.bytes), (1, MOST_BYTES));
     }
 }

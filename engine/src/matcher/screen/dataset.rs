@@ -12,8 +12,9 @@ use super::keywords::has_letters_that_become_ascii;
 use super::kind::{Kind, Kinds, Sight};
 use super::memory::{Known, NOTHING, Outcomes, Values};
 use crate::matcher::field_index::Scratch;
-use crate::matcher::plan::{Fact, Plan};
+use crate::matcher::plan::{Fact, Plan, RowTest};
 use crate::matcher::sets::{EMPTY, SetId, SetTable};
+use crate::matcher::single::relates;
 use crate::matcher::values::is_bookkeeping;
 use crate::matcher::{CACHE_BUDGET, MatchCounters};
 use crate::resolve::FieldKey;
@@ -40,6 +41,26 @@ struct KeyPlan {
     lists: Values,
 }
 
+impl KeyPlan {
+    /// The text of a scalar as matchers see it, and the slots that see it: a list in a column that holds none,
+    /// and what does not fit its column's type, are put aside.
+    fn text_of(&self, value: &Value<'_>, kind: ValueKind) -> (Option<String>, &[u32]) {
+        let takes = kind != ValueKind::List || self.column_type == ColumnType::List;
+        match stored_text(self.column_type, value).filter(|_| takes) {
+            Some(text) => (Some(text), &self.slots),
+            None => (stored_text(ColumnType::Keyword, value), &self.slots_aside),
+        }
+    }
+}
+
+/// What most events need to know of a key.
+#[derive(Clone, Copy, Default)]
+struct Hot {
+    column: u32,
+    /// Whether any value is one more text and says nothing of the kind of event.
+    plain: bool,
+}
+
 /// See the [module](self).
 pub(super) struct DatasetScreen {
     pub(super) dataset: Arc<Dataset>,
@@ -50,6 +71,7 @@ pub(super) struct DatasetScreen {
     kind_slots: usize,
     // What is learned of keys and values.
     keys: Vec<Option<Box<KeyPlan>>>,
+    hot: Vec<Hot>,
     columns: HashMap<Arc<str>, u32>,
     tables: Vec<SetTable>,
     outcomes: Outcomes,
@@ -58,14 +80,18 @@ pub(super) struct DatasetScreen {
     by_sets: HashMap<Box<[SetId]>, usize>,
     // The event at hand.
     number: u32,
-    /// By column: the event that had a value for it last, and where.
-    seen: Vec<(u32, FlatField)>,
+    /// By column: the event that had a value for it last, and which.
+    seen: Vec<u32>,
+    seen_field: Vec<Option<FlatField>>,
     kind_sets: Vec<SetId>,
     last_kind: Option<(Vec<SetId>, usize)>,
     row_sets: Vec<SetId>,
     touched: Vec<u32>,
     candidates: Vec<u32>,
     folded: Vec<u8>,
+    /// The keywords that may occur, by number; or any, whatever the search says.
+    keyword_atoms: Vec<u32>,
+    any_keyword: bool,
     scratch: Scratch,
     atoms: Vec<u32>,
     // What was passed over.
@@ -104,6 +130,7 @@ impl DatasetScreen {
             plan,
             max_columns,
             keys: Vec::new(),
+            hot: Vec::new(),
             columns: HashMap::new(),
             outcomes: Outcomes::default(),
             value_bytes: 0,
@@ -111,11 +138,14 @@ impl DatasetScreen {
             by_sets: HashMap::new(),
             number: 0,
             seen: Vec::new(),
+            seen_field: Vec::new(),
             kind_sets: Vec::new(),
             last_kind: None,
             touched: Vec::new(),
             candidates: Vec::new(),
             folded: Vec::new(),
+            keyword_atoms: Vec::new(),
+            any_keyword: false,
             scratch: Scratch::default(),
             atoms: Vec::new(),
             columns_counted: BuilderCounters::default(),
@@ -146,13 +176,10 @@ impl DatasetScreen {
 
     /// Whether a rule may match; `None`: only decoding can tell what the event is.
     fn look(&mut self, event: &FlatEvent<'_>, counters: &mut BuilderCounters) -> Option<bool> {
-        if self.plan.rules.is_empty() {
-            return Some(false);
-        }
         self.keep_within_budget();
         self.number = self.number.wrapping_add(1);
         if self.number == 0 {
-            self.seen.clear();
+            self.seen.fill(0);
             self.number = 1;
         }
         // Else the time of collection is a value that does not fit.
@@ -185,6 +212,24 @@ impl DatasetScreen {
         if field.kind == ValueKind::Null || Some(field.key) == event.collected() {
             return Some(());
         }
+        if let Some(hot) = self.hot.get(field.key as usize)
+            && hot.plain
+            && self.seen[hot.column as usize] != self.number
+        {
+            self.seen[hot.column as usize] = self.number;
+            self.seen_field[hot.column as usize] = Some(field);
+            return Some(());
+        }
+        self.note_more(event, field, counters)
+    }
+
+    #[inline(never)]
+    fn note_more(
+        &mut self,
+        event: &FlatEvent<'_>,
+        field: FlatField,
+        counters: &mut BuilderCounters,
+    ) -> Option<()> {
         let index = field.key as usize;
         if !matches!(self.keys.get(index), Some(Some(_))) {
             self.new_key(event, field);
@@ -196,12 +241,12 @@ impl DatasetScreen {
             return None;
         }
         let column = key.column as usize;
-        if self.seen.len() <= column {
-            self.seen.resize(column + 1, (0, field));
-        }
-        let (seen, before) = std::mem::replace(&mut self.seen[column], (self.number, field));
+        let seen = std::mem::replace(&mut self.seen[column], self.number);
+        let before = self.seen_field[column].replace(field);
         let mut again = false;
-        if seen == self.number {
+        if seen == self.number
+            && let Some(before) = before
+        {
             // Two values that are spelled alike are the same; whether others are takes a closer look.
             again = true;
             let is_plain = |field: FlatField| matches!(field.kind, ValueKind::Text | ValueKind::Number);
@@ -232,7 +277,7 @@ impl DatasetScreen {
                     return None;
                 }
                 // The column has no value, so another one may still come.
-                self.seen[column].0 = 0;
+                self.seen[column] = 0;
                 counters.misfits += 1;
             }
         }
@@ -278,6 +323,8 @@ impl DatasetScreen {
             Some(&number) => number,
             None => {
                 let number = self.columns.len() as u32;
+                self.seen.push(0);
+                self.seen_field.push(None);
                 self.columns.insert(column.sql.clone(), number);
                 number
             }
@@ -301,7 +348,12 @@ impl DatasetScreen {
         let index = field.key as usize;
         if self.keys.len() <= index {
             self.keys.resize_with(index + 1, || None);
+            self.hot.resize(index + 1, Hot::default());
         }
+        self.hot[index] = Hot {
+            column: number,
+            plain: column.column_type == ColumnType::Keyword && !tells_kind && !odd,
+        };
         self.keys[index] = Some(Box::new(KeyPlan {
             column: number,
             column_type: column.column_type,
@@ -348,19 +400,8 @@ impl DatasetScreen {
         let mut found: Vec<(u32, SetId)> = Vec::new();
         let is_list = field.kind == ValueKind::List;
         event.visit(field, &mut |value| {
-            let stored = match is_list && key.column_type != ColumnType::List {
-                true => None,
-                false => stored_text(key.column_type, &value),
-            };
-            fits &= stored.is_some() || matches!(value, Value::Null);
-            let slots = match &stored {
-                Some(_) => &key.slots,
-                None => &key.slots_aside,
-            };
-            let text = match stored {
-                Some(text) => Some(text),
-                None => stored_text(ColumnType::Keyword, &value),
-            };
+            let (text, slots) = key.text_of(&value, field.kind);
+            fits &= stored_text(key.column_type, &value).is_some() || value == Value::Null;
             let Some(text) = text else { return };
             for &slot in slots {
                 if matches!(sights[slot as usize], Sight::Hidden | Sight::Keywords) {
@@ -422,15 +463,21 @@ impl DatasetScreen {
     /// Whether a rule that is left for the kind may match.
     #[inline]
     fn may_match(&mut self, event: &FlatEvent<'_>, kind: usize) -> bool {
-        if self.kinds[kind].looked_at || self.keyword_may_occur(event, kind) {
+        if self.kinds[kind].looked_at {
             return true;
         }
-        let mut awake = !self.kinds[kind].always.is_empty();
+        let keywords = self.keyword_may_occur(event, kind);
+        let mut awake = keywords || !self.kinds[kind].always.is_empty();
         for &field in event.fields {
             if awake {
                 break;
             }
-            let Some(Some(key)) = self.keys.get(field.key as usize) else {
+            let index = field.key as usize;
+            let asks = self.kinds[kind].asks(index);
+            if asks == Some(false) || field.kind == ValueKind::Null {
+                continue;
+            }
+            let Some(Some(key)) = self.keys.get(index) else {
                 continue;
             };
             let slots = key
@@ -438,7 +485,7 @@ impl DatasetScreen {
                 .iter()
                 .chain(&key.slots_aside)
                 .map(|&slot| slot as usize);
-            if field.kind == ValueKind::Null || !self.kinds[kind].asks(field.key as usize, slots) {
+            if asks.is_none() && !self.kinds[kind].learn(index, slots) {
                 continue;
             }
             let shared = key.shared;
@@ -447,9 +494,10 @@ impl DatasetScreen {
             awake = outcome != NOTHING
                 && (shared || self.kinds[kind].wakes(outcome, &self.outcomes, &self.tables));
         }
-        awake && self.evaluate(event, kind)
+        awake && self.evaluate(event, kind, keywords)
     }
 
+    /// Whether a keyword may occur; `keyword_atoms` are those then.
     #[inline]
     fn keyword_may_occur(&mut self, event: &FlatEvent<'_>, kind: usize) -> bool {
         let Some(filter) = &self.kinds[kind].keywords else {
@@ -459,19 +507,18 @@ impl DatasetScreen {
         self.folded.clear();
         if event.has_unicode_escapes() {
             let text = event.unescaped();
-            if has_letters_that_become_ascii(&text) {
-                return true;
-            }
+            self.any_keyword = has_letters_that_become_ascii(&text);
             self.folded.extend_from_slice(text.as_bytes());
         } else {
+            self.any_keyword = !event.is_ascii() && has_letters_that_become_ascii(record);
             self.folded.extend_from_slice(record.as_bytes());
         }
         self.folded.make_ascii_lowercase();
-        filter.occurs(&self.folded) || !event.is_ascii() && has_letters_that_become_ascii(record)
+        filter.atoms(&self.folded, &mut self.keyword_atoms) || self.any_keyword
     }
 
-    /// Evaluates the rules that the event's values wake.
-    fn evaluate(&mut self, event: &FlatEvent<'_>, kind: usize) -> bool {
+    /// Evaluates the rules that the event's values wake, and if `keywords` may occur those that ask for them.
+    fn evaluate(&mut self, event: &FlatEvent<'_>, kind: usize, keywords: bool) -> bool {
         for &field in event.fields {
             let Some(Some(key)) = self.keys.get(field.key as usize) else {
                 continue;
@@ -498,19 +545,67 @@ impl DatasetScreen {
                 &mut self.candidates,
             );
         }
+        // A keyword of which a piece occurs may hold or not; the others do not.
+        let may_occur = |atom: u32| {
+            let occurs = self.any_keyword || self.keyword_atoms.binary_search(&atom).is_ok();
+            if occurs { None } else { Some(false) }
+        };
         let holds = |fact: u32| match self.plan.facts[fact as usize] {
             Fact::Predicate { field, predicate } => match self.sights[field] {
                 Sight::Values => Some(self.tables[field].holds(self.row_sets[field], predicate)),
+                Sight::Keywords if keywords => {
+                    let predicate = &self.plan.fields[field].predicates[predicate as usize];
+                    if predicate.may_hold(&may_occur) {
+                        None
+                    } else {
+                        Some(false)
+                    }
+                }
                 _ => None,
             },
-            Fact::RowTest(_) => None,
+            Fact::RowTest(test) => self.row_test(event, &self.plan.row_tests[test]),
         };
         let mut rules = kind.always.iter().chain(&self.candidates);
-        let found = rules.any(|&rule| kind.rule(rule).may_hold(&holds));
+        let found = rules.any(|&rule| kind.rule(rule).may_hold(&holds))
+            || keywords && kind.with_keywords.iter().any(|formula| formula.may_hold(&holds));
         for slot in self.touched.drain(..) {
             self.row_sets[slot as usize] = EMPTY;
         }
         found
+    }
+
+    /// Whether a test between two fields holds; `None` where not all their values stand in the record.
+    fn row_test(&self, event: &FlatEvent<'_>, test: &RowTest) -> Option<bool> {
+        let values = self.texts_of(event, &test.field)?;
+        let others = self.texts_of(event, &test.other)?;
+        Some(values.iter().any(|value| {
+            let mut others = others.iter();
+            others.any(|other| relates(value, test.relation, other, test.cased))
+        }))
+    }
+
+    /// The values of a field as matchers see them.
+    fn texts_of(&self, event: &FlatEvent<'_>, field: &FieldKey) -> Option<Vec<String>> {
+        let mut fields = self.plan.fields.iter();
+        let slot = fields.position(|known| known.key.as_ref() == Some(field))?;
+        if self.sights[slot] == Sight::Hidden {
+            return None;
+        }
+        let slot = slot as u32;
+        let mut texts = Vec::new();
+        for &field in event.fields {
+            let Some(Some(key)) = self.keys.get(field.key as usize) else {
+                continue;
+            };
+            if !key.slots.contains(&slot) && !key.slots_aside.contains(&slot) {
+                continue;
+            }
+            event.visit(field, &mut |value| {
+                let (text, slots) = key.text_of(&value, field.kind);
+                texts.extend(text.filter(|_| slots.contains(&slot)));
+            });
+        }
+        Some(texts)
     }
 
     /// Forgets what was learned of values where it takes too much room.

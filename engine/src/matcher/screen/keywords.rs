@@ -9,6 +9,7 @@ use aho_corasick::packed::{self, Searcher};
 use crate::matcher::field_index::{Atom, Cased};
 use crate::matcher::fold::fold;
 use crate::matcher::glob::Shape;
+use crate::matcher::literals::LiteralSearch;
 
 /// Pieces shorter than this occur everywhere.
 const SHORTEST: usize = 3;
@@ -17,41 +18,56 @@ const SHORTEST: usize = 3;
 #[derive(Debug)]
 pub(super) struct Filter {
     searcher: Option<Searcher>,
-    /// For more pieces than the packed search takes.
-    automaton: Option<aho_corasick::AhoCorasick>,
+    /// Finds which pieces occur, and tells whether any does where there are too many for the packed search.
+    all: LiteralSearch,
+    /// The atoms that a piece is of.
+    atoms: Vec<Vec<u32>>,
 }
 
 impl Filter {
-    /// A filter for keyword atoms; `None` if one of them cannot be ruled out by a search.
-    pub(super) fn new<'a>(atoms: impl IntoIterator<Item = &'a Atom>) -> Option<Filter> {
+    /// A filter for numbered keyword atoms; `None` if one of them cannot be ruled out by a search, or there
+    /// are none.
+    pub(super) fn new<'a>(keywords: impl IntoIterator<Item = (u32, &'a Atom)>) -> Option<Filter> {
         let mut pieces: Vec<String> = Vec::new();
-        for atom in atoms {
-            pieces.extend(pieces_of(atom)?);
+        let mut atoms: Vec<Vec<u32>> = Vec::new();
+        for (number, atom) in keywords {
+            for piece in pieces_of(atom)? {
+                match pieces.iter().position(|known| *known == piece) {
+                    Some(known) => atoms[known].push(number),
+                    None => {
+                        pieces.push(piece);
+                        atoms.push(vec![number]);
+                    }
+                }
+            }
         }
-        pieces.sort_unstable();
-        pieces.dedup();
         // What holds another piece needs no search of its own.
-        let all = pieces.clone();
-        pieces.retain(|piece| {
-            !all.iter()
-                .any(|other| other != piece && piece.contains(other.as_str()))
+        let shortest = pieces.iter().filter(|piece| {
+            let others = pieces.iter().filter(|other| other != piece);
+            !others.into_iter().any(|other| piece.contains(other.as_str()))
         });
-        let searcher = packed::Config::new().builder().extend(&pieces).build();
-        let automaton = match searcher {
-            Some(_) => None,
-            None => Some(aho_corasick::AhoCorasick::new(&pieces).ok()?),
-        };
-        Some(Filter { searcher, automaton })
+        Some(Filter {
+            searcher: packed::Config::new().builder().extend(shortest).build(),
+            all: LiteralSearch::new(&pieces)?,
+            atoms,
+        })
     }
 
-    /// Whether a piece occurs in `text`, which is in lower case as far as it is ASCII.
+    /// Puts the atoms that may hold into `atoms`, ascending: those of which a piece occurs in `text`, which
+    /// is in lower case as far as it is ASCII. Whether there are any.
     #[inline]
-    pub(super) fn occurs(&self, text: &[u8]) -> bool {
-        match (&self.searcher, &self.automaton) {
-            (Some(searcher), _) => searcher.find(text).is_some(),
-            (None, Some(automaton)) => automaton.is_match(text),
-            (None, None) => true,
+    pub(super) fn atoms(&self, text: &[u8], atoms: &mut Vec<u32>) -> bool {
+        atoms.clear();
+        if let Some(searcher) = &self.searcher
+            && searcher.find(text).is_none()
+        {
+            return false;
         }
+        self.all
+            .each::<false>(text, |piece, _, _| atoms.extend_from_slice(&self.atoms[piece]));
+        atoms.sort_unstable();
+        atoms.dedup();
+        !atoms.is_empty()
     }
 }
 
@@ -127,7 +143,8 @@ mod tests {
         assert_eq!(piece("a\"b"), None, "too short");
         assert_eq!(piece("2026-01-01"), None, "could be a time");
         assert_eq!(piece("rue"), None, "could be a flag");
-        assert!(Filter::new(&[contains("mimikatz"), contains("1.5")]).is_none());
+        assert!(filter(&[contains("mimikatz"), contains("1.5")]).is_none());
+        assert!(filter(&[]).is_none());
     }
 
     #[test]
@@ -144,16 +161,24 @@ mod tests {
         assert!(!has_letters_that_become_ascii("äöü®"));
     }
 
+    fn filter(keywords: &[Atom]) -> Option<Filter> {
+        Filter::new((0..).zip(keywords))
+    }
+
     #[test]
     fn what_occurs_is_found() {
-        let filter = Filter::new(&[contains("Mimikatz"), contains("dpapi::master")]).expect("searchable");
-        assert!(filter.occurs(b"{\"a\":\"run mimikatz.exe\"}"));
-        assert!(!filter.occurs(b"{\"a\":\"run mimi katz.exe\"}"));
+        let two = filter(&[contains("Mimikatz"), contains("dpapi::master"), contains("katz")]);
+        let two = two.expect("searchable");
+        let mut atoms = Vec::new();
+        assert!(two.atoms(b"{\"a\":\"run mimikatz.exe\"}", &mut atoms));
+        assert_eq!(atoms, [0, 2]);
+        assert!(!two.atoms(b"{\"a\":\"run mimi kat.exe\"}", &mut atoms));
         let many: Vec<Atom> = (0..500)
             .map(|number| contains(&format!("needle{number:03}")))
             .collect();
-        let filter = Filter::new(&many).expect("searchable");
-        assert!(filter.occurs(b"xxneedle417"));
-        assert!(!filter.occurs(b"xxneedle"));
+        let many = filter(&many).expect("searchable");
+        assert!(many.atoms(b"xxneedle417", &mut atoms));
+        assert_eq!(atoms, [417]);
+        assert!(!many.atoms(b"xxneedle", &mut atoms));
     }
 }

@@ -27,8 +27,10 @@ pub(super) enum Sight {
 pub(super) struct Kind {
     /// Whether some rule matches every event of the kind.
     pub(super) looked_at: bool,
-    /// Finds the events in which a keyword may occur.
+    /// Finds the keywords that may occur in an event. Where none does, `rules` are what is left.
     pub(super) keywords: Option<Arc<Filter>>,
+    /// The rules that ask for keywords, where one may occur.
+    pub(super) with_keywords: Vec<Formula>,
     /// Planned rules that are left, by number.
     rules: HashMap<u32, Formula>,
     /// Rules that may match without any witness.
@@ -64,6 +66,7 @@ impl Kinds<'_> {
         let mut kind = Kind {
             looked_at: false,
             keywords: None,
+            with_keywords: Vec::new(),
             rules: HashMap::new(),
             always: Vec::new(),
             woken: HashMap::new(),
@@ -86,6 +89,11 @@ impl Kinds<'_> {
         kind.keywords = self.filter(&keywords);
         let filtered = kind.keywords.is_some();
         for (number, formula) in left {
+            let mut asks = false;
+            formula.facts(&mut |fact| asks |= self.keyword(fact).is_some());
+            if asks && filtered {
+                kind.with_keywords.push(formula.clone());
+            }
             let none_occurs = |fact| self.keyword(fact).filter(|_| filtered).map(|_| false);
             match formula.with(&none_occurs) {
                 Formula::False => {}
@@ -112,10 +120,9 @@ impl Kinds<'_> {
                 atoms.insert(atom);
             });
         }
-        if atoms.is_empty() {
-            return None;
-        }
-        let atoms = atoms.into_iter().map(|atom| &keywords.atoms[atom as usize]);
+        let atoms = atoms
+            .into_iter()
+            .map(|atom| (atom, &keywords.atoms[atom as usize]));
         Filter::new(atoms).map(Arc::new)
     }
 
@@ -143,13 +150,16 @@ impl Kinds<'_> {
 }
 
 impl Kind {
-    /// Whether a value of a key that feeds these slots can wake a rule; remembered by the key's number.
+    /// Whether a value of a key can wake a rule; `None`: nobody has [said](Kind::learn) yet.
     #[inline]
-    pub(super) fn asks(&mut self, key: usize, slots: impl Iterator<Item = usize>) -> bool {
-        if let Some(&Some(asks)) = self.keys.get(key) {
-            return asks;
-        }
-        let asks = slots.into_iter().any(|slot| self.slots[slot]);
+    pub(super) fn asks(&self, key: usize) -> Option<bool> {
+        self.keys.get(key).copied().flatten()
+    }
+
+    /// Learns that a key feeds these slots, and says whether it can wake a rule.
+    #[cold]
+    pub(super) fn learn(&mut self, key: usize, mut slots: impl Iterator<Item = usize>) -> bool {
+        let asks = slots.any(|slot| self.slots[slot]);
         if self.keys.len() <= key {
             self.keys.resize(key + 1, None);
         }

@@ -54,10 +54,56 @@ impl Role {
 #[derive(Debug)]
 struct Entry {
     /// As it stood in a record: from its first quote up to its value.
-    spelled: Box<[u8]>,
+    spelled: Spelled,
     name: Box<str>,
     role: Role,
     next: Key,
+}
+
+/// A few bytes, compared as one or two words instead of by a call.
+#[derive(Debug)]
+struct Spelled {
+    bytes: Box<[u8]>,
+    /// The first 16 bytes, and which of them count.
+    head: u128,
+    mask: u128,
+    /// The last 16 bytes, where there are more than that.
+    tail: u128,
+}
+
+const WORD: usize = 16;
+
+impl Spelled {
+    fn new(bytes: &[u8]) -> Self {
+        let mut head = [0; WORD];
+        let mut mask = [0; WORD];
+        let first = bytes.len().min(WORD);
+        head[..first].copy_from_slice(&bytes[..first]);
+        mask[..first].fill(0xff);
+        Spelled {
+            bytes: bytes.into(),
+            head: u128::from_le_bytes(head),
+            mask: u128::from_le_bytes(mask),
+            tail: bytes.last_chunk().map_or(0, |last| u128::from_le_bytes(*last)),
+        }
+    }
+
+    /// Whether it stands at `at`.
+    #[inline]
+    fn stands_at(&self, record: &[u8], at: usize) -> bool {
+        let length = self.bytes.len();
+        let Some(rest) = record
+            .get(at..)
+            .filter(|rest| rest.len() > 2 * WORD && length <= 2 * WORD)
+        else {
+            return starts_at(record, at, &self.bytes);
+        };
+        let word = |from: usize| {
+            let bytes = rest[from..].first_chunk::<WORD>();
+            u128::from_le_bytes(*bytes.expect("longer than two words"))
+        };
+        (word(0) ^ self.head) & self.mask == 0 && (length <= WORD || word(length - WORD) == self.tail)
+    }
 }
 
 /// See the [module](self).
@@ -87,7 +133,10 @@ impl Keys {
             None => self.first,
         };
         let entry = self.entries.get(key as usize)?;
-        starts_at(record, at, &entry.spelled).then(|| (key, at + entry.spelled.len()))
+        entry
+            .spelled
+            .stands_at(record, at)
+            .then(|| (key, at + entry.spelled.bytes.len()))
     }
 
     /// The number of `name`, which stood in a record as `spelled` after `last`. `None` if it is new and
@@ -103,7 +152,7 @@ impl Keys {
             None => {
                 let key = Key::try_from(self.entries.len()).ok()?;
                 self.entries.push(Entry {
-                    spelled: spelled.into(),
+                    spelled: Spelled::new(spelled),
                     name: name.into(),
                     role: Role::of(name),
                     next: key,
@@ -120,5 +169,31 @@ impl Keys {
             None => self.first = key,
         }
         Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_say_what_bytes_say() {
+        let record: Vec<u8> = (0..100).collect();
+        for length in 0..50 {
+            for at in [0, 1, 40, 60, 67, 68, 90, 99, 100, 101] {
+                for changed in [None, Some(0), Some(length / 2), Some(length.saturating_sub(1))] {
+                    let mut bytes: Vec<u8> = (at as u8..).take(length).collect();
+                    if let Some(byte) = changed.and_then(|changed| bytes.get_mut(changed)) {
+                        *byte ^= 1;
+                    }
+                    let expected = record.get(at..).is_some_and(|rest| rest.starts_with(&bytes));
+                    assert_eq!(
+                        Spelled::new(&bytes).stands_at(&record, at),
+                        expected,
+                        "{at} {length}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,199 @@
+//! Scans that pass events over against scans that look at every one: the same alerts, the same counts.
+
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use borzoi_engine::alert::Alert;
+use borzoi_engine::matcher::CompiledRules;
+use borzoi_engine::scan::{Scan, ScanOptions, ScanSink, ScanSummary};
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::formats::DecodeOptions;
+use borzoi_parsers::frame::FrameOptions;
+use borzoi_parsers::input::InputSet;
+use borzoi_rules::ir::DetectionRule;
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use crate::matcher;
+
+/// Wants every event, and keeps the alerts alone.
+pub struct Everything(pub Vec<Alert>);
+
+impl ScanSink for Everything {
+    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        self.0.push(alert.clone());
+        Ok(())
+    }
+}
+
+fn scan(lines: &[String], rules: &Arc<CompiledRules>, sink: &mut dyn ScanSink) -> ScanSummary {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    for line in lines {
+        writeln!(file, "{line}").expect("writable");
+    }
+    let scan = Scan {
+        catalog: Catalog::builtin(),
+        options: ScanOptions {
+            frame: FrameOptions {
+                batch_rows: 7,
+                ..FrameOptions::default()
+            },
+            decode: DecodeOptions {
+                ingest_time: Some(7),
+                ..DecodeOptions::default()
+            },
+            threads: NonZeroUsize::MIN,
+            ..ScanOptions::default()
+        },
+        rules: Some(rules.clone()),
+        lake: None,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let path = file.path().to_string_lossy().into_owned();
+    scan.run(&InputSet::expand(&[path]), sink).expect("nothing fails")
+}
+
+/// What both ways must agree on. The event itself is left out: how a column is spelled that the catalog does not
+/// declare, and where `a` and `a.b` clash, depends on the other events of its batch.
+fn seen(alerts: &[Alert], summary: &ScanSummary) -> (Vec<Json>, Json) {
+    let alerts = alerts.iter().map(|alert| {
+        json!([
+            alert.rule.title,
+            alert.time,
+            alert.event_id,
+            &*alert.dataset,
+            alert.matched.len()
+        ])
+    });
+    let counts = json!([
+        summary
+            .datasets
+            .iter()
+            .map(|(name, events)| json!([&**name, events]))
+            .collect::<Vec<_>>(),
+        format!("{:?} {:?}", summary.decode, summary.rejects),
+    ]);
+    (alerts.collect(), counts)
+}
+
+/// Scans both ways; says how many events were passed over.
+fn both_agree(lines: &[String], rules: Vec<Arc<DetectionRule>>) -> Result<u64, TestCaseError> {
+    let rules = Arc::new(CompiledRules::compile(rules, &Catalog::builtin()).0);
+    let mut everything = Everything(Vec::new());
+    let looked_at = scan(lines, &rules, &mut everything);
+    let mut alerts: Vec<Alert> = Vec::new();
+    let screened = scan(lines, &rules, &mut alerts);
+    prop_assert_eq!(looked_at.matching.passed, 0);
+    let (found, expected) = (seen(&alerts, &screened), seen(&everything.0, &looked_at));
+    prop_assert_eq!(found, expected, "{}", lines.join("\n"));
+    Ok(screened.matching.passed)
+}
+
+/// The event as a flat record of Sysmon, in one of the ways in which JSON can be written.
+fn line(event: &Json, style: usize, channel: &str) -> String {
+    let mut fields: Vec<(String, Json)> = vec![
+        ("Channel".to_owned(), channel.into()),
+        ("UtcTime".to_owned(), "2026-03-01 10:00:00.123".into()),
+        ("@timestamp".to_owned(), "2026-03-01T10:00:00.123Z".into()),
+    ];
+    if style == 1 {
+        fields[2].1 = "2026-03-01T11:00:00Z".into();
+    }
+    let event = event.as_object().expect("an object").iter();
+    fields.extend(event.map(|(key, value)| (key.clone(), value.clone())));
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|(key, value)| {
+            let mut value = value.to_string();
+            if style == 2 {
+                // Every letter that may be written as an escape is.
+                value = value
+                    .replace('k', "\\u006b")
+                    .replace('S', "\\u0053")
+                    .replace('/', "\\/");
+            }
+            format!("{}:{value}", Json::from(key.as_str()))
+        })
+        .collect();
+    format!("{{{}}}", fields.join(if style == 3 { " , " } else { "," }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_passed_over_that_a_rule_matches(
+        rules in prop::collection::vec(matcher::rule(), 1..6),
+        events in prop::collection::vec((matcher::event(), 0..4_usize), 1..20),
+    ) {
+        let lines: Vec<String> = events
+            .iter()
+            // Twice: what was learned of the first half must not show in the second.
+            .chain(&events)
+            .enumerate()
+            .map(|(number, (event, style))| {
+                let channel = ["Microsoft-Windows-Sysmon/Operational", "Security", "System"][number % 13 / 11];
+                line(event, *style, channel)
+            })
+            .collect();
+        both_agree(&lines, rules)?;
+    }
+}
+
+fn rules(texts: &[&str]) -> Vec<Arc<DetectionRule>> {
+    let mut loader = borzoi_rules::Loader::new();
+    for (number, text) in texts.iter().enumerate() {
+        loader.add_text(&format!("{number}.yml"), text);
+    }
+    let report = loader.finish();
+    assert_eq!(report.detections.len(), texts.len());
+    report.detections
+}
+
+#[test]
+fn keywords_kinds_and_second_values_are_seen() {
+    let rules = rules(&[
+        "title: keyword\nlogsource: {product: windows}\ndetection: {keywords: ['*mimikatz*', '*C:\\Temp\\evil thing*'], \
+         filter: {EventID: 15}, condition: keywords and not filter}",
+        "title: without keyword\nlogsource: {product: windows, service: sysmon}\ndetection: {selection: {EventID: 5}, \
+         keywords: ['*harmless*'], condition: selection and not keywords}",
+        "title: two parts of two values\nlogsource: {product: windows, category: process_creation}\ndetection: \
+         {selection: {CommandLine|contains|all: ['alpha', 'omega']}, condition: selection}",
+        "title: same\nlogsource: {product: windows, category: process_creation}\ndetection: \
+         {selection: {Image|fieldref: ParentImage}, condition: selection}",
+        "title: absent\nlogsource: {product: windows, category: network_connection}\ndetection: \
+         {selection: {User: null}, condition: selection}",
+    ]);
+    let mut lines = Vec::new();
+    for (kind, fields) in [
+        (1, r#""CommandLine":"plain","Image":"a","ParentImage":"b""#),
+        (1, r#""CommandLine":"plain","Image":"a","ParentImage":"A""#),
+        (1, r#""CommandLine":"alpha","commandline":"omega""#),
+        (1, r#""CommandLine":["alpha","omega"]"#),
+        (1, r#""CommandLine":"alpha","Note":"omega""#),
+        (1, r#""Note":"run MimiKatz now""#),
+        (1, r#""Note":"run Mimi\u004batz now""#),
+        (1, "\"Note\":\"run mimi\u{212a}atz now\""),
+        (1, r#""Note":"run mimi katz now","ProcessId":"0x1f""#),
+        (1, r#""Note":"in c:\\temp\\EVIL THING.exe""#),
+        (15, r#""Note":"run mimikatz now""#),
+        (5, r#""Note":"harmless""#),
+        (5, r#""Note":"harm less""#),
+        (3, r#""User":"u""#),
+        (3, r#""User":"""#),
+        (3, r#""User":null"#),
+        (3, r#""Note":"n""#),
+    ] {
+        lines.push(format!(
+            r#"{{"EventID":{kind},"Channel":"Microsoft-Windows-Sysmon/Operational","UtcTime":"2026-03-01 10:00:00.123",{fields}}}"#
+        ));
+    }
+    let passed = both_agree(&lines, rules).expect("they agree");
+    assert!(
+        (6..=9).contains(&passed),
+        "{passed} of {} were passed over",
+        lines.len()
+    );
+}

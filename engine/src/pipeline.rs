@@ -107,6 +107,9 @@ where
         let mut work = make_worker();
         let mut outcome = Ok(());
         let mut step = |item: Option<I>| {
+            if outcome.is_err() {
+                return false;
+            }
             let collected = match item {
                 Some(item) => Collected::Result(work(item)),
                 None => Collected::Idle,

@@ -9,7 +9,7 @@ use borzoi_parsers::value::{Value, parse_timestamp};
 use hashbrown::HashMap;
 
 use super::keywords::has_letters_that_become_ascii;
-use super::kind::{Kind, Kinds, Sight};
+use super::kind::{Filters, Kind, Kinds, Sight};
 use super::memory::{Known, NOTHING, Outcomes, Values};
 use crate::matcher::field_index::Scratch;
 use crate::matcher::plan::{Fact, Plan, RowTest};
@@ -19,8 +19,8 @@ use crate::matcher::values::is_bookkeeping;
 use crate::matcher::{CACHE_BUDGET, MatchCounters};
 use crate::resolve::FieldKey;
 
-/// More kinds than a dataset has; from there on they are learned anew.
-const MOST_KINDS: usize = 4096;
+/// More kinds than a dataset has; events of further ones are looked at in full.
+const MOST_KINDS: usize = 512;
 
 /// A key of the records.
 struct KeyPlan {
@@ -42,10 +42,19 @@ struct KeyPlan {
 }
 
 impl KeyPlan {
-    /// The text of a scalar as matchers see it, and the slots that see it: a list in a column that holds none,
-    /// and what does not fit its column's type, are put aside.
-    fn text_of(&self, value: &Value<'_>, kind: ValueKind) -> (Option<String>, &[u32]) {
-        let takes = kind != ValueKind::List || self.column_type == ColumnType::List;
+    /// Whether the column takes the elements of a value: any scalar, but lists only in a column of lists, and
+    /// none with a null in it.
+    fn takes(&self, event: &FlatEvent<'_>, field: FlatField) -> bool {
+        let mut nulls = false;
+        if field.kind == ValueKind::List {
+            event.visit(field, &mut |value| nulls |= value == Value::Null);
+        }
+        field.kind != ValueKind::List || self.column_type == ColumnType::List && !nulls
+    }
+
+    /// The text of a scalar as matchers see it, and the slots that see it: what the column does not take is put
+    /// aside.
+    fn text_of(&self, value: &Value<'_>, takes: bool) -> (Option<String>, &[u32]) {
         match stored_text(self.column_type, value).filter(|_| takes) {
             Some(text) => (Some(text), &self.slots),
             None => (stored_text(ColumnType::Keyword, value), &self.slots_aside),
@@ -69,6 +78,8 @@ pub(super) struct DatasetScreen {
     // What the plan says of its fields.
     sights: Vec<Sight>,
     kind_slots: usize,
+    /// Whether the time of collection goes to the column that no slot sees.
+    created_is_hidden: bool,
     // What is learned of keys and values.
     keys: Vec<Option<Box<KeyPlan>>>,
     hot: Vec<Hot>,
@@ -76,10 +87,15 @@ pub(super) struct DatasetScreen {
     tables: Vec<SetTable>,
     outcomes: Outcomes,
     value_bytes: usize,
+    /// Number of searches at which the budget is looked at next.
+    check_at: u64,
     kinds: Vec<Kind>,
+    filters: Filters,
     by_sets: HashMap<Box<[SetId]>, usize>,
     // The event at hand.
     number: u32,
+    /// Whether several of its values may belong to one field, so that none can be weighed alone.
+    several: bool,
     /// By column: the event that had a value for it last, and which.
     seen: Vec<u32>,
     seen_field: Vec<Option<FlatField>>,
@@ -126,6 +142,7 @@ impl DatasetScreen {
             row_sets: vec![EMPTY; plan.fields.len()],
             sights,
             kind_slots,
+            created_is_hidden: &*dataset.column_of_native("event.created").sql == "event_created",
             dataset,
             plan,
             max_columns,
@@ -134,9 +151,12 @@ impl DatasetScreen {
             columns: HashMap::new(),
             outcomes: Outcomes::default(),
             value_bytes: 0,
+            check_at: 0,
             kinds: Vec::new(),
+            filters: Filters::default(),
             by_sets: HashMap::new(),
             number: 0,
+            several: false,
             seen: Vec::new(),
             seen_field: Vec::new(),
             kind_sets: Vec::new(),
@@ -154,6 +174,7 @@ impl DatasetScreen {
     }
 
     pub(super) fn take_counters(&mut self) -> (BuilderCounters, MatchCounters) {
+        self.check_at = self.check_at.saturating_sub(self.counters.searched);
         (
             std::mem::take(&mut self.columns_counted),
             std::mem::take(&mut self.counters),
@@ -182,13 +203,17 @@ impl DatasetScreen {
             self.seen.fill(0);
             self.number = 1;
         }
-        // Else the time of collection is a value that does not fit.
+        // Elsewhere, or where it does not fit, the time of collection is a value like others.
+        if event.created().is_some() && !self.created_is_hidden {
+            return None;
+        }
         if event
             .created()
             .is_some_and(|created| parse_timestamp(created).is_none())
         {
             return None;
         }
+        self.several = false;
         self.kind_sets.clear();
         self.kind_sets.resize(self.kind_slots, EMPTY);
         for &field in event.fields {
@@ -197,7 +222,7 @@ impl DatasetScreen {
         if self.columns.len() > self.max_columns {
             return None;
         }
-        let kind = self.kind();
+        let kind = self.kind()?;
         Some(self.may_match(event, kind))
     }
 
@@ -242,7 +267,10 @@ impl DatasetScreen {
         }
         let column = key.column as usize;
         let seen = std::mem::replace(&mut self.seen[column], self.number);
-        let before = self.seen_field[column].replace(field);
+        let before = self.seen_field[column];
+        if seen != self.number {
+            self.seen_field[column] = Some(field);
+        }
         let mut again = false;
         if seen == self.number
             && let Some(before) = before
@@ -262,6 +290,7 @@ impl DatasetScreen {
                     return None;
                 }
                 counters.duplicates += 1;
+                self.several = true;
             }
         }
         if !again && key.column_type != ColumnType::Keyword && field.kind != ValueKind::List {
@@ -279,9 +308,14 @@ impl DatasetScreen {
                 // The column has no value, so another one may still come.
                 self.seen[column] = 0;
                 counters.misfits += 1;
+                self.several = true;
             }
         }
         if self.keys[index].as_ref().is_some_and(|key| key.tells_kind) {
+            // No producer writes that, and every combination would be a kind of its own.
+            if again || field.kind == ValueKind::List {
+                return None;
+            }
             let known = self.known(event, field);
             for &(slot, set) in self.outcomes.get(known.outcome) {
                 if let Sight::Kind(position) = self.sights[slot as usize] {
@@ -399,8 +433,9 @@ impl DatasetScreen {
         let mut fits = true;
         let mut found: Vec<(u32, SetId)> = Vec::new();
         let is_list = field.kind == ValueKind::List;
+        let takes = key.takes(event, field);
         event.visit(field, &mut |value| {
-            let (text, slots) = key.text_of(&value, field.kind);
+            let (text, slots) = key.text_of(&value, takes);
             fits &= stored_text(key.column_type, &value).is_some() || value == Value::Null;
             let Some(text) = text else { return };
             for &slot in slots {
@@ -432,23 +467,25 @@ impl DatasetScreen {
         known
     }
 
-    /// The kind of the event at hand.
+    /// The kind of the event at hand; `None` if there are too many.
     #[inline]
-    fn kind(&mut self) -> usize {
+    fn kind(&mut self) -> Option<usize> {
         match &self.last_kind {
-            Some((sets, kind)) if *sets == self.kind_sets => *kind,
+            Some((sets, kind)) if *sets == self.kind_sets => Some(*kind),
             _ => self.find_kind(),
         }
     }
 
-    fn find_kind(&mut self) -> usize {
+    fn find_kind(&mut self) -> Option<usize> {
         let kind = match self.by_sets.get(self.kind_sets.as_slice()) {
             Some(&kind) => kind,
+            None if self.kinds.len() >= MOST_KINDS => return None,
             None => {
-                let kinds = Kinds {
+                let mut kinds = Kinds {
                     plan: &self.plan,
                     sights: &self.sights,
                     tables: &self.tables,
+                    filters: &mut self.filters,
                 };
                 self.kinds.push(kinds.kind(&self.kind_sets));
                 self.by_sets
@@ -457,7 +494,7 @@ impl DatasetScreen {
             }
         };
         self.last_kind = Some((self.kind_sets.clone(), kind));
-        kind
+        Some(kind)
     }
 
     /// Whether a rule that is left for the kind may match.
@@ -467,7 +504,7 @@ impl DatasetScreen {
             return true;
         }
         let keywords = self.keyword_may_occur(event, kind);
-        let mut awake = keywords || !self.kinds[kind].always.is_empty();
+        let mut awake = self.several || keywords || !self.kinds[kind].always.is_empty();
         for &field in event.fields {
             if awake {
                 break;
@@ -600,8 +637,9 @@ impl DatasetScreen {
             if !key.slots.contains(&slot) && !key.slots_aside.contains(&slot) {
                 continue;
             }
+            let takes = key.takes(event, field);
             event.visit(field, &mut |value| {
-                let (text, slots) = key.text_of(&value, field.kind);
+                let (text, slots) = key.text_of(&value, takes);
                 texts.extend(text.filter(|_| slots.contains(&slot)));
             });
         }
@@ -610,13 +648,18 @@ impl DatasetScreen {
 
     /// Forgets what was learned of values where it takes too much room.
     fn keep_within_budget(&mut self) {
-        let mut bytes = self.value_bytes;
-        if self.number % 4096 == 0 {
-            bytes += self.tables.iter().map(SetTable::bytes).sum::<usize>();
-        }
-        if bytes <= CACHE_BUDGET && self.kinds.len() <= MOST_KINDS {
+        const OFTEN: u64 = 1024;
+        if self.counters.searched < self.check_at {
             return;
         }
+        self.check_at = self.counters.searched + OFTEN;
+        let tables = self.tables.iter().map(SetTable::bytes).sum::<usize>();
+        // An outcome is stored twice, and every kind has a byte for it.
+        let outcomes = self.outcomes.len() * (64 + self.kinds.len());
+        if self.value_bytes + tables + outcomes <= CACHE_BUDGET {
+            return;
+        }
+        self.counters.cache_resets += 1;
         for key in self.keys.iter_mut().flatten() {
             key.values.clear();
             key.lists.clear();

@@ -50,12 +50,18 @@ pub(super) struct Kinds<'p> {
     pub(super) plan: &'p Plan,
     pub(super) sights: &'p [Sight],
     pub(super) tables: &'p [SetTable],
+    pub(super) filters: &'p mut Filters,
 }
+
+/// The filters made so far, by their atoms: many kinds ask for the same keywords.
+pub(super) type Filters = HashMap<Vec<u32>, Option<Arc<Filter>>>;
 
 impl Kinds<'_> {
     /// The kind of the events with these sets, in the order of the fields that tell kinds apart.
-    pub(super) fn kind(&self, sets: &[SetId]) -> Kind {
-        let Kinds { plan, sights, tables } = self;
+    pub(super) fn kind(&mut self, sets: &[SetId]) -> Kind {
+        let Kinds {
+            plan, sights, tables, ..
+        } = *self;
         let of_kind = |fact: u32| match plan.facts[fact as usize] {
             Fact::Predicate { field, predicate } => match sights[field] {
                 Sight::Kind(position) => Some(tables[field].holds(sets[position], predicate)),
@@ -112,18 +118,20 @@ impl Kinds<'_> {
         }
     }
 
-    fn filter(&self, predicates: &HashSet<u32>) -> Option<Arc<Filter>> {
+    fn filter(&mut self, predicates: &HashSet<u32>) -> Option<Arc<Filter>> {
         let keywords = &self.plan.fields[self.plan.keywords?];
-        let mut atoms = HashSet::new();
+        let mut atoms = Vec::new();
         for &predicate in predicates {
-            keywords.predicates[predicate as usize].facts(&mut |atom| {
-                atoms.insert(atom);
-            });
+            keywords.predicates[predicate as usize].facts(&mut |atom| atoms.push(atom));
         }
-        let atoms = atoms
-            .into_iter()
-            .map(|atom| (atom, &keywords.atoms[atom as usize]));
-        Filter::new(atoms).map(Arc::new)
+        atoms.sort_unstable();
+        atoms.dedup();
+        let make = |atoms: &Vec<u32>| {
+            let atoms = atoms.iter().map(|&atom| (atom, &keywords.atoms[atom as usize]));
+            Filter::new(atoms).map(Arc::new)
+        };
+        let known = self.filters.entry(atoms);
+        known.or_insert_with_key(make).clone()
     }
 
     fn add(&self, kind: &mut Kind, number: u32, formula: Formula) {

@@ -12,6 +12,9 @@ pub type Key = u32;
 /// More different keys than any producer has: from there on, new ones are not numbered.
 const MOST_KEYS: usize = 20_000;
 
+/// Longer keys are not numbered either: no column has such a name.
+const LONGEST_KEY: usize = 1100;
+
 /// What a key may mean in a flat Windows event, by its name alone: see
 /// [`json_windows`](super::super::json_windows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl Role {
 
 #[derive(Debug)]
 struct Entry {
-    /// As it stood in a record: from its first quote up to its value.
+    /// As it stood in a record: from its first quote to its colon.
     spelled: Spelled,
     name: Box<str>,
     role: Role,
@@ -124,8 +127,7 @@ impl Keys {
         self.entries[key as usize].role
     }
 
-    /// The key that is likely to follow `last`, if it stands at `at` in `record`; and where its value
-    /// starts.
+    /// The key that is likely to follow `last`, if it stands at `at` in `record`; and what follows its colon.
     #[inline]
     pub(super) fn guess(&self, record: &[u8], at: usize, last: Option<Key>) -> Option<(Key, usize)> {
         let key = match last {
@@ -148,7 +150,7 @@ impl Keys {
             .find(hash, |&key| *self.entries[key as usize].name == *name);
         let key = match known {
             Some(&key) => key,
-            None if self.entries.len() >= MOST_KEYS => return None,
+            None if self.entries.len() >= MOST_KEYS || spelled.len() > LONGEST_KEY => return None,
             None => {
                 let key = Key::try_from(self.entries.len()).ok()?;
                 self.entries.push(Entry {
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn words_say_what_bytes_say() {
         let record: Vec<u8> = (0..100).collect();
-        for length in 0..50 {
+        for length in 0..50_usize {
             for at in [0, 1, 40, 60, 67, 68, 90, 99, 100, 101] {
                 for changed in [None, Some(0), Some(length / 2), Some(length.saturating_sub(1))] {
                     let mut bytes: Vec<u8> = (at as u8..).take(length).collect();

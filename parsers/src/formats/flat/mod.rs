@@ -155,6 +155,7 @@ impl FlatReader {
                 Some(found) => found,
                 None => self.key(text, at, last)?,
             };
+            let value = skip_space(record, value);
             last = Some(key);
             if self.keys.role(key) != Role::Plain {
                 self.telling.push(self.fields.len() as u32);
@@ -176,7 +177,7 @@ impl FlatReader {
         (skip_space(record, at + 1) == record.len()).then_some(())
     }
 
-    /// The key at `at`, which is not the one that was guessed, and where its value starts.
+    /// The key at `at`, which is not the one that was guessed, and what follows its colon.
     #[cold]
     fn key(&mut self, text: &str, at: usize, last: Option<Key>) -> Option<(Key, usize)> {
         let record = text.as_bytes();
@@ -188,9 +189,8 @@ impl FlatReader {
         if record.get(colon) != Some(&b':') || self.quotes.has_escapes(at + 1, end) {
             return None;
         }
-        let value = skip_space(record, colon + 1);
-        let key = self.keys.find(&text[at + 1..end], &record[at..value], last)?;
-        Some((key, value))
+        let key = self.keys.find(&text[at + 1..end], &record[at..=colon], last)?;
+        Some((key, colon + 1))
     }
 }
 

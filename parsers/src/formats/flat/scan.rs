@@ -62,7 +62,7 @@ impl Quotes {
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    #[target_feature(enable = "avx2")]
     fn index_with_avx2(&mut self, record: &[u8]) {
         self.index_with(record, |block| avx2::block(block), |block| avx2::escapable(block));
     }

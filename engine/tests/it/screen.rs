@@ -145,7 +145,7 @@ proptest! {
 fn rules(texts: &[&str]) -> Vec<Arc<DetectionRule>> {
     let mut loader = borzoi_rules::Loader::new();
     for (number, text) in texts.iter().enumerate() {
-        loader.add_text(&format!("{number}.yml"), text);
+        loader.add_text(format!("{number}.yml"), text);
     }
     let report = loader.finish();
     assert_eq!(report.detections.len(), texts.len());

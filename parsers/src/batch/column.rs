@@ -33,7 +33,7 @@ pub(super) struct ColumnBuilder {
 }
 
 enum Data {
-    Keyword(Keywords),
+    Keyword(Box<Keywords>),
     Integer(Vec<Option<i64>>),
     Float(Vec<Option<f64>>),
     Boolean(Vec<Option<bool>>),
@@ -44,7 +44,7 @@ enum Data {
 impl ColumnBuilder {
     pub(super) fn new(column: Column) -> Self {
         let data = match column.column_type {
-            ColumnType::Keyword => Data::Keyword(Keywords::default()),
+            ColumnType::Keyword => Data::Keyword(Box::default()),
             ColumnType::Integer => Data::Integer(Vec::new()),
             ColumnType::Float => Data::Float(Vec::new()),
             ColumnType::Boolean => Data::Boolean(Vec::new()),

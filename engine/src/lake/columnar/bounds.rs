@@ -179,7 +179,7 @@ fn cut_low(text: &[u8]) -> (Vec<u8>, bool) {
     }
     match std::str::from_utf8(text) {
         Ok(text) => (
-            text[..text.floor_char_boundary(LENGTH)].as_bytes().to_vec(),
+            text.as_bytes()[..text.floor_char_boundary(LENGTH)].to_vec(),
             false,
         ),
         Err(_) => (text.to_vec(), true),

@@ -119,7 +119,7 @@ impl Values {
 
     /// Remembers what was found out about `raw`; how many bytes that takes.
     pub(super) fn insert(&mut self, raw: &[u8], known: Known) -> usize {
-        let skipped = self.rare && self.asked % SAMPLE != 0;
+        let skipped = self.rare && !self.asked.is_multiple_of(SAMPLE);
         let Ok(start) = u32::try_from(self.text.len()) else {
             return 0;
         };

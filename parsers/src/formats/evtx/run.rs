@@ -311,7 +311,7 @@ pub(super) fn key(template: u32, place: Place) -> u32 {
 
 fn program_of(templates: &Templates, key: u32) -> Option<&Program> {
     let template = templates.get(key / 2);
-    if key % 2 == 0 {
+    if key.is_multiple_of(2) {
         template.event.as_ref()
     } else {
         template.member.as_ref()

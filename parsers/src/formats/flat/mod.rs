@@ -374,7 +374,7 @@ fn elements(raw: &str) -> Option<Vec<(Kind, Cow<'_, str>)>> {
 }
 
 #[inline]
-fn raw<'r>(field: FlatField, text: &'r str) -> &'r str {
+fn raw(field: FlatField, text: &str) -> &str {
     &text[field.start as usize..field.end as usize]
 }
 

@@ -1,8 +1,8 @@
 //! Which of many literals occur in a text, and where they end.
 //!
 //! One pass over the text, whatever the number of literals: an Aho-Corasick automaton whose every state says
-//! which literals end there. Small ones are full tables (about a nanosecond a byte), large ones keep their
-//! rare states sparse. Letters are folded on the way, so that an ASCII text need not be copied.
+//! which literals end there. Small ones are full tables, large ones keep their rare states sparse. Letters are
+//! folded on the way, so that an ASCII text need not be copied.
 
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::{contiguous, noncontiguous};

@@ -31,8 +31,8 @@ pub struct Alert {
     pub matched: Vec<MatchedField>,
     /// The stored event's `event.id` (with `dataset`, the reference into the lake).
     pub event_id: String,
-    /// The whole event as nested ECS JSON, `unmapped` included.
-    pub event: serde_json::Value,
+    /// The whole event as nested ECS JSON, `unmapped` included; shared by all alerts about it.
+    pub event: Arc<serde_json::Value>,
 }
 
 /// The rule of an alert.

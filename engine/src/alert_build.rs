@@ -5,22 +5,18 @@ use std::sync::Arc;
 use borzoi_parsers::batch::{EventBatch, strings};
 use borzoi_parsers::output::{EventWriter, JsonStyle};
 use borzoi_rules::attack;
-use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Meta};
+use borzoi_rules::ir::Meta;
 use chrono::{DateTime, SecondsFormat};
+use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::alert::{Alert, AlertRule, Attack, Entities, MatchedField, SCHEMA_VERSION};
-use crate::matcher::row::{Asked, RowView};
-use crate::matcher::single::{self, Test};
-use crate::matcher::values::{Texts, dotted_name};
+use crate::alert::{Alert, AlertRule, Attack, Entities, SCHEMA_VERSION};
+use crate::evidence::matched_fields;
+pub use crate::evidence::{LONGEST_VALUE, MOST_FIELDS};
+use crate::matcher::event::EventTexts;
+use crate::matcher::single;
+use crate::matcher::values::Texts;
 use crate::matcher::{CompiledRules, Signal};
-use crate::resolve::{Route, routes};
-
-/// Bytes of a matched value that an alert shows.
-pub const LONGEST_VALUE: usize = 1024;
-
-/// Matched fields that an alert shows.
-pub const MOST_FIELDS: usize = 64;
 
 /// Columns that name a host.
 const HOSTS: &[&str] = &["host.name", "host.hostname"];
@@ -62,8 +58,9 @@ const PROCESSES: &[&str] = &[
 
 /// Builds the alerts of one batch.
 ///
-/// The event's JSON needs a plan of the batch's columns, which is made once here; for a single alert
-/// [`build_alert`] does.
+/// What depends on the batch alone (the plan of its columns) is made once here, what depends on the event
+/// alone once for all alerts about it, if they come one after another; for a single alert [`build_alert`]
+/// does.
 pub struct AlertBuilder<'a> {
     rules: &'a CompiledRules,
     batch: &'a EventBatch,
@@ -72,19 +69,38 @@ pub struct AlertBuilder<'a> {
     users: Vec<Texts<'a>>,
     addresses: Vec<Texts<'a>>,
     processes: Vec<Texts<'a>>,
+    texts: EventTexts<'a>,
+    /// The row that the last alert was about, and what all alerts about it say.
+    last: Option<(usize, AboutEvent)>,
+}
+
+/// What all alerts about an event say of it.
+#[derive(Clone)]
+struct AboutEvent {
+    id: String,
+    time: String,
+    entities: Entities,
+    json: Arc<Value>,
 }
 
 impl<'a> AlertBuilder<'a> {
     /// A builder for the signals that a matcher of `rules` gave for `batch`.
     pub fn new(rules: &'a CompiledRules, batch: &'a EventBatch) -> AlertBuilder<'a> {
+        let texts = EventTexts::new(batch);
+        let columns = |dotted: &[&str]| -> Vec<Texts<'a>> {
+            let columns = dotted.iter().filter_map(|dotted| texts.column(dotted));
+            columns.collect()
+        };
         AlertBuilder {
             rules,
             batch,
             writer: EventWriter::new(&batch.events, JsonStyle::Nested),
-            hosts: columns(batch, HOSTS),
-            users: columns(batch, USERS),
-            addresses: columns(batch, ADDRESSES),
-            processes: columns(batch, PROCESSES),
+            hosts: columns(HOSTS),
+            users: columns(USERS),
+            addresses: columns(ADDRESSES),
+            processes: columns(PROCESSES),
+            texts,
+            last: None,
         }
     }
 
@@ -93,23 +109,42 @@ impl<'a> AlertBuilder<'a> {
     /// # Panics
     ///
     /// If the signal is of other rules or another batch.
-    pub fn build(&self, signal: Signal) -> Alert {
+    pub fn build(&mut self, signal: Signal) -> Alert {
         let row = signal.row as usize;
+        let event = match self.last.take() {
+            Some((last, event)) if last == row => event,
+            _ => self.about_event(row),
+        };
+        self.last = Some((row, event.clone()));
         let rule = self.rules.rule(signal.rule);
-        let event_id = text_at(self.batch, "event_id", row).unwrap_or_default();
-        let mut json = String::new();
-        self.writer.write(row, &mut json);
+        let ready = self.rules.ready(signal.rule, &self.batch.dataset);
+        self.texts.go_to(row);
         Alert {
             schema: SCHEMA_VERSION,
-            id: alert_id(&self.batch.tenant, &rule.meta.id, &event_id),
-            time: time_at(self.batch, row),
+            id: alert_id(&self.batch.tenant, &rule.meta.id, &event.id),
+            time: event.time,
             rule: self.rules.face(signal.rule).clone(),
             tenant: self.batch.tenant.clone(),
             dataset: self.batch.dataset.name.clone(),
+            entities: event.entities,
+            matched: matched_fields(rule, &ready, &self.texts),
+            event_id: event.id,
+            event: event.json,
+        }
+    }
+
+    fn about_event(&self, row: usize) -> AboutEvent {
+        let json = self.writer.value(row).unwrap_or_else(|_| {
+            // Not a builder's `unmapped`: shown as it stands rather than not at all.
+            let mut text = String::new();
+            self.writer.write(row, &mut text);
+            Value::String(text)
+        });
+        AboutEvent {
+            id: text_at(self.batch, "event_id", row).unwrap_or_default(),
+            time: time_at(self.batch, row),
             entities: self.entities(row),
-            matched: matched_fields(self.rules, rule, self.batch, row),
-            event_id,
-            event: serde_json::from_str(&json).unwrap_or(serde_json::Value::String(json)),
+            json: Arc::new(json),
         }
     }
 
@@ -173,20 +208,6 @@ pub(crate) fn face_of(meta: &Meta) -> AlertRule {
     }
 }
 
-fn columns<'a>(batch: &'a EventBatch, dotted: &[&str]) -> Vec<Texts<'a>> {
-    let schema = batch.events.schema_ref();
-    dotted
-        .iter()
-        .filter_map(|dotted| {
-            let index = schema
-                .fields()
-                .iter()
-                .position(|field| dotted_name(field) == *dotted)?;
-            Texts::of(batch.events.column(index))
-        })
-        .collect()
-}
-
 fn distinct(columns: &[Texts<'_>], row: usize, keep: impl Fn(&str) -> bool) -> Vec<String> {
     let mut buffer = String::new();
     let mut found: Vec<String> = Vec::new();
@@ -214,136 +235,4 @@ fn time_at(batch: &EventBatch, row: usize) -> String {
         Some(instant) => instant.to_rfc3339_opts(SecondsFormat::Micros, true),
         None => micros.to_string(),
     }
-}
-
-/// The fields because of which the rule matches the event.
-fn matched_fields(
-    rules: &CompiledRules,
-    rule: &DetectionRule,
-    batch: &EventBatch,
-    row: usize,
-) -> Vec<MatchedField> {
-    let make_test = |matcher: &Matcher| {
-        Test::of(matcher, |regex| {
-            let compiled = rules.regex(regex);
-            compiled.cloned().ok_or_else(|| "does not compile".to_owned())
-        })
-    };
-    for route in routes(&rule.log_source, &batch.dataset) {
-        let native = Route {
-            served: None,
-            when: route.when.clone(),
-        };
-        if !RowView::new(batch, row, &native, &make_test).expression(&route.when) {
-            continue;
-        }
-        let view = RowView::new(batch, row, &route, &make_test);
-        let mut evidence = Evidence {
-            view: &view,
-            rule,
-            fields: Vec::new(),
-        };
-        for condition in &rule.conditions {
-            if view.condition(condition, rule) {
-                evidence.of_condition(condition);
-            }
-        }
-        if !evidence.fields.is_empty() {
-            return evidence.fields;
-        }
-    }
-    Vec::new()
-}
-
-struct Evidence<'v> {
-    view: &'v RowView<'v>,
-    rule: &'v DetectionRule,
-    fields: Vec<MatchedField>,
-}
-
-impl Evidence<'_> {
-    /// Collects from a condition that holds. What a `not` asks for is absent and shows nothing.
-    fn of_condition(&mut self, condition: &Condition) {
-        match condition {
-            Condition::All(parts) => parts.iter().for_each(|part| self.of_condition(part)),
-            Condition::Any(parts) => {
-                for part in parts {
-                    if self.view.condition(part, self.rule) {
-                        self.of_condition(part);
-                    }
-                }
-            }
-            Condition::Not(_) => {}
-            Condition::Search(index) => {
-                if let Some(search) = self.rule.searches.get(*index) {
-                    self.of_expression(&search.name, &search.expression);
-                }
-            }
-        }
-    }
-
-    /// Collects from an expression that holds.
-    fn of_expression(&mut self, selection: &str, expression: &Expression) {
-        match expression {
-            Expression::All(parts) => parts.iter().for_each(|part| self.of_expression(selection, part)),
-            Expression::Any(parts) => {
-                for part in parts {
-                    if self.view.expression(part) {
-                        self.of_expression(selection, part);
-                    }
-                }
-            }
-            Expression::Not(_) => {}
-            Expression::Field { name, matcher } => {
-                let asked = self.view.field(name, matcher);
-                self.note(selection, Some(name), matcher, &asked);
-            }
-            Expression::Keyword(matcher) => {
-                let asked = self.view.keyword(matcher);
-                self.note(selection, None, matcher, &asked);
-            }
-        }
-    }
-
-    fn note(&mut self, selection: &str, field: Option<&str>, matcher: &Matcher, asked: &Asked) {
-        let matcher = matcher.to_string();
-        for &index in &asked.matching {
-            let found = &asked.values[index];
-            let value = shortened(&found.text);
-            let full = self.fields.len() >= MOST_FIELDS;
-            let same = self.fields.iter_mut().find(|known| {
-                known.selection == selection
-                    && known.field.as_deref() == field
-                    && known.column == found.column
-                    && known.value == value
-            });
-            match same {
-                Some(known) if known.matcher.split("; ").any(|part| part == matcher) => {}
-                Some(known) => {
-                    known.matcher.push_str("; ");
-                    known.matcher.push_str(&matcher);
-                }
-                None if !full => self.fields.push(MatchedField {
-                    selection: selection.to_owned(),
-                    field: field.map(str::to_owned),
-                    column: found.column.clone(),
-                    value,
-                    matcher: matcher.clone(),
-                }),
-                None => {}
-            }
-        }
-    }
-}
-
-/// `text`, cut where it is too long, and saying so.
-fn shortened(text: &str) -> String {
-    if text.len() <= LONGEST_VALUE {
-        return text.to_owned();
-    }
-    let mut end = LONGEST_VALUE;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}… [cut, {} bytes in all]", &text[..end], text.len())
 }

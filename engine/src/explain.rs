@@ -21,12 +21,13 @@ use std::sync::Arc;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::describe;
-use borzoi_rules::ir::{Condition, DetectionRule, Expression, LogSource, Matcher};
+use borzoi_rules::ir::{Condition, DetectionRule, LogSource};
 
+use crate::matcher::event::EventTexts;
+use crate::matcher::ready::{Asks, Question, Ready, ReadyRule};
 use crate::matcher::regexes::CompiledRegex;
-use crate::matcher::row::{Asked, RowView};
-use crate::matcher::single::Test;
-use crate::resolve::{Route, routes};
+use crate::matcher::row::RowView;
+use crate::resolve::routes;
 
 /// Alternatives of a list that are shown when none of them holds.
 const MOST_ALTERNATIVES: usize = 8;
@@ -101,8 +102,12 @@ pub fn explain(rule: &DetectionRule, catalog: &Catalog, batch: &EventBatch, row:
         );
         steps.push(step.seeing("no value was given; the rule cannot match until one is"));
     }
-    let ways = routes(&rule.log_source, &batch.dataset);
-    if ways.is_empty() {
+    let ready = ReadyRule::new(rule, &batch.dataset, &|regex| {
+        CompiledRegex::new(regex).map(Arc::new)
+    });
+    let mut event = EventTexts::new(batch);
+    event.go_to(row);
+    if ready.ways.is_empty() {
         let asked = format!(
             "{}, event of {}",
             log_source_text(&rule.log_source),
@@ -111,34 +116,25 @@ pub fn explain(rule: &DetectionRule, catalog: &Catalog, batch: &EventBatch, row:
         steps.push(Step::new(false, asked).seeing(who_serves(&rule.log_source, catalog)));
     }
     let mut any_way = false;
-    let make_test = |matcher: &Matcher| Test::of(matcher, |regex| CompiledRegex::new(regex).map(Arc::new));
-    for way in &ways {
-        let native = Route {
-            served: None,
-            when: Expression::All(Vec::new()),
-        };
-        let gate = Explainer {
-            view: RowView::new(batch, row, &native, &make_test),
+    for way in &ready.ways {
+        let explainer = Explainer {
+            view: RowView::new(&event, way),
             rule,
         };
-        let when = gate.view.expression(&way.when);
+        let when = explainer.view.expression(&way.when);
         let asked = format!(
             "{}, event of {}",
             log_source_text(&rule.log_source),
             batch.dataset.name
         );
         let parts = match &way.when {
-            Expression::All(parts) if parts.is_empty() => Vec::new(),
-            expression => gate.parts_of(expression),
+            Ready::All(parts) if parts.is_empty() => Vec::new(),
+            expression => explainer.parts_of(expression),
         };
         steps.push(Step::new(when, asked).of(parts));
-        let inside = Explainer {
-            view: RowView::new(batch, row, way, &make_test),
-            rule,
-        };
         let mut holds = false;
         for condition in &rule.conditions {
-            let step = inside.condition(condition);
+            let step = explainer.condition(condition);
             holds |= step.holds;
             steps.push(step);
         }
@@ -186,73 +182,66 @@ fn who_serves(source: &LogSource, catalog: &Catalog) -> String {
     }
 }
 
-struct Explainer<'a> {
-    view: RowView<'a>,
-    rule: &'a DetectionRule,
+struct Explainer<'v, 'a> {
+    view: RowView<'v, 'a>,
+    rule: &'v DetectionRule,
 }
 
-impl Explainer<'_> {
+impl Explainer<'_, '_> {
     fn condition(&self, condition: &Condition) -> Step {
         let asked = describe::condition(condition, &self.rule.searches);
         match condition {
             Condition::All(parts) | Condition::Any(parts) => {
                 let parts: Vec<Step> = parts.iter().map(|part| self.condition(part)).collect();
-                Step::new(self.view.condition(condition, self.rule), asked).of(parts)
+                Step::new(self.view.condition(condition), asked).of(parts)
             }
             Condition::Not(inner) => {
                 let inner = self.condition(inner);
                 Step::new(!inner.holds, asked).of(vec![inner])
             }
-            Condition::Search(index) => match self.rule.searches.get(*index) {
-                Some(search) => {
-                    let holds = self.view.expression(&search.expression);
-                    Step::new(holds, asked).of(self.parts_of(&search.expression))
-                }
+            Condition::Search(index) => match self.view.search(*index) {
+                Some(search) => Step::new(self.view.expression(search), asked).of(self.parts_of(search)),
                 None => Step::new(false, asked),
             },
         }
     }
 
     /// The steps of an expression whose parent already says what it is.
-    fn parts_of(&self, expression: &Expression) -> Vec<Step> {
+    fn parts_of(&self, expression: &Ready) -> Vec<Step> {
         match expression {
-            Expression::All(parts) => parts.iter().map(|part| self.expression(part)).collect(),
+            Ready::All(parts) => parts.iter().map(|part| self.expression(part)).collect(),
             other => vec![self.expression(other)],
         }
     }
 
-    fn expression(&self, expression: &Expression) -> Step {
+    fn expression(&self, expression: &Ready) -> Step {
         match expression {
-            Expression::All(parts) => match parts.as_slice() {
+            Ready::All(parts) => match parts.as_slice() {
                 [only] => self.expression(only),
                 parts => {
                     let parts: Vec<Step> = parts.iter().map(|part| self.expression(part)).collect();
                     Step::new(parts.iter().all(|part| part.holds), "all of").of(parts)
                 }
             },
-            Expression::Any(parts) => match parts.as_slice() {
+            Ready::Any(parts) => match parts.as_slice() {
                 [only] => self.expression(only),
                 parts => self.any_of(parts),
             },
-            Expression::Not(inner) => {
+            Ready::Not(inner) => {
                 let inner = self.expression(inner);
                 Step::new(!inner.holds, "not").of(vec![inner])
             }
-            Expression::Field { name, matcher } => {
-                let asked = self.view.field(name, matcher);
-                Step::new(asked.holds, expression.to_string()).seeing(seen(&asked))
-            }
-            Expression::Keyword(matcher) => {
-                let asked = self.view.keyword(matcher);
-                Step::new(asked.holds, expression.to_string()).seeing(seen(&asked))
+            Ready::Ask(question) => {
+                let step = Step::new(self.view.holds(question), question.to_string());
+                step.seeing(self.seen(question))
             }
         }
     }
 
     /// Alternatives: those that hold, or the first of those that do not.
-    fn any_of(&self, parts: &[Expression]) -> Step {
+    fn any_of(&self, parts: &[Ready]) -> Step {
         let mut shown: Vec<Step> = Vec::new();
-        let holding: Vec<&Expression> = parts.iter().filter(|part| self.view.expression(part)).collect();
+        let holding: Vec<&Ready> = parts.iter().filter(|part| self.view.expression(part)).collect();
         if holding.is_empty() {
             shown.extend(
                 parts
@@ -273,24 +262,27 @@ impl Explainer<'_> {
         };
         Step::new(!holding.is_empty(), asked).of(shown)
     }
-}
 
-/// What the event says to a question.
-fn seen(asked: &Asked) -> String {
-    if let Some(problem) = &asked.problem {
-        return format!("cannot be run: {problem}");
-    }
-    match (asked.values.as_slice(), &asked.column) {
-        ([], Some(column)) => format!("{} has no value", column.dotted),
-        ([], None) => "found in no text of the event".to_owned(),
-        (values, _) => {
-            let chosen = asked.matching.first().map_or(&values[0], |&index| &values[index]);
-            let mut text = format!("{} is {}", chosen.column, quoted(&chosen.text));
-            if values.len() > 1 && asked.column.is_some() {
-                text.push_str(&format!(" (one of {} values)", values.len()));
-            }
-            text
+    /// What the event says to a question.
+    fn seen(&self, question: &Question) -> String {
+        if let Asks::Value(_, Err(problem)) | Asks::AnyText(Err(problem)) = &question.asks {
+            return format!("cannot be run: {problem}");
         }
+        let values = self.view.values(question);
+        let column = self.view.column(question);
+        let chosen = match (self.view.matching(question).first(), column) {
+            (Some(&index), _) => &values[index],
+            (None, None) => return "found in no text of the event".to_owned(),
+            (None, Some(column)) => match values.first() {
+                Some(value) => value,
+                None => return format!("{} has no value", column.dotted),
+            },
+        };
+        let mut text = format!("{} is {}", chosen.column, quoted(&chosen.text));
+        if values.len() > 1 && column.is_some() {
+            text.push_str(&format!(" (one of {} values)", values.len()));
+        }
+        text
     }
 }
 

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod alert_build;
 pub mod alert_table;
 pub mod engine;
+mod evidence;
 pub mod explain;
 pub mod hunt;
 pub mod lake;

@@ -13,6 +13,8 @@
 //! under its name (see [`FieldKey`]): both count, so that a value of the wrong type, a second value or an
 //! array is seen by rules like any other.
 
+use std::sync::Arc;
+
 use borzoi_parsers::catalog::{Column, Dataset, Resolution, ServedLogSource};
 use borzoi_parsers::names::sql_name;
 use borzoi_rules::ir::{Expression, LogSource, Matcher, Part, Pattern};
@@ -189,15 +191,44 @@ impl FieldKey {
     /// Whether what `unmapped` holds under this path (keys joined by dots, array positions left out) is
     /// this field: by its own name, or because the producer's name for it is declared under another.
     pub fn is_unmapped_path(&self, dataset: &Dataset, path: &str) -> bool {
-        if self.is_dotted(path) || self.sql == sql_name(path) {
-            return true;
-        }
-        let native = match path.get(..dataset.prefix.len()) {
-            Some(head) if head.eq_ignore_ascii_case(&dataset.prefix) => &path[dataset.prefix.len()..],
-            _ => path,
-        };
-        self.sql == *dataset.column_of_native(native).sql
+        self.is_dotted(path) || self.sql == sql_name(path) || self.sql == *declared_sql(dataset, path)
     }
+
+    /// [`FieldKey::is_unmapped_path`] for a path that many fields are compared with.
+    pub fn is_unmapped(&self, path: &UnmappedPath) -> bool {
+        self.is_dotted(&path.dotted) || self.sql == path.sql || self.sql == *path.declared
+    }
+}
+
+/// A path within `unmapped` with the names of the fields that what lies there may belong to.
+#[derive(Debug, Clone)]
+pub struct UnmappedPath {
+    /// Keys joined by dots, array positions left out.
+    pub dotted: String,
+    /// The SQL name that it has by itself.
+    sql: String,
+    /// The SQL name of the column that is declared for it.
+    declared: Arc<str>,
+}
+
+impl UnmappedPath {
+    /// `path` as events of `dataset` have it.
+    pub fn new(dataset: &Dataset, path: &str) -> UnmappedPath {
+        UnmappedPath {
+            dotted: path.to_owned(),
+            sql: sql_name(path),
+            declared: declared_sql(dataset, path),
+        }
+    }
+}
+
+/// The SQL name of the column that the producer's name at `path` is declared under.
+fn declared_sql(dataset: &Dataset, path: &str) -> Arc<str> {
+    let native = match path.get(..dataset.prefix.len()) {
+        Some(head) if head.eq_ignore_ascii_case(&dataset.prefix) => &path[dataset.prefix.len()..],
+        _ => path,
+    };
+    dataset.column_of_native(native).sql
 }
 
 /// The declared name nearest to `name` over `datasets`, if one is near enough to be a slip of the pen.

@@ -47,3 +47,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
 pub fn stdout() -> impl Write {
     std::io::BufWriter::with_capacity(1 << 16, anstream::stdout().lock())
 }
+
+/// Standard output for JSON, buffered: every byte as it is. What takes colours away elsewhere would look at
+/// each byte, and take away the control character U+007F, which JSON leaves as it is.
+pub fn json_stdout() -> impl Write {
+    std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock())
+}

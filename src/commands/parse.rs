@@ -22,7 +22,7 @@ pub fn run(args: &ParseArgs, quiet: bool) -> Result<Exit, Failure> {
     let options = load::scan_options(&args.input, &catalog)?;
     let inputs = InputSet::expand(&args.input.paths);
     let mut sink = EventLines {
-        out: super::stdout(),
+        out: super::json_stdout(),
         style: if args.flat {
             JsonStyle::Flat
         } else {

@@ -106,7 +106,10 @@ impl AlertOutput {
             .transpose()?;
         Ok(AlertOutput {
             form,
-            out: Box::new(super::stdout()),
+            out: match form {
+                ScanOutput::Jsonl => Box::new(super::json_stdout()),
+                ScanOutput::Csv | ScanOutput::Table => Box::new(super::stdout()),
+            },
             csv_started: false,
             groups: BTreeMap::new(),
             report,

@@ -180,7 +180,7 @@ fn alert(
         entities: Entities::default(),
         matched: Vec::new(),
         event_id: String::new(),
-        event,
+        event: event.into(),
     }
 }
 

@@ -82,6 +82,21 @@ fn a_truncated_archive_gives_what_came_before_the_break() {
 }
 
 #[test]
+fn control_characters_of_events_stay_in_the_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("odd.ndjson");
+    // U+007F may stand in JSON as it is, the escape character may not.
+    let odd = "b\u{7f}ob\\u001b[31m";
+    let line = sysmon_line(0).replace("bob", odd);
+    std::fs::write(&path, line).unwrap();
+    let path = path.to_str().unwrap();
+    for arguments in [["scan", "--output", "jsonl", path].as_slice(), &["parse", path]] {
+        let ran = run(arguments);
+        assert!(ran.stdout.contains(odd), "{arguments:?}: {}", ran.stdout);
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_file_that_may_not_be_read() {
     use std::os::unix::fs::PermissionsExt;

@@ -3,15 +3,38 @@
 use std::borrow::Cow;
 
 use borzoi_rules::ir::{Part, Pattern};
+use memchr::memmem::Finder;
 
 use super::fold::fold;
 
 /// A pattern ready to match: cut at its `*`, literals folded unless case counts.
 #[derive(Debug, Clone)]
 pub struct Glob {
-    /// What stands between the stars: literals and single characters. Never empty.
-    segments: Vec<Vec<Part>>,
+    /// Literals and single characters before the first star.
+    start: Vec<Part>,
+    /// What stands between the stars.
+    middle: Vec<Segment>,
+    /// What follows the last star; `None` if there is no star.
+    end: Option<Vec<Part>>,
     cased: bool,
+}
+
+/// Literals and single characters between two stars.
+#[derive(Debug, Clone)]
+struct Segment {
+    parts: Vec<Part>,
+    /// Finds the literal that it starts with.
+    finder: Option<Finder<'static>>,
+}
+
+impl Segment {
+    fn new(parts: Vec<Part>) -> Segment {
+        let finder = match parts.first() {
+            Some(Part::Literal(literal)) => Some(Finder::new(literal).into_owned()),
+            _ => None,
+        };
+        Segment { parts, finder }
+    }
 }
 
 /// What a pattern asks in the simplest terms; literals are folded unless case counts.
@@ -65,20 +88,26 @@ impl Shape {
 impl Glob {
     /// Prepares `pattern`.
     pub fn new(pattern: &Pattern) -> Glob {
-        let mut segments = vec![Vec::new()];
-        for part in &pattern.parts {
-            match part {
-                Part::Many => segments.push(Vec::new()),
-                Part::Literal(text) if !pattern.cased => {
-                    last(&mut segments).push(Part::Literal(fold(text).into_owned()));
-                }
-                other => last(&mut segments).push(other.clone()),
-            }
-        }
+        let mut segments = pattern.parts.split(|part| *part == Part::Many).map(|parts| {
+            let ready = |part: &Part| match part {
+                Part::Literal(text) if !pattern.cased => Part::Literal(fold(text).into_owned()),
+                other => other.clone(),
+            };
+            parts.iter().map(ready).collect::<Vec<Part>>()
+        });
+        let start = segments.next().unwrap_or_default();
+        let end = segments.next_back();
         Glob {
-            segments,
+            start,
+            middle: segments.map(Segment::new).collect(),
+            end,
             cased: pattern.cased,
         }
+    }
+
+    /// Whether case counts.
+    pub fn is_cased(&self) -> bool {
+        self.cased
     }
 
     /// Whether `text`, as it stands in the event, matches.
@@ -93,17 +122,17 @@ impl Glob {
 
     /// Whether `text`, already folded unless case counts, matches.
     pub fn matches_ready(&self, text: &str) -> bool {
-        let [first, middle @ .., end] = self.segments.as_slice() else {
-            return self.segments.first().and_then(|only| strip_start(only, text)) == Some("");
-        };
-        let Some(rest) = strip_start(first, text) else {
+        let Some(rest) = strip_start(&self.start, text) else {
             return false;
+        };
+        let Some(end) = &self.end else {
+            return rest.is_empty();
         };
         let Some(mut rest) = strip_end(end, rest) else {
             return false;
         };
         // A segment has a fixed number of characters, so the leftmost place is always as good as any.
-        for segment in middle {
+        for segment in &self.middle {
             match find(segment, rest) {
                 Some(after) => rest = after,
                 None => return false,
@@ -111,12 +140,6 @@ impl Glob {
         }
         true
     }
-}
-
-fn last(segments: &mut [Vec<Part>]) -> &mut Vec<Part> {
-    segments
-        .last_mut()
-        .expect("starts with one segment and only grows")
 }
 
 /// What follows the segment at the start of `text`.
@@ -152,13 +175,13 @@ fn strip_end<'t>(segment: &[Part], text: &'t str) -> Option<&'t str> {
 }
 
 /// What follows the leftmost place of the segment in `text`.
-fn find<'t>(segment: &[Part], text: &'t str) -> Option<&'t str> {
+fn find<'t>(segment: &Segment, text: &'t str) -> Option<&'t str> {
     let mut from = text;
     loop {
-        if let Some(Part::Literal(literal)) = segment.first() {
-            from = &from[from.find(literal.as_str())?..];
+        if let Some(finder) = &segment.finder {
+            from = &from[finder.find(from.as_bytes())?..];
         }
-        if let Some(after) = strip_start(segment, from) {
+        if let Some(after) = strip_start(&segment.parts, from) {
             return Some(after);
         }
         let mut chars = from.chars();

@@ -47,12 +47,14 @@
 //! Each [`BatchMatcher`] keeps at most about [`CACHE_BUDGET`] bytes per dataset of remembered values and
 //! sets; what would exceed it starts over from nothing, which [`MatchCounters::cache_resets`] counts.
 
+pub(crate) mod event;
 mod field_index;
 pub mod fold;
 mod formula;
 pub mod glob;
 mod literals;
 mod plan;
+pub(crate) mod ready;
 pub mod regexes;
 pub(crate) mod row;
 mod rows;
@@ -73,6 +75,7 @@ use hashbrown::HashMap;
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
 use plan::{Fact, Plan};
+use ready::ReadyRule;
 use regexes::CompiledRegex;
 use rows::{DatasetState, RowSets};
 use sets::SetId;
@@ -136,6 +139,8 @@ pub struct CompiledRules {
     regexes: RegexTable,
     /// What alerts say of each rule, made when it first matches.
     faces: Vec<OnceLock<AlertRule>>,
+    /// Rules that have matched, ready to say why, by dataset.
+    ready: RwLock<HashMap<Arc<str>, HashMap<RuleIndex, Arc<ReadyRule>>>>,
     /// Plans by dataset, made when the dataset's first batch arrives.
     plans: RwLock<HashMap<Arc<str>, Arc<Plan>>>,
 }
@@ -178,6 +183,7 @@ impl CompiledRules {
         }
         let compiled = CompiledRules {
             faces: rules.iter().map(|_| OnceLock::new()).collect(),
+            ready: RwLock::default(),
             rules,
             runnable,
             regexes,
@@ -222,6 +228,22 @@ impl CompiledRules {
     /// What alerts say of a rule.
     pub(crate) fn face(&self, index: RuleIndex) -> &AlertRule {
         self.faces[index.0 as usize].get_or_init(|| face_of(&self.rule(index).meta))
+    }
+
+    /// A rule, ready to say why it matches events of a dataset.
+    pub(crate) fn ready(&self, index: RuleIndex, dataset: &Dataset) -> Arc<ReadyRule> {
+        let known = self.ready.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = known.get(&dataset.name).and_then(|rules| rules.get(&index)) {
+            return ready.clone();
+        }
+        drop(known);
+        let ready = ReadyRule::new(self.rule(index), dataset, &|regex| {
+            let compiled = self.regex(regex);
+            compiled.cloned().ok_or_else(|| "does not compile".to_owned())
+        });
+        let mut known = self.ready.write().unwrap_or_else(PoisonError::into_inner);
+        let rules = known.entry(dataset.name.clone()).or_default();
+        rules.entry(index).or_insert(Arc::new(ready)).clone()
     }
 
     fn plan(&self, dataset: &Dataset) -> Arc<Plan> {

@@ -1,165 +1,130 @@
 //! One rule against one event, looked at closely: what holds, and because of which values.
 //!
 //! The batch matcher says *that* a rule matches; this says *why*, for alerts and explanations. It walks
-//! the rule as it was written and compiles matchers as it goes, so it costs microseconds where the
-//! batch matcher costs nanoseconds.
+//! the rule as it was written, and answers each of its questions at most once.
 
-use std::cell::RefCell;
+use std::cell::OnceCell;
+use std::rc::Rc;
 
-use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::Column;
-use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher};
-use hashbrown::HashMap;
+use borzoi_rules::ir::Condition;
 
-use super::single::{Test, relates};
-use super::values::{Found, every_text, values_of};
-use crate::resolve::{FieldKey, Route};
+use super::event::EventTexts;
+use super::ready::{Asks, Question, Ready, Way};
+use super::single::relates;
+use super::values::Found;
 
-/// Makes the test of a matcher; the error says why it cannot run.
-pub(crate) type MakeTest<'a> = &'a dyn Fn(&Matcher) -> Result<Test, String>;
-
-/// One event under the names of one route.
-pub(crate) struct RowView<'a> {
-    batch: &'a EventBatch,
-    row: usize,
-    route: &'a Route<'a>,
-    make_test: MakeTest<'a>,
-    values: RefCell<HashMap<FieldKey, Vec<Found>>>,
-    texts: RefCell<Option<Vec<Found>>>,
+/// What a rule, under the names of one route, makes of one event.
+pub(crate) struct RowView<'v, 'a> {
+    event: &'v EventTexts<'a>,
+    way: &'v Way,
+    /// The values of the way's fields.
+    values: Vec<OnceCell<Rc<[Found<'a>]>>>,
+    texts: OnceCell<Rc<[Found<'a>]>>,
+    /// Which values satisfy a question.
+    matching: Vec<OnceCell<Vec<usize>>>,
 }
 
-/// What was found about one field or keyword.
-#[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    /// Whether the matcher holds.
-    pub holds: bool,
-    /// The column that the field resolves to; `None` for keywords.
-    pub column: Option<Column>,
-    /// All values of the field; for keywords those that match.
-    pub values: Vec<Found>,
-    /// Which of them match.
-    pub matching: Vec<usize>,
-    /// Why the matcher cannot run.
-    pub problem: Option<String>,
-}
-
-impl<'a> RowView<'a> {
-    pub(crate) fn new(
-        batch: &'a EventBatch,
-        row: usize,
-        route: &'a Route<'a>,
-        make_test: MakeTest<'a>,
-    ) -> RowView<'a> {
+impl<'v, 'a> RowView<'v, 'a> {
+    /// The event at which `event` stands.
+    pub(crate) fn new(event: &'v EventTexts<'a>, way: &'v Way) -> RowView<'v, 'a> {
         RowView {
-            batch,
-            row,
-            route,
-            make_test,
-            values: RefCell::default(),
-            texts: RefCell::default(),
+            event,
+            way,
+            values: vec![OnceCell::new(); way.fields.len()],
+            texts: OnceCell::new(),
+            matching: vec![OnceCell::new(); way.questions],
         }
     }
 
-    /// The values of a field that the rule calls `name`.
-    fn values(&self, column: &Column) -> Vec<Found> {
-        let key = FieldKey::of(column);
-        let mut known = self.values.borrow_mut();
-        known
-            .entry(key)
-            .or_insert_with_key(|key| values_of(self.batch, self.row, key))
-            .clone()
+    /// The column of the field that a question is about; `None` for keywords.
+    pub(crate) fn column(&self, question: &Question) -> Option<&'v Column> {
+        match question.asks {
+            Asks::Absent(field)
+            | Asks::Present(field)
+            | Asks::Value(field, _)
+            | Asks::Related { field, .. } => Some(&self.way.fields[field].column),
+            Asks::AnyText(_) => None,
+        }
     }
 
-    /// What a matcher says of a field.
-    pub(crate) fn field(&self, name: &str, matcher: &Matcher) -> Asked {
-        let column = self.route.column(&self.batch.dataset, name);
-        let values = self.values(&column);
-        let mut problem = None;
-        let matching: Vec<usize> = match matcher {
-            Matcher::Null | Matcher::Exists(false) => {
-                return Asked {
-                    holds: values.is_empty(),
-                    column: Some(column),
-                    values,
-                    matching: Vec::new(),
-                    problem: None,
-                };
-            }
-            Matcher::Exists(true) => (0..values.len()).collect(),
-            Matcher::FieldRef {
-                field,
-                relation,
-                cased,
-            } => {
-                let others = self.values(&self.route.column(&self.batch.dataset, field));
-                let related = |value: &Found| {
-                    let mut others = others.iter();
-                    others.any(|other| relates(&value.text, *relation, &other.text, *cased))
-                };
-                positions(&values, related)
-            }
-            matcher => match (self.make_test)(matcher) {
-                Ok(test) => positions(&values, |value| test.holds(&value.text)),
-                Err(reason) => {
-                    problem = Some(reason);
-                    Vec::new()
+    /// The values that a question is about: those of its field, or every text of the event.
+    pub(crate) fn values(&self, question: &Question) -> &[Found<'a>] {
+        match question.asks {
+            Asks::Absent(field)
+            | Asks::Present(field)
+            | Asks::Value(field, _)
+            | Asks::Related { field, .. } => self.values_of(field),
+            Asks::AnyText(_) => self.texts.get_or_init(|| self.event.every()),
+        }
+    }
+
+    fn values_of(&self, field: usize) -> &[Found<'a>] {
+        self.values[field].get_or_init(|| self.event.values(&self.way.fields[field].key))
+    }
+
+    /// Positions of the values that satisfy a question. None where it asks for absence.
+    pub(crate) fn matching(&self, question: &Question) -> &[usize] {
+        self.matching[question.number].get_or_init(|| {
+            let values = self.values(question);
+            match &question.asks {
+                Asks::Absent(_) | Asks::Value(_, Err(_)) | Asks::AnyText(Err(_)) => Vec::new(),
+                Asks::Present(_) => (0..values.len()).collect(),
+                Asks::Value(_, Ok(test)) | Asks::AnyText(Ok(test)) => {
+                    positions(values, |value| test.holds_for(value))
                 }
-            },
-        };
-        Asked {
-            holds: !matching.is_empty(),
-            column: Some(column),
-            values,
-            matching,
-            problem,
-        }
+                Asks::Related {
+                    other,
+                    relation,
+                    cased,
+                    ..
+                } => {
+                    let others = self.values_of(*other);
+                    positions(values, |value| {
+                        others.iter().any(|other| match cased {
+                            true => relates(&value.text, *relation, &other.text, true),
+                            false => relates(value.folded(), *relation, other.folded(), true),
+                        })
+                    })
+                }
+            }
+        })
     }
 
-    /// What a matcher says of the texts of the event.
-    pub(crate) fn keyword(&self, matcher: &Matcher) -> Asked {
-        let mut texts = self.texts.borrow_mut();
-        let texts = texts.get_or_insert_with(|| every_text(self.batch, self.row));
-        let (values, problem): (Vec<Found>, _) = match (self.make_test)(matcher) {
-            Ok(test) => {
-                let found = texts.iter().filter(|found| test.holds(&found.text));
-                (found.cloned().collect(), None)
-            }
-            Err(reason) => (Vec::new(), Some(reason)),
-        };
-        Asked {
-            holds: !values.is_empty(),
-            column: None,
-            matching: (0..values.len()).collect(),
-            values,
-            problem,
+    /// Whether the answer to a question is yes.
+    pub(crate) fn holds(&self, question: &Question) -> bool {
+        match question.asks {
+            Asks::Absent(field) => self.values_of(field).is_empty(),
+            _ => !self.matching(question).is_empty(),
         }
     }
 
     /// Whether an expression holds.
-    pub(crate) fn expression(&self, expression: &Expression) -> bool {
+    pub(crate) fn expression(&self, expression: &Ready) -> bool {
         match expression {
-            Expression::All(parts) => parts.iter().all(|part| self.expression(part)),
-            Expression::Any(parts) => parts.iter().any(|part| self.expression(part)),
-            Expression::Not(inner) => !self.expression(inner),
-            Expression::Field { name, matcher } => self.field(name, matcher).holds,
-            Expression::Keyword(matcher) => self.keyword(matcher).holds,
+            Ready::All(parts) => parts.iter().all(|part| self.expression(part)),
+            Ready::Any(parts) => parts.iter().any(|part| self.expression(part)),
+            Ready::Not(inner) => !self.expression(inner),
+            Ready::Ask(question) => self.holds(question),
         }
     }
 
-    /// Whether a condition holds.
-    pub(crate) fn condition(&self, condition: &Condition, rule: &DetectionRule) -> bool {
+    /// The search at this position of the rule.
+    pub(crate) fn search(&self, index: usize) -> Option<&'v Ready> {
+        self.way.searches.get(index)
+    }
+
+    /// Whether a condition of the rule holds.
+    pub(crate) fn condition(&self, condition: &Condition) -> bool {
         match condition {
-            Condition::All(parts) => parts.iter().all(|part| self.condition(part, rule)),
-            Condition::Any(parts) => parts.iter().any(|part| self.condition(part, rule)),
-            Condition::Not(inner) => !self.condition(inner, rule),
-            Condition::Search(index) => {
-                let search = rule.searches.get(*index);
-                search.is_some_and(|search| self.expression(&search.expression))
-            }
+            Condition::All(parts) => parts.iter().all(|part| self.condition(part)),
+            Condition::Any(parts) => parts.iter().any(|part| self.condition(part)),
+            Condition::Not(inner) => !self.condition(inner),
+            Condition::Search(index) => self.search(*index).is_some_and(|search| self.expression(search)),
         }
     }
 }
 
-fn positions(values: &[Found], holds: impl Fn(&Found) -> bool) -> Vec<usize> {
+fn positions<'a>(values: &[Found<'a>], holds: impl Fn(&Found<'a>) -> bool) -> Vec<usize> {
     (0..values.len()).filter(|&index| holds(&values[index])).collect()
 }

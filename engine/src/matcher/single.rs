@@ -13,6 +13,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use super::fold::fold;
 use super::glob::Glob;
 use super::regexes::CompiledRegex;
+use super::values::Found;
 
 /// A matcher on texts, ready to run.
 #[derive(Debug, Clone)]
@@ -51,6 +52,14 @@ impl Test {
                 return Err("asks for more than the text of one value".to_owned());
             }
         })
+    }
+
+    /// Whether it holds for a value that is asked about many times.
+    pub(crate) fn holds_for(&self, value: &Found<'_>) -> bool {
+        match self {
+            Test::Glob(glob) if !glob.is_cased() => glob.matches_ready(value.folded()),
+            other => other.holds(&value.text),
+        }
     }
 
     /// Whether it holds for `text`.

@@ -1,5 +1,7 @@
 //! The texts of an event: columns, list elements and what lies in `unmapped`, as matchers see them.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Write;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray};
@@ -9,6 +11,7 @@ use borzoi_parsers::batch::{DOTTED_NAME, EventBatch, StringColumn, strings};
 use borzoi_parsers::catalog::UNMAPPED;
 use borzoi_parsers::output::rfc3339;
 
+use super::fold::fold;
 use super::unmapped;
 use crate::resolve::FieldKey;
 
@@ -51,25 +54,11 @@ impl<'a> Texts<'a> {
 
     /// Calls `visit` with every text in `row`; `buffer` is scratch.
     pub(crate) fn visit(&self, row: usize, buffer: &mut String, visit: &mut dyn FnMut(&str)) {
+        if self.visit_stored(row, &mut *visit) {
+            return;
+        }
         buffer.clear();
         let written = match self {
-            Texts::Strings(column) => {
-                if let Some(text) = column.get(row) {
-                    visit(text);
-                }
-                return;
-            }
-            Texts::Lists(list, elements) => {
-                if list.is_valid(row) {
-                    let offsets = list.value_offsets();
-                    for element in offsets[row]..offsets[row + 1] {
-                        if let Some(text) = elements.get(element as usize) {
-                            visit(text);
-                        }
-                    }
-                }
-                return;
-            }
             Texts::Integers(array) if array.is_valid(row) => write!(buffer, "{}", array.value(row)),
             Texts::Floats(array) if array.is_valid(row) => write!(buffer, "{}", array.value(row)),
             Texts::Booleans(array) if array.is_valid(row) => write!(buffer, "{}", array.value(row)),
@@ -81,6 +70,39 @@ impl<'a> Texts<'a> {
         };
         written.expect("writing to a String cannot fail");
         visit(buffer);
+    }
+
+    /// As [`Texts::visit`], with texts that the column holds as they stand there.
+    pub(crate) fn each(&self, row: usize, visit: &mut dyn FnMut(Cow<'a, str>)) {
+        if !self.visit_stored(row, &mut |text| visit(Cow::Borrowed(text))) {
+            self.visit(row, &mut String::new(), &mut |text| {
+                visit(Cow::Owned(text.to_owned()));
+            });
+        }
+    }
+
+    /// Calls `visit` with every text in `row` if texts are what the column holds; `false` if not.
+    fn visit_stored(&self, row: usize, mut visit: impl FnMut(&'a str)) -> bool {
+        match self {
+            Texts::Strings(column) => {
+                if let Some(text) = column.get(row) {
+                    visit(text);
+                }
+                true
+            }
+            Texts::Lists(list, elements) => {
+                if list.is_valid(row) {
+                    let offsets = list.value_offsets();
+                    for element in offsets[row]..offsets[row + 1] {
+                        if let Some(text) = elements.get(element as usize) {
+                            visit(text);
+                        }
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
     }
 }
 
@@ -113,75 +135,58 @@ pub(crate) fn columns_of(events: &RecordBatch, key: &FieldKey) -> Vec<usize> {
 }
 
 /// A value of one event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+#[derive(Debug, Clone)]
+pub(crate) struct Found<'a> {
     /// Dotted name of the column, or path within `unmapped`.
-    pub column: String,
+    pub column: Cow<'a, str>,
     /// Its text.
-    pub text: String,
+    pub text: Cow<'a, str>,
+    /// The folded text; `None` where folding changes nothing.
+    folded: OnceCell<Option<String>>,
 }
 
-/// All values of a field in one event.
-pub(crate) fn values_of(batch: &EventBatch, row: usize, key: &FieldKey) -> Vec<Found> {
+impl<'a> Found<'a> {
+    pub(crate) fn new(column: Cow<'a, str>, text: Cow<'a, str>) -> Found<'a> {
+        Found {
+            column,
+            text,
+            folded: OnceCell::new(),
+        }
+    }
+
+    /// The text as comparisons without case see it ([`fold`]), made once.
+    pub(crate) fn folded(&self) -> &str {
+        let folded = self.folded.get_or_init(|| match fold(&self.text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(folded) => Some(folded),
+        });
+        folded.as_deref().unwrap_or(&self.text)
+    }
+}
+
+/// All values of a field in one event; for many fields or rules, see [`super::event`].
+pub(crate) fn values_of<'a>(batch: &'a EventBatch, row: usize, key: &FieldKey) -> Vec<Found<'a>> {
     let mut found = Vec::new();
-    let mut buffer = String::new();
     for index in columns_of(&batch.events, key) {
         let Some(texts) = Texts::of(batch.events.column(index)) else {
             continue;
         };
         let column = dotted_name(batch.events.schema_ref().field(index));
-        texts.visit(row, &mut buffer, &mut |text| {
-            found.push(Found {
-                column: column.to_owned(),
-                text: text.to_owned(),
-            });
+        texts.each(row, &mut |text| {
+            found.push(Found::new(Cow::Borrowed(column), text));
         });
     }
     visit_unmapped(batch, row, &mut |path, text| {
         if key.is_unmapped_path(&batch.dataset, path) {
-            found.push(Found {
-                column: path.to_owned(),
-                text: text.to_owned(),
-            });
+            let (path, text) = (path.to_owned(), text.to_owned());
+            found.push(Found::new(Cow::Owned(path), Cow::Owned(text)));
         }
-    });
-    found
-}
-
-/// Every text of one event that keywords look at.
-pub(crate) fn every_text(batch: &EventBatch, row: usize) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut buffer = String::new();
-    for (field, array) in batch
-        .events
-        .schema_ref()
-        .fields()
-        .iter()
-        .zip(batch.events.columns())
-    {
-        if is_bookkeeping(field.name()) {
-            continue;
-        }
-        if let Some(texts) = Texts::of(array) {
-            texts.visit(row, &mut buffer, &mut |text| {
-                found.push(Found {
-                    column: dotted_name(field).to_owned(),
-                    text: text.to_owned(),
-                });
-            });
-        }
-    }
-    visit_unmapped(batch, row, &mut |path, text| {
-        found.push(Found {
-            column: path.to_owned(),
-            text: text.to_owned(),
-        });
     });
     found
 }
 
 /// Calls `visit` with the path and text of every scalar in the row's `unmapped`.
-fn visit_unmapped(batch: &EventBatch, row: usize, visit: &mut dyn FnMut(&str, &str)) {
+pub(crate) fn visit_unmapped(batch: &EventBatch, row: usize, visit: &mut dyn FnMut(&str, &str)) {
     let column = batch.column(UNMAPPED).and_then(|array| strings(array));
     if let Some(json) = column.and_then(|column| column.get(row)) {
         unmapped::walk(json, visit);

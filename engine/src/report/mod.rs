@@ -120,7 +120,7 @@ impl Report {
             entities: alert.entities.clone(),
             matched: Vec::new(),
             event_id: String::new(),
-            event: serde_json::Value::Null,
+            event: serde_json::Value::Null.into(),
         });
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use borzoi_engine::alert::Alert;
-use borzoi_engine::alert_build::{AlertBuilder, LONGEST_VALUE, alert_id};
+use borzoi_engine::alert_build::{AlertBuilder, LONGEST_VALUE, alert_id, build_alert};
 use borzoi_engine::alert_table::alert_batch;
 use borzoi_engine::explain::explain;
 use borzoi_engine::matcher::{BatchMatcher, CompiledRules, WarningKind};
@@ -43,7 +43,7 @@ fn alerts(rules: Vec<Arc<DetectionRule>>, batch: &EventBatch) -> Vec<Alert> {
     let (compiled, _) = CompiledRules::compile(rules, &Catalog::builtin());
     let compiled = Arc::new(compiled);
     let signals = BatchMatcher::new(compiled.clone()).match_batch(batch);
-    let builder = AlertBuilder::new(&compiled, batch);
+    let mut builder = AlertBuilder::new(&compiled, batch);
     signals.into_iter().map(|signal| builder.build(signal)).collect()
 }
 
@@ -132,6 +132,31 @@ fn an_alert_carries_its_evidence() {
 }
 
 use borzoi_engine::alert::MatchedField;
+
+#[test]
+fn alerts_of_one_event_share_it_and_are_as_if_built_alone() {
+    let text = format!("{RULE}---{}", RULE.replace("0001", "0002"));
+    let rules = rules(&text);
+    let (compiled, _) = CompiledRules::compile(rules, &Catalog::builtin());
+    let compiled = Arc::new(compiled);
+    let batch = shells();
+    let mut signals = BatchMatcher::new(compiled.clone()).match_batch(&batch);
+    assert_eq!(signals.len(), 4);
+    let mut builder = AlertBuilder::new(&compiled, &batch);
+    let alerts: Vec<Alert> = signals.iter().map(|&signal| builder.build(signal)).collect();
+    for (pair, rows) in alerts.chunks(2).zip(signals.chunks(2)) {
+        assert_eq!(rows[0].row, rows[1].row);
+        assert_ne!(pair[0].id, pair[1].id);
+        assert!(Arc::ptr_eq(&pair[0].event, &pair[1].event));
+    }
+    for (signal, alert) in signals.iter().zip(&alerts) {
+        assert_eq!(build_alert(&compiled, &batch, *signal), *alert);
+    }
+    // In any order.
+    signals.reverse();
+    let reversed = signals.iter().map(|&signal| builder.build(signal));
+    assert!(reversed.eq(alerts.into_iter().rev()));
+}
 
 #[test]
 fn the_id_tells_tenant_rule_and_event_apart() {

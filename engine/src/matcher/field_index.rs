@@ -4,13 +4,17 @@
 //!
 //! ```text
 //!            ┌─ hash map of whole texts ──────────────▶ exact
-//!  value ──▶ ├─ Aho-Corasick over the folded text ────▶ contains / prefix / suffix: a check of the place
-//!  (folded   │                                          other wildcards, regexes: then verified
-//!   once)    ├─ the same two on the raw text ─────────▶ patterns in which case counts
+//!  value ──▶ ├─ trees from either end ────────────────▶ prefix, suffix
+//!            ├─ one search for many literals ─────────▶ contains; other wildcards, regexes: then verified
+//!            │  (all of these without case, and again for patterns in which case counts)
 //!            ├─ address → one look-up per prefix length ▶ networks
 //!            ├─ number, point in time ────────────────▶ comparisons
 //!            └─ the rest, one by one ─────────────────▶ regexes without a needed literal
 //! ```
+//!
+//! Most values satisfy nothing that a rule turns on. So a field's atoms come in two indexes: those that may be the
+//! first sign of something ([witnesses](super::formula::Formula::witness)), and the others, which only matter once such
+//! a sign is there; see [`FieldPlan::atoms_of`](super::plan::FieldPlan::atoms_of).
 //!
 //! An index never changes once built and is shared by threads; scratch space is the caller's. What a
 //! value costs depends on its length and on what occurs in it, hardly on the number of atoms.
@@ -25,6 +29,7 @@ use hashbrown::HashMap;
 use super::fold::fold_into;
 use super::glob::{Glob, Shape};
 use super::literals::LiteralSearch;
+use super::literals::ends::Ends;
 use super::regexes::{CompiledRegex, has_long_s};
 use super::single;
 
@@ -47,15 +52,11 @@ pub(super) enum Cased {
     No,
 }
 
-/// What an occurrence of a literal means.
+/// What the occurrence of a literal means.
 #[derive(Debug, Clone, Copy)]
 enum Target {
     /// The atom holds.
     Contains(u32),
-    /// The atom holds if the literal stands at the start.
-    Prefix(u32),
-    /// The atom holds if the literal stands at the end.
-    Suffix(u32),
     /// The atom may hold: verify.
     Verify(u32),
 }
@@ -65,6 +66,10 @@ enum Target {
 struct Literals {
     search: Option<LiteralSearch>,
     targets: Vec<Vec<Target>>,
+    /// Literals that texts start with.
+    starts: Ends,
+    /// Literals that texts end with.
+    ends: Ends,
     exact: HashMap<Box<str>, Vec<u32>>,
     /// Longer texts equal none of `exact`.
     longest_exact: usize,
@@ -140,6 +145,8 @@ struct LiteralsBuilder {
     literals: Vec<String>,
     by_text: HashMap<String, usize>,
     targets: Vec<Vec<Target>>,
+    starts: Vec<(Vec<u8>, u32)>,
+    ends: Vec<(Vec<u8>, u32)>,
     exact: HashMap<Box<str>, Vec<u32>>,
     unfiltered: Vec<u32>,
 }
@@ -163,6 +170,8 @@ impl LiteralsBuilder {
             search: LiteralSearch::new(&self.literals),
             longest_exact: self.exact.keys().map(|text| text.len()).max().unwrap_or(0),
             targets: self.targets,
+            starts: Ends::new(self.starts),
+            ends: Ends::new(self.ends),
             exact: self.exact,
             unfiltered: self.unfiltered,
         }
@@ -170,8 +179,8 @@ impl LiteralsBuilder {
 }
 
 impl FieldIndex {
-    /// The index of `atoms`, each numbered by its position.
-    pub(super) fn new(atoms: &[Atom]) -> FieldIndex {
+    /// The index of those of `atoms`, each numbered by its position, that are `wanted`.
+    pub(super) fn new(atoms: &[Atom], wanted: impl Fn(usize) -> bool) -> FieldIndex {
         let mut folded = LiteralsBuilder::default();
         let mut raw = LiteralsBuilder::default();
         let mut index = FieldIndex {
@@ -186,6 +195,10 @@ impl FieldIndex {
             networks: Networks::default(),
         };
         for (number, atom) in atoms.iter().enumerate() {
+            if !wanted(number) {
+                index.verifiers.push(Verifier::None);
+                continue;
+            }
             let number = u32::try_from(number).expect("fewer atoms than u32::MAX");
             let mut verifier = Verifier::None;
             match atom {
@@ -202,8 +215,10 @@ impl FieldIndex {
                             .entry(text.as_str().into())
                             .or_default()
                             .push(number),
-                        Shape::Prefix(text) => literals.add(text, Target::Prefix(number)),
-                        Shape::Suffix(text) => literals.add(text, Target::Suffix(number)),
+                        Shape::Prefix(text) => literals.starts.push((text.bytes().collect(), number)),
+                        Shape::Suffix(text) => {
+                            literals.ends.push((text.bytes().rev().collect(), number));
+                        }
                         Shape::Contains(text) => literals.add(text, Target::Contains(number)),
                         Shape::Glob(glob, longest) => {
                             verifier = Verifier::Glob(glob.clone());
@@ -239,9 +254,30 @@ impl FieldIndex {
         index
     }
 
-    /// Puts the numbers of all atoms that hold for `text` into `atoms`, ascending, each once.
+    /// Whether it is about no atom.
+    pub(super) fn is_empty(&self) -> bool {
+        let FieldIndex {
+            folded,
+            raw,
+            verifiers: _,
+            unfiltered_regexes,
+            filtered_regexes: _,
+            present,
+            numbers,
+            times,
+            networks,
+        } = self;
+        folded.is_empty()
+            && raw.is_empty()
+            && unfiltered_regexes.is_empty()
+            && present.is_empty()
+            && numbers.is_empty()
+            && times.is_empty()
+            && networks.is_empty()
+    }
+
+    /// Adds the numbers of all atoms that hold for `text` to `atoms`, which is ascending then, each there once.
     pub(super) fn atoms_of(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
-        atoms.clear();
         atoms.extend_from_slice(&self.present);
         if !self.folded.is_empty() {
             let mut buffer = std::mem::take(&mut scratch.folded);
@@ -327,7 +363,11 @@ impl FieldIndex {
 
 impl Literals {
     fn is_empty(&self) -> bool {
-        self.search.is_none() && self.exact.is_empty() && self.unfiltered.is_empty()
+        self.search.is_none()
+            && self.starts.is_empty()
+            && self.ends.is_empty()
+            && self.exact.is_empty()
+            && self.unfiltered.is_empty()
     }
 
     /// Adds the atoms that hold to `atoms`; returns those that may. With `FOLD`, `text` is ASCII that is not
@@ -349,31 +389,20 @@ impl Literals {
         {
             atoms.extend_from_slice(whole);
         }
-        let Some(search) = &self.search else {
-            return to_verify;
-        };
-        seen.clear();
-        seen.resize(self.targets.len().div_ceil(64), 0);
         let text = if FOLD { text } else { ready.get() };
-        search.each::<FOLD>(text.as_bytes(), |literal, start, end| {
-            let bit = 1u64 << (literal % 64);
-            let first = seen[literal / 64] & bit == 0;
-            // What asks for a place other than the ends is settled by the first occurrence.
-            let at_end = end == length;
-            if !first && !at_end {
-                return;
-            }
-            seen[literal / 64] |= bit;
-            for &target in &self.targets[literal] {
-                match target {
-                    Target::Contains(atom) if first => atoms.push(atom),
-                    Target::Verify(atom) if first => to_verify.push(atom),
-                    Target::Prefix(atom) if start == 0 => atoms.push(atom),
-                    Target::Suffix(atom) if at_end => atoms.push(atom),
-                    _ => {}
+        let fold = |byte: u8| if FOLD { byte.to_ascii_lowercase() } else { byte };
+        self.starts.each(text.bytes().map(fold), |atom| atoms.push(atom));
+        self.ends.each(text.bytes().rev().map(fold), |atom| atoms.push(atom));
+        if let Some(search) = &self.search {
+            search.each::<FOLD>(text.as_bytes(), seen, |literal| {
+                for &target in &self.targets[literal] {
+                    match target {
+                        Target::Contains(atom) => atoms.push(atom),
+                        Target::Verify(atom) => to_verify.push(atom),
+                    }
                 }
-            }
-        });
+            });
+        }
         to_verify
     }
 }

@@ -19,7 +19,7 @@ use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Part, Patt
 use hashbrown::HashMap;
 
 use super::RegexTable;
-use super::field_index::{Atom, Cased, FieldIndex};
+use super::field_index::{Atom, Cased, FieldIndex, Scratch};
 use super::fold::fold;
 use super::formula::Formula;
 use super::glob::Shape;
@@ -48,7 +48,10 @@ pub(super) struct RowTest {
 pub(super) struct FieldPlan {
     /// `None`: the keyword slot, which sees every text of the event.
     pub key: Option<FieldKey>,
-    pub index: FieldIndex,
+    /// The atoms that are witnesses of a predicate.
+    witnesses: FieldIndex,
+    /// The other ones.
+    others: FieldIndex,
     /// What is asked of keywords; empty for other slots.
     pub atoms: Vec<Atom>,
     pub predicates: Vec<Formula>,
@@ -56,6 +59,35 @@ pub(super) struct FieldPlan {
     pub costs: Vec<f64>,
     pub predicates_of_atom: Vec<Vec<u32>>,
     pub rules_of_predicate: Vec<Vec<u32>>,
+}
+
+impl FieldPlan {
+    /// Puts the atoms that hold for `text` into `atoms`, ascending, each once.
+    pub fn atoms_of(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
+        atoms.clear();
+        self.witnesses.atoms_of(text, scratch, atoms);
+        self.others.atoms_of(text, scratch, atoms);
+    }
+
+    /// The same for a text that is the only value of its field: no atoms where no predicate holds, however many do.
+    pub fn atoms_of_only(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
+        atoms.clear();
+        self.witnesses.atoms_of(text, scratch, atoms);
+        if self.others.is_empty() || atoms.is_empty() {
+            return;
+        }
+        let known = |atom: u32| match atoms.binary_search(&atom) {
+            Ok(_) => Some(true),
+            Err(_) if self.predicates_of_atom[atom as usize].is_empty() => None,
+            Err(_) => Some(false),
+        };
+        let may_hold = |&predicate: &u32| self.predicates[predicate as usize].may_hold(&known);
+        let mut held = atoms.iter().map(|&atom| &self.predicates_of_atom[atom as usize]);
+        match held.any(|predicates| predicates.iter().any(may_hold)) {
+            true => self.others.atoms_of(text, scratch, atoms),
+            false => atoms.clear(),
+        }
+    }
 }
 
 /// A rule of the plan.
@@ -435,8 +467,10 @@ impl Builder<'_> {
                         predicates_of_atom[atom as usize].push(number as u32);
                     }
                 }
+                let is_witness: Vec<bool> = predicates_of_atom.iter().map(|of| !of.is_empty()).collect();
                 FieldPlan {
-                    index: FieldIndex::new(&builder.atoms),
+                    witnesses: FieldIndex::new(&builder.atoms, |atom| is_witness[atom]),
+                    others: FieldIndex::new(&builder.atoms, |atom| !is_witness[atom]),
                     atoms: match builder.key {
                         None => builder.atoms,
                         Some(_) => Vec::new(),

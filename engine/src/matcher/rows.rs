@@ -112,7 +112,7 @@ impl FieldState {
 
     fn search(&mut self, text: &str, plan: &FieldPlan, work: &mut Work<'_>) -> SetId {
         work.counters.searched += 1;
-        plan.index.atoms_of(text, work.scratch, work.atoms);
+        plan.atoms_of(text, work.scratch, work.atoms);
         self.table.intern(work.atoms, plan)
     }
 }

@@ -1,5 +1,6 @@
 //! The screen of one dataset: keys, values and kinds of its events.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use borzoi_parsers::batch::{BuilderCounters, is_written_by_builder, spells_integer, stored_text};
@@ -45,19 +46,32 @@ impl KeyPlan {
     /// Whether the column takes the elements of a value: any scalar, but lists only in a column of lists, and
     /// none with a null in it.
     fn takes(&self, event: &FlatEvent<'_>, field: FlatField) -> bool {
-        let mut nulls = false;
-        if field.kind == ValueKind::List {
-            event.visit(field, &mut |value| nulls |= value == Value::Null);
+        if field.kind != ValueKind::List {
+            return true;
         }
-        field.kind != ValueKind::List || self.column_type == ColumnType::List && !nulls
+        let mut nulls = false;
+        event.visit(field, &mut String::new(), &mut |value| nulls |= value == Value::Null);
+        self.column_type == ColumnType::List && !nulls
     }
 
     /// The text of a scalar as matchers see it, and the slots that see it: what the column does not take is put
     /// aside.
-    fn text_of(&self, value: &Value<'_>, takes: bool) -> (Option<String>, &[u32]) {
-        match stored_text(self.column_type, value).filter(|_| takes) {
+    fn text_of<'v>(&self, value: &'v Value<'_>, takes: bool) -> (Option<Cow<'v, str>>, &[u32]) {
+        let stored = |column_type| match (column_type, value) {
+            (ColumnType::Keyword | ColumnType::List, Value::Str(text)) => Some(Cow::Borrowed(*text)),
+            _ => stored_text(column_type, value).map(Cow::Owned),
+        };
+        match stored(self.column_type).filter(|_| takes) {
             Some(text) => (Some(text), &self.slots),
-            None => (stored_text(ColumnType::Keyword, value), &self.slots_aside),
+            None => (stored(ColumnType::Keyword), &self.slots_aside),
+        }
+    }
+
+    /// Whether a scalar fits the type of the column.
+    fn fits(&self, value: &Value<'_>) -> bool {
+        match (self.column_type, value) {
+            (_, Value::Null) | (ColumnType::Keyword | ColumnType::List, Value::Str(_)) => true,
+            (column_type, value) => stored_text(column_type, value).is_some(),
         }
     }
 }
@@ -94,8 +108,10 @@ pub(super) struct DatasetScreen {
     by_sets: HashMap<Box<[SetId]>, usize>,
     // The event at hand.
     number: u32,
-    /// Whether several of its values may belong to one field, so that none can be weighed alone.
-    several: bool,
+    /// Keys whose values did not fit their columns.
+    misfits: Vec<u32>,
+    /// What was found out about values that may not be remembered, by where they stand.
+    searched: Vec<(usize, Known)>,
     /// By column: the event that had a value for it last, and which.
     seen: Vec<u32>,
     seen_field: Vec<Option<FlatField>>,
@@ -107,9 +123,11 @@ pub(super) struct DatasetScreen {
     folded: Vec<u8>,
     /// The keywords that may occur, by number; or any, whatever the search says.
     keyword_atoms: Vec<u32>,
+    keyword_seen: Vec<u64>,
     any_keyword: bool,
     scratch: Scratch,
     atoms: Vec<u32>,
+    text: String,
     // What was passed over.
     columns_counted: BuilderCounters,
     counters: MatchCounters,
@@ -156,7 +174,8 @@ impl DatasetScreen {
             filters: Filters::default(),
             by_sets: HashMap::new(),
             number: 0,
-            several: false,
+            misfits: Vec::new(),
+            searched: Vec::new(),
             seen: Vec::new(),
             seen_field: Vec::new(),
             kind_sets: Vec::new(),
@@ -165,9 +184,11 @@ impl DatasetScreen {
             candidates: Vec::new(),
             folded: Vec::new(),
             keyword_atoms: Vec::new(),
+            keyword_seen: Vec::new(),
             any_keyword: false,
             scratch: Scratch::default(),
             atoms: Vec::new(),
+            text: String::new(),
             columns_counted: BuilderCounters::default(),
             counters: MatchCounters::default(),
         }
@@ -213,7 +234,8 @@ impl DatasetScreen {
         {
             return None;
         }
-        self.several = false;
+        self.misfits.clear();
+        self.searched.clear();
         self.kind_sets.clear();
         self.kind_sets.resize(self.kind_slots, EMPTY);
         for &field in event.fields {
@@ -256,8 +278,13 @@ impl DatasetScreen {
         counters: &mut BuilderCounters,
     ) -> Option<()> {
         let index = field.key as usize;
-        if !matches!(self.keys.get(index), Some(Some(_))) {
-            self.new_key(event, field);
+        if !matches!(self.keys.get(index), Some(Some(_))) && self.new_key(event, field) {
+            // What is noted of the event was found out as if its fields had nothing in common.
+            return None;
+        }
+        // Two values of one key, only the later one in the column.
+        if self.misfits.contains(&field.key) {
+            return None;
         }
         let Some(Some(key)) = self.keys.get(index) else {
             return None;
@@ -286,11 +313,10 @@ impl DatasetScreen {
                 if key.column_type != ColumnType::Keyword || !is_plain(before) || !is_plain(field) {
                     return None;
                 }
-                if key.slots != key.slots_aside {
+                if key.slots != key.slots_aside || !key.shared && !key.slots.is_empty() {
                     return None;
                 }
                 counters.duplicates += 1;
-                self.several = true;
             }
         }
         if !again && key.column_type != ColumnType::Keyword && field.kind != ValueKind::List {
@@ -299,16 +325,14 @@ impl DatasetScreen {
                 _ => self.fits(event, field),
             };
             if !fits {
-                if self.keys[index]
-                    .as_ref()
-                    .is_some_and(|key| key.slots != key.slots_aside)
-                {
+                let apart = |key: &KeyPlan| key.slots != key.slots_aside;
+                if self.keys[index].as_deref().is_some_and(apart) {
                     return None;
                 }
                 // The column has no value, so another one may still come.
                 self.seen[column] = 0;
+                self.misfits.push(field.key);
                 counters.misfits += 1;
-                self.several = true;
             }
         }
         if self.keys[index].as_ref().is_some_and(|key| key.tells_kind) {
@@ -337,8 +361,9 @@ impl DatasetScreen {
         self.known(event, field).fits
     }
 
+    /// Whether the key turns out to share a slot with another one.
     #[cold]
-    fn new_key(&mut self, event: &FlatEvent<'_>, field: FlatField) {
+    fn new_key(&mut self, event: &FlatEvent<'_>, field: FlatField) -> bool {
         let native = event.name(field.key);
         let column = self.dataset.column_of_native(native);
         let slots_where = |belongs: &dyn Fn(&FieldKey) -> bool| -> Box<[u32]> {
@@ -371,6 +396,10 @@ impl DatasetScreen {
                 .chain(&other.slots_aside)
                 .any(|slot| slots.contains(slot) || slots_aside.contains(slot))
             {
+                // Its values were searched as if each were the only one.
+                if !other.shared {
+                    self.value_bytes -= other.values.clear();
+                }
                 other.shared = true;
                 shared = true;
             }
@@ -399,6 +428,7 @@ impl DatasetScreen {
             values: Values::default(),
             lists: Values::default(),
         }));
+        shared
     }
 
     /// What is known of a value; it is searched if nothing is.
@@ -426,17 +456,26 @@ impl DatasetScreen {
             sights,
             scratch,
             atoms,
+            text,
+            searched,
             ..
         } = self;
+        // Kept of this event, because not every value is remembered.
+        let place = event.raw(field).as_ptr() as usize;
+        if let Some(&(_, known)) = searched.iter().find(|(known, _)| *known == place) {
+            return known;
+        }
         let key = keys[field.key as usize].as_mut().expect("made by note");
         self.counters.searched += 1;
         let mut fits = true;
         let mut found: Vec<(u32, SetId)> = Vec::new();
         let is_list = field.kind == ValueKind::List;
         let takes = key.takes(event, field);
-        event.visit(field, &mut |value| {
+        // What values of one field satisfy together says more than what each does.
+        let only = !is_list && !key.shared;
+        event.visit(field, text, &mut |value| {
             let (text, slots) = key.text_of(&value, takes);
-            fits &= stored_text(key.column_type, &value).is_some() || value == Value::Null;
+            fits &= key.fits(&value);
             let Some(text) = text else { return };
             for &slot in slots {
                 if matches!(sights[slot as usize], Sight::Hidden | Sight::Keywords) {
@@ -444,7 +483,11 @@ impl DatasetScreen {
                 }
                 let field_plan = &plan.fields[slot as usize];
                 let table = &mut tables[slot as usize];
-                field_plan.index.atoms_of(&text, scratch, atoms);
+                if only {
+                    field_plan.atoms_of_only(&text, scratch, atoms);
+                } else {
+                    field_plan.atoms_of(&text, scratch, atoms);
+                }
                 let set = table.intern(atoms, field_plan);
                 if set == EMPTY {
                     continue;
@@ -464,6 +507,7 @@ impl DatasetScreen {
             false => &mut key.values,
         };
         self.value_bytes += values.insert(event.raw(field).as_bytes(), known);
+        searched.push((place, known));
         known
     }
 
@@ -504,7 +548,7 @@ impl DatasetScreen {
             return true;
         }
         let keywords = self.keyword_may_occur(event, kind);
-        let mut awake = self.several || keywords || !self.kinds[kind].always.is_empty();
+        let mut awake = keywords || !self.kinds[kind].always.is_empty();
         for &field in event.fields {
             if awake {
                 break;
@@ -551,7 +595,7 @@ impl DatasetScreen {
             self.folded.extend_from_slice(record.as_bytes());
         }
         self.folded.make_ascii_lowercase();
-        filter.atoms(&self.folded, &mut self.keyword_atoms) || self.any_keyword
+        filter.atoms(&self.folded, &mut self.keyword_seen, &mut self.keyword_atoms) || self.any_keyword
     }
 
     /// Evaluates the rules that the event's values wake, and if `keywords` may occur those that ask for them.
@@ -638,9 +682,10 @@ impl DatasetScreen {
                 continue;
             }
             let takes = key.takes(event, field);
-            event.visit(field, &mut |value| {
+            event.visit(field, &mut String::new(), &mut |value| {
                 let (text, slots) = key.text_of(&value, takes);
-                texts.extend(text.filter(|_| slots.contains(&slot)));
+                let text = text.filter(|_| slots.contains(&slot));
+                texts.extend(text.map(Cow::into_owned));
             });
         }
         Some(texts)

@@ -56,7 +56,7 @@ impl Filter {
     /// Puts the atoms that may hold into `atoms`, ascending: those of which a piece occurs in `text`, which
     /// is in lower case as far as it is ASCII. Whether there are any.
     #[inline]
-    pub(super) fn atoms(&self, text: &[u8], atoms: &mut Vec<u32>) -> bool {
+    pub(super) fn atoms(&self, text: &[u8], seen: &mut Vec<u64>, atoms: &mut Vec<u32>) -> bool {
         atoms.clear();
         if let Some(searcher) = &self.searcher
             && searcher.find(text).is_none()
@@ -64,7 +64,7 @@ impl Filter {
             return false;
         }
         self.all
-            .each::<false>(text, |piece, _, _| atoms.extend_from_slice(&self.atoms[piece]));
+            .each::<false>(text, seen, |piece| atoms.extend_from_slice(&self.atoms[piece]));
         atoms.sort_unstable();
         atoms.dedup();
         !atoms.is_empty()
@@ -170,15 +170,15 @@ mod tests {
         let two = filter(&[contains("Mimikatz"), contains("dpapi::master"), contains("katz")]);
         let two = two.expect("searchable");
         let mut atoms = Vec::new();
-        assert!(two.atoms(b"{\"a\":\"run mimikatz.exe\"}", &mut atoms));
+        assert!(two.atoms(b"{\"a\":\"run mimikatz.exe\"}", &mut Vec::new(), &mut atoms));
         assert_eq!(atoms, [0, 2]);
-        assert!(!two.atoms(b"{\"a\":\"run mimi kat.exe\"}", &mut atoms));
+        assert!(!two.atoms(b"{\"a\":\"run mimi kat.exe\"}", &mut Vec::new(), &mut atoms));
         let many: Vec<Atom> = (0..500)
             .map(|number| contains(&format!("needle{number:03}")))
             .collect();
         let many = filter(&many).expect("searchable");
-        assert!(many.atoms(b"xxneedle417", &mut atoms));
+        assert!(many.atoms(b"xxneedle417", &mut Vec::new(), &mut atoms));
         assert_eq!(atoms, [417]);
-        assert!(!many.atoms(b"xxneedle", &mut atoms));
+        assert!(!many.atoms(b"xxneedle", &mut Vec::new(), &mut atoms));
     }
 }

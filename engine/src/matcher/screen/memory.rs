@@ -65,9 +65,9 @@ struct Entry {
 
 /// The values of one key as they stand in records.
 ///
-/// Values that hardly ever come again (counters, times, GUIDs) are not worth remembering. Whether they do is
-/// learned while running: of every [`ROUND`] look-ups the hits are counted, and where they are few, the next
-/// rounds only remember one value in [`SAMPLE`].
+/// Values that hardly ever come again (counters, times, GUIDs) are not worth remembering, nor looking for. Whether
+/// they do is learned while running: of every [`ROUND`] look-ups the hits are counted, and where they are few, the
+/// next round only looks for and remembers one value in [`SAMPLE`].
 #[derive(Default)]
 pub(super) struct Values {
     text: Vec<u8>,
@@ -83,8 +83,10 @@ pub(super) struct Values {
 
 const ROUND: u32 = 4096;
 const SAMPLE: u32 = 8;
-/// Longer values are not remembered.
-const LONGEST: usize = 4096;
+/// What remembering a value takes besides its bytes.
+const ENTRY_BYTES: usize = 32;
+/// Longer values are not remembered. Scripts run again and again, and comparing one costs a fraction of searching it.
+const LONGEST: usize = 64 << 10;
 
 impl Values {
     /// What is known of `raw`.
@@ -101,9 +103,13 @@ impl Values {
     fn find(&mut self, raw: &[u8]) -> Option<Known> {
         self.asked += 1;
         if self.asked == ROUND {
-            self.rare = self.hits < ROUND / 8;
+            let looked = if self.rare { ROUND / SAMPLE } else { ROUND };
+            self.rare = self.hits < looked / 8;
             self.asked = 0;
             self.hits = 0;
+        }
+        if self.is_skipped() {
+            return None;
         }
         let hash = self.hasher.hash_one(raw);
         let (text, entries) = (&self.text, &self.entries);
@@ -119,11 +125,10 @@ impl Values {
 
     /// Remembers what was found out about `raw`; how many bytes that takes.
     pub(super) fn insert(&mut self, raw: &[u8], known: Known) -> usize {
-        let skipped = self.rare && !self.asked.is_multiple_of(SAMPLE);
         let Ok(start) = u32::try_from(self.text.len()) else {
             return 0;
         };
-        if skipped || raw.len() > LONGEST {
+        if self.is_skipped() || raw.len() > LONGEST {
             return 0;
         }
         self.text.extend_from_slice(raw);
@@ -140,12 +145,18 @@ impl Values {
             let entry = &entries[other as usize];
             hasher.hash_one(&text[entry.start as usize..][..entry.length as usize])
         });
-        raw.len() + 32
+        raw.len() + ENTRY_BYTES
     }
 
-    /// Forgets all values.
-    pub(super) fn clear(&mut self) {
+    fn is_skipped(&self) -> bool {
+        self.rare && !self.asked.is_multiple_of(SAMPLE)
+    }
+
+    /// Forgets all values; how many bytes that gives back.
+    pub(super) fn clear(&mut self) -> usize {
+        let bytes = self.text.len() + self.entries.len() * ENTRY_BYTES;
         *self = Values::default();
+        bytes
     }
 }
 
@@ -180,7 +191,35 @@ mod tests {
             kept += u32::from(values.insert(raw.as_bytes(), known) > 0);
         }
         assert!((ROUND..2 * ROUND).contains(&kept), "{kept}");
-        assert_eq!(values.get(b"1"), Some(known));
+        let mut asked = (0..SAMPLE).map(|_| {
+            values.last = usize::MAX;
+            values.get(b"1")
+        });
+        assert!(asked.any(|found| found == Some(known)), "looked for now and then");
+    }
+
+    #[test]
+    fn values_that_come_again_are_remembered_again() {
+        let mut values = Values::default();
+        let known = Known {
+            outcome: 1,
+            fits: true,
+        };
+        let ask = |values: &mut Values, number: u32| {
+            let raw = number.to_string();
+            let found = values.get(raw.as_bytes());
+            if found.is_none() {
+                values.insert(raw.as_bytes(), known);
+            }
+            found
+        };
+        for number in 0..2 * ROUND {
+            assert_eq!(ask(&mut values, number), None);
+        }
+        for number in 0..4 * ROUND {
+            ask(&mut values, number % 10);
+        }
+        assert!((0..10).all(|number| ask(&mut values, number) == Some(known)));
     }
 
     #[test]

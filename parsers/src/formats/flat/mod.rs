@@ -245,14 +245,14 @@ impl<'r> FlatEvent<'r> {
         text
     }
 
-    /// Calls `visit` with every scalar of a value: a list's elements, or the value itself.
-    pub fn visit(&self, field: FlatField, visit: &mut dyn FnMut(Value<'_>)) {
+    /// Calls `visit` with every scalar of a value: a list's elements, or the value itself. `buffer` is scratch.
+    pub fn visit(&self, field: FlatField, buffer: &mut String, visit: &mut dyn FnMut(Value<'_>)) {
         let raw = self.raw(field);
         match field.kind {
             Kind::Escaped => {
-                let mut text = String::new();
-                unescape_into(raw, &mut text);
-                visit(Value::Str(&text));
+                buffer.clear();
+                unescape_into(raw, buffer);
+                visit(Value::Str(buffer));
             }
             Kind::List => {
                 for (kind, text) in elements(raw).unwrap_or_default() {

@@ -53,7 +53,7 @@ pub(super) enum Cased {
 }
 
 /// What the occurrence of a literal means.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Target {
     /// The atom holds.
     Contains(u32),
@@ -61,10 +61,19 @@ enum Target {
     Verify(u32),
 }
 
+/// What the literals in a part of a text say of the whole: see [`FieldIndex::marks_of`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Mark {
+    cased: bool,
+    target: Target,
+}
+
 /// Literals of one field in one kind of text, and what each means.
 #[derive(Debug, Default)]
 struct Literals {
     search: Option<LiteralSearch>,
+    /// Whether some of the searched ones hold a line feed.
+    across_lines: bool,
     targets: Vec<Vec<Target>>,
     /// Literals that texts start with.
     starts: Ends,
@@ -167,6 +176,7 @@ impl LiteralsBuilder {
 
     fn build(self) -> Literals {
         Literals {
+            across_lines: self.literals.iter().any(|literal| literal.contains('\n')),
             search: LiteralSearch::new(&self.literals),
             longest_exact: self.exact.keys().map(|text| text.len()).max().unwrap_or(0),
             targets: self.targets,
@@ -276,8 +286,42 @@ impl FieldIndex {
             && networks.is_empty()
     }
 
+    /// Whether its literals can be looked for [line by line](FieldIndex::marks_of).
+    pub(super) fn looks_within_lines(&self) -> bool {
+        !self.folded.across_lines && !self.raw.across_lines
+    }
+
+    /// Adds to `marks` what the literals in a line of a text say. The marks of all lines are those of the text.
+    pub(super) fn marks_of(&self, line: &str, scratch: &mut Scratch, marks: &mut Vec<Mark>) {
+        let Scratch { seen, folded, .. } = scratch;
+        let mut mark = |literals: &Literals, cased, literal: usize| {
+            let targets = literals.targets[literal].iter();
+            marks.extend(targets.map(|&target| Mark { cased, target }));
+        };
+        if let Some(search) = &self.folded.search {
+            let found = |literal| mark(&self.folded, false, literal);
+            if line.is_ascii() {
+                search.each::<true>(line.as_bytes(), seen, found);
+            } else {
+                folded.clear();
+                fold_into(line, folded);
+                search.each::<false>(folded.as_bytes(), seen, found);
+            }
+        }
+        if let Some(search) = &self.raw.search {
+            search.each::<false>(line.as_bytes(), seen, |literal| mark(&self.raw, true, literal));
+        }
+    }
+
     /// Adds the numbers of all atoms that hold for `text` to `atoms`, which is ascending then, each there once.
-    pub(super) fn atoms_of(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
+    /// With `marks`, those of the text's lines, it is not searched again; marks of other atoms do no harm.
+    pub(super) fn atoms_of(
+        &self,
+        text: &str,
+        marks: Option<&[Mark]>,
+        scratch: &mut Scratch,
+        atoms: &mut Vec<u32>,
+    ) {
         atoms.extend_from_slice(&self.present);
         if !self.folded.is_empty() {
             let mut buffer = std::mem::take(&mut scratch.folded);
@@ -288,10 +332,10 @@ impl FieldIndex {
             };
             // The search itself folds ASCII as it goes.
             let to_verify = match text.is_ascii() {
-                true => self.folded.search::<true>(text, &mut ready, scratch, atoms),
+                true => self.folded.search::<true>(text, marks, &mut ready, scratch, atoms),
                 false => {
                     ready.get();
-                    self.folded.search::<false>("", &mut ready, scratch, atoms)
+                    self.folded.search::<false>("", marks, &mut ready, scratch, atoms)
                 }
             };
             if !self.filtered_regexes.is_empty() && has_long_s(text) {
@@ -306,7 +350,7 @@ impl FieldIndex {
                 folded: None,
                 is_folded: false,
             };
-            let to_verify = self.raw.search::<false>(text, &mut ready, scratch, atoms);
+            let to_verify = self.raw.search::<false>(text, marks, &mut ready, scratch, atoms);
             self.verify(to_verify, &mut ready, text, atoms);
         }
         for &atom in &self.unfiltered_regexes {
@@ -375,6 +419,7 @@ impl Literals {
     fn search<'s, const FOLD: bool>(
         &self,
         text: &str,
+        marks: Option<&[Mark]>,
         ready: &mut Ready<'_, '_>,
         scratch: &'s mut Scratch,
         atoms: &mut Vec<u32>,
@@ -393,15 +438,20 @@ impl Literals {
         let fold = |byte: u8| if FOLD { byte.to_ascii_lowercase() } else { byte };
         self.starts.each(text.bytes().map(fold), |atom| atoms.push(atom));
         self.ends.each(text.bytes().rev().map(fold), |atom| atoms.push(atom));
-        if let Some(search) = &self.search {
-            search.each::<FOLD>(text.as_bytes(), seen, |literal| {
-                for &target in &self.targets[literal] {
-                    match target {
-                        Target::Contains(atom) => atoms.push(atom),
-                        Target::Verify(atom) => to_verify.push(atom),
-                    }
-                }
-            });
+        let mut note = |target| match target {
+            Target::Contains(atom) => atoms.push(atom),
+            Target::Verify(atom) => to_verify.push(atom),
+        };
+        match (marks, &self.search) {
+            (Some(marks), _) => {
+                let cased = ready.folded.is_none();
+                let marks = marks.iter().filter(|mark| mark.cased == cased);
+                marks.for_each(|mark| note(mark.target));
+            }
+            (None, Some(search)) => search.each::<FOLD>(text.as_bytes(), seen, |literal| {
+                self.targets[literal].iter().for_each(|&target| note(target));
+            }),
+            (None, None) => {}
         }
         to_verify
     }

@@ -19,7 +19,7 @@ use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Part, Patt
 use hashbrown::HashMap;
 
 use super::RegexTable;
-use super::field_index::{Atom, Cased, FieldIndex, Scratch};
+use super::field_index::{Atom, Cased, FieldIndex, Mark, Scratch};
 use super::fold::fold;
 use super::formula::Formula;
 use super::glob::Shape;
@@ -65,14 +65,32 @@ impl FieldPlan {
     /// Puts the atoms that hold for `text` into `atoms`, ascending, each once.
     pub fn atoms_of(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
         atoms.clear();
-        self.witnesses.atoms_of(text, scratch, atoms);
-        self.others.atoms_of(text, scratch, atoms);
+        self.witnesses.atoms_of(text, None, scratch, atoms);
+        self.others.atoms_of(text, None, scratch, atoms);
+    }
+
+    /// Whether texts can be searched [line by line](FieldPlan::marks_of).
+    pub fn looks_within_lines(&self) -> bool {
+        self.witnesses.looks_within_lines() && self.others.looks_within_lines()
+    }
+
+    /// Adds to `marks` what the literals in a line of a text say. The marks of all lines are those of the text.
+    pub fn marks_of(&self, line: &str, scratch: &mut Scratch, marks: &mut Vec<Mark>) {
+        self.witnesses.marks_of(line, scratch, marks);
+        self.others.marks_of(line, scratch, marks);
     }
 
     /// The same for a text that is the only value of its field: no atoms where no predicate holds, however many do.
-    pub fn atoms_of_only(&self, text: &str, scratch: &mut Scratch, atoms: &mut Vec<u32>) {
+    /// With `marks`, those of its lines, the text is not searched again.
+    pub fn atoms_of_only(
+        &self,
+        text: &str,
+        marks: Option<&[Mark]>,
+        scratch: &mut Scratch,
+        atoms: &mut Vec<u32>,
+    ) {
         atoms.clear();
-        self.witnesses.atoms_of(text, scratch, atoms);
+        self.witnesses.atoms_of(text, marks, scratch, atoms);
         if self.others.is_empty() || atoms.is_empty() {
             return;
         }
@@ -84,7 +102,7 @@ impl FieldPlan {
         let may_hold = |&predicate: &u32| self.predicates[predicate as usize].may_hold(&known);
         let mut held = atoms.iter().map(|&atom| &self.predicates_of_atom[atom as usize]);
         match held.any(|predicates| predicates.iter().any(may_hold)) {
-            true => self.others.atoms_of(text, scratch, atoms),
+            true => self.others.atoms_of(text, marks, scratch, atoms),
             false => atoms.clear(),
         }
     }

@@ -11,8 +11,9 @@ use hashbrown::HashMap;
 
 use super::keywords::has_letters_that_become_ascii;
 use super::kind::{Filters, Kind, Kinds, Sight};
+use super::lines::{self, Lines};
 use super::memory::{Known, NOTHING, Outcomes, Values};
-use crate::matcher::field_index::Scratch;
+use crate::matcher::field_index::{Mark, Scratch};
 use crate::matcher::plan::{Fact, Plan, RowTest};
 use crate::matcher::sets::{EMPTY, SetId, SetTable};
 use crate::matcher::single::relates;
@@ -40,6 +41,7 @@ struct KeyPlan {
     odd: bool,
     values: Values,
     lists: Values,
+    lines: Lines,
 }
 
 impl KeyPlan {
@@ -128,6 +130,7 @@ pub(super) struct DatasetScreen {
     scratch: Scratch,
     atoms: Vec<u32>,
     text: String,
+    marks: Vec<Mark>,
     // What was passed over.
     columns_counted: BuilderCounters,
     counters: MatchCounters,
@@ -189,6 +192,7 @@ impl DatasetScreen {
             scratch: Scratch::default(),
             atoms: Vec::new(),
             text: String::new(),
+            marks: Vec::new(),
             columns_counted: BuilderCounters::default(),
             counters: MatchCounters::default(),
         }
@@ -427,6 +431,7 @@ impl DatasetScreen {
             odd,
             values: Values::default(),
             lists: Values::default(),
+            lines: Lines::default(),
         }));
         shared
     }
@@ -457,6 +462,7 @@ impl DatasetScreen {
             scratch,
             atoms,
             text,
+            marks,
             searched,
             ..
         } = self;
@@ -473,6 +479,18 @@ impl DatasetScreen {
         let takes = key.takes(event, field);
         // What values of one field satisfy together says more than what each does.
         let only = !is_list && !key.shared;
+        let raw = event.raw(field);
+        let by_lines = match (&*key.slots, field.kind) {
+            (&[slot], ValueKind::Escaped) if only && raw.len() >= lines::SHORTEST_TEXT => {
+                let field_plan = &plan.fields[slot as usize];
+                let looks = sights[slot as usize] == Sight::Values && field_plan.looks_within_lines();
+                looks.then(|| {
+                    self.value_bytes += key.lines.marks_of(raw, field_plan, (text, scratch), marks);
+                    slot
+                })
+            }
+            _ => None,
+        };
         event.visit(field, text, &mut |value| {
             let (text, slots) = key.text_of(&value, takes);
             fits &= key.fits(&value);
@@ -484,7 +502,8 @@ impl DatasetScreen {
                 let field_plan = &plan.fields[slot as usize];
                 let table = &mut tables[slot as usize];
                 if only {
-                    field_plan.atoms_of_only(&text, scratch, atoms);
+                    let marks = (by_lines == Some(slot)).then_some(marks.as_slice());
+                    field_plan.atoms_of_only(&text, marks, scratch, atoms);
                 } else {
                     field_plan.atoms_of(&text, scratch, atoms);
                 }
@@ -708,6 +727,7 @@ impl DatasetScreen {
         for key in self.keys.iter_mut().flatten() {
             key.values.clear();
             key.lists.clear();
+            key.lines.clear();
         }
         self.value_bytes = 0;
         self.tables.fill_with(SetTable::without_rules);

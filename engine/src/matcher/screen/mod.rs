@@ -28,6 +28,7 @@
 mod dataset;
 mod keywords;
 mod kind;
+mod lines;
 mod memory;
 
 use std::sync::Arc;

@@ -29,7 +29,7 @@ use crate::value::Value;
 pub use keys::Key;
 use keys::{Keys, Role};
 use scan::Quotes;
-pub(crate) use scan::unescape_into;
+pub use scan::unescape_into;
 
 /// What a value is, as it stands in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

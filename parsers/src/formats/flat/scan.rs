@@ -319,7 +319,7 @@ fn unit(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Appends what `raw`, the inside of a valid JSON string, means.
-pub(crate) fn unescape_into(raw: &str, text: &mut String) {
+pub fn unescape_into(raw: &str, text: &mut String) {
     let bytes = raw.as_bytes();
     text.reserve(raw.len());
     let mut from = 0;

@@ -190,9 +190,12 @@ impl Tier {
 
 impl Place {
     fn new(number: usize, literal: &[u8], offset: usize) -> Place {
+        let last = literal.len().checked_sub(4);
+        // What overlaps the gram says little that it does not.
         let far = |other: usize| other.abs_diff(offset).min(4);
-        let offsets = 0..(literal.len() + 1).saturating_sub(4);
-        let check = offsets.max_by_key(|&other| (far(other), surprise(&literal[other..other + 4])));
+        let candidates = [0, offset.saturating_sub(4), offset + 4, last.unwrap_or(0)];
+        let candidates = candidates.iter().copied().filter(|&other| last.is_some_and(|last| other <= last));
+        let check = candidates.max_by_key(|&other| (far(other), surprise(&literal[other..other + 4])));
         let bytes = |other: usize| gram(&literal[other..other + 4]) as u32;
         Place {
             literal: number as u32,
@@ -228,13 +231,15 @@ fn hash(gram: u64, shift: u32) -> u32 {
 
 /// Where the `step` grams of `width` bytes begin that texts are least likely to hold.
 fn rarest(literal: &[u8], width: usize, step: usize) -> usize {
-    // Seen from one gram to the next the likeliest one counts.
-    let surprise_from = |start: usize| {
-        let grams = (start..start + step).map(|at| surprise(&literal[at..at + width]));
-        grams.min()
-    };
-    let starts = 0..=literal.len() - (width + step - 1);
-    starts.max_by_key(|&start| surprise_from(start)).unwrap_or(0)
+    /// Enough to choose from.
+    const MOST_STARTS: usize = 24;
+    let starts = (literal.len() - (width + step - 1) + 1).min(MOST_STARTS);
+    let surprises: Vec<u32> = (0..starts + step - 1)
+        .map(|at| surprise(&literal[at..at + width]))
+        .collect();
+    // Of the grams from one look to the next the likeliest one counts.
+    let least = |start: &usize| surprises[*start..*start + step].iter().min();
+    (0..starts).max_by_key(least).unwrap_or(0)
 }
 
 /// How seldom logs hold some bytes: a guess from how seldom they hold each.

@@ -115,8 +115,7 @@ pub(super) struct DatasetScreen {
     /// What was found out about values that may not be remembered, by where they stand.
     searched: Vec<(usize, Known)>,
     /// By column: the event that had a value for it last, and which.
-    seen: Vec<u32>,
-    seen_field: Vec<Option<FlatField>>,
+    seen: Vec<(u32, Option<FlatField>)>,
     kind_sets: Vec<SetId>,
     last_kind: Option<(Vec<SetId>, usize)>,
     row_sets: Vec<SetId>,
@@ -180,7 +179,6 @@ impl DatasetScreen {
             misfits: Vec::new(),
             searched: Vec::new(),
             seen: Vec::new(),
-            seen_field: Vec::new(),
             kind_sets: Vec::new(),
             last_kind: None,
             touched: Vec::new(),
@@ -225,7 +223,7 @@ impl DatasetScreen {
         self.keep_within_budget();
         self.number = self.number.wrapping_add(1);
         if self.number == 0 {
-            self.seen.fill(0);
+            self.seen.fill((0, None));
             self.number = 1;
         }
         // Elsewhere, or where it does not fit, the time of collection is a value like others.
@@ -265,10 +263,10 @@ impl DatasetScreen {
         }
         if let Some(hot) = self.hot.get(field.key as usize)
             && hot.plain
-            && self.seen[hot.column as usize] != self.number
+            && let seen = &mut self.seen[hot.column as usize]
+            && seen.0 != self.number
         {
-            self.seen[hot.column as usize] = self.number;
-            self.seen_field[hot.column as usize] = Some(field);
+            *seen = (self.number, Some(field));
             return Some(());
         }
         self.note_more(event, field, counters)
@@ -297,10 +295,9 @@ impl DatasetScreen {
             return None;
         }
         let column = key.column as usize;
-        let seen = std::mem::replace(&mut self.seen[column], self.number);
-        let before = self.seen_field[column];
+        let (seen, before) = self.seen[column];
         if seen != self.number {
-            self.seen_field[column] = Some(field);
+            self.seen[column] = (self.number, Some(field));
         }
         let mut again = false;
         if seen == self.number
@@ -334,7 +331,7 @@ impl DatasetScreen {
                     return None;
                 }
                 // The column has no value, so another one may still come.
-                self.seen[column] = 0;
+                self.seen[column] = (0, None);
                 self.misfits.push(field.key);
                 counters.misfits += 1;
             }
@@ -386,8 +383,7 @@ impl DatasetScreen {
             Some(&number) => number,
             None => {
                 let number = self.columns.len() as u32;
-                self.seen.push(0);
-                self.seen_field.push(None);
+                self.seen.push((0, None));
                 self.columns.insert(column.sql.clone(), number);
                 number
             }

@@ -60,7 +60,8 @@ struct Entry {
     spelled: Spelled,
     name: Box<str>,
     role: Role,
-    next: Key,
+    /// The keys that followed it last: events of two kinds often alternate.
+    next: [Key; 2],
 }
 
 /// A few bytes, compared as one or two words instead of by a call.
@@ -115,7 +116,7 @@ pub(super) struct Keys {
     entries: Vec<Entry>,
     table: HashTable<Key>,
     hasher: foldhash::fast::FixedState,
-    first: Key,
+    first: [Key; 2],
 }
 
 impl Keys {
@@ -130,15 +131,18 @@ impl Keys {
     /// The key that is likely to follow `last`, if it stands at `at` in `record`; and what follows its colon.
     #[inline]
     pub(super) fn guess(&self, record: &[u8], at: usize, last: Option<Key>) -> Option<(Key, usize)> {
-        let key = match last {
+        let keys = match last {
             Some(last) => self.entries[last as usize].next,
             None => self.first,
         };
-        let entry = self.entries.get(key as usize)?;
-        entry
-            .spelled
-            .stands_at(record, at)
-            .then(|| (key, at + entry.spelled.bytes.len()))
+        let stands = |key: Key| {
+            let entry = self.entries.get(key as usize)?;
+            entry
+                .spelled
+                .stands_at(record, at)
+                .then(|| (key, at + entry.spelled.bytes.len()))
+        };
+        stands(keys[0]).or_else(|| stands(keys[1]))
     }
 
     /// The number of `name`, which stood in a record as `spelled` after `last`. `None` if it is new and
@@ -157,7 +161,7 @@ impl Keys {
                     spelled: Spelled::new(spelled),
                     name: name.into(),
                     role: Role::of(name),
-                    next: key,
+                    next: [key; 2],
                 });
                 let (entries, hasher) = (&self.entries, &self.hasher);
                 self.table.insert_unique(hash, key, |&other| {
@@ -166,10 +170,11 @@ impl Keys {
                 key
             }
         };
-        match last {
-            Some(last) => self.entries[last as usize].next = key,
-            None => self.first = key,
-        }
+        let next = match last {
+            Some(last) => &mut self.entries[last as usize].next,
+            None => &mut self.first,
+        };
+        *next = [key, next[0]];
         Some(key)
     }
 }

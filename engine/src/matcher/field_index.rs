@@ -332,7 +332,9 @@ impl FieldIndex {
             };
             // The search itself folds ASCII as it goes.
             let to_verify = match text.is_ascii() {
-                true => self.folded.search::<true>(text, marks, &mut ready, scratch, atoms),
+                true => self
+                    .folded
+                    .search::<true>(text, marks, &mut ready, scratch, atoms),
                 false => {
                     ready.get();
                     self.folded.search::<false>("", marks, &mut ready, scratch, atoms)
@@ -437,7 +439,8 @@ impl Literals {
         let text = if FOLD { text } else { ready.get() };
         let fold = |byte: u8| if FOLD { byte.to_ascii_lowercase() } else { byte };
         self.starts.each(text.bytes().map(fold), |atom| atoms.push(atom));
-        self.ends.each(text.bytes().rev().map(fold), |atom| atoms.push(atom));
+        self.ends
+            .each(text.bytes().rev().map(fold), |atom| atoms.push(atom));
         let mut note = |target| match target {
             Target::Contains(atom) => atoms.push(atom),
             Target::Verify(atom) => to_verify.push(atom),

@@ -174,6 +174,7 @@ fn keywords_kinds_and_second_values_are_seen() {
         (1, r#""CommandLine":["alpha","omega"]"#),
         (1, r#""CommandLine":"alpha","Note":"omega""#),
         (1, r#""CommandLine":"alpha","CommandLine":"omega""#),
+        (1, r#""CommandLine":"omega","CommandLine":"alpha""#),
         (1, r#""User":"a","User":"b","User":"a""#),
         (1, r#""User":"a","User":"b","User":"b""#),
         (
@@ -200,8 +201,78 @@ fn keywords_kinds_and_second_values_are_seen() {
     }
     let passed = both_agree(&lines, rules).expect("they agree");
     assert!(
-        (9..=14).contains(&passed),
+        (7..=14).contains(&passed),
         "{passed} of {} were passed over",
         lines.len()
     );
+}
+
+#[test]
+fn long_texts_are_searched_line_by_line() {
+    let rules = rules(&[
+        "title: one\nlogsource: {product: windows}\ndetection: {selection: {ScriptBlockText|contains: 'Get-Keystrokes'}, \
+         condition: selection}",
+        "title: two lines\nlogsource: {product: windows}\ndetection: {selection: {ScriptBlockText|contains|all: \
+         ['New-Object', 'iex', 'c:\\temp\\x']}, filter: {ScriptBlockText|contains: 'signed by us'}, \
+         condition: selection and not filter}",
+        "title: ends\nlogsource: {product: windows}\ndetection: {start: {ScriptBlockText|startswith: 'function'}, \
+         end: {ScriptBlockText|endswith: '} # end'}, condition: start and end}",
+        "title: case\nlogsource: {product: windows}\ndetection: {selection: {ScriptBlockText|contains|cased: 'IeX'}, \
+         condition: selection}",
+        "title: regex\nlogsource: {product: windows}\ndetection: {selection: {ScriptBlockText|re: \
+         '(?s)-bxor.{1,400}FromBase64'}, condition: selection}",
+        "title: foreign\nlogsource: {product: windows}\ndetection: {selection: {ScriptBlockText|contains: 'ÜBER'}, \
+         condition: selection}",
+        "title: across\nlogsource: {product: windows}\ndetection: {selection: {OtherText|contains: \"one\\ntwo\"}, \
+         condition: selection}",
+    ]);
+    let words = [
+        "function Invoke-It {",
+        "  $x = New-Object Net.WebClient",
+        "  IEX $x",
+        "  iex 'dir C:\\Temp\\X'",
+        "  get-keystrokes",
+        "  # signed by us",
+        "  $y = $z -bxor 7",
+        "  [Convert]::FromBase64String($y)",
+        "} # end",
+        "über alles",
+        "one",
+        "two",
+    ];
+    // Every line that comes again is known; what the texts hold differs.
+    let mut state = 1_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    let mut lines = Vec::new();
+    for number in 0..600 {
+        let kinds = 1 + next(words.len());
+        let mut text: Vec<String> = (0..25)
+            .map(|_| "  Write-Host 'nothing to see in this line'".into())
+            .collect();
+        for _ in 0..next(6) {
+            let at = next(text.len());
+            text[at] = words[next(kinds)].to_owned();
+        }
+        text.push(format!("# {number}"));
+        if next(3) == 0 {
+            text.push("} # end".to_owned());
+            text[0] = "function Invoke-It {".to_owned();
+        }
+        let text = text.join(["\n", "\r\n"][next(2)]);
+        lines.push(
+            serde_json::json!({
+                "EventID": 4104,
+                "Channel": "Microsoft-Windows-PowerShell/Operational",
+                "EventTime": "2026-03-01T10:00:00.123Z",
+                "ScriptBlockText": text,
+                "OtherText": text,
+            })
+            .to_string(),
+        );
+    }
+    let passed = both_agree(&lines, rules).expect("they agree");
+    assert!((100..550).contains(&passed), "{passed} were passed over");
 }

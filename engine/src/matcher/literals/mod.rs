@@ -136,9 +136,17 @@ mod tests {
                         &letters[..length],
                         "#".repeat(behind)
                     );
-                    assert_eq!(found::<false>(&literals, &text), expected(&literals, &text), "{text}");
+                    assert_eq!(
+                        found::<false>(&literals, &text),
+                        expected(&literals, &text),
+                        "{text}"
+                    );
                     let upper = text.to_uppercase();
-                    assert_eq!(found::<true>(&literals, &upper), expected(&literals, &text), "{upper}");
+                    assert_eq!(
+                        found::<true>(&literals, &upper),
+                        expected(&literals, &text),
+                        "{upper}"
+                    );
                     assert_eq!(
                         found::<false>(&literals, &upper),
                         expected(&literals, &upper),

@@ -61,7 +61,10 @@ impl Tier {
         }
         // About one hash in 32 is taken, as far as the bitmap stays near to the core.
         const MOST_BITS: u32 = 20;
-        let log = (by_gram.len() * 32).next_power_of_two().trailing_zeros().clamp(10, MOST_BITS);
+        let log = (by_gram.len() * 32)
+            .next_power_of_two()
+            .trailing_zeros()
+            .clamp(10, MOST_BITS);
         let mut tier = Tier {
             width,
             step,
@@ -194,7 +197,10 @@ impl Place {
         // What overlaps the gram says little that it does not.
         let far = |other: usize| other.abs_diff(offset).min(4);
         let candidates = [0, offset.saturating_sub(4), offset + 4, last.unwrap_or(0)];
-        let candidates = candidates.iter().copied().filter(|&other| last.is_some_and(|last| other <= last));
+        let candidates = candidates
+            .iter()
+            .copied()
+            .filter(|&other| last.is_some_and(|last| other <= last));
         let check = candidates.max_by_key(|&other| (far(other), surprise(&literal[other..other + 4])));
         let bytes = |other: usize| gram(&literal[other..other + 4]) as u32;
         Place {

@@ -52,7 +52,9 @@ impl KeyPlan {
             return true;
         }
         let mut nulls = false;
-        event.visit(field, &mut String::new(), &mut |value| nulls |= value == Value::Null);
+        event.visit(field, &mut String::new(), &mut |value| {
+            nulls |= value == Value::Null
+        });
         self.column_type == ColumnType::List && !nulls
     }
 

@@ -99,7 +99,11 @@ pub fn routes<'c>(log_source: &LogSource, dataset: &'c Dataset) -> Vec<Route<'c>
 }
 
 fn names_same(asked: &str, offered: Option<&str>) -> bool {
-    offered.is_some_and(|offered| offered.to_lowercase() == asked.to_lowercase())
+    let same = |offered: &str| match asked.is_ascii() && offered.is_ascii() {
+        true => offered.eq_ignore_ascii_case(asked),
+        false => offered.to_lowercase() == asked.to_lowercase(),
+    };
+    offered.is_some_and(same)
 }
 
 fn either(one: Expression, other: Expression) -> Expression {

@@ -12,10 +12,12 @@
 //! distinct set ([`super::sets`]). On both levels a formula is looked at only if one of its *witnesses*
 //! holds (see [`Formula::witness`]).
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use borzoi_parsers::catalog::{Column, Dataset};
-use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Part, Pattern, Relation};
+use borzoi_parsers::catalog::Dataset;
+use borzoi_rules::ir::{Condition, DetectionRule, Expression, LogSource, Matcher, Part, Pattern, Relation};
 use hashbrown::HashMap;
 
 use super::RegexTable;
@@ -23,7 +25,7 @@ use super::field_index::{Atom, Cased, FieldIndex, Mark, Scratch};
 use super::fold::fold;
 use super::formula::Formula;
 use super::glob::Shape;
-use crate::resolve::{FieldKey, routes};
+use crate::resolve::{FieldKey, Route, routes};
 
 /// What a rule's formula speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,9 +162,32 @@ enum Leaf {
     RowTest(usize),
 }
 
-struct Builder<'a> {
-    dataset: &'a Dataset,
-    regexes: &'a RegexTable,
+/// A way in which rules of one log source apply.
+struct Way<'d> {
+    route: Route<'d>,
+    /// What an event must satisfy.
+    when: Formula,
+    /// The fields that rules have named so far.
+    keys: RefCell<HashMap<String, FieldKey>>,
+}
+
+impl Way<'_> {
+    /// The field that a rule calls `name`.
+    fn key(&self, dataset: &Dataset, name: &str) -> FieldKey {
+        let mut keys = self.keys.borrow_mut();
+        if let Some(known) = keys.get(name) {
+            return known.clone();
+        }
+        let key = FieldKey::of(&self.route.column(dataset, name));
+        keys.insert(name.to_owned(), key.clone());
+        key
+    }
+}
+
+struct Builder<'d> {
+    dataset: &'d Dataset,
+    regexes: &'d RegexTable,
+    ways: HashMap<LogSource, Rc<[Way<'d>]>>,
     fields: Vec<FieldBuilder>,
     by_key: HashMap<Option<FieldKey>, usize>,
     /// What the numbers in formulas over atoms mean.
@@ -184,6 +209,7 @@ impl Plan {
         let mut builder = Builder {
             dataset,
             regexes,
+            ways: HashMap::new(),
             fields: Vec::new(),
             by_key: HashMap::new(),
             leaves: Vec::new(),
@@ -205,29 +231,48 @@ impl Plan {
     }
 }
 
-impl Builder<'_> {
+impl<'d> Builder<'d> {
     fn rule(&mut self, rule: &DetectionRule) -> Formula {
-        let dataset = self.dataset;
-        let parts: Vec<Formula> = routes(&rule.log_source, dataset)
+        let ways = self.ways(&rule.log_source);
+        let parts: Vec<Formula> = ways
             .iter()
-            .map(|route| {
-                let when = self.expression(&route.when, &|name| dataset.resolve(name, None).column().clone());
+            .map(|way| {
                 let searches: Vec<Formula> = rule
                     .searches
                     .iter()
-                    .map(|search| self.expression(&search.expression, &|name| route.column(dataset, name)))
+                    .map(|search| self.expression(&search.expression, &|name| way.key(self.dataset, name)))
                     .collect();
                 let conditions = rule
                     .conditions
                     .iter()
                     .map(|condition| condition_formula(condition, &searches));
-                Formula::all([when, Formula::any(conditions)])
+                Formula::all([way.when.clone(), Formula::any(conditions)])
             })
             .collect();
         Formula::any(parts)
     }
 
-    fn expression(&mut self, expression: &Expression, resolve: &dyn Fn(&str) -> Column) -> Formula {
+    /// The ways in which rules of a log source apply: many rules have the same one.
+    fn ways(&mut self, log_source: &LogSource) -> Rc<[Way<'d>]> {
+        if let Some(known) = self.ways.get(log_source) {
+            return known.clone();
+        }
+        let dataset = self.dataset;
+        let ways: Rc<[Way<'d>]> = routes(log_source, dataset)
+            .into_iter()
+            .map(|route| Way {
+                when: self.expression(&route.when, &|name| {
+                    FieldKey::of(dataset.resolve(name, None).column())
+                }),
+                route,
+                keys: RefCell::default(),
+            })
+            .collect();
+        self.ways.insert(log_source.clone(), ways.clone());
+        ways
+    }
+
+    fn expression(&mut self, expression: &Expression, resolve: &dyn Fn(&str) -> FieldKey) -> Formula {
         match expression {
             Expression::All(parts) => {
                 let parts: Vec<_> = parts.iter().map(|part| self.expression(part, resolve)).collect();
@@ -239,7 +284,7 @@ impl Builder<'_> {
             }
             Expression::Not(inner) => self.expression(inner, resolve).not(),
             Expression::Field { name, matcher } => {
-                let key = FieldKey::of(&resolve(name));
+                let key = resolve(name);
                 self.matcher(Some(key), matcher, resolve)
             }
             Expression::Keyword(matcher) => self.matcher(None, matcher, resolve),
@@ -250,7 +295,7 @@ impl Builder<'_> {
         &mut self,
         key: Option<FieldKey>,
         matcher: &Matcher,
-        resolve: &dyn Fn(&str) -> Column,
+        resolve: &dyn Fn(&str) -> FieldKey,
     ) -> Formula {
         let field = self.field(key.clone());
         let (atom_key, atom) = match matcher {
@@ -261,7 +306,7 @@ impl Builder<'_> {
                 relation,
                 cased,
             } => {
-                let other = FieldKey::of(&resolve(other));
+                let other = resolve(other);
                 let Some(key) = key else {
                     return Formula::False;
                 };

@@ -46,40 +46,38 @@ impl Tier {
         step: usize,
         literals: impl Iterator<Item = (usize, &'l [u8])>,
     ) -> Option<Tier> {
-        let mut by_gram: HashMap<u64, Vec<Place>> = HashMap::new();
+        let mut places: Vec<(u64, Place)> = Vec::new();
         for (number, literal) in literals {
             let window = rarest(literal, width, step);
-            for offset in window..window + step {
-                by_gram
-                    .entry(gram(&literal[offset..offset + width]))
-                    .or_default()
-                    .push(Place::new(number, literal, offset));
-            }
+            let window = window..window + step;
+            places.extend(window.map(|offset| {
+                let gram = gram(&literal[offset..offset + width]);
+                (gram, Place::new(number, literal, offset))
+            }));
         }
-        if by_gram.is_empty() {
+        if places.is_empty() {
             return None;
         }
+        places.sort_by_key(|(gram, _)| *gram);
+        let grams = || places.chunk_by(|one, other| one.0 == other.0);
         // About one hash in 32 is taken, as far as the bitmap stays near to the core.
         const MOST_BITS: u32 = 20;
-        let log = (by_gram.len() * 32)
-            .next_power_of_two()
-            .trailing_zeros()
-            .clamp(10, MOST_BITS);
+        let count = grams().count();
+        let log = (count * 32).next_power_of_two().trailing_zeros().clamp(10, MOST_BITS);
         let mut tier = Tier {
             width,
             step,
             shift: u32::BITS - log,
             bits: vec![0; 1 << (log - 5)],
-            grams: HashMap::default(),
-            places: Vec::new(),
+            grams: HashMap::with_capacity_and_hasher(count, foldhash::fast::FixedState::default()),
+            places: Vec::with_capacity(places.len()),
         };
-        let mut by_gram: Vec<_> = by_gram.into_iter().collect();
-        by_gram.sort_unstable_by_key(|(gram, _)| *gram);
-        for (gram, places) in by_gram {
+        for of_gram in grams() {
+            let gram = of_gram[0].0;
             let hash = hash(gram, tier.shift);
             tier.bits[hash as usize / 32] |= 1 << (hash % 32);
             let start = tier.places.len() as u32;
-            tier.places.extend(places);
+            tier.places.extend(of_gram.iter().map(|(_, place)| place));
             tier.grams.insert(gram, (start, tier.places.len() as u32));
         }
         Some(tier)
@@ -240,9 +238,10 @@ fn rarest(literal: &[u8], width: usize, step: usize) -> usize {
     /// Enough to choose from.
     const MOST_STARTS: usize = 24;
     let starts = (literal.len() - (width + step - 1) + 1).min(MOST_STARTS);
-    let surprises: Vec<u32> = (0..starts + step - 1)
-        .map(|at| surprise(&literal[at..at + width]))
-        .collect();
+    let mut surprises = [0; MOST_STARTS + 3];
+    for (at, said) in surprises[..starts + step - 1].iter_mut().enumerate() {
+        *said = surprise(&literal[at..at + width]);
+    }
     // Of the grams from one look to the next the likeliest one counts.
     let least = |start: &usize| surprises[*start..*start + step].iter().min();
     (0..starts).max_by_key(least).unwrap_or(0)
@@ -250,15 +249,25 @@ fn rarest(literal: &[u8], width: usize, step: usize) -> usize {
 
 /// How seldom logs hold some bytes: a guess from how seldom they hold each.
 fn surprise(bytes: &[u8]) -> u32 {
-    let of_byte = |byte: u8| match byte | FOLD as u8 {
-        b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 8,
-        b'l' | b'c' | b'd' | b'm' | b'p' | b'u' => 9,
-        b'.' | b'-' | b'0'..=b'9' | b'/' | b'=' | b':' | b'"' | b'\\' => 10,
-        b'h' | b'f' | b'g' | b'y' | b'w' | b'b' | b'v' | b'x' => 11,
-        _ => 13,
-    };
-    let sum = bytes.iter().map(|&byte| of_byte(byte)).sum();
+    let sum = bytes.iter().map(|&byte| u32::from(SURPRISE[usize::from(byte)])).sum();
     // Rulers, padding, empty tables.
-    let repeats = bytes.windows(2).all(|pair| pair[0] == pair[1]);
+    let repeats = bytes.iter().all(|byte| *byte == bytes[0]);
     if repeats { sum / 2 } else { sum }
 }
+
+/// How seldom logs hold a byte, case aside.
+const SURPRISE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = match byte as u8 | FOLD as u8 {
+            b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 8,
+            b'l' | b'c' | b'd' | b'm' | b'p' | b'u' => 9,
+            b'.' | b'-' | b'0'..=b'9' | b'/' | b'=' | b':' | b'"' | b'\\' => 10,
+            b'h' | b'f' | b'g' | b'y' | b'w' | b'b' | b'v' | b'x' => 11,
+            _ => 13,
+        };
+        byte += 1;
+    }
+    table
+};

@@ -81,6 +81,9 @@ enum Mode {
     },
 }
 
+/// A buffer with this much in it is going to hold a whole block.
+const GROWS_IN_BULK: usize = 1 << 20;
+
 const EVTX_CHUNK_BYTES: usize = 64 << 10;
 /// Records that an EVTX chunk holds, as far as the size of blocks is concerned.
 const EVTX_CHUNK_RECORDS: usize = 100;
@@ -152,6 +155,41 @@ impl Framer {
 
     /// Takes the next bytes of the source.
     pub fn push(&mut self, chunk: Chunk) {
+        self.let_go();
+        if self.buffer.is_empty() {
+            self.base = chunk.offset;
+            pool::give(std::mem::replace(&mut self.buffer, chunk.bytes));
+        } else {
+            self.buffer.extend_from_slice(&chunk.bytes);
+            pool::give(chunk.bytes);
+        }
+        self.advance(false);
+    }
+
+    /// Takes the next bytes of the source from `read`, which appends them to a buffer and says where they start in the
+    /// source. `false`: it had none.
+    ///
+    /// # Errors
+    ///
+    /// What `read` says.
+    pub fn fill<E>(
+        &mut self,
+        read: impl FnOnce(&mut Vec<u8>) -> Result<Option<u64>, E>,
+    ) -> Result<bool, E> {
+        self.let_go();
+        let was_empty = self.buffer.is_empty();
+        let Some(offset) = read(&mut self.buffer)? else {
+            return Ok(false);
+        };
+        if was_empty {
+            self.base = offset;
+        }
+        self.advance(false);
+        Ok(true)
+    }
+
+    /// Forgets what is no longer needed of the bytes at hand, before more come.
+    fn let_go(&mut self) {
         // What is skipped (empty lines, the rest of a record that is too long) ends no frame, but must not
         // pile up behind the block's last one.
         if self.made.is_empty() && self.cursor.saturating_sub(self.start) >= self.options.block_bytes {
@@ -161,22 +199,18 @@ impl Framer {
             self.start = self.cursor;
         }
         if self.start == self.buffer.len() {
-            self.base = chunk.offset;
-            pool::give(std::mem::replace(&mut self.buffer, chunk.bytes));
+            self.buffer.clear();
             self.start = 0;
             self.cursor = 0;
             self.searched = 0;
-        } else {
-            self.drop_used();
-            if self.buffer.len() >= 1 << 20 {
-                // In bulk: room for a block and what comes behind it at once, instead of by doubling.
-                let block = self.options.block_bytes.saturating_add(2 * chunk.bytes.len());
-                self.buffer.reserve(block.saturating_sub(self.buffer.len()));
-            }
-            self.buffer.extend_from_slice(&chunk.bytes);
-            pool::give(chunk.bytes);
+            return;
         }
-        self.advance(false);
+        self.drop_used();
+        if self.buffer.len() >= GROWS_IN_BULK {
+            // Room for a block and what comes behind it at once, instead of by doubling.
+            let block = self.options.block_bytes.saturating_add(2 * GROWS_IN_BULK);
+            self.buffer.reserve(block.saturating_sub(self.buffer.len()));
+        }
     }
 
     /// Forgets the bytes before the block under construction.

@@ -76,7 +76,18 @@ impl BlockReader {
                 return Read::End;
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timed_out = self.chunks.is_stream() && left.is_some_and(|left| left.is_zero());
+            let timed_out = left.is_some_and(|left| left.is_zero());
+            if !self.chunks.is_stream() {
+                match self.framer.fill(|buffer| self.chunks.append(buffer)) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.ended = true;
+                        self.framer.finish();
+                    }
+                    Err(error) => return Read::Error(error),
+                }
+                continue;
+            }
             let next = if timed_out {
                 Next::Idle
             } else {
@@ -84,9 +95,7 @@ impl BlockReader {
             };
             match next {
                 Next::Chunk(chunk) => {
-                    if self.chunks.is_stream() {
-                        self.keep_time(chrono::Utc::now().timestamp_micros());
-                    }
+                    self.keep_time(chrono::Utc::now().timestamp_micros());
                     self.framer.push(chunk);
                 }
                 Next::Idle => {

@@ -146,6 +146,26 @@ impl ChunkSource {
         matches!(self.inner, Inner::Stream(_))
     }
 
+    /// Appends the next chunk of a file to `buffer`, which saves a copy; where it starts in the source, or `None` at
+    /// the end. Streams have [`ChunkSource::next`].
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read on; what came before holds, and the end follows.
+    pub fn append(&mut self, buffer: &mut Vec<u8>) -> Result<Option<u64>, InputError> {
+        let Inner::File(reader) = &mut self.inner else {
+            return Ok(None);
+        };
+        let appended = reader.append(buffer);
+        if !matches!(appended, Ok(Some(_))) {
+            self.inner = Inner::Ended;
+        }
+        appended.map_err(|error| InputError {
+            path: self.source.path.clone(),
+            reason: read_error(&error),
+        })
+    }
+
     /// The next chunk. `timeout` bounds the wait for a stream; files never are [`Next::Idle`].
     pub fn next(&mut self, timeout: Option<Duration>) -> Next {
         let result = match &mut self.inner {
@@ -240,6 +260,15 @@ impl TextReader {
 
     /// The next chunk; `None` at the end. An error ends the source.
     fn next_chunk(&mut self) -> std::io::Result<Option<Chunk>> {
+        let mut bytes = pool::take(self.chunk_bytes);
+        bytes.clear();
+        let offset = self.append(&mut bytes)?;
+        Ok(offset.map(|offset| Chunk { offset, bytes }))
+    }
+
+    /// Appends the next chunk's bytes to `buffer`; where they start in the source, or `None` at its end. An error ends
+    /// the source.
+    fn append(&mut self, buffer: &mut Vec<u8>) -> std::io::Result<Option<u64>> {
         if let Some(error) = self.pending_error.take() {
             self.state = State::Ended;
             return Err(error);
@@ -250,6 +279,11 @@ impl TextReader {
             };
             self.state = self.start(raw)?;
         }
+        if buffer.capacity() == 0 {
+            *buffer = pool::take(self.chunk_bytes);
+            buffer.clear();
+        }
+        let before = buffer.len();
         loop {
             let State::Reading {
                 reader,
@@ -259,28 +293,29 @@ impl TextReader {
             else {
                 return Ok(None);
             };
-            let mut bytes = pool::take(self.chunk_bytes);
-            bytes.resize(self.chunk_bytes, 0);
-            let (length, error) = read_into(reader.as_mut(), &mut bytes, self.fill);
-            bytes.truncate(length);
+            buffer.resize(before + self.chunk_bytes, 0);
+            let (length, error) = read_into(reader.as_mut(), &mut buffer[before..], self.fill);
+            buffer.truncate(before + length);
             if *encoding != Encoding::Bytes {
-                bytes = decoder.decode(*encoding, &bytes);
+                let decoded = decoder.decode(*encoding, &buffer[before..]);
+                buffer.truncate(before);
+                buffer.extend_from_slice(&decoded);
             }
             if length == 0 && error.is_none() {
-                bytes = decoder.finish();
+                buffer.extend_from_slice(&decoder.finish());
                 self.state = State::Ended;
             }
             match error {
-                Some(error) if bytes.is_empty() => {
+                Some(error) if buffer.len() == before => {
                     self.state = State::Ended;
                     return Err(error);
                 }
                 error => self.pending_error = error,
             }
-            if !bytes.is_empty() {
+            if buffer.len() > before {
                 let offset = self.offset;
-                self.offset += bytes.len() as u64;
-                return Ok(Some(Chunk { offset, bytes }));
+                self.offset += (buffer.len() - before) as u64;
+                return Ok(Some(offset));
             }
         }
     }

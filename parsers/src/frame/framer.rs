@@ -172,10 +172,7 @@ impl Framer {
     /// # Errors
     ///
     /// What `read` says.
-    pub fn fill<E>(
-        &mut self,
-        read: impl FnOnce(&mut Vec<u8>) -> Result<Option<u64>, E>,
-    ) -> Result<bool, E> {
+    pub fn fill<E>(&mut self, read: impl FnOnce(&mut Vec<u8>) -> Result<Option<u64>, E>) -> Result<bool, E> {
         self.let_go();
         let was_empty = self.buffer.is_empty();
         let Some(offset) = read(&mut self.buffer)? else {

@@ -63,7 +63,10 @@ impl Tier {
         // About one hash in 32 is taken, as far as the bitmap stays near to the core.
         const MOST_BITS: u32 = 20;
         let count = grams().count();
-        let log = (count * 32).next_power_of_two().trailing_zeros().clamp(10, MOST_BITS);
+        let log = (count * 32)
+            .next_power_of_two()
+            .trailing_zeros()
+            .clamp(10, MOST_BITS);
         let mut tier = Tier {
             width,
             step,
@@ -249,7 +252,10 @@ fn rarest(literal: &[u8], width: usize, step: usize) -> usize {
 
 /// How seldom logs hold some bytes: a guess from how seldom they hold each.
 fn surprise(bytes: &[u8]) -> u32 {
-    let sum = bytes.iter().map(|&byte| u32::from(SURPRISE[usize::from(byte)])).sum();
+    let sum = bytes
+        .iter()
+        .map(|&byte| u32::from(SURPRISE[usize::from(byte)]))
+        .sum();
     // Rulers, padding, empty tables.
     let repeats = bytes.iter().all(|byte| *byte == bytes[0]);
     if repeats { sum / 2 } else { sum }

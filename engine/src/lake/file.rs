@@ -23,6 +23,7 @@ use super::columnar::{Chunk, Chunks, Numbers, OpenRows, Selection};
 use super::columns::{Conformed, Moved, TableColumns, file_schema};
 use super::error::LakeError;
 use super::piece::Piece;
+use super::ranges::source_of;
 
 /// The column with an event's identity.
 pub(super) const EVENT_ID: &str = "event_id";
@@ -62,7 +63,7 @@ const BLOOM_COLUMNS: &[&str] = &[
 const BLOOM_FPP: f64 = 0.01;
 
 /// Of `event_id`, which [`dedupe`](super::dedupe) asks for whole flushes of ids at a time: 15 bits a row.
-pub(super) const EVENT_ID_FPP: f64 = 0.001;
+const EVENT_ID_FPP: f64 = 0.001;
 
 /// Delta's default for `delta.dataSkippingNumIndexedCols`: readers expect statistics of so many columns.
 const INDEXED_COLUMNS: usize = 32;
@@ -171,6 +172,9 @@ pub(super) fn write_groups<W: Write + Send>(
 ) -> Result<ParquetMetaData, ParquetError> {
     let schema = ArrowSchemaConverter::new().convert(schema)?;
     let mut writer = SerializedFileWriter::new(sink, schema.root_schema_ptr(), properties)?;
+    // Readers want to know of all columns where their pages are, or of none.
+    let mut all = groups.iter().flat_map(|group| &group.columns);
+    let with_pages = all.any(|(_, chunk)| chunk.has_pages());
     for group in groups {
         let mut columns = group.columns.iter().peekable();
         let mut group_writer = writer.next_row_group()?;
@@ -184,7 +188,7 @@ pub(super) fn write_groups<W: Write + Send>(
                     &absent
                 }
             };
-            let (bytes, description) = chunk.describe(column)?;
+            let (bytes, description) = chunk.describe(column, with_pages)?;
             group_writer.append_column(&bytes, description)?;
         }
         group_writer.close()?;
@@ -270,6 +274,15 @@ pub(super) fn bloom_rate(name: &str, data_type: &DataType) -> Option<f64> {
         _ if BLOOM_COLUMNS.contains(&name) => Some(BLOOM_FPP),
         _ => None,
     }
+}
+
+/// As [`bloom_rate`], for a row group's `event_id`. Ids of one source lie as close together as its rows do, and
+/// the least and the greatest of them answer as well.
+pub(super) fn id_bloom_rate(ids: &[u128]) -> Option<f64> {
+    let of_one_source = ids
+        .windows(2)
+        .all(|pair| source_of(pair[0]) == source_of(pair[1]));
+    (!of_one_source).then_some(EVENT_ID_FPP)
 }
 
 fn properties(schema: &Schema) -> Arc<WriterProperties> {

@@ -5,7 +5,7 @@
 //!   default/                             a tenant
 //!     windows.sysmon/                    a dataset: a Delta table
 //!       _delta_log/00000000000000000000.json
-//!       day=2024-05-01/part-….parquet    sorted by time, zstd, bloom filters, page index
+//!       day=2024-05-01/part-….parquet    sorted by time, zstd, statistics, bloom filters
 //!     alerts/                            what the rules found: a table like any other
 //! ```
 //!

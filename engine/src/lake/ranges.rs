@@ -20,6 +20,11 @@ const MOST: usize = 64;
 /// Bits below those that name the source.
 const SOURCE_SHIFT: u32 = 72;
 
+/// The part of an id that names its source.
+pub(super) fn source_of(id: u128) -> u64 {
+    (id >> SOURCE_SHIFT) as u64
+}
+
 /// Stretches of ids, both ends included.
 ///
 /// *Invariants*: ascending, disjoint, at most [`MOST`].
@@ -32,7 +37,7 @@ impl IdRanges {
         let mut gaps: Vec<(u128, usize)> = ids
             .windows(2)
             .enumerate()
-            .filter(|(_, pair)| pair[0] >> SOURCE_SHIFT != pair[1] >> SOURCE_SHIFT)
+            .filter(|(_, pair)| source_of(pair[0]) != source_of(pair[1]))
             .map(|(position, pair)| (pair[1] - pair[0], position + 1))
             .collect();
         if gaps.len() >= MOST {

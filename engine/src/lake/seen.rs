@@ -7,8 +7,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-/// Bits below those that name the source.
-const SOURCE_SHIFT: u32 = 72;
+use super::ranges::source_of;
 
 /// The ids of rows that wait for one flush of a table.
 #[derive(Debug, Default)]
@@ -29,7 +28,7 @@ impl Seen {
         if let Some(all) = &mut self.all {
             return all.insert(id);
         }
-        match self.greatest.entry((id >> SOURCE_SHIFT) as u64) {
+        match self.greatest.entry(source_of(id)) {
             Entry::Vacant(entry) => {
                 entry.insert(id);
                 return true;
@@ -64,7 +63,7 @@ mod tests {
 
     #[test]
     fn ascending_ids_of_several_sources_need_no_set() {
-        let id = |source: u128, offset: u128| source << SOURCE_SHIFT | offset;
+        let id = |source: u128, offset: u128| source << 72 | offset;
         let (new, seen) = inserted(&[id(9, 1), id(2, 7), id(9, 2), id(2, 8), id(0, 0)]);
         assert_eq!(new, [true; 5]);
         assert!(seen.all.is_none());

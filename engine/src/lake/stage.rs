@@ -20,7 +20,7 @@ use super::append::day_of;
 use super::columnar::{Chunks, Numbers, OpenRows, Selection};
 use super::columns::{canonical, json_texts, timestamp_type, to_canonical};
 use super::dedupe::id_of;
-use super::file::{EVENT_ID, EVENT_ID_FPP, bloom_rate};
+use super::file::{EVENT_ID, bloom_rate, id_bloom_rate};
 use super::piece::{Piece, stored_type};
 use super::seen::Seen;
 
@@ -212,7 +212,7 @@ impl Stage {
         let ids = sealed.reorder(rows.ids);
         if !rows.keeps_texts {
             let id = field(EVENT_ID, DataType::Utf8).expect("every batch brings it");
-            sealed.add_ids(id, &ids, chunks, EVENT_ID_FPP)?;
+            sealed.add_ids(id, &ids, chunks, id_bloom_rate(&ids))?;
         }
         let mut without_id: Vec<u32> = rows.without_id.iter().map(|&row| sealed.place_of(row)).collect();
         without_id.sort_unstable();

@@ -105,7 +105,7 @@ pub struct Signal {
 pub struct MatchCounters {
     /// Events looked at.
     pub events: u64,
-    /// Those of them that were passed over without being decoded: see [`screen`].
+    /// Those of them that were passed over without being matched: see [`screen`].
     pub passed: u64,
     /// Pairs of event and rule that had to be evaluated because a witness held.
     pub candidates: u64,

@@ -42,8 +42,9 @@ pub trait ScanSink {
     /// Whatever keeps the alert from being delivered; it ends the scan.
     fn alert(&mut self, alert: &Alert) -> io::Result<()>;
 
-    /// Whether [`ScanSink::events`] is to see every event. Where it need not, and nothing is stored, events
-    /// that no rule matches may be passed over without being decoded; they are counted all the same.
+    /// Whether [`ScanSink::events`] is to see every event. Where it need not, events that no rule matches may be
+    /// passed over without being matched, and without being decoded if nothing is stored; they are counted all the
+    /// same.
     fn wants_events(&self) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use arrow::datatypes::Int64Type;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder, Format};
-use borzoi_parsers::frame::{FrameBlock, Framing};
+use borzoi_parsers::frame::{FrameBlock, FrameSpan, Framing};
 use borzoi_parsers::input::InputError;
 
 use crate::alert::Alert;
@@ -45,13 +45,25 @@ pub(super) struct Block {
 
 /// The state of one worker thread.
 pub(super) struct Worker {
-    /// Where nobody wants the events, those that no rule matches are passed over.
+    /// Finds events that no rule matches.
     screen: Option<Screen>,
+    /// Where all events are stored: decodes those once more that rules have to look at.
+    chosen: Option<Chosen>,
     decoder: Decoder,
     matcher: Option<BatchMatcher>,
     /// Whether alerts are stored, and their rows therefore needed.
     stores: bool,
 }
+
+/// Decodes the events that rules have to look at.
+struct Chosen {
+    decoder: Decoder,
+    /// Blocks to come that are matched whole.
+    whole: u32,
+}
+
+/// So many blocks are matched whole after one of which most events had to be looked at.
+const WHOLE_BLOCKS: u32 = 15;
 
 impl Worker {
     pub(super) fn new(
@@ -62,10 +74,17 @@ impl Worker {
         wants_events: bool,
     ) -> Self {
         let json = matches!(options.format, None | Some(Format::Json));
-        let screened = rules.filter(|_| json && !stores && !wants_events);
+        let screened = rules.filter(|rules| json && !wants_events && !(stores && rules.rules().is_empty()));
+        let screen = screened.and_then(|rules| Screen::new(rules.clone(), catalog, options));
+        let decoder = || Decoder::new(catalog.clone(), options.clone());
+        let chosen = (screen.is_some() && stores).then(|| Chosen {
+            decoder: decoder(),
+            whole: 0,
+        });
         Worker {
-            screen: screened.and_then(|rules| Screen::new(rules.clone(), catalog, options)),
-            decoder: Decoder::new(catalog.clone(), options.clone()),
+            screen,
+            chosen,
+            decoder: decoder(),
             matcher: rules.map(|rules| BatchMatcher::new(rules.clone())),
             stores,
         }
@@ -89,6 +108,14 @@ impl Worker {
             let decoded = self.decoder.decode(block);
             return self.matched(decoded);
         };
+        if let Some(chosen) = &mut self.chosen {
+            if chosen.whole > 0 {
+                chosen.whole -= 1;
+                let decoded = self.decoder.decode(block);
+                return self.matched(decoded);
+            }
+            return self.chosen(block);
+        }
         let mut bytes = 0;
         let mut frames = std::mem::take(&mut block.frames);
         frames.retain(|&span| {
@@ -106,6 +133,32 @@ impl Worker {
         let mut matched = self.matched(decoded);
         matched.matching += passed.matching;
         matched.passed = passed.events;
+        matched
+    }
+
+    /// All events of a block, and the alerts of those that the screen does not pass: few are decoded twice, so
+    /// that all others need not be matched.
+    fn chosen(&mut self, block: FrameBlock) -> Block {
+        let (Some(screen), Some(chosen)) = (&mut self.screen, &mut self.chosen) else {
+            let decoded = self.decoder.decode(block);
+            return self.matched(decoded);
+        };
+        let frames: Vec<FrameSpan> = block
+            .frames
+            .iter()
+            .copied()
+            .filter(|&span| !screen.passes(block.frame(span)))
+            .collect();
+        let passed = screen.take_passed();
+        if frames.len() * 2 > block.frames.len() {
+            chosen.whole = WHOLE_BLOCKS;
+            let decoded = self.decoder.decode(block);
+            return self.matched(decoded);
+        }
+        let (decoded, part) = self.decoder.decode_both(block, &mut chosen.decoder, &frames);
+        let mut matched = self.matched(part);
+        matched.decoded = decoded;
+        matched.matching += passed.matching;
         matched
     }
 

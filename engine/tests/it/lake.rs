@@ -516,7 +516,8 @@ async fn files_are_sorted_pruned_and_described() {
     let events: Vec<Event> = times
         .iter()
         .enumerate()
-        .map(|(id, micros)| event(id as u64, BASE + micros))
+        // Each of another source: of one, the least and the greatest id would answer as well.
+        .map(|(id, micros)| event(id as u64 * 1000, BASE + micros))
         .collect();
     let mut writer = writer(folder.path());
     writer
@@ -551,7 +552,13 @@ async fn files_are_sorted_pruned_and_described() {
         );
     }
     assert!(group.column(column("time")).bloom_filter_offset().is_none());
-    assert!(group.column(column("time")).column_index_offset().is_some());
+    // The statistics of a row group say what an index of its only page would.
+    assert!(
+        group
+            .columns()
+            .iter()
+            .all(|column| column.column_index_offset().is_none() && column.offset_index_offset().is_none())
+    );
     assert!(
         group
             .columns()
@@ -585,7 +592,7 @@ async fn files_are_sorted_pruned_and_described() {
     assert_eq!(stats["minValues"]["time"], "2024-05-01T00:00:00.000100Z");
     assert_eq!(stats["maxValues"]["time"], "2024-05-01T00:00:00.000900Z");
     assert_eq!(stats["minValues"]["host_name"], "host-0");
-    assert_eq!(stats["maxValues"]["log_offset"], 4);
+    assert_eq!(stats["maxValues"]["log_offset"], 4000);
     assert_eq!(stats["minValues"]["score"], -2.0);
     assert_eq!(stats["nullCount"]["score"], 3);
     assert_eq!(stats["nullCount"]["message"], 5);
@@ -596,6 +603,27 @@ async fn files_are_sorted_pruned_and_described() {
         .unwrap();
     let schema = metadata["metaData"]["schemaString"].as_str().unwrap();
     assert!(schema.contains(r#""borzoi.name":"@timestamp""#), "{schema}");
+}
+
+#[tokio::test]
+async fn ids_of_one_source_need_no_bloom_filter() {
+    let folder = tempfile::tempdir().unwrap();
+    let events: Vec<Event> = (0..50).map(|id| event(id, BASE + id as i64)).collect();
+    store(folder.path(), &events).await;
+    let file = std::fs::File::open(&data_files(folder.path())[0]).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let columns = reader.metadata().row_group(0).columns();
+    let ids = columns
+        .iter()
+        .find(|column| column.column_path().string() == "event_id");
+    let ids = ids.unwrap();
+    assert!(ids.bloom_filter_offset().is_none());
+    let bounds = ids.statistics().unwrap();
+    let bound = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+    assert_eq!(bound(bounds.min_bytes_opt()), id_text(0));
+    assert_eq!(bound(bounds.max_bytes_opt()), id_text(49));
+    // Found all the same.
+    assert_eq!(store(folder.path(), &events[7..9]).await.duplicates, 2);
 }
 
 #[tokio::test]

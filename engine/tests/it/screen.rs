@@ -1,11 +1,14 @@
-//! Scans that pass events over against scans that look at every one: the same alerts, the same counts.
+//! Scans that pass events over, with a lake and without, against scans that look at every one: the same alerts, the
+//! same counts.
 
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use borzoi_engine::alert::Alert;
+use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::{Scan, ScanOptions, ScanSink, ScanSummary};
 use borzoi_parsers::catalog::Catalog;
@@ -28,7 +31,12 @@ impl ScanSink for Everything {
     }
 }
 
-fn scan(lines: &[String], rules: &Arc<CompiledRules>, sink: &mut dyn ScanSink) -> ScanSummary {
+fn scan(
+    lines: &[String],
+    rules: &Arc<CompiledRules>,
+    lake: Option<&Path>,
+    sink: &mut dyn ScanSink,
+) -> ScanSummary {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     for line in lines {
         writeln!(file, "{line}").expect("writable");
@@ -48,14 +56,19 @@ fn scan(lines: &[String], rules: &Arc<CompiledRules>, sink: &mut dyn ScanSink) -
             ..ScanOptions::default()
         },
         rules: Some(rules.clone()),
-        lake: None,
+        lake: lake.map(|lake| {
+            LakeWriter::new(
+                Lake::create(lake).expect("a fresh folder"),
+                WriterOptions::default(),
+            )
+        }),
         stop: Arc::new(AtomicBool::new(false)),
     };
     let path = file.path().to_string_lossy().into_owned();
     scan.run(&InputSet::expand(&[path]), sink).expect("nothing fails")
 }
 
-/// What both ways must agree on. The event itself is left out: how a column is spelled that the catalog does not
+/// What all ways must agree on. The event itself is left out: how a column is spelled that the catalog does not
 /// declare, and where `a` and `a.b` clash, depends on the other events of its batch.
 fn seen(alerts: &[Alert], summary: &ScanSummary) -> (Vec<Json>, Json) {
     let alerts = alerts.iter().map(|alert| {
@@ -78,16 +91,24 @@ fn seen(alerts: &[Alert], summary: &ScanSummary) -> (Vec<Json>, Json) {
     (alerts.collect(), counts)
 }
 
-/// Scans both ways; says how many events were passed over.
-fn both_agree(lines: &[String], rules: Vec<Arc<DetectionRule>>) -> Result<u64, TestCaseError> {
+/// Scans all ways; says how many events were passed over.
+fn all_agree(lines: &[String], rules: Vec<Arc<DetectionRule>>) -> Result<u64, TestCaseError> {
     let rules = Arc::new(CompiledRules::compile(rules, &Catalog::builtin()).0);
     let mut everything = Everything(Vec::new());
-    let looked_at = scan(lines, &rules, &mut everything);
-    let mut alerts: Vec<Alert> = Vec::new();
-    let screened = scan(lines, &rules, &mut alerts);
+    let looked_at = scan(lines, &rules, None, &mut everything);
     prop_assert_eq!(looked_at.matching.passed, 0);
-    let (found, expected) = (seen(&alerts, &screened), seen(&everything.0, &looked_at));
-    prop_assert_eq!(found, expected, "{}", lines.join("\n"));
+    let expected = seen(&everything.0, &looked_at);
+    let mut alerts: Vec<Alert> = Vec::new();
+    let screened = scan(lines, &rules, None, &mut alerts);
+    prop_assert_eq!(&seen(&alerts, &screened), &expected, "{}", lines.join("\n"));
+    // Events that are stored are decoded all the same.
+    let lake = tempfile::tempdir().expect("a temporary folder");
+    let mut alerts: Vec<Alert> = Vec::new();
+    let stored = scan(lines, &rules, Some(lake.path()), &mut alerts);
+    prop_assert_eq!(&seen(&alerts, &stored), &expected, "{}", lines.join("\n"));
+    let rows = stored.decode.events + stored.alerts;
+    prop_assert_eq!(stored.lake.rows_written + stored.lake.duplicates, rows);
+    prop_assert!(stored.matching.passed <= screened.matching.passed);
     Ok(screened.matching.passed)
 }
 
@@ -138,7 +159,7 @@ proptest! {
                 line(event, *style, channel)
             })
             .collect();
-        both_agree(&lines, rules)?;
+        all_agree(&lines, rules)?;
     }
 }
 
@@ -199,7 +220,7 @@ fn keywords_kinds_and_second_values_are_seen() {
             r#"{{"EventID":{kind},"Channel":"Microsoft-Windows-Sysmon/Operational","UtcTime":"2026-03-01 10:00:00.123",{fields}}}"#
         ));
     }
-    let passed = both_agree(&lines, rules).expect("they agree");
+    let passed = all_agree(&lines, rules).expect("they agree");
     assert!(
         (7..=14).contains(&passed),
         "{passed} of {} were passed over",

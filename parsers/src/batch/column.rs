@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::catalog::{Column, ColumnType};
 use crate::value::Value;
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, ListBuilder, StringArray,
+    ArrayRef, BooleanArray, DictionaryArray, Int32Array, ListBuilder, PrimitiveArray, StringArray,
     StringBuilder, TimestampMicrosecondArray,
 };
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::Int32Type;
+use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 
 use super::keywords::Keywords;
 
@@ -38,7 +38,81 @@ enum Data {
     Float(Vec<Option<f64>>),
     Boolean(Vec<Option<bool>>),
     Timestamp(Vec<Option<i64>>),
-    List(Vec<Option<Vec<String>>>),
+    List(Lists),
+}
+
+/// Lists row by row. Neighbours are mostly the same list.
+#[derive(Default)]
+struct Lists {
+    /// Lists, each different from the one before it.
+    lists: Vec<Vec<String>>,
+    /// Which list each row has; -1 for none.
+    keys: Vec<i32>,
+    /// How the last of `lists` stood in its record; empty if that is not known.
+    raw: String,
+}
+
+impl Lists {
+    fn list(&self, key: i32) -> Option<&[String]> {
+        usize::try_from(key).ok().map(|key| self.lists[key].as_slice())
+    }
+
+    fn last(&self) -> i32 {
+        i32::try_from(self.lists.len()).expect("a batch has fewer rows than i32::MAX") - 1
+    }
+
+    fn set(&mut self, row: usize, list: Option<Vec<String>>) -> Set {
+        let Some(list) = list else {
+            return Set::Misfit;
+        };
+        if let Some(&key) = self.keys.get(row) {
+            return match self.list(key) == Some(&list) {
+                true => Set::Same,
+                false => Set::Different,
+            };
+        }
+        if self.lists.last() != Some(&list) {
+            self.lists.push(list);
+            self.raw.clear();
+        }
+        self.push_last(row);
+        Set::Stored
+    }
+
+    fn push_last(&mut self, row: usize) {
+        self.keys.resize(row, -1);
+        self.keys.push(self.last());
+    }
+
+    /// Gives `row` the last list once more, if that stood in its record as this one does.
+    fn repeat(&mut self, row: usize, raw: &str) -> bool {
+        let repeats = self.keys.len() <= row && !raw.is_empty() && self.raw == raw;
+        if repeats {
+            self.push_last(row);
+        }
+        repeats
+    }
+
+    fn truncate(&mut self, rows: usize) -> usize {
+        let gone = self.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
+        self.keys.truncate(rows);
+        gone
+    }
+
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.keys.resize(rows, -1);
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for &key in &self.keys {
+            match self.list(key) {
+                Some(items) => builder.append_value(items.iter().map(Some)),
+                None => builder.append_null(),
+            }
+        }
+        self.keys.clear();
+        self.lists.clear();
+        self.raw.clear();
+        Arc::new(builder.finish())
+    }
 }
 
 impl ColumnBuilder {
@@ -49,7 +123,7 @@ impl ColumnBuilder {
             ColumnType::Float => Data::Float(Vec::new()),
             ColumnType::Boolean => Data::Boolean(Vec::new()),
             ColumnType::Timestamp => Data::Timestamp(Vec::new()),
-            ColumnType::List => Data::List(Vec::new()),
+            ColumnType::List => Data::List(Lists::default()),
         };
         ColumnBuilder {
             column,
@@ -91,7 +165,7 @@ impl ColumnBuilder {
             Data::Integer(values) | Data::Timestamp(values) => cut(values, rows),
             Data::Float(values) => cut(values, rows),
             Data::Boolean(values) => cut(values, rows),
-            Data::List(values) => cut(values, rows),
+            Data::List(lists) => lists.truncate(rows),
         };
     }
 
@@ -109,7 +183,7 @@ impl ColumnBuilder {
             Data::Float(values) => store(values, row, float(value)),
             Data::Boolean(values) => store(values, row, boolean(value)),
             Data::Timestamp(values) => store(values, row, timestamp(value)),
-            Data::List(values) => store(values, row, list(value)),
+            Data::List(lists) => lists.set(row, list(value)),
         };
         self.values_set += usize::from(set == Set::Stored);
         set
@@ -120,23 +194,37 @@ impl ColumnBuilder {
         self.values_set = 0;
         match &mut self.data {
             Data::Keyword(keywords) => keywords.finish(rows),
-            Data::Integer(values) => Arc::new(Int64Array::from(padded(values, rows))),
-            Data::Float(values) => Arc::new(Float64Array::from(padded(values, rows))),
+            Data::Integer(values) => Arc::new(primitive::<Int64Type>(values, rows)),
+            Data::Float(values) => Arc::new(primitive::<Float64Type>(values, rows)),
             Data::Boolean(values) => Arc::new(BooleanArray::from(padded(values, rows))),
             Data::Timestamp(values) => {
-                Arc::new(TimestampMicrosecondArray::from(padded(values, rows)).with_timezone("UTC"))
+                Arc::new(primitive::<TimestampMicrosecondType>(values, rows).with_timezone("UTC"))
             }
-            Data::List(values) => {
-                let mut builder = ListBuilder::new(StringBuilder::new());
-                for value in padded(values, rows) {
-                    match value {
-                        Some(items) => builder.append_value(items.into_iter().map(Some)),
-                        None => builder.append_null(),
-                    }
-                }
-                Arc::new(builder.finish())
-            }
+            Data::List(lists) => lists.finish(rows),
         }
+    }
+
+    /// Gives `row` the list that the row before it with a list has, if it is a column of lists and that list
+    /// stood in its record as `raw`.
+    #[inline]
+    pub(super) fn repeat_list(&mut self, row: usize, raw: &str) -> bool {
+        let repeats = match &mut self.data {
+            Data::List(lists) => lists.repeat(row, raw),
+            _ => false,
+        };
+        self.values_set += usize::from(repeats);
+        repeats
+    }
+
+    /// As [`set`](ColumnBuilder::set), for a list that stands in its record as `raw`.
+    pub(super) fn set_list(&mut self, row: usize, raw: &str, value: &Value<'_>) -> Set {
+        let set = self.set(row, value);
+        if set == Set::Stored
+            && let Data::List(lists) = &mut self.data
+        {
+            raw.clone_into(&mut lists.raw);
+        }
+        set
     }
 }
 
@@ -158,7 +246,16 @@ fn store<T: PartialEq>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>
 
 fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
     values.resize_with(rows, || None);
-    std::mem::take(values)
+    // The next batch will be about as large.
+    std::mem::replace(values, Vec::with_capacity(rows))
+}
+
+fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: usize) -> PrimitiveArray<T> {
+    let values = padded(values, rows);
+    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| values[row].is_some()));
+    let nulls = (nulls.null_count() > 0).then_some(nulls);
+    let values: Vec<T::Native> = values.into_iter().map(Option::unwrap_or_default).collect();
+    PrimitiveArray::new(values.into(), nulls)
 }
 
 /// The text that a scalar has once a column of this type has taken it; `None` if the column does not take it.

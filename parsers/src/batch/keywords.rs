@@ -89,7 +89,14 @@ impl Keywords {
     pub(super) fn set_escaped(&mut self, row: usize, raw: &str) -> Set {
         let neighbour =
             |escaped: &Escaped| escaped.last < escaped.spellings.len() && escaped.raw(escaped.last) == raw;
-        if self.keys.len() > row || self.plain > 0 {
+        if self.plain > 0 && self.keys.len() <= row {
+            unescape_into(raw, &mut self.text);
+            let key = self.end_of_text();
+            self.keys.resize(row, -1);
+            self.keys.push(key);
+            return Set::Stored;
+        }
+        if self.keys.len() > row {
             let mut text = std::mem::take(&mut self.escaped.scratch);
             text.clear();
             unescape_into(raw, &mut text);
@@ -143,6 +150,11 @@ impl Keywords {
 
     fn append(&mut self, text: &str) -> i32 {
         self.text.push_str(text);
+        self.end_of_text()
+    }
+
+    /// The key of the value that was just appended.
+    fn end_of_text(&mut self) -> i32 {
         self.ends.push(self.text.len());
         i32::try_from(self.ends.len() - 1).expect("a batch has fewer rows than i32::MAX")
     }
@@ -183,31 +195,38 @@ impl Keywords {
 
     /// The column, padded to `rows`; ready for the next batch afterwards.
     pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
-        self.keys.resize(rows, -1);
-        let keys = std::mem::take(&mut self.keys);
         // The next batch will be about as large.
+        let next = Vec::with_capacity(self.keys.len());
+        self.keys.resize(rows, -1);
+        let keys = std::mem::replace(&mut self.keys, next);
         let room = self.text.len() + self.text.len() / 8;
         let text = std::mem::replace(&mut self.text, String::with_capacity(room));
-        let ends = std::mem::take(&mut self.ends);
         self.table.clear();
         self.escaped.clear();
+        let array = self.array(keys, text);
+        self.ends.clear();
+        array
+    }
+
+    fn array(&mut self, keys: Vec<i32>, text: String) -> ArrayRef {
+        let (rows, ends) = (keys.len(), &self.ends);
         let nulls = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);
         let nulls = NullBuffer::new(nulls);
         let present = rows - nulls.null_count();
         let nulls = (nulls.null_count() > 0).then_some(nulls);
         if self.plain > 0 {
             self.plain -= 1;
-            return plain(&keys, &ends, text, nulls);
+            return plain(&keys, ends, text, nulls);
         }
         // A dictionary whose values hardly repeat costs more than it saves.
         if present > FEW && ends.len() * 4 > present * 3 {
             self.plain = TRY_AGAIN;
             if ends.len() == present {
-                return plain(&keys, &ends, text, nulls);
+                return plain(&keys, ends, text, nulls);
             }
             let values = keys
                 .iter()
-                .map(|&key| usize::try_from(key).ok().map(|key| &text[span(&ends, key)]));
+                .map(|&key| usize::try_from(key).ok().map(|key| &text[span(ends, key)]));
             return Arc::new(values.collect::<StringArray>());
         }
         let ends = ends.iter().map(|&end| offset(end));

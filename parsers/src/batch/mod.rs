@@ -25,8 +25,9 @@ use hashbrown::HashMap;
 use crate::catalog::{Column, ColumnType, Dataset, STANDARD_COLUMNS, UNMAPPED};
 use crate::formats::flat::{Key, unescape_into};
 use crate::value::Value;
-use column::ColumnBuilder;
+use column::{ColumnBuilder, Set};
 pub use column::{spells_integer, stored_text};
+use keywords::Keywords;
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
 use unmapped::Unmapped;
@@ -302,24 +303,12 @@ impl BatchBuilder {
     #[inline]
     pub(crate) fn raw_text(&mut self, key: Key, native: &str, raw: &str, escaped: bool) {
         let target = self.target_of_key(key, native);
-        if let Target::Column(index) = target {
-            let column = &mut self.columns[index as usize];
-            // A column's first value may be one column too many.
-            if column.any()
-                && let Some(keywords) = column.keywords()
-            {
-                let row = self.rows;
-                let set = match escaped {
-                    false => keywords.set(row, raw),
-                    true => keywords.set_escaped(row, raw),
-                };
-                match set {
-                    column::Set::Stored => return column.count(),
-                    column::Set::Same => return,
-                    // Below, once more.
-                    column::Set::Different | column::Set::Misfit => {}
-                }
-            }
+        let stored = self.keyword(target, |keywords, row| match escaped {
+            false => keywords.set(row, raw),
+            true => keywords.set_escaped(row, raw),
+        });
+        if stored {
+            return;
         }
         if !escaped {
             return self.targeted_field(target, native, Value::Str(raw));
@@ -329,6 +318,64 @@ impl BatchBuilder {
         unescape_into(raw, &mut text);
         self.targeted_field(target, native, Value::Str(&text));
         self.unescaped = text;
+    }
+
+    /// As [`raw_text`](BatchBuilder::raw_text), for a whole number, written in the only way it can be: in a
+    /// column of texts it stays as it stands. `false`: nothing was done, the column wants the number.
+    #[inline]
+    pub(crate) fn raw_number(&mut self, key: Key, native: &str, raw: &str) -> bool {
+        let target = self.target_of_key(key, native);
+        self.keyword(target, |keywords, row| keywords.set(row, raw))
+    }
+
+    /// As [`raw_text`](BatchBuilder::raw_text), for a list of scalars; `value` takes it apart, where it is not
+    /// the same as the one before it. `None` if `value` says so.
+    #[inline]
+    pub(crate) fn raw_list<'v>(
+        &mut self,
+        key: Key,
+        native: &str,
+        raw: &str,
+        value: impl FnOnce() -> Option<Value<'v>>,
+    ) -> Option<()> {
+        let target = self.target_of_key(key, native);
+        let Target::Column(index) = target else {
+            self.targeted_field(target, native, value()?);
+            return Some(());
+        };
+        let (row, column) = (self.rows, &mut self.columns[index as usize]);
+        // A column's first value may be one column too many.
+        if column.any() && column.repeat_list(row, raw) {
+            return Some(());
+        }
+        let value = value()?;
+        self.stored_field(index as usize, &value, |column| column.set_list(row, raw, &value));
+        Some(())
+    }
+
+    /// Gives the event a value in a column of texts that has some already. `false`: it is no such column, or
+    /// the event has another value there, and nothing was done.
+    #[inline]
+    fn keyword(&mut self, target: Target, set: impl FnOnce(&mut Keywords, usize) -> Set) -> bool {
+        let Target::Column(index) = target else {
+            return false;
+        };
+        let column = &mut self.columns[index as usize];
+        // A column's first value may be one column too many.
+        if !column.any() {
+            return false;
+        }
+        let Some(keywords) = column.keywords() else {
+            return false;
+        };
+        match set(keywords, self.rows) {
+            Set::Stored => {
+                column.count();
+                true
+            }
+            Set::Same => true,
+            Set::Different | Set::Misfit => false,
+        }
     }
 
     #[inline]
@@ -396,27 +443,34 @@ impl BatchBuilder {
     }
 
     fn typed_field(&mut self, index: usize, value: Value<'_>) {
+        let row = self.rows;
+        self.stored_field(index, &value, |column| column.set(row, &value));
+    }
+
+    /// Gives the event a value in a column, by `set`, or puts it aside.
+    #[inline]
+    fn stored_field(&mut self, index: usize, value: &Value<'_>, set: impl FnOnce(&mut ColumnBuilder) -> Set) {
         let column = &mut self.columns[index];
         let first = index > PATH && !column.any();
         if first && self.used_columns >= self.options.max_columns {
             self.counters.over_limit += 1;
             let dotted = column.column.dotted.clone();
-            return self.put_aside(&dotted, &value);
+            return self.put_aside(&dotted, value);
         }
-        match column.set(self.rows, &value) {
-            column::Set::Stored => self.used_columns += usize::from(first),
-            column::Set::Same => {}
-            column::Set::Different => {
+        match set(column) {
+            Set::Stored => self.used_columns += usize::from(first),
+            Set::Same => {}
+            Set::Different => {
                 self.counters.duplicates += 1;
                 let dotted = self.columns[index].column.dotted.clone();
-                self.put_aside(&dotted, &value);
+                self.put_aside(&dotted, value);
             }
-            column::Set::Misfit => {
+            Set::Misfit => {
                 if !matches!(value, Value::Json(_) | Value::List(_)) {
                     self.counters.misfits += 1;
                 }
                 let dotted = self.columns[index].column.dotted.clone();
-                self.put_aside(&dotted, &value);
+                self.put_aside(&dotted, value);
             }
         }
     }

@@ -173,3 +173,50 @@ fn endless_names_get_no_column() {
     assert!(json.contains(&format!(r#"{long}":"2""#)));
     assert_eq!(builder.take_counters().over_limit, 2);
 }
+
+#[test]
+fn lists_that_repeat_as_they_stand_are_kept_row_by_row() {
+    let mut builder = sysmon();
+    let list = |builder: &mut BatchBuilder, raw: &str, items: &[&'static str]| {
+        let items: Vec<Value<'_>> = items.iter().map(|item| Value::Str(item)).collect();
+        builder.raw_list(7, "tags", raw, || Some(Value::List(items)))
+    };
+    for round in 0..2 {
+        for (offset, (raw, items)) in [
+            (r#"["a","b"]"#, &["a", "b"][..]),
+            (r#"["a","b"]"#, &["a", "b"]),
+            (r#"[ "a","b"]"#, &["a", "b"]),
+            ("[]", &[]),
+            (r#"["c"]"#, &["c"]),
+            (r#"["a","b"]"#, &["a", "b"]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            builder.begin();
+            // Of an event that is not committed nothing stays.
+            list(&mut builder, r#"["gone"]"#, &["gone"]).expect("a list");
+            builder.begin();
+            list(&mut builder, raw, items).expect("a list");
+            // The same once more is nothing new; another one is put aside.
+            list(&mut builder, raw, items).expect("a list");
+            if offset == 4 {
+                list(&mut builder, r#"["d"]"#, &["d"]).expect("a list");
+            }
+            builder.commit(meta(offset as u64));
+        }
+        let batch = builder.finish().expect("six events");
+        let lists = batch.column("tags").expect("set");
+        let options = arrow::util::display::FormatOptions::default();
+        let lists = arrow::util::display::ArrayFormatter::try_new(lists, &options).expect("shown");
+        let rows: Vec<String> = (0..batch.len()).map(|row| lists.value(row).to_string()).collect();
+        assert_eq!(
+            rows,
+            ["[a, b]", "[a, b]", "[a, b]", "[]", "[c]", "[a, b]"],
+            "{round}"
+        );
+        let unmapped = strings(batch.column(UNMAPPED).expect("set")).expect("text");
+        assert_eq!(unmapped.get(4), Some(r#"{"tags":["d"]}"#));
+        assert_eq!(unmapped.get(5), None);
+    }
+}

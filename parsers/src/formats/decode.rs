@@ -119,25 +119,59 @@ impl Decoder {
 
     /// Decodes a block. Never panics, whatever the bytes are.
     pub fn decode(&mut self, mut block: FrameBlock) -> Decoded {
-        let ingest_time = self
-            .options
-            .ingest_time
-            .unwrap_or_else(|| chrono::Utc::now().timestamp_micros());
-        self.sink.set_ingest_time(ingest_time);
         let mut rejects = Rejects::new(&mut block);
-        let mut counters = DecodeCounters::default();
-        for &span in &block.frames {
-            counters.bytes += (span.end - span.start) as u64;
-            self.frame(&block, span, &mut rejects, &mut counters);
-        }
-        let rejects = rejects.records;
+        let decoded = self.frames(&block, &block.frames, &mut rejects, self.now());
         pool::give(std::mem::take(&mut block.bytes));
+        decoded
+    }
+
+    /// Decodes a block, and those of its frames that `chosen` names with another decoder as well: all of them are
+    /// read at the same moment. What the framer has rejected is in the first of the two.
+    pub fn decode_both(
+        &mut self,
+        mut block: FrameBlock,
+        other: &mut Decoder,
+        chosen: &[FrameSpan],
+    ) -> (Decoded, Decoded) {
+        let now = self.now();
+        let mut none = Rejects {
+            records: Vec::new(),
+            bytes_left: 0,
+        };
+        let part = other.frames(&block, chosen, &mut none, now);
+        let mut rejects = Rejects::new(&mut block);
+        let whole = self.frames(&block, &block.frames, &mut rejects, now);
+        pool::give(std::mem::take(&mut block.bytes));
+        (whole, part)
+    }
+
+    /// The time of reading, microseconds since the epoch.
+    fn now(&self) -> i64 {
+        let now = || chrono::Utc::now().timestamp_micros();
+        self.options.ingest_time.unwrap_or_else(now)
+    }
+
+    /// Decodes frames of a block.
+    fn frames(
+        &mut self,
+        block: &FrameBlock,
+        frames: &[FrameSpan],
+        rejects: &mut Rejects,
+        now: i64,
+    ) -> Decoded {
+        self.sink.set_ingest_time(now);
+        let mut counters = DecodeCounters::default();
+        for &span in frames {
+            counters.bytes += (span.end - span.start) as u64;
+            self.frame(block, span, rejects, &mut counters);
+        }
+        let rejects = std::mem::take(&mut rejects.records);
         let batches = self.sink.finish();
         counters.columns = self.sink.take_counters();
         counters.events = batches.iter().map(|batch| batch.len() as u64).sum();
         counters.rejects = rejects.len() as u64;
         Decoded {
-            source: block.source,
+            source: block.source.clone(),
             sequence: block.sequence,
             batches,
             rejects,

@@ -7,8 +7,9 @@ use parquet::file::metadata::ColumnIndexBuilder;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
-/// Bytes of a text that are kept: for pruning the first ones decide.
-const LENGTH: usize = 64;
+/// Bytes of a text that are kept: for pruning the first ones decide. As many as other writers of Delta tables keep,
+/// and an id's 32 digits.
+const LENGTH: usize = 32;
 
 /// What the pages of a chunk lie between.
 pub(super) struct Bounds {

@@ -6,6 +6,7 @@
 //! or differences, whichever is smaller.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::buffer::BooleanBuffer;
 use hashbrown::HashMap;
@@ -28,7 +29,7 @@ use super::texts::Texts;
 const PAGE_ROWS: usize = 32_768;
 
 /// Bytes of texts that a page has about, where texts are long.
-const PAGE_BYTES: usize = 4 << 20;
+const PAGE_BYTES: usize = 8 << 20;
 
 /// Of texts of which so many of 16 differ, a dictionary saves nothing.
 const DISTINCT_SIXTEENTHS: usize = 12;
@@ -39,12 +40,10 @@ pub(in crate::lake) struct Chunk {
     bytes: Bytes,
     rows: u64,
     /// Description of the bytes, from their beginning; nothing in it names the column.
-    metadata: ChunkDescription,
-    bloom: Option<Sbbf>,
-    column_index: Option<ColumnIndexMetaData>,
+    metadata: Arc<ChunkDescription>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct ChunkDescription {
     codec: parquet::basic::Compression,
     uncompressed: i64,
@@ -53,6 +52,9 @@ struct ChunkDescription {
     encodings: Vec<Encoding>,
     values: i64,
     statistics: Option<Statistics>,
+    bloom: Option<Sbbf>,
+    /// Of chunks of several pages: what is known of the only page, the statistics say.
+    column_index: Option<ColumnIndexMetaData>,
 }
 
 /// Makes chunks; holds the memory that all of them need.
@@ -66,14 +68,21 @@ type Has<'a> = Option<&'a BooleanBuffer>;
 impl Chunk {
     /// Its memory.
     pub(in crate::lake) fn memory(&self) -> usize {
-        let bloom = self.bloom.as_ref().map_or(0, |bloom| bloom.num_blocks() * 32);
-        size_of::<Chunk>() + self.bytes.len() + bloom + self.metadata.pages.len() * 150
+        let bloom = &self.metadata.bloom;
+        let bloom = bloom.as_ref().map_or(0, |bloom| bloom.num_blocks() * 32);
+        size_of::<ChunkDescription>() + self.bytes.len() + bloom + self.metadata.pages.len() * 150
     }
 
-    /// Its bytes and their description, for the column of a file.
+    /// Whether readers can find single pages in it that they need.
+    pub(in crate::lake) fn has_pages(&self) -> bool {
+        self.metadata.pages.len() > 1
+    }
+
+    /// Its bytes and their description, for the column of a file; says where its pages are if `with_pages`.
     pub(in crate::lake) fn describe(
         &self,
         column: ColumnDescPtr,
+        with_pages: bool,
     ) -> Result<(Bytes, ColumnCloseResult), ParquetError> {
         let described = &self.metadata;
         let first = described.pages.first().map_or(0, |page| page.offset);
@@ -97,9 +106,9 @@ impl Chunk {
             bytes_written: self.bytes.len() as u64,
             rows_written: self.rows,
             metadata: metadata.build()?,
-            bloom_filter: self.bloom.clone(),
-            column_index: self.column_index.clone(),
-            offset_index: Some(offsets.build()),
+            bloom_filter: described.bloom.clone(),
+            column_index: described.column_index.clone(),
+            offset_index: with_pages.then(|| offsets.build()),
         };
         Ok((self.bytes.clone(), close))
     }
@@ -133,8 +142,8 @@ impl Chunks {
         }
     }
 
-    /// A chunk of 128-bit ids as 32 hexadecimal digits.
-    pub(super) fn ids(&mut self, ids: &[u128], bloom: f64) -> Result<Chunk, ParquetError> {
+    /// A chunk of 128-bit ids as 32 hexadecimal digits; with a bloom filter if a rate is given.
+    pub(super) fn ids(&mut self, ids: &[u128], bloom: Option<f64>) -> Result<Chunk, ParquetError> {
         let digits: Vec<[u8; 32]> = ids.iter().map(|&id| hex(id)).collect();
         let mut bounds = Bounds::new(Type::BYTE_ARRAY);
         for page in ranges(ids.len(), PAGE_ROWS) {
@@ -158,13 +167,17 @@ impl Chunks {
             let least = least.map(|(&low, &high)| [hex(low), hex(high)]);
             bounds.texts(least.iter().flatten().map(<[u8; 32]>::as_slice), 0);
         }
-        let mut filter = Sbbf::new_with_ndv_fpp(ids.len() as u64, bloom)?;
-        for id in &digits {
-            filter.insert(&id[..]);
-        }
+        let filter = match bloom {
+            Some(rate) => {
+                let mut filter = Sbbf::new_with_ndv_fpp(ids.len() as u64, rate)?;
+                digits.iter().for_each(|id| filter.insert(&id[..]));
+                Some(filter)
+            }
+            None => None,
+        };
         let statistics = bounds.statistics();
         let done = self.pages.finish()?;
-        chunk(done, ids.len(), statistics, bounds, Some(filter))
+        chunk(done, ids.len(), statistics, bounds, filter)
     }
 
     /// A column without any value.
@@ -405,10 +418,14 @@ fn chunk(
     bounds: Bounds,
     bloom: Option<Sbbf>,
 ) -> Result<Chunk, ParquetError> {
+    let column_index = match done.pages.len() > 1 {
+        true => bounds.column_index()?,
+        false => None,
+    };
     Ok(Chunk {
         bytes: done.bytes.into(),
         rows: rows as u64,
-        metadata: ChunkDescription {
+        metadata: Arc::new(ChunkDescription {
             codec: done.codec,
             uncompressed: done.uncompressed,
             pages: done.pages,
@@ -416,9 +433,9 @@ fn chunk(
             encodings: done.encodings,
             values: done.values,
             statistics: Some(statistics),
-        },
-        bloom,
-        column_index: bounds.column_index()?,
+            bloom,
+            column_index,
+        }),
     })
 }
 

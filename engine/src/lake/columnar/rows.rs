@@ -150,7 +150,7 @@ impl Sealed {
         number: usize,
         ids: &[u128],
         chunks: &mut Chunks,
-        bloom: f64,
+        bloom: Option<f64>,
     ) -> Result<(), ParquetError> {
         let at = self.columns.partition_point(|&(other, _)| other < number);
         self.columns.insert(at, (number, chunks.ids(ids, bloom)?));

@@ -430,13 +430,18 @@ fn write_field(keys: &Keys, field: FlatField, text: &str, builder: &mut BatchBui
         Kind::Text => builder.raw_text(field.key, name, raw(field, text), false),
         Kind::Escaped => builder.raw_text(field.key, name, raw(field, text), true),
         Kind::List => {
-            let elements = elements(raw(field, text))?;
-            let values = elements.iter().map(|(kind, text)| match kind {
-                Kind::Text | Kind::Escaped => Some(Value::Str(text)),
-                kind => scalar(*kind, text),
-            });
-            builder.keyed_field(field.key, name, Value::List(values.collect::<Option<_>>()?));
+            let raw = raw(field, text);
+            let mut parts = Vec::new();
+            builder.raw_list(field.key, name, raw, || {
+                parts = elements(raw)?;
+                let values = parts.iter().map(|(kind, text)| match kind {
+                    Kind::Text | Kind::Escaped => Some(Value::Str(text)),
+                    kind => scalar(*kind, text),
+                });
+                Some(Value::List(values.collect::<Option<_>>()?))
+            })?;
         }
+        Kind::Number if builder.raw_number(field.key, name, raw(field, text)) => {}
         _ => builder.keyed_field(field.key, name, plain_value(field, text)?),
     }
     Some(())

@@ -321,33 +321,88 @@ fn unit(bytes: &[u8], at: usize) -> Option<u32> {
 /// Appends what `raw`, the inside of a valid JSON string, means.
 pub fn unescape_into(raw: &str, text: &mut String) {
     let bytes = raw.as_bytes();
-    text.reserve(raw.len());
+    // What an escape means is never longer than the escape.
+    text.reserve(bytes.len());
+    // SAFETY: what is appended are runs of `raw` between backslashes, which begin and end with whole characters,
+    // ASCII, and encoded characters.
+    let out = unsafe { text.as_mut_vec() };
     let mut from = 0;
-    while from < bytes.len() {
-        // Line ends and path separators come in pairs: nothing is between them.
-        if bytes[from] != b'\\' {
-            let end = memchr::memchr(b'\\', &bytes[from..]).map_or(bytes.len(), |found| from + found);
-            text.push_str(&raw[from..end]);
-            from = end;
-            continue;
-        }
-        let simple = match bytes.get(from + 1) {
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'u') => {
-                text.push(escaped_char(bytes, from));
+    loop {
+        from = copy_plain(bytes, from, out);
+        let Some(&letter) = bytes.get(from + 1) else {
+            return;
+        };
+        let simple = match letter {
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'b' => 8,
+            b'f' => 12,
+            b'u' => {
+                let character = escaped_char(bytes, from);
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 from = escape_end(bytes, from).unwrap_or(bytes.len());
                 continue;
             }
-            Some(&byte) => char::from(byte),
-            None => return,
+            // No escape at all: the character stays whole.
+            0x80.. => {
+                out.push(b'\\');
+                from += 1;
+                continue;
+            }
+            letter => letter,
         };
-        text.push(simple);
+        out.push(simple);
         from += 2;
     }
+}
+
+/// Appends the bytes from `from` to the next backslash; where that stands (or the end is). `out` has room for
+/// what is left of `bytes`.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn copy_plain(bytes: &[u8], mut from: usize, out: &mut Vec<u8>) -> usize {
+    use std::arch::x86_64::{
+        __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8, _mm_storeu_si128,
+    };
+    // Texts of logs have a backslash every few words: a call per run would cost more than the run.
+    const WIDTH: usize = size_of::<__m128i>();
+    let mut length = out.len();
+    debug_assert!(out.capacity() - length >= bytes.len() - from.min(bytes.len()));
+    while from + WIDTH <= bytes.len() && length + WIDTH <= out.capacity() {
+        // SAFETY: SSE2 belongs to the architecture; the load lies in `bytes` and the store in the capacity of
+        // `out`, as was just looked at.
+        let backslashes = unsafe {
+            let word = _mm_loadu_si128(bytes.as_ptr().add(from).cast());
+            _mm_storeu_si128(out.as_mut_ptr().add(length).cast(), word);
+            _mm_movemask_epi8(_mm_cmpeq_epi8(word, _mm_set1_epi8(b'\\' as i8)))
+        };
+        let run = if backslashes == 0 {
+            WIDTH
+        } else {
+            backslashes.trailing_zeros() as usize
+        };
+        from += run;
+        length += run;
+        if run < WIDTH {
+            break;
+        }
+    }
+    // SAFETY: so many bytes were stored.
+    unsafe { out.set_len(length) };
+    let rest = bytes.get(from..).unwrap_or_default();
+    let run = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
+    out.extend_from_slice(&rest[..run]);
+    from + run
+}
+
+/// Appends the bytes from `from` to the next backslash; where that stands (or the end is).
+#[cfg(not(target_arch = "x86_64"))]
+fn copy_plain(bytes: &[u8], from: usize, out: &mut Vec<u8>) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    let run = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+    out.extend_from_slice(&rest[..run]);
+    from + run
 }
 
 /// The character of the `\uXXXX` at `at`, or of the two that make one.
@@ -474,6 +529,28 @@ mod tests {
                 unescape_into(raw, &mut text);
                 assert_eq!(text, expected);
             }
+        }
+    }
+
+    #[test]
+    fn escapes_are_found_at_every_place() {
+        for length in 0..70 {
+            for escape in [r"\n", r"\\", r"\u20ac", "é", ""] {
+                for at in 0..=length {
+                    let (before, behind) = ("b".repeat(at), "ü".repeat(length - at));
+                    let raw = format!("{before}{escape}{behind}");
+                    let expected: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap();
+                    let mut text = String::from("kept");
+                    unescape_into(&raw, &mut text);
+                    assert_eq!(text.strip_prefix("kept"), Some(expected.as_str()));
+                }
+            }
+        }
+        // What no reader lets through must not become invalid text.
+        for raw in [r"\é", r"é\", r"\ué", r"\u00é", r"aaaaaaaaaaaaaaaaaaaaaaaaa\üa\"] {
+            let mut text = String::new();
+            unescape_into(raw, &mut text);
+            assert!(std::str::from_utf8(text.as_bytes()).is_ok());
         }
     }
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::Int64Type;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder, Format};
-use borzoi_parsers::frame::{FrameBlock, FrameSpan, Framing};
+use borzoi_parsers::frame::{FrameBlock, Framing};
 use borzoi_parsers::input::InputError;
 
 use crate::alert::Alert;
@@ -143,19 +143,15 @@ impl Worker {
             let decoded = self.decoder.decode(block);
             return self.matched(decoded);
         };
-        let frames: Vec<FrameSpan> = block
-            .frames
-            .iter()
-            .copied()
-            .filter(|&span| !screen.passes(block.frame(span)))
-            .collect();
+        let other = &mut chosen.decoder;
+        let (decoded, part) = self
+            .decoder
+            .decode_screened(block, other, |event| screen.passes_event(event));
         let passed = screen.take_passed();
-        if frames.len() * 2 > block.frames.len() {
+        let Some(part) = part else {
             chosen.whole = WHOLE_BLOCKS;
-            let decoded = self.decoder.decode(block);
             return self.matched(decoded);
-        }
-        let (decoded, part) = self.decoder.decode_both(block, &mut chosen.decoder, &frames);
+        };
         let mut matched = self.matched(part);
         matched.decoded = decoded;
         matched.matching += passed.matching;

@@ -1,11 +1,13 @@
 //! Blocks of frames in, batches out.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
 
 use super::evtx::EvtxDecoder;
+use super::flat::FlatEvent;
 use super::json::JsonDecoder;
 use super::{
     EventSink, Format, FrameContext, Reject, access, auditd, error_log, pinned_or, syslog, xml, zeek,
@@ -120,27 +122,43 @@ impl Decoder {
     /// Decodes a block. Never panics, whatever the bytes are.
     pub fn decode(&mut self, mut block: FrameBlock) -> Decoded {
         let mut rejects = Rejects::new(&mut block);
-        let decoded = self.frames(&block, &block.frames, &mut rejects, self.now());
+        let frames = block.frames.iter();
+        let decoded = self.frames(&block, frames, &mut rejects, self.now(), |_| {}, &mut |_| {});
         pool::give(std::mem::take(&mut block.bytes));
         decoded
     }
 
-    /// Decodes a block, and those of its frames that `chosen` names with another decoder as well: all of them are
-    /// read at the same moment. What the framer has rejected is in the first of the two.
-    pub fn decode_both(
+    /// Decodes a block whose frames are lines or documents, and those of its frames once more with `other` that
+    /// `passes` does not let pass: it is asked about every event that [`flat`](super::flat) reads; others do not
+    /// pass. `None`: too many were left (more than half) for that to pay.
+    ///
+    /// Frames that are read twice are read at the same moment, and their rejects are those of the whole block.
+    pub fn decode_screened(
         &mut self,
         mut block: FrameBlock,
         other: &mut Decoder,
-        chosen: &[FrameSpan],
-    ) -> (Decoded, Decoded) {
+        mut passes: impl FnMut(&FlatEvent<'_>) -> bool,
+    ) -> (Decoded, Option<Decoded>) {
         let now = self.now();
-        let mut none = Rejects {
-            records: Vec::new(),
-            bytes_left: 0,
-        };
-        let part = other.frames(&block, chosen, &mut none, now);
         let mut rejects = Rejects::new(&mut block);
-        let whole = self.frames(&block, &block.frames, &mut rejects, now);
+        let mut left: Vec<FrameSpan> = Vec::new();
+        let passed = Cell::new(false);
+        let whole = self.frames(
+            &block,
+            block.frames.iter(),
+            &mut rejects,
+            now,
+            |span| {
+                if !passed.take() {
+                    left.push(span);
+                }
+            },
+            &mut |event| passed.set(passes(event)),
+        );
+        let part = (left.len() * 2 <= block.frames.len()).then(|| {
+            let mut none = Rejects::none();
+            other.frames(&block, left.iter(), &mut none, now, |_| {}, &mut |_| {})
+        });
         pool::give(std::mem::take(&mut block.bytes));
         (whole, part)
     }
@@ -151,19 +169,23 @@ impl Decoder {
         self.options.ingest_time.unwrap_or_else(now)
     }
 
-    /// Decodes frames of a block.
-    fn frames(
+    /// Decodes frames of a block. Calls `look` with every event that is read the short way, `done` after every
+    /// frame.
+    fn frames<'b>(
         &mut self,
         block: &FrameBlock,
-        frames: &[FrameSpan],
+        frames: impl Iterator<Item = &'b FrameSpan>,
         rejects: &mut Rejects,
         now: i64,
+        mut done: impl FnMut(FrameSpan),
+        look: &mut dyn FnMut(&FlatEvent<'_>),
     ) -> Decoded {
         self.sink.set_ingest_time(now);
         let mut counters = DecodeCounters::default();
         for &span in frames {
             counters.bytes += (span.end - span.start) as u64;
-            self.frame(block, span, rejects, &mut counters);
+            self.frame(block, span, rejects, &mut counters, look);
+            done(span);
         }
         let rejects = std::mem::take(&mut rejects.records);
         let batches = self.sink.finish();
@@ -185,6 +207,7 @@ impl Decoder {
         span: FrameSpan,
         rejects: &mut Rejects,
         counters: &mut DecodeCounters,
+        look: &mut dyn FnMut(&FlatEvent<'_>),
     ) {
         let Decoder {
             options,
@@ -220,7 +243,7 @@ impl Decoder {
             Some(text)
         };
         let mut result = match &text {
-            None => json.decode(frame, &context, sink),
+            None => json.decode_seen(frame, &context, sink, look),
             Some(text) => decode_text(text, block, &context, options, json, sink),
         };
         if looks_like_json
@@ -250,6 +273,14 @@ impl Rejects {
         Rejects {
             records: std::mem::take(&mut block.rejects),
             bytes_left: block.bytes.len().max(BLOCK_REJECT_BYTES),
+        }
+    }
+
+    /// Room for none.
+    fn none() -> Self {
+        Rejects {
+            records: Vec::new(),
+            bytes_left: 0,
         }
     }
 

@@ -18,7 +18,7 @@
 use std::sync::Arc;
 
 use super::event_time::{number_time, text_time};
-use super::flat::FlatReader;
+use super::flat::{FlatEvent, FlatReader};
 use super::json_windows::{self, Shape};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
@@ -121,6 +121,21 @@ impl JsonDecoder {
         context: &FrameContext<'_>,
         sink: &mut EventSink,
     ) -> Result<(), Reject> {
+        self.decode_seen(document, context, sink, &mut |_| {})
+    }
+
+    /// As [`JsonDecoder::decode`]; shows an event that is read the short way to `look` first.
+    ///
+    /// # Errors
+    ///
+    /// As [`JsonDecoder::decode`].
+    pub(super) fn decode_seen(
+        &mut self,
+        document: &[u8],
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+        look: &mut dyn FnMut(&FlatEvent<'_>),
+    ) -> Result<(), Reject> {
         let JsonDecoder {
             parser,
             flat,
@@ -133,9 +148,12 @@ impl JsonDecoder {
         let try_flat = !self.no_flat;
         #[cfg(not(test))]
         let try_flat = true;
-        if try_flat && context.dataset.is_none() {
-            let event = flat.read(document, context.timezone);
-            if event.and_then(|event| event.write(context, sink)).is_some() {
+        if try_flat
+            && context.dataset.is_none()
+            && let Some(event) = flat.read(document, context.timezone)
+        {
+            look(&event);
+            if event.write(context, sink).is_some() {
                 #[cfg(test)]
                 {
                     self.flat_records += 1;

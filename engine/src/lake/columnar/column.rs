@@ -257,15 +257,21 @@ impl Numbers {
         self.0.clear();
         self.0.resize(values.len(), NO_TEXT);
         let keys = keys.values();
-        each(keys.len(), nulls, selection, |row| {
-            let key = keys[row] as usize;
-            let mut number = self.0[key];
-            if number == NO_TEXT {
-                number = texts.number(values.value(key));
-                self.0[key] = number;
+        let mut number_of = |key: i32| {
+            let number = &mut self.0[key as usize];
+            if *number == NO_TEXT {
+                *number = texts.number(values.value(key as usize));
             }
-            numbers.push(number);
-        });
+            *number
+        };
+        match (selection, nulls) {
+            (Selection::All, None) => numbers.extend(keys.iter().map(|&key| number_of(key))),
+            _ => {
+                each(keys.len(), nulls, selection, |row| {
+                    numbers.push(number_of(keys[row]))
+                });
+            }
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use borzoi_parsers::batch::BuilderCounters;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::formats::DecodeOptions;
-use borzoi_parsers::formats::flat::FlatReader;
+use borzoi_parsers::formats::flat::{FlatEvent, FlatReader};
 use chrono_tz::Tz;
 
 use super::{CompiledRules, MatchCounters};
@@ -58,10 +58,34 @@ pub struct Screen {
     rules: Arc<CompiledRules>,
     reader: FlatReader,
     zone: Tz,
+    datasets: Datasets,
+}
+
+/// The datasets met so far.
+struct Datasets {
     max_columns: usize,
-    datasets: Vec<DatasetScreen>,
-    /// The dataset of the last event: neighbours mostly share it.
+    screens: Vec<DatasetScreen>,
+    /// That of the last event: neighbours mostly share it.
     last: usize,
+}
+
+impl Datasets {
+    #[inline]
+    fn passes(&mut self, rules: &CompiledRules, event: &FlatEvent<'_>) -> bool {
+        let is_of = |screen: &DatasetScreen| Arc::ptr_eq(&screen.dataset, event.dataset);
+        if !self.screens.get(self.last).is_some_and(is_of) {
+            self.last = match self.screens.iter().position(is_of) {
+                Some(known) => known,
+                None => {
+                    let plan = rules.plan(event.dataset);
+                    let screen = DatasetScreen::new(event.dataset.clone(), plan, self.max_columns);
+                    self.screens.push(screen);
+                    self.screens.len() - 1
+                }
+            };
+        }
+        self.screens[self.last].passes(event)
+    }
 }
 
 impl Screen {
@@ -76,9 +100,11 @@ impl Screen {
             rules,
             reader: FlatReader::new(catalog),
             zone: options.timezone.unwrap_or(Tz::UTC),
-            max_columns: options.max_columns,
-            datasets: Vec::new(),
-            last: 0,
+            datasets: Datasets {
+                max_columns: options.max_columns,
+                screens: Vec::new(),
+                last: 0,
+            },
         })
     }
 
@@ -92,25 +118,20 @@ impl Screen {
         let Some(event) = self.reader.read(record, self.zone) else {
             return false;
         };
-        let is_of = |screen: &DatasetScreen| Arc::ptr_eq(&screen.dataset, event.dataset);
-        if !self.datasets.get(self.last).is_some_and(is_of) {
-            self.last = match self.datasets.iter().position(is_of) {
-                Some(known) => known,
-                None => {
-                    let plan = self.rules.plan(event.dataset);
-                    let screen = DatasetScreen::new(event.dataset.clone(), plan, self.max_columns);
-                    self.datasets.push(screen);
-                    self.datasets.len() - 1
-                }
-            };
-        }
-        self.datasets[self.last].passes(&event)
+        self.datasets.passes(&self.rules, &event)
+    }
+
+    /// As [`passes`](Screen::passes), for an event that has been read already, whatever with: a screen is asked
+    /// about events of one reader or about records, never both.
+    #[inline]
+    pub fn passes_event(&mut self, event: &FlatEvent<'_>) -> bool {
+        self.datasets.passes(&self.rules, event)
     }
 
     /// What was passed over since the last call.
     pub fn take_passed(&mut self) -> Passed {
         let mut passed = Passed::default();
-        for screen in &mut self.datasets {
+        for screen in &mut self.datasets.screens {
             let (columns, matching) = screen.take_counters();
             passed.columns += columns;
             if matching.passed > 0 {

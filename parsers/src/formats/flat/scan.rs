@@ -390,10 +390,30 @@ fn copy_plain(bytes: &[u8], mut from: usize, out: &mut Vec<u8>) -> usize {
     }
     // SAFETY: so many bytes were stored.
     unsafe { out.set_len(length) };
-    let rest = bytes.get(from..).unwrap_or_default();
+    let mut rest = bytes.get(from..).unwrap_or_default();
+    if let Some(word) = rest.first_chunk::<8>() {
+        let run = before_backslash(u64::from_le_bytes(*word));
+        out.extend_from_slice(&word[..run]);
+        from += run;
+        if run < word.len() {
+            return from;
+        }
+        rest = &rest[run..];
+    }
     let run = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
     out.extend_from_slice(&rest[..run]);
     from + run
+}
+
+/// How many of eight bytes, the lowest first, come before a backslash.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn before_backslash(word: u64) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let differing = word ^ (ONES * b'\\' as u64);
+    // The highest bit of a byte that is zero, and perhaps of later ones.
+    let zeros = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
+    zeros.trailing_zeros() as usize / 8
 }
 
 /// Appends the bytes from `from` to the next backslash; where that stands (or the end is).

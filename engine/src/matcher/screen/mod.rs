@@ -64,27 +64,38 @@ pub struct Screen {
 /// The datasets met so far.
 struct Datasets {
     max_columns: usize,
-    screens: Vec<DatasetScreen>,
+    met: Vec<Met>,
     /// That of the last event: neighbours mostly share it.
     last: usize,
 }
 
+struct Met {
+    screen: DatasetScreen,
+    /// Whether any rule is about the dataset.
+    has_rules: bool,
+    /// Events that were passed over because none is.
+    unasked: u64,
+}
+
 impl Datasets {
     #[inline]
-    fn passes(&mut self, rules: &CompiledRules, event: &FlatEvent<'_>) -> bool {
-        let is_of = |screen: &DatasetScreen| Arc::ptr_eq(&screen.dataset, event.dataset);
-        if !self.screens.get(self.last).is_some_and(is_of) {
-            self.last = match self.screens.iter().position(is_of) {
+    fn of(&mut self, rules: &CompiledRules, event: &FlatEvent<'_>) -> &mut Met {
+        let is_of = |met: &Met| Arc::ptr_eq(&met.screen.dataset, event.dataset);
+        if !self.met.get(self.last).is_some_and(is_of) {
+            self.last = match self.met.iter().position(is_of) {
                 Some(known) => known,
                 None => {
                     let plan = rules.plan(event.dataset);
-                    let screen = DatasetScreen::new(event.dataset.clone(), plan, self.max_columns);
-                    self.screens.push(screen);
-                    self.screens.len() - 1
+                    self.met.push(Met {
+                        has_rules: !plan.rules.is_empty(),
+                        unasked: 0,
+                        screen: DatasetScreen::new(event.dataset.clone(), plan, self.max_columns),
+                    });
+                    self.met.len() - 1
                 }
             };
         }
-        self.screens[self.last].passes(event)
+        &mut self.met[self.last]
     }
 }
 
@@ -102,7 +113,7 @@ impl Screen {
             zone: options.timezone.unwrap_or(Tz::UTC),
             datasets: Datasets {
                 max_columns: options.max_columns,
-                screens: Vec::new(),
+                met: Vec::new(),
                 last: 0,
             },
         })
@@ -118,24 +129,34 @@ impl Screen {
         let Some(event) = self.reader.read(record, self.zone) else {
             return false;
         };
-        self.datasets.passes(&self.rules, &event)
+        self.datasets.of(&self.rules, &event).screen.passes(&event)
     }
 
-    /// As [`passes`](Screen::passes), for an event that has been read already, whatever with: a screen is asked
-    /// about events of one reader or about records, never both.
+    /// As [`passes`](Screen::passes), for an event that has been read already, and is decoded whatever comes out:
+    /// who decodes it counts what is put aside. A screen is asked about events of one reader or about records,
+    /// never both.
     #[inline]
     pub fn passes_event(&mut self, event: &FlatEvent<'_>) -> bool {
-        self.datasets.passes(&self.rules, event)
+        let met = self.datasets.of(&self.rules, event);
+        if !met.has_rules {
+            met.unasked += 1;
+            return true;
+        }
+        met.screen.passes(event)
     }
 
     /// What was passed over since the last call.
     pub fn take_passed(&mut self) -> Passed {
         let mut passed = Passed::default();
-        for screen in &mut self.datasets.screens {
-            let (columns, matching) = screen.take_counters();
+        for met in &mut self.datasets.met {
+            let unasked = std::mem::take(&mut met.unasked);
+            let (columns, mut matching) = met.screen.take_counters();
+            matching.events += unasked;
+            matching.passed += unasked;
             passed.columns += columns;
             if matching.passed > 0 {
-                passed.events.push((screen.dataset.clone(), matching.passed));
+                let dataset = met.screen.dataset.clone();
+                passed.events.push((dataset, matching.passed));
             }
             passed.matching += matching;
         }

@@ -328,101 +328,105 @@ pub fn unescape_into(raw: &str, text: &mut String) {
     let out = unsafe { text.as_mut_vec() };
     let mut from = 0;
     loop {
-        from = copy_plain(bytes, from, out);
-        let Some(&letter) = bytes.get(from + 1) else {
-            return;
-        };
-        let simple = match letter {
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'b' => 8,
-            b'f' => 12,
-            b'u' => {
+        from = copy_simple(bytes, from, out);
+        match bytes.get(from + 1) {
+            None => return,
+            Some(b'u') => {
                 let character = escaped_char(bytes, from);
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 from = escape_end(bytes, from).unwrap_or(bytes.len());
-                continue;
             }
-            // No escape at all: the character stays whole.
-            0x80.. => {
+            // No escape at all: the character behind it stays whole.
+            Some(_) => {
                 out.push(b'\\');
                 from += 1;
-                continue;
             }
-            letter => letter,
-        };
-        out.push(simple);
-        from += 2;
+        }
     }
 }
 
-/// Appends the bytes from `from` to the next backslash; where that stands (or the end is). `out` has room for
-/// what is left of `bytes`.
+/// What a letter behind a backslash means; 0 for those that are more than a letter, or none.
+const MEANING: [u8; 256] = {
+    let mut meaning = [0; 256];
+    let mut letter = 0;
+    while letter < 0x80 {
+        meaning[letter] = letter as u8;
+        letter += 1;
+    }
+    meaning[b'n' as usize] = b'\n';
+    meaning[b'r' as usize] = b'\r';
+    meaning[b't' as usize] = b'\t';
+    meaning[b'b' as usize] = 8;
+    meaning[b'f' as usize] = 12;
+    meaning[b'u' as usize] = 0;
+    meaning
+};
+
+/// Appends the bytes from `from` on, each escape of one letter as what it means; where another backslash stands
+/// (or the end is). `out` has room for what is left of `bytes`.
+///
+/// Texts of logs have a backslash every few words: a call for the run between two would cost more than the run.
+#[inline]
+fn copy_simple(bytes: &[u8], mut from: usize, out: &mut Vec<u8>) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        from = copy_words(bytes, from, out);
+    }
+    while let Some(&byte) = bytes.get(from) {
+        if byte != b'\\' {
+            out.push(byte);
+            from += 1;
+            continue;
+        }
+        match bytes.get(from + 1).map(|&letter| MEANING[usize::from(letter)]) {
+            None | Some(0) => break,
+            Some(meaning) => out.push(meaning),
+        }
+        from += 2;
+    }
+    from
+}
+
+/// As [`copy_simple`], as long as 16 bytes are left.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-fn copy_plain(bytes: &[u8], mut from: usize, out: &mut Vec<u8>) -> usize {
+fn copy_words(bytes: &[u8], mut from: usize, out: &mut Vec<u8>) -> usize {
     use std::arch::x86_64::{
         __m128i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8, _mm_storeu_si128,
     };
-    // Texts of logs have a backslash every few words: a call per run would cost more than the run.
     const WIDTH: usize = size_of::<__m128i>();
+    assert!(
+        out.capacity() - out.len() >= bytes.len().saturating_sub(from),
+        "the caller has made room"
+    );
     let mut length = out.len();
-    debug_assert!(out.capacity() - length >= bytes.len() - from.min(bytes.len()));
-    while from + WIDTH <= bytes.len() && length + WIDTH <= out.capacity() {
-        // SAFETY: SSE2 belongs to the architecture; the load lies in `bytes` and the store in the capacity of
-        // `out`, as was just looked at.
+    while from + WIDTH <= bytes.len() {
+        // SAFETY: SSE2 belongs to the architecture. The load lies in `bytes`. At most as many bytes were stored as
+        // were read since the assertion, so that there is room for what is left of `bytes`: these 16 at least.
         let backslashes = unsafe {
             let word = _mm_loadu_si128(bytes.as_ptr().add(from).cast());
             _mm_storeu_si128(out.as_mut_ptr().add(length).cast(), word);
             _mm_movemask_epi8(_mm_cmpeq_epi8(word, _mm_set1_epi8(b'\\' as i8)))
         };
-        let run = if backslashes == 0 {
-            WIDTH
-        } else {
-            backslashes.trailing_zeros() as usize
-        };
+        if backslashes == 0 {
+            from += WIDTH;
+            length += WIDTH;
+            continue;
+        }
+        let run = backslashes.trailing_zeros() as usize;
         from += run;
         length += run;
-        if run < WIDTH {
-            break;
+        match bytes.get(from + 1).map(|&letter| MEANING[usize::from(letter)]) {
+            None | Some(0) => break,
+            // SAFETY: as above; the two bytes of the escape are left.
+            Some(meaning) => unsafe { out.as_mut_ptr().add(length).write(meaning) },
         }
+        from += 2;
+        length += 1;
     }
-    // SAFETY: so many bytes were stored.
+    // SAFETY: all of them were stored.
     unsafe { out.set_len(length) };
-    let mut rest = bytes.get(from..).unwrap_or_default();
-    if let Some(word) = rest.first_chunk::<8>() {
-        let run = before_backslash(u64::from_le_bytes(*word));
-        out.extend_from_slice(&word[..run]);
-        from += run;
-        if run < word.len() {
-            return from;
-        }
-        rest = &rest[run..];
-    }
-    let run = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
-    out.extend_from_slice(&rest[..run]);
-    from + run
-}
-
-/// How many of eight bytes, the lowest first, come before a backslash.
-#[cfg(target_arch = "x86_64")]
-#[inline]
-fn before_backslash(word: u64) -> usize {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    let differing = word ^ (ONES * b'\\' as u64);
-    // The highest bit of a byte that is zero, and perhaps of later ones.
-    let zeros = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
-    zeros.trailing_zeros() as usize / 8
-}
-
-/// Appends the bytes from `from` to the next backslash; where that stands (or the end is).
-#[cfg(not(target_arch = "x86_64"))]
-fn copy_plain(bytes: &[u8], from: usize, out: &mut Vec<u8>) -> usize {
-    let rest = bytes.get(from..).unwrap_or_default();
-    let run = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-    out.extend_from_slice(&rest[..run]);
-    from + run
+    from
 }
 
 /// The character of the `\uXXXX` at `at`, or of the two that make one.

@@ -83,6 +83,9 @@ pub(super) struct Values {
 
 const ROUND: u32 = 4096;
 const SAMPLE: u32 = 8;
+/// Of longer values one in [`LONG_SAMPLE`] is remembered, so that they do not take the room of those that do come again.
+const LONG: usize = 512;
+const LONG_SAMPLE: u32 = 64;
 /// What remembering a value takes besides its bytes.
 const ENTRY_BYTES: usize = 32;
 /// Longer values are not remembered. Scripts run again and again, and comparing one costs a fraction of searching it.
@@ -128,7 +131,8 @@ impl Values {
         let Ok(start) = u32::try_from(self.text.len()) else {
             return 0;
         };
-        if self.is_skipped() || raw.len() > LONGEST {
+        let weight = if raw.len() > LONG { LONG_SAMPLE } else { SAMPLE };
+        if self.rare && !self.asked.is_multiple_of(weight) || raw.len() > LONGEST {
             return 0;
         }
         self.text.extend_from_slice(raw);

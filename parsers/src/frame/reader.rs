@@ -21,6 +21,8 @@ pub enum Read {
 /// Reads the blocks of one source.
 pub struct BlockReader {
     chunks: ChunkSource,
+    /// Whether it is, or was before it failed, a stream.
+    is_stream: bool,
     framer: Framer,
     /// See [`BlockReader::keep_time`].
     reference_time: i64,
@@ -33,6 +35,7 @@ impl BlockReader {
         let framer = Framer::new(chunks.source().clone(), options);
         BlockReader {
             reference_time: chunks.source().reference_time,
+            is_stream: chunks.is_stream(),
             chunks,
             framer,
             ended: false,
@@ -51,7 +54,7 @@ impl BlockReader {
             return;
         }
         self.ended = true;
-        if !self.chunks.is_stream() {
+        if !self.is_stream {
             return self.framer.flush(false);
         }
         // As many as can be waiting; a sender that goes on does not keep this from ending.
@@ -77,7 +80,7 @@ impl BlockReader {
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timed_out = left.is_some_and(|left| left.is_zero());
-            if !self.chunks.is_stream() {
+            if !self.is_stream {
                 match self.framer.fill(|buffer| self.chunks.append(buffer)) {
                     Ok(true) => {}
                     Ok(false) => {

@@ -301,7 +301,8 @@ impl TextReader {
                 buffer.truncate(before);
                 buffer.extend_from_slice(&decoded);
             }
-            if length == 0 && error.is_none() {
+            let ends = length == 0 || self.fill && length < self.chunk_bytes;
+            if ends && error.is_none() {
                 buffer.extend_from_slice(&decoder.finish());
                 self.state = State::Ended;
             }

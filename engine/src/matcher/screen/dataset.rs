@@ -24,6 +24,12 @@ use crate::resolve::FieldKey;
 /// More kinds than a dataset has; events of further ones are looked at in full.
 const MOST_KINDS: usize = 512;
 
+/// Values of one event that are kept at hand; with more, some are searched twice.
+const MOST_SEARCHED: usize = 64;
+
+/// Bytes of scratch that are kept from one value to the next.
+const LONGEST_SCRATCH: usize = 1 << 20;
+
 /// A key of the records.
 struct KeyPlan {
     /// Number of its column.
@@ -400,7 +406,7 @@ impl DatasetScreen {
             {
                 // Its values were searched as if each were the only one.
                 if !other.shared {
-                    self.value_bytes -= other.values.clear();
+                    self.value_bytes -= other.values.clear() + other.lines.clear();
                 }
                 other.shared = true;
                 shared = true;
@@ -479,7 +485,12 @@ impl DatasetScreen {
         let only = !is_list && !key.shared;
         let raw = event.raw(field);
         let by_lines = match (&*key.slots, field.kind) {
-            (&[slot], ValueKind::Escaped) if only && raw.len() >= lines::SHORTEST_TEXT => {
+            // Other types of columns hold another text than the record does.
+            (&[slot], ValueKind::Escaped)
+                if only
+                    && raw.len() >= lines::SHORTEST_TEXT
+                    && matches!(key.column_type, ColumnType::Keyword | ColumnType::List) =>
+            {
                 let field_plan = &plan.fields[slot as usize];
                 let looks = sights[slot as usize] == Sight::Values && field_plan.looks_within_lines();
                 looks.then(|| {
@@ -524,7 +535,11 @@ impl DatasetScreen {
             false => &mut key.values,
         };
         self.value_bytes += values.insert(event.raw(field).as_bytes(), known);
-        searched.push((place, known));
+        if searched.len() < MOST_SEARCHED {
+            searched.push((place, known));
+        }
+        // One long text must not keep its room for good.
+        text.shrink_to(LONGEST_SCRATCH);
         known
     }
 
@@ -711,7 +726,7 @@ impl DatasetScreen {
     /// Forgets what was learned of values where it takes too much room.
     fn keep_within_budget(&mut self) {
         const OFTEN: u64 = 1024;
-        if self.counters.searched < self.check_at {
+        if self.counters.searched < self.check_at && self.value_bytes <= CACHE_BUDGET {
             return;
         }
         self.check_at = self.counters.searched + OFTEN;

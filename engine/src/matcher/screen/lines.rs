@@ -14,6 +14,9 @@ use crate::matcher::plan::FieldPlan;
 /// Shorter texts are searched as a whole.
 pub(super) const SHORTEST_TEXT: usize = 512;
 
+/// Findings of one text that are gathered before they are sorted out.
+const ROOM: usize = 4096;
+
 /// What is remembered of the lines of one key's values.
 #[derive(Default)]
 pub(super) struct Lines {
@@ -21,11 +24,15 @@ pub(super) struct Lines {
     values: Values,
     marks: Vec<Box<[Mark]>>,
     by_marks: HashMap<Box<[Mark]>, u32>,
+    bytes: usize,
+    /// Of the text at hand: the numbers that its lines have.
+    numbers: Vec<u32>,
+    found: Vec<Mark>,
 }
 
 impl Lines {
-    /// Puts what the literals in `raw`, the inside of a JSON string, say into `marks`; how many bytes are remembered
-    /// for that. `text` is scratch.
+    /// Puts what the literals in `raw`, the inside of a JSON string, say into `marks`; how many bytes more are
+    /// remembered than before. `text` is scratch.
     pub(super) fn marks_of(
         &mut self,
         raw: &str,
@@ -34,49 +41,80 @@ impl Lines {
         marks: &mut Vec<Mark>,
     ) -> usize {
         marks.clear();
-        let mut bytes = 0;
+        self.numbers.clear();
+        let before = self.bytes;
+        let mut room = ROOM;
         for line in lines(raw) {
-            let known = match self.values.get(line.as_bytes()) {
+            let number = match self.values.get(line.as_bytes()) {
                 Some(known) => known.outcome,
-                None => {
-                    text.clear();
-                    unescape_into(line, text);
-                    let mut found = Vec::new();
-                    plan.marks_of(text, scratch, &mut found);
-                    let outcome = self.intern(found);
-                    let known = Known { outcome, fits: true };
-                    bytes += self.values.insert(line.as_bytes(), known);
-                    outcome
-                }
+                None => self.search(line, plan, (text, scratch), marks),
             };
-            if let Some(known) = known.checked_sub(1) {
-                marks.extend_from_slice(&self.marks[known as usize]);
+            if number != 0 && self.numbers.last() != Some(&number) {
+                self.numbers.push(number);
+            }
+            // The same few things again and again must not fill the memory.
+            if self.numbers.len() + marks.len() > room {
+                shorten(&mut self.numbers);
+                shorten(marks);
+                room = ROOM.max(2 * (self.numbers.len() + marks.len()));
             }
         }
-        marks.sort_unstable();
-        marks.dedup();
-        bytes
+        shorten(&mut self.numbers);
+        for &number in &self.numbers {
+            marks.extend_from_slice(&self.marks[number as usize - 1]);
+        }
+        shorten(marks);
+        self.bytes - before
     }
 
-    fn intern(&mut self, mut marks: Vec<Mark>) -> u32 {
+    /// The number of what a line says; it stands in `marks` instead where the line is not worth remembering.
+    fn search(
+        &mut self,
+        line: &str,
+        plan: &FieldPlan,
+        (text, scratch): (&mut String, &mut Scratch),
+        marks: &mut Vec<Mark>,
+    ) -> u32 {
+        text.clear();
+        unescape_into(line, text);
+        if !self.values.wants(line.as_bytes()) {
+            plan.marks_of(text, scratch, marks);
+            return 0;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        plan.marks_of(text, scratch, &mut found);
+        let outcome = self.intern(&mut found);
+        self.found = found;
+        self.bytes += self.values.insert(line.as_bytes(), Known { outcome, fits: true });
+        outcome
+    }
+
+    fn intern(&mut self, marks: &mut Vec<Mark>) -> u32 {
+        shorten(marks);
         if marks.is_empty() {
             return 0;
         }
-        marks.sort_unstable();
-        let marks = marks.into_boxed_slice();
-        if let Some(&known) = self.by_marks.get(&marks) {
+        if let Some(&known) = self.by_marks.get(marks.as_slice()) {
             return known;
         }
-        self.marks.push(marks.clone());
+        self.bytes += 2 * (size_of_val(marks.as_slice()) + 32);
+        self.marks.push(marks.as_slice().into());
         let number = u32::try_from(self.marks.len()).expect("the budget ends long before u32::MAX");
-        self.by_marks.insert(marks, number);
+        self.by_marks.insert(marks.as_slice().into(), number);
         number
     }
 
-    /// Forgets all lines.
-    pub(super) fn clear(&mut self) {
-        *self = Lines::default();
+    /// Forgets all lines; how many bytes that gives back.
+    pub(super) fn clear(&mut self) -> usize {
+        std::mem::take(self).bytes
     }
+}
+
+/// Sorted, each once.
+fn shorten<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
 }
 
 /// The lines of the inside of a JSON string, as they stand there.

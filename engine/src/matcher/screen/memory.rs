@@ -126,15 +126,19 @@ impl Values {
         Some(self.entries[index].known)
     }
 
-    /// Remembers what was found out about `raw`; how many bytes that takes.
+    /// Whether `raw`, which was asked for last, is to be remembered.
+    pub(super) fn wants(&self, raw: &[u8]) -> bool {
+        let sample = if raw.len() > LONG { LONG_SAMPLE } else { SAMPLE };
+        let skipped = self.rare && !self.asked.is_multiple_of(sample);
+        !skipped && raw.len() <= LONGEST && u32::try_from(self.text.len()).is_ok()
+    }
+
+    /// Remembers what was found out about `raw`, if it [wants](Values::wants) to; how many bytes that takes.
     pub(super) fn insert(&mut self, raw: &[u8], known: Known) -> usize {
-        let Ok(start) = u32::try_from(self.text.len()) else {
-            return 0;
-        };
-        let weight = if raw.len() > LONG { LONG_SAMPLE } else { SAMPLE };
-        if self.rare && !self.asked.is_multiple_of(weight) || raw.len() > LONGEST {
+        if !self.wants(raw) {
             return 0;
         }
+        let start = self.text.len() as u32;
         self.text.extend_from_slice(raw);
         let index = u32::try_from(self.entries.len()).expect("fewer values than bytes");
         self.entries.push(Entry {

@@ -131,6 +131,9 @@ impl std::ops::AddAssign for MatchCounters {
     }
 }
 
+/// The rules of one dataset that have been made ready.
+type ReadyRules = HashMap<RuleIndex, Arc<ReadyRule>>;
+
 /// Rules compiled for a catalog; shared by threads.
 pub struct CompiledRules {
     rules: Vec<Arc<DetectionRule>>,
@@ -140,7 +143,7 @@ pub struct CompiledRules {
     /// What alerts say of each rule, made when it first matches.
     faces: Vec<OnceLock<AlertRule>>,
     /// Rules that have matched, ready to say why, by dataset.
-    ready: RwLock<HashMap<Arc<str>, HashMap<RuleIndex, Arc<ReadyRule>>>>,
+    ready: RwLock<HashMap<Arc<str>, ReadyRules>>,
     /// Plans by dataset, made when the dataset's first batch arrives.
     plans: RwLock<HashMap<Arc<str>, Arc<Plan>>>,
 }

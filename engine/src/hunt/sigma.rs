@@ -15,7 +15,7 @@ use borzoi_parsers::catalog::Dataset;
 use borzoi_rules::ir::Relation;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
 use super::functions::over_texts_bool;
@@ -81,6 +81,10 @@ impl SigmaFunction {
         asked: String,
         arguments: Vec<Expr>,
     ) -> Expr {
+        // Nowhere to look: no text passes, none is there, none relates to another.
+        if arguments.is_empty() {
+            return lit(false);
+        }
         let place = match &question {
             Question::Holds { within, .. } | Question::Present { within } => format!("{within:?}"),
             Question::Relates { .. } => format!("{question:?}"),

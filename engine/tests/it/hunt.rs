@@ -15,6 +15,7 @@ use borzoi_parsers::value::Value;
 use borzoi_rules::ir::DetectionRule;
 use datafusion::datasource::MemTable;
 use proptest::prelude::*;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -480,6 +481,24 @@ fn texts_that_are_no_json_give_null_and_are_counted() {
 }
 
 #[test]
+fn a_rule_without_any_column_to_look_at_is_answered() {
+    let rules = [
+        "{Image|fieldref: Image}\n    condition: s",
+        "{Image|fieldref: Image}\n    condition: not s",
+        "{Image: a}\n    condition: not s",
+    ];
+    let batch = cases::batch("windows.sysmon", &[json!({"EventID": "3"})]);
+    let found = rules.map(|rule| {
+        let text = format!("title: R\nlogsource: {{product: windows}}\ndetection:\n    s: {rule}\n");
+        let rules = borzoi_rules::Loader::new().load_text("r.yml", &text).detections;
+        runtime()
+            .block_on(found(&mut over(&batch), &rules))
+            .expect("an answer")
+    });
+    assert_eq!(found, [vec![], vec![0], vec![0]]);
+}
+
+#[test]
 fn rules_that_cannot_run_say_why() {
     let load = |source: &str, value: &str| {
         let text = format!(
@@ -499,7 +518,7 @@ fn rules_that_cannot_run_say_why() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::effort(32))]
 
     #[test]
     fn lowered_rules_and_oracle_agree_on_anything(

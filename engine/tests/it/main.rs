@@ -1,5 +1,7 @@
 //! Integration tests of the engine, one binary.
 
+use proptest::prelude::ProptestConfig;
+
 mod alerts;
 mod cases;
 mod corpus;
@@ -8,3 +10,14 @@ mod lake;
 mod matcher;
 mod rule_tests;
 mod screen;
+
+/// So many cases, times `BORZOI_TEST_EFFORT`: a long search for what is rare, when somebody wants one.
+pub fn effort(cases: u32) -> ProptestConfig {
+    let factor = std::env::var("BORZOI_TEST_EFFORT").ok();
+    let factor = factor.and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    ProptestConfig {
+        cases: cases * factor,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}

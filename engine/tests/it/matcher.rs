@@ -340,7 +340,7 @@ pub fn rule() -> impl Strategy<Value = Arc<DetectionRule>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::effort(400))]
 
     #[test]
     fn matcher_and_oracle_agree_on_anything(

@@ -157,7 +157,7 @@ async fn kill_at_any_moment_and_run_again() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(crate::effort(24))]
 
     /// Any events in any cuts, orders and repetitions, over any number of writers: the table is the map.
     #[test]

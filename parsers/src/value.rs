@@ -1,5 +1,7 @@
 //! The value of one field as a format hands it to the [batch builder](crate::batch).
 
+use crate::formats::event_time::plain_time;
+
 /// One field value, borrowed from the frame wherever possible.
 ///
 /// A format passes the most specific variant it *knows*: JSON numbers are [`Value::Int`] or
@@ -46,6 +48,9 @@ impl From<i64> for Value<'_> {
 /// assert_eq!(parse_timestamp("yesterday"), None);
 /// ```
 pub fn parse_timestamp(text: &str) -> Option<i64> {
+    if let Some(micros) = plain_time(text) {
+        return Some(micros);
+    }
     if let Ok(instant) = chrono::DateTime::parse_from_rfc3339(text) {
         return Some(instant.timestamp_micros());
     }

@@ -6,7 +6,11 @@ use chrono_tz::Tz;
 /// Text as microseconds since the epoch: RFC 3339 and its relatives, `/Date(…)/`, epoch numbers. Without
 /// a zone in the text, `zone` holds.
 pub(super) fn text_time(text: &str, zone: Tz) -> Option<i64> {
-    let text = text.trim();
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let text = match is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) {
+        true => text,
+        false => text.trim(),
+    };
     if let Some((micros, zoned)) = iso_time(text) {
         return if zoned {
             Some(micros)
@@ -74,34 +78,9 @@ fn local_to_utc(micros: i64, zone: Tz) -> Option<i64> {
 /// `YYYY-MM-DD` `T` or space `HH:MM:SS[.f][zone]`, and whether there is a zone.
 pub(super) fn iso_time(text: &str) -> Option<(i64, bool)> {
     let bytes = text.as_bytes();
-    let number = |range: std::ops::Range<usize>| -> Option<i64> {
-        bytes.get(range)?.iter().try_fold(0, |number: i64, byte| {
-            byte.is_ascii_digit()
-                .then(|| number * 10 + i64::from(byte - b'0'))
-        })
-    };
-    let separators = bytes.len() >= 19
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
-        && matches!(bytes[10], b'T' | b't' | b' ')
-        && bytes[13] == b':'
-        && bytes[16] == b':';
-    if !separators {
-        return None;
-    }
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    let valid = (1..=12).contains(&month)
-        && (1..=days_in(year, month)).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !valid {
-        return None;
-    }
-    let mut micros = ((days_from_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-    micros *= 1_000_000;
-    let mut position = 19;
+    let (mut micros, leap) = whole_seconds(bytes.first_chunk()?)?;
+    micros += i64::from(leap) * 1_000_000;
+    let mut position = SECONDS;
     if matches!(bytes.get(position), Some(b'.' | b',')) {
         position += 1;
         let mut unit = 100_000;
@@ -110,6 +89,12 @@ pub(super) fn iso_time(text: &str) -> Option<(i64, bool)> {
             unit /= 10;
             position += 1;
         }
+    }
+    if position == bytes.len() {
+        return Some((micros, false));
+    }
+    if bytes[position..] == *b"Z" {
+        return Some((micros, true));
     }
     let zone = text.get(position..)?.trim_start();
     match zone.as_bytes() {
@@ -138,6 +123,62 @@ pub(super) fn iso_time(text: &str) -> Option<(i64, bool)> {
         }
         _ => None,
     }
+}
+
+/// Bytes of a time of day and its date.
+const SECONDS: usize = "2023-11-14T22:13:20".len();
+
+/// `YYYY-MM-DD`, `T` or space, `HH:MM:SS`, as microseconds since the epoch, and whether it is the second 60, which is
+/// not counted then.
+#[inline]
+fn whole_seconds(bytes: &[u8; SECONDS]) -> Option<(i64, bool)> {
+    const DIGITS: [usize; 14] = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18];
+    let mut greatest = 0;
+    let mut digits = [0; DIGITS.len()];
+    for (digit, place) in digits.iter_mut().zip(DIGITS) {
+        *digit = bytes[place].wrapping_sub(b'0');
+        greatest = greatest.max(*digit);
+    }
+    let separators = [bytes[4], bytes[7], bytes[13], bytes[16]] == *b"--::";
+    if greatest > 9 || !separators || !matches!(bytes[10], b'T' | b't' | b' ') {
+        return None;
+    }
+    let two = |first: usize| i64::from(digits[first]) * 10 + i64::from(digits[first + 1]);
+    let (year, month, day) = (two(0) * 100 + two(2), two(4), two(6));
+    let (hour, minute, second) = (two(8), two(10), two(12));
+    let valid = (1..=12).contains(&month)
+        && (1..=28).contains(&day) | ((1..=31).contains(&day) && day <= days_in(year, month))
+        && hour < 24
+        && minute < 60
+        && second <= 60;
+    if !valid {
+        return None;
+    }
+    let seconds = ((days_from_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second.min(59);
+    Some((seconds * 1_000_000, second == 60))
+}
+
+/// The commonest notations alone, in which all readers agree: `YYYY-MM-DDTHH:MM:SS[.f]Z`, or with a space and without
+/// the `Z`; at most nine digits of a fraction.
+pub(crate) fn plain_time(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let (whole, leap) = whole_seconds(bytes.first_chunk()?)?;
+    let rest = match (bytes[10], &bytes[SECONDS..]) {
+        (b'T', [rest @ .., b'Z']) | (b' ', rest) => rest,
+        _ => return None,
+    };
+    let fraction = match rest {
+        [] => 0,
+        [b'.', digits @ ..] if (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) => {
+            let mut unit = 1_000_000;
+            digits.iter().fold(0, |micros, digit| {
+                unit /= 10;
+                micros + unit * i64::from(digit - b'0')
+            })
+        }
+        _ => return None,
+    };
+    (!leap).then_some(whole + fraction)
 }
 
 fn days_in(year: i64, month: i64) -> i64 {
@@ -183,6 +224,30 @@ mod tests {
         assert_eq!(text_time("2023-02-29T00:00:00Z", Tz::UTC), None);
         assert_eq!(text_time("1970-01-01T00:00:00Z", Tz::UTC), Some(0));
         assert_eq!(text_time("4624", Tz::UTC), None);
+    }
+
+    #[test]
+    fn the_commonest_notations_are_read_as_chrono_reads_them() {
+        let chrono = |text: &str| {
+            let zoned = chrono::DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_micros());
+            let local = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
+            zoned.or(local.map(|time| time.and_utc().timestamp_micros())).ok()
+        };
+        let mut read = 0;
+        for date in ["1969-12-31", "2000-02-29", "1900-02-29", "2023-04-30", "2023-04-31", "2023-13-01", "0000-00-00"] {
+            for time in ["00:00:00", "23:59:59", "23:59:60", "24:00:00", "12:60:00", "1a:00:00"] {
+                for fraction in ["", ".", ".5", ".123", ".123456", ".123456789", ".1234567891", ",5", ".12a"] {
+                    for (between, zone) in [("T", "Z"), (" ", ""), ("T", ""), (" ", "Z"), ("-", "Z")] {
+                        let text = format!("{date}{between}{time}{fraction}{zone}");
+                        if let Some(found) = plain_time(&text) {
+                            assert_eq!(Some(found), chrono(&text), "{text}");
+                            read += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(read, 3 * 2 * 5 * 2, "valid dates, times, fractions, and notations");
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod access;
 pub mod auditd;
 mod decode;
 pub mod error_log;
-mod event_time;
+pub(crate) mod event_time;
 mod evtx;
 pub mod flat;
 mod json;

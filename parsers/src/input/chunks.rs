@@ -1,7 +1,7 @@
 //! A source as a row of chunks.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +38,13 @@ pub enum Next {
 pub struct ChunkSource {
     source: Arc<Source>,
     inner: Inner,
-    raw_bytes: Arc<AtomicU64>,
+    raw: Raw,
+}
+
+/// What tells how many bytes were read, before decompression.
+enum Raw {
+    File(Arc<File>),
+    Stream(Arc<AtomicU64>),
 }
 
 enum Inner {
@@ -60,10 +66,9 @@ impl ChunkSource {
             path: path.clone(),
             reason,
         };
-        let raw_bytes = Arc::new(AtomicU64::new(0));
         let now = chrono::Utc::now().timestamp_micros();
         let Some(file) = file else {
-            return Ok(Self::stream(path, now, std::io::stdin(), options, raw_bytes));
+            return Ok(Self::stream(path, now, std::io::stdin(), options));
         };
         let opened = File::open(file).map_err(|e| error(describe(&e)))?;
         let metadata = opened.metadata().map_err(|e| error(describe(&e)))?;
@@ -71,26 +76,23 @@ impl ChunkSource {
             return Err(error("is a folder".into()));
         }
         if !metadata.is_file() {
-            return Ok(Self::stream(path, now, opened, options, raw_bytes));
+            return Ok(Self::stream(path, now, opened, options));
         }
         let modified = metadata.modified().map_or(now, |time| {
             chrono::DateTime::<chrono::Utc>::from(time).timestamp_micros()
         });
-        let counted = Counted {
-            reader: opened,
-            raw_bytes: raw_bytes.clone(),
-        };
+        let opened = Arc::new(opened);
         Ok(ChunkSource {
             source: Arc::new(Source {
                 path,
                 reference_time: modified,
             }),
             inner: Inner::File(Box::new(TextReader::new(
-                Box::new(counted),
+                Box::new(opened.clone()),
                 options.chunk_bytes,
                 true,
             ))),
-            raw_bytes,
+            raw: Raw::File(opened),
         })
     }
 
@@ -102,7 +104,7 @@ impl ChunkSource {
         options: &InputOptions,
     ) -> ChunkSource {
         let now = chrono::Utc::now().timestamp_micros();
-        Self::stream(path.into(), now, reader, options, Arc::new(AtomicU64::new(0)))
+        Self::stream(path.into(), now, reader, options)
     }
 
     fn stream(
@@ -110,9 +112,9 @@ impl ChunkSource {
         now: i64,
         reader: impl Read + Send + 'static,
         options: &InputOptions,
-        raw_bytes: Arc<AtomicU64>,
     ) -> ChunkSource {
         let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
+        let raw_bytes = Arc::new(AtomicU64::new(0));
         let counted = Counted {
             reader,
             raw_bytes: raw_bytes.clone(),
@@ -127,7 +129,7 @@ impl ChunkSource {
                 reference_time: now,
             }),
             inner: Inner::Stream(receiver),
-            raw_bytes,
+            raw: Raw::Stream(raw_bytes),
         }
     }
 
@@ -138,7 +140,11 @@ impl ChunkSource {
 
     /// Bytes read so far, before decompression: for progress beside [`super::Input::size`].
     pub fn raw_bytes(&self) -> u64 {
-        self.raw_bytes.load(Ordering::Relaxed)
+        match &self.raw {
+            // The one that reads it shares its position.
+            Raw::File(file) => file.as_ref().stream_position().unwrap_or_default(),
+            Raw::Stream(bytes) => bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether it is a stream, for which a time-out has a meaning.
@@ -233,6 +239,8 @@ struct TextReader {
     chunk_bytes: usize,
     /// Whether to fill whole chunks (files), or to pass on what is there (streams).
     fill: bool,
+    /// What a stream's next bytes are read into.
+    scratch: Vec<u8>,
     offset: u64,
     pending_error: Option<std::io::Error>,
 }
@@ -253,6 +261,7 @@ impl TextReader {
             state: State::Start(reader),
             chunk_bytes: chunk_bytes.max(16),
             fill,
+            scratch: Vec::new(),
             offset: 0,
             pending_error: None,
         }
@@ -293,9 +302,17 @@ impl TextReader {
             else {
                 return Ok(None);
             };
-            buffer.resize(before + self.chunk_bytes, 0);
-            let (length, error) = read_into(reader.as_mut(), &mut buffer[before..], self.fill);
-            buffer.truncate(before + length);
+            let (length, error) = if self.fill {
+                // Not by `read`, which would have to be given bytes that were cleared first.
+                buffer.reserve(self.chunk_bytes);
+                let read = reader.by_ref().take(self.chunk_bytes as u64).read_to_end(buffer);
+                (buffer.len() - before, read.err())
+            } else {
+                self.scratch.resize(self.chunk_bytes, 0);
+                let (length, error) = read_into(reader.as_mut(), &mut self.scratch, false);
+                buffer.extend_from_slice(&self.scratch[..length]);
+                (length, error)
+            };
             if *encoding != Encoding::Bytes {
                 let decoded = decoder.decode(*encoding, &buffer[before..]);
                 buffer.truncate(before);

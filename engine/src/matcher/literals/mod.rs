@@ -36,6 +36,12 @@ pub(super) struct LiteralSearch {
 const LENGTHS: [(usize, usize, usize, usize); 4] =
     [(11, usize::MAX, 8, 4), (7, 10, 4, 4), (4, 6, 3, 2), (2, 3, 2, 1)];
 
+/// The same for a few literals: there are not enough of them for grams of four bytes to occur by chance.
+const LENGTHS_OF_FEW: [(usize, usize, usize, usize); 3] = [(7, usize::MAX, 4, 4), (4, 6, 3, 2), (2, 3, 2, 1)];
+
+/// So many are few.
+const FEW: usize = 128;
+
 impl LiteralSearch {
     /// A search for `literals`, each different, which are folded if texts are to be. `None` if there are none.
     pub(super) fn new(literals: &[String]) -> Option<LiteralSearch> {
@@ -43,7 +49,11 @@ impl LiteralSearch {
             return None;
         }
         let numbered = || literals.iter().map(String::as_bytes).enumerate();
-        let tiers = LENGTHS.iter().filter_map(|&(shortest, longest, width, step)| {
+        let lengths: &[_] = match literals.len() {
+            0..=FEW => &LENGTHS_OF_FEW,
+            _ => &LENGTHS,
+        };
+        let tiers = lengths.iter().filter_map(|&(shortest, longest, width, step)| {
             let of_length = numbered().filter(|(_, literal)| (shortest..=longest).contains(&literal.len()));
             Tier::new(width, step, of_length)
         });

@@ -60,13 +60,14 @@ impl Tier {
         }
         places.sort_by_key(|(gram, _)| *gram);
         let grams = || places.chunk_by(|one, other| one.0 == other.0);
-        // About one hash in 32 is taken, as far as the bitmap stays near to the core.
+        // About one hash in 32 is taken, as far as the bitmap stays near to the core; fewer where that costs nothing.
+        const LEAST_BITS: u32 = 15;
         const MOST_BITS: u32 = 20;
         let count = grams().count();
         let log = (count * 32)
             .next_power_of_two()
             .trailing_zeros()
-            .clamp(10, MOST_BITS);
+            .clamp(LEAST_BITS, MOST_BITS);
         let mut tier = Tier {
             width,
             step,
@@ -155,6 +156,7 @@ impl Tier {
         let margin = if WIDTH == 8 { 8 } else { 4 };
         let mut at = 0;
         while at + BLOCK + margin <= text.len() {
+            // Eight bits for each offset: one for every fourth place from there.
             let mut found = 0;
             for offset in (0..4).step_by(STEP) {
                 let words = |behind: usize| {
@@ -179,10 +181,11 @@ impl Tier {
                 // The bit of each hash becomes the sign of its word.
                 let up = _mm256_andnot_si256(hashes, places_of_bits);
                 let signs = _mm256_castsi256_ps(_mm256_sllv_epi32(bits, up));
-                found |= every_fourth(_mm256_movemask_ps(signs) as u32) << offset;
+                found |= (_mm256_movemask_ps(signs) as u32) << (8 * offset);
             }
             while found != 0 {
-                let place = at + found.trailing_zeros() as usize;
+                let bit = found.trailing_zeros() as usize;
+                let place = at + bit % 8 * 4 + bit / 8;
                 found &= found - 1;
                 look(place, gram(&text[place..place + WIDTH]));
             }
@@ -210,14 +213,6 @@ impl Place {
             check: check.map(|other| (other as u32, bytes(other))),
         }
     }
-}
-
-/// Eight bits, one in every fourth place.
-#[inline(always)]
-fn every_fourth(bits: u32) -> u32 {
-    let pairs = (bits | bits << 12) & 0x000f_000f;
-    let pairs = (pairs | pairs << 6) & 0x0303_0303;
-    (pairs | pairs << 3) & 0x1111_1111
 }
 
 /// A few bytes as a number, folded.

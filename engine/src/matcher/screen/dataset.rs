@@ -6,13 +6,14 @@ use std::sync::Arc;
 use borzoi_parsers::batch::{BuilderCounters, is_written_by_builder, spells_integer, stored_text};
 use borzoi_parsers::catalog::{ColumnType, Dataset};
 use borzoi_parsers::formats::flat::{FlatEvent, FlatField, Kind as ValueKind};
-use borzoi_parsers::value::{Value, parse_timestamp};
-use hashbrown::HashMap;
+use borzoi_parsers::value::Value;
+use hashbrown::{HashMap, HashSet};
 
 use super::keywords::has_letters_that_become_ascii;
 use super::kind::{Filters, Kind, Kinds, Sight};
 use super::lines::{self, Lines};
 use super::memory::{Known, NOTHING, Outcomes, Values};
+use super::shapes::{Shape, Shapes};
 use crate::matcher::field_index::{Mark, Scratch};
 use crate::matcher::plan::{Fact, Plan, RowTest};
 use crate::matcher::sets::{EMPTY, SetId, SetTable};
@@ -113,6 +114,7 @@ pub(super) struct DatasetScreen {
     value_bytes: usize,
     /// Number of searches at which the budget is looked at next.
     check_at: u64,
+    shapes: Shapes,
     kinds: Vec<Kind>,
     filters: Filters,
     by_sets: HashMap<Box<[SetId]>, usize>,
@@ -129,7 +131,6 @@ pub(super) struct DatasetScreen {
     row_sets: Vec<SetId>,
     touched: Vec<u32>,
     candidates: Vec<u32>,
-    folded: Vec<u8>,
     /// The keywords that may occur, by number; or any, whatever the search says.
     keyword_atoms: Vec<u32>,
     keyword_seen: Vec<u64>,
@@ -180,6 +181,7 @@ impl DatasetScreen {
             outcomes: Outcomes::default(),
             value_bytes: 0,
             check_at: 0,
+            shapes: Shapes::default(),
             kinds: Vec::new(),
             filters: Filters::default(),
             by_sets: HashMap::new(),
@@ -191,7 +193,6 @@ impl DatasetScreen {
             last_kind: None,
             touched: Vec::new(),
             candidates: Vec::new(),
-            folded: Vec::new(),
             keyword_atoms: Vec::new(),
             keyword_seen: Vec::new(),
             any_keyword: false,
@@ -229,33 +230,100 @@ impl DatasetScreen {
     /// Whether a rule may match; `None`: only decoding can tell what the event is.
     fn look(&mut self, event: &FlatEvent<'_>, counters: &mut BuilderCounters) -> Option<bool> {
         self.keep_within_budget();
+        // Elsewhere, or where it does not fit, the time of collection is a value like others.
+        if !event.created_fits() || !self.created_is_hidden && event.created().is_some() {
+            return None;
+        }
+        self.searched.clear();
+        let shape = self.shapes.find(event);
+        let known = shape.and_then(|shape| self.kind_by_shape(event, shape));
+        let kind = match known {
+            Some(kind) => kind,
+            None => self.kind_by_fields(event, counters, shape.is_none())?,
+        };
+        if self.columns.len() > self.max_columns {
+            return None;
+        }
+        Some(self.may_match(event, kind, shape))
+    }
+
+    /// The kind of an event of a known shape; `None` if that takes a look at every field.
+    #[inline]
+    fn kind_by_shape(&mut self, event: &FlatEvent<'_>, shape: usize) -> Option<usize> {
+        for index in 0..self.shapes.get(shape).typed.len() {
+            let field = event.fields[self.shapes.get(shape).typed[index] as usize];
+            if !self.fits(event, field) {
+                return None;
+            }
+        }
+        if let Some(kind) = self.shapes.get(shape).kind(event) {
+            return Some(kind);
+        }
+        self.kind_sets.clear();
+        self.kind_sets.resize(self.kind_slots, EMPTY);
+        for index in 0..self.shapes.get(shape).telling.len() {
+            let field = event.fields[self.shapes.get(shape).telling[index] as usize];
+            self.tell_kind(event, field);
+        }
+        let kind = self.kind()?;
+        self.shapes.get_mut(shape).is_of(event, kind);
+        Some(kind)
+    }
+
+    /// The kind of an event, each of whose fields is looked at; `None` if only decoding can tell what it is. `is_new`:
+    /// its shape is worth remembering.
+    fn kind_by_fields(
+        &mut self,
+        event: &FlatEvent<'_>,
+        counters: &mut BuilderCounters,
+        is_new: bool,
+    ) -> Option<usize> {
         self.number = self.number.wrapping_add(1);
         if self.number == 0 {
             self.seen.fill((0, None));
             self.number = 1;
         }
-        // Elsewhere, or where it does not fit, the time of collection is a value like others.
-        if event.created().is_some() && !self.created_is_hidden {
-            return None;
-        }
-        if event
-            .created()
-            .is_some_and(|created| parse_timestamp(created).is_none())
-        {
-            return None;
-        }
         self.misfits.clear();
-        self.searched.clear();
         self.kind_sets.clear();
         self.kind_sets.resize(self.kind_slots, EMPTY);
         for &field in event.fields {
             self.note(event, field, counters)?;
         }
-        if self.columns.len() > self.max_columns {
-            return None;
+        if is_new && let Some(shape) = self.shape_of(event) {
+            self.shapes.insert(event, shape);
         }
-        let kind = self.kind()?;
-        Some(self.may_match(event, kind))
+        self.kind()
+    }
+
+    /// The shape of an event whose fields have been noted; `None` if two of them share a column.
+    fn shape_of(&self, event: &FlatEvent<'_>) -> Option<Shape> {
+        let mut columns = HashSet::new();
+        let [mut telling, mut typed, mut asking] = [const { Vec::new() }; 3];
+        for (position, field) in (0..).zip(event.fields) {
+            if field.kind == ValueKind::Null || Some(field.key) == event.collected() {
+                continue;
+            }
+            let key = self.keys.get(field.key as usize)?.as_ref()?;
+            if key.odd || !columns.insert(key.column) {
+                return None;
+            }
+            let always_fits = matches!(
+                (key.column_type, field.kind),
+                (ColumnType::Keyword | ColumnType::List, _)
+                    | (_, ValueKind::List)
+                    | (ColumnType::Integer, ValueKind::Number)
+            );
+            if !always_fits {
+                typed.push(position);
+            }
+            if key.tells_kind {
+                telling.push(position);
+            }
+            if !key.slots.is_empty() || !key.slots_aside.is_empty() {
+                asking.push(position);
+            }
+        }
+        Some(Shape::of(event, telling, typed, asking))
     }
 
     /// Notes that the event has a field: what it tells of its kind, and what decoding would count.
@@ -349,16 +417,21 @@ impl DatasetScreen {
             if again || field.kind == ValueKind::List {
                 return None;
             }
-            let known = self.known(event, field);
-            for &(slot, set) in self.outcomes.get(known.outcome) {
-                if let Sight::Kind(position) = self.sights[slot as usize] {
-                    let field_plan = &self.plan.fields[slot as usize];
-                    let before = self.kind_sets[position];
-                    self.kind_sets[position] = self.tables[slot as usize].union(before, set, field_plan);
-                }
-            }
+            self.tell_kind(event, field);
         }
         Some(())
+    }
+
+    /// Takes in what a value says of the kind of the event.
+    fn tell_kind(&mut self, event: &FlatEvent<'_>, field: FlatField) {
+        let known = self.known(event, field);
+        for &(slot, set) in self.outcomes.get(known.outcome) {
+            if let Sight::Kind(position) = self.sights[slot as usize] {
+                let field_plan = &self.plan.fields[slot as usize];
+                let before = self.kind_sets[position];
+                self.kind_sets[position] = self.tables[slot as usize].union(before, set, field_plan);
+            }
+        }
     }
 
     /// Whether a value fits the type of its column.
@@ -575,39 +648,72 @@ impl DatasetScreen {
 
     /// Whether a rule that is left for the kind may match.
     #[inline]
-    fn may_match(&mut self, event: &FlatEvent<'_>, kind: usize) -> bool {
+    fn may_match(&mut self, event: &FlatEvent<'_>, kind: usize, shape: Option<usize>) -> bool {
         if self.kinds[kind].looked_at {
             return true;
         }
         let keywords = self.keyword_may_occur(event, kind);
-        let mut awake = keywords || !self.kinds[kind].always.is_empty();
-        for &field in event.fields {
-            if awake {
-                break;
-            }
-            let index = field.key as usize;
-            let asks = self.kinds[kind].asks(index);
-            if asks == Some(false) || field.kind == ValueKind::Null {
-                continue;
-            }
-            let Some(Some(key)) = self.keys.get(index) else {
-                continue;
+        let awake = keywords
+            || !self.kinds[kind].always.is_empty()
+            || match shape {
+                Some(shape) => self.value_wakes_by_shape(event, kind, shape),
+                None => event.fields.iter().any(|&field| {
+                    field.kind != ValueKind::Null
+                        && self.asks(kind, field)
+                        && self.value_wakes(event, kind, field)
+                }),
             };
-            let slots = key
-                .slots
-                .iter()
-                .chain(&key.slots_aside)
-                .map(|&slot| slot as usize);
-            if asks.is_none() && !self.kinds[kind].learn(index, slots) {
-                continue;
-            }
-            let shared = key.shared;
-            let outcome = self.known(event, field).outcome;
-            // What two values satisfy together may wake a rule that neither wakes alone.
-            awake = outcome != NOTHING
-                && (shared || self.kinds[kind].wakes(outcome, &self.outcomes, &self.tables));
+        awake && self.evaluate(event, kind, keywords, shape)
+    }
+
+    /// Whether a value of an event of a known shape may wake a rule.
+    #[inline]
+    fn value_wakes_by_shape(&mut self, event: &FlatEvent<'_>, kind: usize, shape: usize) -> bool {
+        if self.shapes.get(shape).asked(kind).is_none() {
+            let fields = self.shapes.get(shape).asking.clone();
+            let asked = fields.into_iter();
+            let asked = asked.filter(|&position| self.asks(kind, event.fields[position as usize]));
+            let asked = asked.collect();
+            self.shapes.get_mut(shape).learn(kind, asked);
         }
-        awake && self.evaluate(event, kind, keywords)
+        let mut index = 0;
+        while let Some(&position) = self
+            .shapes
+            .get(shape)
+            .asked(kind)
+            .and_then(|fields| fields.get(index))
+        {
+            if self.value_wakes(event, kind, event.fields[position as usize]) {
+                return true;
+            }
+            index += 1;
+        }
+        false
+    }
+
+    /// Whether a value of a field can wake a rule in an event of a kind.
+    #[inline]
+    fn asks(&mut self, kind: usize, field: FlatField) -> bool {
+        let index = field.key as usize;
+        if let Some(asks) = self.kinds[kind].asks(index) {
+            return asks;
+        }
+        let Some(Some(key)) = self.keys.get(index) else {
+            return false;
+        };
+        let slots = key.slots.iter().chain(&key.slots_aside);
+        self.kinds[kind].learn(index, slots.map(|&slot| slot as usize))
+    }
+
+    /// Whether a value may wake a rule.
+    #[inline]
+    fn value_wakes(&mut self, event: &FlatEvent<'_>, kind: usize, field: FlatField) -> bool {
+        let shared = self.keys[field.key as usize]
+            .as_ref()
+            .is_some_and(|key| key.shared);
+        let outcome = self.known(event, field).outcome;
+        // What two values satisfy together may wake a rule that neither wakes alone.
+        outcome != NOTHING && (shared || self.kinds[kind].wakes(outcome, &self.outcomes, &self.tables))
     }
 
     /// Whether a keyword may occur; `keyword_atoms` are those then.
@@ -617,38 +723,40 @@ impl DatasetScreen {
             return false;
         };
         let record = event.text();
-        self.folded.clear();
-        if event.has_unicode_escapes() {
-            let text = event.unescaped();
-            self.any_keyword = has_letters_that_become_ascii(&text);
-            self.folded.extend_from_slice(text.as_bytes());
-        } else {
-            self.any_keyword = !event.is_ascii() && has_letters_that_become_ascii(record);
-            self.folded.extend_from_slice(record.as_bytes());
-        }
-        self.folded.make_ascii_lowercase();
-        filter.atoms(&self.folded, &mut self.keyword_seen, &mut self.keyword_atoms) || self.any_keyword
+        let unescaped = event.has_unicode_escapes().then(|| event.unescaped());
+        let text = unescaped.as_deref().unwrap_or(record);
+        self.any_keyword =
+            (unescaped.is_some() || !event.is_ascii()) && has_letters_that_become_ascii(text);
+        filter.atoms(text.as_bytes(), &mut self.keyword_seen, &mut self.keyword_atoms) || self.any_keyword
     }
 
     /// Evaluates the rules that the event's values wake, and if `keywords` may occur those that ask for them.
-    fn evaluate(&mut self, event: &FlatEvent<'_>, kind: usize, keywords: bool) -> bool {
-        for &field in event.fields {
-            let Some(Some(key)) = self.keys.get(field.key as usize) else {
-                continue;
-            };
-            if field.kind == ValueKind::Null || key.slots.is_empty() && key.slots_aside.is_empty() {
-                continue;
-            }
-            let known = self.known(event, field);
-            for &(slot, set) in self.outcomes.get(known.outcome) {
-                let row_set = &mut self.row_sets[slot as usize];
-                if *row_set == EMPTY {
-                    self.touched.push(slot);
+    fn evaluate(
+        &mut self,
+        event: &FlatEvent<'_>,
+        number: usize,
+        keywords: bool,
+        shape: Option<usize>,
+    ) -> bool {
+        match shape {
+            Some(shape) => {
+                for index in 0..self.shapes.get(shape).asking.len() {
+                    let position = self.shapes.get(shape).asking[index];
+                    self.take_in(event, event.fields[position as usize]);
                 }
-                *row_set = self.tables[slot as usize].union(*row_set, set, &self.plan.fields[slot as usize]);
+            }
+            None => {
+                for &field in event.fields {
+                    let Some(Some(key)) = self.keys.get(field.key as usize) else {
+                        continue;
+                    };
+                    if field.kind != ValueKind::Null && !(key.slots.is_empty() && key.slots_aside.is_empty()) {
+                        self.take_in(event, field);
+                    }
+                }
             }
         }
-        let kind = &self.kinds[kind];
+        let kind = &mut self.kinds[number];
         self.candidates.clear();
         for &slot in &self.touched {
             kind.wake(
@@ -658,6 +766,7 @@ impl DatasetScreen {
                 &mut self.candidates,
             );
         }
+        let kind = &self.kinds[number];
         // A keyword of which a piece occurs may hold or not; the others do not.
         let may_occur = |atom: u32| {
             let occurs = self.any_keyword || self.keyword_atoms.binary_search(&atom).is_ok();
@@ -685,6 +794,18 @@ impl DatasetScreen {
             self.row_sets[slot as usize] = EMPTY;
         }
         found
+    }
+
+    /// Adds what a value satisfies to what the event does.
+    fn take_in(&mut self, event: &FlatEvent<'_>, field: FlatField) {
+        let known = self.known(event, field);
+        for &(slot, set) in self.outcomes.get(known.outcome) {
+            let row_set = &mut self.row_sets[slot as usize];
+            if *row_set == EMPTY {
+                self.touched.push(slot);
+            }
+            *row_set = self.tables[slot as usize].union(*row_set, set, &self.plan.fields[slot as usize]);
+        }
     }
 
     /// Whether a test between two fields holds; `None` where not all their values stand in the record.
@@ -745,6 +866,7 @@ impl DatasetScreen {
         self.value_bytes = 0;
         self.tables.fill_with(SetTable::without_rules);
         self.outcomes = Outcomes::default();
+        self.shapes.clear();
         self.kinds.clear();
         self.by_sets.clear();
         self.last_kind = None;

@@ -2,9 +2,7 @@
 //!
 //! Keywords look at every text of an event. All those texts stand in the record, some letters escaped, some
 //! numbers and times in another notation; so a keyword can only occur if some piece of it without such letters
-//! stands in the record, case aside. One packed search for all pieces answers that.
-
-use aho_corasick::packed::{self, Searcher};
+//! stands in the record, case aside. One search for all pieces answers that.
 
 use crate::matcher::field_index::{Atom, Cased};
 use crate::matcher::fold::fold;
@@ -17,9 +15,7 @@ const SHORTEST: usize = 3;
 /// Looks for the pieces of some keywords. See the [module](self).
 #[derive(Debug)]
 pub(super) struct Filter {
-    searcher: Option<Searcher>,
-    /// Finds which pieces occur, and tells whether any does where there are too many for the packed search.
-    all: LiteralSearch,
+    pieces: LiteralSearch,
     /// The atoms that a piece is of.
     atoms: Vec<Vec<u32>>,
 }
@@ -41,30 +37,19 @@ impl Filter {
                 }
             }
         }
-        // What holds another piece needs no search of its own.
-        let shortest = pieces.iter().filter(|piece| {
-            let others = pieces.iter().filter(|other| other != piece);
-            !others.into_iter().any(|other| piece.contains(other.as_str()))
-        });
         Some(Filter {
-            searcher: packed::Config::new().builder().extend(shortest).build(),
-            all: LiteralSearch::new(&pieces)?,
+            pieces: LiteralSearch::new(&pieces)?,
             atoms,
         })
     }
 
-    /// Puts the atoms that may hold into `atoms`, ascending: those of which a piece occurs in `text`, which
-    /// is in lower case as far as it is ASCII. Whether there are any.
+    /// Puts the atoms that may hold into `atoms`, ascending: those of which a piece occurs in `text`, case aside as
+    /// far as it is ASCII. Whether there are any.
     #[inline]
     pub(super) fn atoms(&self, text: &[u8], seen: &mut Vec<u64>, atoms: &mut Vec<u32>) -> bool {
         atoms.clear();
-        if let Some(searcher) = &self.searcher
-            && searcher.find(text).is_none()
-        {
-            return false;
-        }
-        self.all
-            .each::<false>(text, seen, |piece| atoms.extend_from_slice(&self.atoms[piece]));
+        self.pieces
+            .each::<true>(text, seen, |piece| atoms.extend_from_slice(&self.atoms[piece]));
         atoms.sort_unstable();
         atoms.dedup();
         !atoms.is_empty()
@@ -170,7 +155,7 @@ mod tests {
         let two = filter(&[contains("Mimikatz"), contains("dpapi::master"), contains("katz")]);
         let two = two.expect("searchable");
         let mut atoms = Vec::new();
-        assert!(two.atoms(b"{\"a\":\"run mimikatz.exe\"}", &mut Vec::new(), &mut atoms));
+        assert!(two.atoms(b"{\"a\":\"run MimiKatz.exe\"}", &mut Vec::new(), &mut atoms));
         assert_eq!(atoms, [0, 2]);
         assert!(!two.atoms(b"{\"a\":\"run mimi kat.exe\"}", &mut Vec::new(), &mut atoms));
         let many: Vec<Atom> = (0..500)

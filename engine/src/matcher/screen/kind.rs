@@ -10,6 +10,9 @@ use crate::matcher::formula::Formula;
 use crate::matcher::plan::{Fact, Plan};
 use crate::matcher::sets::{SetId, SetTable};
 
+/// Sets of which a kind remembers the rules that they wake.
+const MOST_WOKEN: usize = 1024;
+
 /// How a screen sees a field of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sight {
@@ -37,6 +40,8 @@ pub(super) struct Kind {
     pub(super) always: Vec<u32>,
     /// (slot, predicate) → rules that it wakes.
     woken: HashMap<(u32, u32), Vec<u32>>,
+    /// The same by slot and set, as far as they were asked for.
+    woken_by_sets: HashMap<(u32, SetId), Box<[u32]>>,
     /// Slots with such predicates.
     slots: Vec<bool>,
     /// By outcome: whether it wakes a rule.
@@ -76,6 +81,7 @@ impl Kinds<'_> {
             rules: HashMap::new(),
             always: Vec::new(),
             woken: HashMap::new(),
+            woken_by_sets: HashMap::new(),
             slots: vec![false; plan.fields.len()],
             wakes: Vec::new(),
             keys: Vec::new(),
@@ -193,12 +199,16 @@ impl Kind {
     }
 
     /// Adds the rules that a set wakes.
-    pub(super) fn wake(&self, slot: u32, set: SetId, tables: &[SetTable], rules: &mut Vec<u32>) {
-        for &predicate in &tables[slot as usize].get(set).predicates {
-            if let Some(woken) = self.woken.get(&(slot, predicate)) {
-                rules.extend_from_slice(woken);
-            }
+    pub(super) fn wake(&mut self, slot: u32, set: SetId, tables: &[SetTable], rules: &mut Vec<u32>) {
+        if self.woken_by_sets.len() >= MOST_WOKEN {
+            self.woken_by_sets.clear();
         }
+        let woken = self.woken_by_sets.entry((slot, set)).or_insert_with(|| {
+            let predicates = tables[slot as usize].get(set).predicates.iter();
+            let woken = predicates.filter_map(|&predicate| self.woken.get(&(slot, predicate)));
+            woken.flatten().copied().collect()
+        });
+        rules.extend_from_slice(woken);
     }
 
     /// What is left of a rule.

@@ -30,6 +30,7 @@ mod keywords;
 mod kind;
 mod lines;
 mod memory;
+mod shapes;
 
 use std::sync::Arc;
 

@@ -4,8 +4,6 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use super::scan::starts_at;
-
 /// Number of a key.
 pub type Key = u32;
 
@@ -54,66 +52,66 @@ impl Role {
     }
 }
 
-#[derive(Debug)]
-struct Entry {
-    /// As it stood in a record: from its first quote to its colon.
-    spelled: Spelled,
-    name: Box<str>,
-    role: Role,
-    /// The keys that followed it last: events of two kinds often alternate.
-    next: [Key; 2],
-}
-
-/// A few bytes, compared as one or two words instead of by a call.
-#[derive(Debug)]
-struct Spelled {
-    bytes: Box<[u8]>,
-    /// The first 16 bytes, and which of them count.
+/// What a guess needs to know of a key: one line of the cache.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+struct Guess {
+    /// The first 16 bytes of how it stood in a record, from its first quote to its colon, and which of them count.
     head: u128,
     mask: u128,
     /// The last 16 bytes, where there are more than that.
     tail: u128,
+    /// Bytes in all.
+    length: u32,
+    /// The keys that followed it last: events of two kinds often alternate.
+    next: [Key; 2],
+    role: Role,
 }
 
 const WORD: usize = 16;
 
-impl Spelled {
-    fn new(bytes: &[u8]) -> Self {
+/// A guess looks at so many bytes of the record; longer keys are compared byte by byte.
+const LOOKED_AT: usize = 2 * WORD;
+
+/// What a guess is compared with: enough for a key that is looked at, and the beginning of its value.
+pub(super) type Window = [u8; 3 * WORD];
+
+impl Guess {
+    fn new(bytes: &[u8], key: Key, role: Role) -> Self {
         let mut head = [0; WORD];
         let mut mask = [0; WORD];
         let first = bytes.len().min(WORD);
         head[..first].copy_from_slice(&bytes[..first]);
         mask[..first].fill(0xff);
-        Spelled {
-            bytes: bytes.into(),
+        Guess {
             head: u128::from_le_bytes(head),
             mask: u128::from_le_bytes(mask),
             tail: bytes.last_chunk().map_or(0, |last| u128::from_le_bytes(*last)),
+            length: bytes.len() as u32,
+            next: [key; 2],
+            role,
         }
     }
 
-    /// Whether it stands at `at`.
-    #[inline]
-    fn stands_at(&self, record: &[u8], at: usize) -> bool {
-        let length = self.bytes.len();
-        let Some(rest) = record
-            .get(at..)
-            .filter(|rest| rest.len() > 2 * WORD && length <= 2 * WORD)
-        else {
-            return starts_at(record, at, &self.bytes);
-        };
+    /// Whether it stands at the beginning of `bytes`; a key of more bytes than [`LOOKED_AT`] is not found.
+    #[inline(always)]
+    fn stands_at(&self, bytes: &Window) -> bool {
+        let length = self.length as usize;
         let word = |from: usize| {
-            let bytes = rest[from..].first_chunk::<WORD>();
-            u128::from_le_bytes(*bytes.expect("longer than two words"))
+            let word = bytes[from..].first_chunk::<WORD>();
+            u128::from_le_bytes(*word.expect("a window is longer than a word and the longest key looked at"))
         };
-        (word(0) ^ self.head) & self.mask == 0 && (length <= WORD || word(length - WORD) == self.tail)
+        (word(0) ^ self.head) & self.mask == 0
+            && (length <= WORD || length <= LOOKED_AT && word(length - WORD) == self.tail)
     }
 }
 
 /// See the [module](self).
 #[derive(Default)]
 pub(super) struct Keys {
-    entries: Vec<Entry>,
+    guesses: Vec<Guess>,
+    /// The name of each, and how it stood in a record.
+    names: Vec<(Box<str>, Box<[u8]>)>,
     table: HashTable<Key>,
     hasher: foldhash::fast::FixedState,
     first: [Key; 2],
@@ -121,28 +119,42 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn name(&self, key: Key) -> &str {
-        &self.entries[key as usize].name
+        &self.names[key as usize].0
     }
 
     pub(super) fn role(&self, key: Key) -> Role {
-        self.entries[key as usize].role
+        self.guesses[key as usize].role
     }
 
-    /// The key that is likely to follow `last`, if it stands at `at` in `record`; and what follows its colon.
-    #[inline]
-    pub(super) fn guess(&self, record: &[u8], at: usize, last: Option<Key>) -> Option<(Key, usize)> {
-        let keys = match last {
-            Some(last) => self.entries[last as usize].next,
+    /// The keys that are likely to follow `last`, or to be the first.
+    #[inline(always)]
+    pub(super) fn followers(&self, last: Option<Key>) -> [Key; 2] {
+        match last {
+            Some(last) => self.guesses[last as usize].next,
             None => self.first,
-        };
+        }
+    }
+
+    /// Which of two keys, of at most [`LOOKED_AT`] bytes, stands at the beginning of `bytes`; how long it is with its
+    /// colon, and its role.
+    #[inline(always)]
+    pub(super) fn guess(&self, bytes: &Window, keys: [Key; 2]) -> Option<(Key, usize, Role)> {
         let stands = |key: Key| {
-            let entry = self.entries.get(key as usize)?;
-            entry
-                .spelled
-                .stands_at(record, at)
-                .then(|| (key, at + entry.spelled.bytes.len()))
+            let guess = self.guesses.get(key as usize)?;
+            guess
+                .stands_at(bytes)
+                .then_some((key, guess.length as usize, guess.role))
         };
         stands(keys[0]).or_else(|| stands(keys[1]))
+    }
+
+    /// As [`Keys::guess`], for keys of any length, and near the end of a record.
+    pub(super) fn guess_slowly(&self, bytes: &[u8], keys: [Key; 2]) -> Option<(Key, usize, Role)> {
+        keys.into_iter().find_map(|key| {
+            let (_, spelled) = self.names.get(key as usize)?;
+            let stands = bytes.starts_with(spelled);
+            stands.then(|| (key, spelled.len(), self.role(key)))
+        })
     }
 
     /// The number of `name`, which stood in a record as `spelled` after `last`. `None` if it is new and
@@ -151,27 +163,22 @@ impl Keys {
         let hash = self.hasher.hash_one(name);
         let known = self
             .table
-            .find(hash, |&key| *self.entries[key as usize].name == *name);
+            .find(hash, |&key| *self.names[key as usize].0 == *name);
         let key = match known {
             Some(&key) => key,
-            None if self.entries.len() >= MOST_KEYS || spelled.len() > LONGEST_KEY => return None,
+            None if self.names.len() >= MOST_KEYS || spelled.len() > LONGEST_KEY => return None,
             None => {
-                let key = Key::try_from(self.entries.len()).ok()?;
-                self.entries.push(Entry {
-                    spelled: Spelled::new(spelled),
-                    name: name.into(),
-                    role: Role::of(name),
-                    next: [key; 2],
-                });
-                let (entries, hasher) = (&self.entries, &self.hasher);
-                self.table.insert_unique(hash, key, |&other| {
-                    hasher.hash_one(&*entries[other as usize].name)
-                });
+                let key = Key::try_from(self.names.len()).ok()?;
+                self.guesses.push(Guess::new(spelled, key, Role::of(name)));
+                self.names.push((name.into(), spelled.into()));
+                let (names, hasher) = (&self.names, &self.hasher);
+                self.table
+                    .insert_unique(hash, key, |&other| hasher.hash_one(&*names[other as usize].0));
                 key
             }
         };
         let next = match last {
-            Some(last) => &mut self.entries[last as usize].next,
+            Some(last) => &mut self.guesses[last as usize].next,
             None => &mut self.first,
         };
         *next = [key, next[0]];
@@ -193,12 +200,16 @@ mod tests {
                     if let Some(byte) = changed.and_then(|changed| bytes.get_mut(changed)) {
                         *byte ^= 1;
                     }
-                    let expected = record.get(at..).is_some_and(|rest| rest.starts_with(&bytes));
-                    assert_eq!(
-                        Spelled::new(&bytes).stands_at(&record, at),
-                        expected,
-                        "{at} {length}"
-                    );
+                    let Some(rest) = record.get(at..) else { continue };
+                    let expected = rest.starts_with(&bytes);
+                    let mut keys = Keys::default();
+                    keys.find("name", &bytes, None);
+                    let expected = expected.then_some((0, length, Role::Plain));
+                    assert_eq!(keys.guess_slowly(rest, keys.followers(None)), expected, "{at} {length}");
+                    if let Some(window) = rest.first_chunk() {
+                        let expected = expected.filter(|_| length <= LOOKED_AT);
+                        assert_eq!(keys.guess(window, keys.followers(None)), expected, "{at} {length}");
+                    }
                 }
             }
         }

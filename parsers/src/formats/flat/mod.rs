@@ -20,12 +20,12 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::event_time::{iso_time, number_time, text_time};
+use super::event_time::{iso_time, number_time, plain_time, text_time};
 use super::windows::WindowsDatasets;
 use super::{EventSink, FrameContext, commit};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
-use crate::value::Value;
+use crate::value::{Value, parse_timestamp};
 pub use keys::Key;
 use keys::{Keys, Role};
 use scan::Quotes;
@@ -66,6 +66,8 @@ pub struct FlatReader {
     keys: Keys,
     quotes: Quotes,
     fields: Vec<FlatField>,
+    /// See [`FlatEvent::shape`].
+    shape: u64,
     /// The fields whose keys mean something to every Windows event, by position.
     telling: Vec<u32>,
     windows: WindowsDatasets,
@@ -78,6 +80,7 @@ pub struct FlatEvent<'r> {
     /// Its fields, in the order of the record.
     pub fields: &'r [FlatField],
     text: &'r str,
+    shape: u64,
     keys: &'r Keys,
     timestamp: Option<FlatField>,
     time: Times,
@@ -90,6 +93,8 @@ pub struct FlatEvent<'r> {
 struct Times {
     own: i64,
     collected: Option<i64>,
+    /// Whether any column of times takes the time of collection as it stands.
+    collected_is_plain: bool,
 }
 
 impl FlatReader {
@@ -99,6 +104,7 @@ impl FlatReader {
             keys: Keys::default(),
             quotes: Quotes::default(),
             fields: Vec::new(),
+            shape: 0,
             telling: Vec::new(),
             windows: WindowsDatasets::new(catalog),
         }
@@ -130,6 +136,7 @@ impl FlatReader {
             dataset,
             fields: &self.fields,
             text,
+            shape: self.shape,
             keys: &self.keys,
             timestamp,
             time,
@@ -150,23 +157,39 @@ impl FlatReader {
         }
         at = skip_space(record, at + 1);
         let mut last = None;
+        let mut shape = 0_u64;
         loop {
-            let (key, value) = match self.keys.guess(record, at, last) {
+            let guesses = self.keys.followers(last);
+            let guess = record.get(at..).and_then(<[u8]>::first_chunk).and_then(|window| {
+                let (key, length, role) = self.keys.guess(window, guesses)?;
+                // Behind most keys a string follows at once.
+                Some((key, at + length, role, window[length] == b'"'))
+            });
+            let (key, value, role, is_string) = match guess {
                 Some(found) => found,
                 None => self.key(text, at, last)?,
             };
-            let value = skip_space(record, value);
             last = Some(key);
-            if self.keys.role(key) != Role::Plain {
+            if role != Role::Plain {
                 self.telling.push(self.fields.len() as u32);
             }
-            let (kind, start, end, next) = value_at(record, value, &self.quotes)?;
+            let (kind, start, end, next) = match is_string {
+                true => string_at(value, &self.quotes)?,
+                false => value_at(record, skip_space(record, value), &self.quotes)?,
+            };
+            // As good as rustc's own hash of a few numbers.
+            const SPREADS: u64 = 0x517c_c1b7_2722_0a95;
+            shape = (shape.rotate_left(5) ^ u64::from(key << 3 | kind as u32)).wrapping_mul(SPREADS);
             self.fields.push(FlatField {
                 key,
                 kind,
                 start: start as u32,
                 end: end as u32,
             });
+            if record.get(next..next + 2) == Some(b",\"") {
+                at = next + 1;
+                continue;
+            }
             at = skip_space(record, next);
             match record.get(at)? {
                 b',' => at = skip_space(record, at + 1),
@@ -174,23 +197,29 @@ impl FlatReader {
                 _ => return None,
             }
         }
+        self.shape = shape;
         (skip_space(record, at + 1) == record.len()).then_some(())
     }
 
-    /// The key at `at`, which is not the one that was guessed, and what follows its colon.
+    /// The key at `at`, where a look at the next bytes did not show the one that was guessed; what follows its colon, its
+    /// role, and that nothing is known of its value.
     #[cold]
-    fn key(&mut self, text: &str, at: usize, last: Option<Key>) -> Option<(Key, usize)> {
+    fn key(&mut self, text: &str, at: usize, last: Option<Key>) -> Option<(Key, usize, Role, bool)> {
         let record = text.as_bytes();
+        let guesses = self.keys.followers(last);
+        if let Some((key, length, role)) = self.keys.guess_slowly(record.get(at..)?, guesses) {
+            return Some((key, at + length, role, false));
+        }
         if record.get(at) != Some(&b'"') {
             return None;
         }
-        let end = self.quotes.next(at + 1)?;
+        let (end, has_escapes) = self.quotes.end_of_string(at + 1)?;
         let colon = skip_space(record, end + 1);
-        if record.get(colon) != Some(&b':') || self.quotes.has_escapes(at + 1, end) {
+        if record.get(colon) != Some(&b':') || has_escapes {
             return None;
         }
         let key = self.keys.find(&text[at + 1..end], &record[at..=colon], last)?;
-        Some((key, colon + 1))
+        Some((key, colon + 1, self.keys.role(key), false))
     }
 }
 
@@ -204,6 +233,11 @@ impl<'r> FlatEvent<'r> {
     #[inline]
     pub fn raw(&self, field: FlatField) -> &'r str {
         raw(field, self.text)
+    }
+
+    /// The same for records of the same keys in the same order with values of the same kinds; hardly ever for others.
+    pub fn shape(&self) -> u64 {
+        self.shape
     }
 
     /// The record.
@@ -230,6 +264,12 @@ impl<'r> FlatEvent<'r> {
             .collected
             .is_some_and(|collected| collected != self.time.own);
         self.timestamp.filter(|_| apart).map(|field| self.raw(field))
+    }
+
+    /// Whether the time of collection, if it is another than the event's own, fits a column of times.
+    #[inline]
+    pub fn created_fits(&self) -> bool {
+        self.time.collected_is_plain || self.created().is_none_or(|time| parse_timestamp(time).is_some())
     }
 
     /// Whether the record is ASCII.
@@ -284,7 +324,17 @@ impl<'r> FlatEvent<'r> {
     }
 }
 
-fn skip_space(record: &[u8], mut at: usize) -> usize {
+#[inline(always)]
+fn skip_space(record: &[u8], at: usize) -> usize {
+    // Control characters do not get as far as here.
+    match record.get(at) {
+        Some(byte) if *byte <= b' ' => skip_spaces(record, at),
+        _ => at,
+    }
+}
+
+#[cold]
+fn skip_spaces(record: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = record.get(at) {
         at += 1;
     }
@@ -299,18 +349,14 @@ fn value_at(record: &[u8], at: usize, quotes: &Quotes) -> Option<(Kind, usize, u
         scan::starts_at(record, at, word).then_some((kind, at, end, end))
     };
     match record.get(at)? {
-        b'"' => {
-            let start = at + 1;
-            let end = quotes.next(start)?;
-            let kind = match quotes.has_escapes(start, end) {
-                false => Kind::Text,
-                true => Kind::Escaped,
-            };
-            Some((kind, start, end, end + 1))
-        }
+        b'"' => string_at(at, quotes),
         b'0'..=b'9' | b'-' => {
-            let end = scan::number_end(record, at);
-            whole_number(&record[at..end])?;
+            let end = scan::whole_number_end(record, at)?;
+            // Shorter ones fit whatever their digits are.
+            const ALWAYS_FITS: usize = 18;
+            if end - at > ALWAYS_FITS {
+                whole_number(&record[at..end])?;
+            }
             Some((Kind::Number, at, end, end))
         }
         b'[' => {
@@ -322,6 +368,18 @@ fn value_at(record: &[u8], at: usize, quotes: &Quotes) -> Option<(Kind, usize, u
         b'n' => literal(b"null", Kind::Null),
         _ => None,
     }
+}
+
+/// The same for a value that is a string.
+#[inline(always)]
+fn string_at(at: usize, quotes: &Quotes) -> Option<(Kind, usize, usize, usize)> {
+    let start = at + 1;
+    let (end, has_escapes) = quotes.end_of_string(start)?;
+    let kind = match has_escapes {
+        false => Kind::Text,
+        true => Kind::Escaped,
+    };
+    Some((kind, start, end, end + 1))
 }
 
 /// Behind the list at `at`, which holds nothing but scalars.
@@ -512,12 +570,21 @@ impl<'r> WindowsEvent<'r> {
             Value::Int(number) => number_time(*number as f64),
             _ => None,
         };
-        let collected = match value(self.timestamp)? {
-            Some(value) => Some(instant(&value)?),
+        let collected = value(self.timestamp)?;
+        let plain = match &collected {
+            Some(Value::Str(text)) => plain_time(text),
+            _ => None,
+        };
+        let collected = match collected {
+            Some(value) => Some(plain.filter(|_| zone == Tz::UTC).or_else(|| instant(&value))?),
             None => None,
         };
         let created = value(self.created)?.as_ref().and_then(instant);
         let sysmon = || {
+            // Its channel by far the most often, without a search.
+            if self.channel == "Microsoft-Windows-Sysmon/Operational" {
+                return true;
+            }
             let is_sysmon = |name: &str| memchr::memmem::find(name.as_bytes(), b"Sysmon").is_some();
             is_sysmon(self.channel) || is_sysmon(self.provider)
         };
@@ -538,6 +605,10 @@ impl<'r> WindowsEvent<'r> {
                 if certain { instant(event) } else { None }
             });
         let own = own.or(collected).or_else(|| event.as_ref().and_then(instant))?;
-        Some(Times { own, collected })
+        Some(Times {
+            own,
+            collected,
+            collected_is_plain: plain.is_some(),
+        })
     }
 }

@@ -13,106 +13,91 @@ const BLOCK: usize = 64;
 pub(super) struct Quotes {
     /// Quotes that begin or end a string.
     quotes: Vec<u64>,
-    backslashes: Vec<u64>,
+    /// Those, and all backslashes.
+    marks: Vec<u64>,
     summary: Summary,
 }
 
 /// What the blocks of a record have in common.
 #[derive(Debug, Default, Clone, Copy)]
 struct Summary {
-    control: u64,
+    control: bool,
+    not_ascii: bool,
     bad_escape: u64,
-    not_ascii: u64,
     unicode_escape: u64,
     /// Whether the last byte so far escapes the next one.
     escaping: u64,
 }
 
-/// What one block holds; a bit per byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Block {
-    quote: u64,
-    backslash: u64,
-    /// Below U+0020.
-    control: u64,
-    /// Not ASCII.
-    high: u64,
+/// A way of looking at a block.
+trait Look {
+    /// What it gathers of all blocks.
+    type Gathered: Copy;
+
+    /// Nothing gathered.
+    fn nothing(&self) -> Self::Gathered;
+
+    /// The quotes and the backslashes of a block; a bit per byte.
+    fn quotes_and_backslashes(&self, bytes: &[u8; BLOCK], gathered: &mut Self::Gathered) -> (u64, u64);
+
+    /// The letters that a backslash may stand before, without and with four digits behind them.
+    fn escapable(&self, bytes: &[u8; BLOCK]) -> (u64, u64);
+
+    /// Whether any byte was below U+0020, and whether any was not ASCII.
+    fn control_and_high(&self, gathered: Self::Gathered) -> (bool, bool);
 }
 
 impl Quotes {
     /// Looks at a record. `false`: a control character stands in it, or a backslash before a letter that it
     /// does not escape.
     pub(super) fn index(&mut self, record: &[u8]) -> bool {
-        self.quotes.clear();
-        self.backslashes.clear();
         let blocks = record.len().div_ceil(BLOCK);
-        self.quotes.reserve(blocks);
-        self.backslashes.reserve(blocks);
-        self.summary = Summary::default();
+        self.quotes.resize(blocks, 0);
+        self.marks.resize(blocks, 0);
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the machine has AVX2.
             unsafe { self.index_with_avx2(record) };
         } else {
-            self.index_with(record, block_by_bytes, escapable_by_bytes);
+            self.index_with(record, &ByBytes);
         }
         #[cfg(not(target_arch = "x86_64"))]
-        self.index_with(record, block_by_bytes, escapable_by_bytes);
-        self.summary.control | self.summary.bad_escape | self.summary.escaping == 0
+        self.index_with(record, &ByBytes);
+        let summary = self.summary;
+        !summary.control && summary.bad_escape | summary.escaping == 0
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     fn index_with_avx2(&mut self, record: &[u8]) {
-        self.index_with(record, |block| avx2::block(block), |block| avx2::escapable(block));
+        // SAFETY: this function is only called where the machine has AVX2.
+        let look = unsafe { avx2::Avx2::new() };
+        self.index_with(record, &look);
     }
 
     #[inline(always)]
-    fn index_with(
-        &mut self,
-        record: &[u8],
-        look: impl Fn(&[u8; BLOCK]) -> Block,
-        escapable: impl Fn(&[u8; BLOCK]) -> (u64, u64),
-    ) {
+    fn index_with<L: Look>(&mut self, record: &[u8], look: &L) {
         let (blocks, rest) = record.as_chunks::<BLOCK>();
-        let mut summary = self.summary;
-        for block in blocks {
-            self.block(block, &mut summary, &look, &escapable);
+        let mut summary = Summary::default();
+        let mut gathered = look.nothing();
+        let (quotes, marks) = (&mut self.quotes[..], &mut self.marks[..]);
+        for ((block, quotes), marks) in blocks.iter().zip(&mut *quotes).zip(&mut *marks) {
+            (*quotes, *marks) = summary.take_in(block, look, &mut gathered);
         }
-        if !rest.is_empty() {
+        if !rest.is_empty()
+            && let (Some(quotes), Some(marks)) = (quotes.last_mut(), marks.last_mut())
+        {
             let mut block = [b' '; BLOCK];
             block[..rest.len()].copy_from_slice(rest);
-            self.block(&block, &mut summary, &look, &escapable);
+            (*quotes, *marks) = summary.take_in(&block, look, &mut gathered);
         }
+        (summary.control, summary.not_ascii) = look.control_and_high(gathered);
         self.summary = summary;
-    }
-
-    #[inline(always)]
-    fn block(
-        &mut self,
-        bytes: &[u8; BLOCK],
-        summary: &mut Summary,
-        look: &impl Fn(&[u8; BLOCK]) -> Block,
-        escapable: &impl Fn(&[u8; BLOCK]) -> (u64, u64),
-    ) {
-        let block = look(bytes);
-        let mut quotes = block.quote;
-        if block.backslash | summary.escaping != 0 {
-            let escaped = escaped(block.backslash, &mut summary.escaping);
-            quotes &= !escaped;
-            let (simple, unicode) = escapable(bytes);
-            summary.bad_escape |= escaped & !(simple | unicode);
-            summary.unicode_escape |= escaped & unicode;
-        }
-        summary.control |= block.control;
-        summary.not_ascii |= block.high;
-        self.quotes.push(quotes);
-        self.backslashes.push(block.backslash);
     }
 
     /// Whether every byte is ASCII.
     pub(super) fn is_ascii(&self) -> bool {
-        self.summary.not_ascii == 0
+        !self.summary.not_ascii
     }
 
     /// Whether some character is written as `\u….`
@@ -120,30 +105,48 @@ impl Quotes {
         self.summary.unicode_escape != 0
     }
 
-    /// Where the first quote at or behind `at` stands that begins or ends a string.
+    /// Where the string that begins at `at`, behind its quote, ends, and whether a backslash stands in it.
     #[inline]
-    pub(super) fn next(&self, at: usize) -> Option<usize> {
-        let mut block = at / BLOCK;
-        let mut left = self.quotes.get(block)? >> (at % BLOCK) << (at % BLOCK);
-        while left == 0 {
-            block += 1;
-            left = *self.quotes.get(block)?;
+    pub(super) fn end_of_string(&self, at: usize) -> Option<(usize, bool)> {
+        let mark = first(&self.marks, at)?;
+        if self.quotes[mark / BLOCK] >> (mark % BLOCK) & 1 != 0 {
+            return Some((mark, false));
         }
-        Some(block * BLOCK + left.trailing_zeros() as usize)
+        Some((first(&self.quotes, mark)?, true))
     }
+}
 
-    /// Whether a backslash stands between `start` and `end`.
-    #[inline]
-    pub(super) fn has_escapes(&self, start: usize, end: usize) -> bool {
-        let (first, last) = (start / BLOCK, end / BLOCK);
-        let from = u64::MAX << (start % BLOCK);
-        let to = (1_u64 << (end % BLOCK)) - 1;
-        let at = |block: usize| self.backslashes.get(block).copied().unwrap_or_default();
-        if first == last {
-            return at(first) & from & to != 0;
+impl Summary {
+    /// The quotes of the next block that begin or end a string; and those with all backslashes.
+    #[inline(always)]
+    fn take_in<L: Look>(
+        &mut self,
+        bytes: &[u8; BLOCK],
+        look: &L,
+        gathered: &mut L::Gathered,
+    ) -> (u64, u64) {
+        let (mut quotes, backslashes) = look.quotes_and_backslashes(bytes, gathered);
+        if backslashes | self.escaping != 0 {
+            let escaped = escaped(backslashes, &mut self.escaping);
+            quotes &= !escaped;
+            let (simple, unicode) = look.escapable(bytes);
+            self.bad_escape |= escaped & !(simple | unicode);
+            self.unicode_escape |= escaped & unicode;
         }
-        at(first) & from != 0 || (first + 1..last).any(|block| at(block) != 0) || at(last) & to != 0
+        (quotes, quotes | backslashes)
     }
+}
+
+/// The first bit that is set at or behind `at`.
+#[inline(always)]
+fn first(bits: &[u64], at: usize) -> Option<usize> {
+    let mut block = at / BLOCK;
+    let mut left = bits.get(block)? & u64::MAX << (at % BLOCK);
+    while left == 0 {
+        block += 1;
+        left = *bits.get(block)?;
+    }
+    Some(block * BLOCK + left.trailing_zeros() as usize)
 }
 
 /// The bytes that a backslash stands before and escapes: those behind runs of an odd number of them.
@@ -157,31 +160,40 @@ fn escaped(backslash: u64, escaping: &mut u64) -> u64 {
     escaped
 }
 
-/// What a block holds, a byte at a time.
-#[inline]
-fn block_by_bytes(bytes: &[u8; BLOCK]) -> Block {
-    let bits = |is: fn(u8) -> bool| {
-        let bits = bytes.iter().enumerate();
-        bits.fold(0, |bits, (place, &byte)| bits | u64::from(is(byte)) << place)
-    };
-    Block {
-        quote: bits(|byte| byte == b'"'),
-        backslash: bits(|byte| byte == b'\\'),
-        control: bits(|byte| byte < 0x20),
-        high: bits(|byte| byte >= 0x80),
-    }
-}
+/// A byte at a time.
+struct ByBytes;
 
-/// The letters that a backslash may stand before, without and with four digits behind them.
-#[inline]
-fn escapable_by_bytes(bytes: &[u8; BLOCK]) -> (u64, u64) {
-    let mut bits = (0, 0);
-    for (place, &byte) in bytes.iter().enumerate() {
-        let simple = matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't');
-        bits.0 |= u64::from(simple) << place;
-        bits.1 |= u64::from(byte == b'u') << place;
+impl Look for ByBytes {
+    type Gathered = (bool, bool);
+
+    fn nothing(&self) -> Self::Gathered {
+        (false, false)
     }
-    bits
+
+    fn quotes_and_backslashes(&self, bytes: &[u8; BLOCK], gathered: &mut Self::Gathered) -> (u64, u64) {
+        let mut found = (0, 0);
+        for (place, &byte) in bytes.iter().enumerate() {
+            found.0 |= u64::from(byte == b'"') << place;
+            found.1 |= u64::from(byte == b'\\') << place;
+            gathered.0 |= byte < 0x20;
+            gathered.1 |= byte >= 0x80;
+        }
+        found
+    }
+
+    fn escapable(&self, bytes: &[u8; BLOCK]) -> (u64, u64) {
+        let mut bits = (0, 0);
+        for (place, &byte) in bytes.iter().enumerate() {
+            let simple = matches!(byte, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't');
+            bits.0 |= u64::from(simple) << place;
+            bits.1 |= u64::from(byte == b'u') << place;
+        }
+        bits
+    }
+
+    fn control_and_high(&self, gathered: Self::Gathered) -> (bool, bool) {
+        gathered
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -190,10 +202,68 @@ mod avx2 {
 
     use std::arch::x86_64::{
         __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
-        _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi8, _mm256_shuffle_epi8,
+        _mm256_or_si256, _mm256_set1_epi8, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
     };
 
-    use super::{BLOCK, Block};
+    use super::{BLOCK, Look};
+
+    /// Exists only where the machine has AVX2.
+    #[derive(Debug)]
+    pub(super) struct Avx2(());
+
+    impl Avx2 {
+        /// # Safety
+        ///
+        /// The machine has AVX2.
+        pub(super) unsafe fn new() -> Self {
+            Avx2(())
+        }
+    }
+
+    /// Of all blocks: a bit that is set in every lane with a control character, and one where a byte was not ASCII.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Gathered {
+        control: __m256i,
+        high: __m256i,
+    }
+
+    impl Look for Avx2 {
+        type Gathered = Gathered;
+
+        #[inline(always)]
+        fn nothing(&self) -> Gathered {
+            // SAFETY: an `Avx2` says that the machine has it.
+            unsafe {
+                Gathered {
+                    control: _mm256_setzero_si256(),
+                    high: _mm256_setzero_si256(),
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn quotes_and_backslashes(&self, bytes: &[u8; BLOCK], gathered: &mut Gathered) -> (u64, u64) {
+            // SAFETY: as above.
+            unsafe { quotes_and_backslashes(bytes, gathered) }
+        }
+
+        #[inline(always)]
+        fn escapable(&self, bytes: &[u8; BLOCK]) -> (u64, u64) {
+            // SAFETY: as above.
+            unsafe { escapable(bytes) }
+        }
+
+        #[inline(always)]
+        fn control_and_high(&self, gathered: Gathered) -> (bool, bool) {
+            // SAFETY: as above.
+            unsafe {
+                (
+                    _mm256_movemask_epi8(gathered.control) != 0,
+                    _mm256_movemask_epi8(gathered.high) != 0,
+                )
+            }
+        }
+    }
 
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -209,29 +279,38 @@ mod avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn bits(halves: [__m256i; 2]) -> u64 {
-        let [low, high] = halves.map(|half| _mm256_movemask_epi8(half) as u32);
+    fn bits([low, high]: [__m256i; 2]) -> u64 {
+        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
         u64::from(high) << 32 | u64::from(low)
     }
 
+    /// Where both halves have `byte`.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn block(bytes: &[u8; BLOCK]) -> Block {
-        let halves = halves(bytes);
-        let quote = _mm256_set1_epi8(b'"' as i8);
-        let backslash = _mm256_set1_epi8(b'\\' as i8);
-        let control = _mm256_set1_epi8(0x1f);
-        Block {
-            quote: bits(halves.map(|half| _mm256_cmpeq_epi8(half, quote))),
-            backslash: bits(halves.map(|half| _mm256_cmpeq_epi8(half, backslash))),
-            control: bits(halves.map(|half| _mm256_cmpeq_epi8(_mm256_min_epu8(half, control), half))),
-            high: bits(halves),
-        }
+    fn equal([low, high]: [__m256i; 2], byte: u8) -> [__m256i; 2] {
+        let byte = _mm256_set1_epi8(byte as i8);
+        [_mm256_cmpeq_epi8(low, byte), _mm256_cmpeq_epi8(high, byte)]
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn escapable(bytes: &[u8; BLOCK]) -> (u64, u64) {
+    fn quotes_and_backslashes(bytes: &[u8; BLOCK], gathered: &mut Gathered) -> (u64, u64) {
+        let halves = halves(bytes);
+        let control = _mm256_set1_epi8(0x1f);
+        // The least byte of each place shows a control character of either half.
+        let least = _mm256_min_epu8(halves[0], halves[1]);
+        let is_control = _mm256_cmpeq_epi8(_mm256_min_epu8(least, control), least);
+        gathered.control = _mm256_or_si256(gathered.control, is_control);
+        gathered.high = _mm256_or_si256(gathered.high, _mm256_or_si256(halves[0], halves[1]));
+        (
+            bits(equal(halves, b'"')),
+            bits(equal(halves, b'\\')),
+        )
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn escapable(bytes: &[u8; BLOCK]) -> (u64, u64) {
         let halves = halves(bytes);
         // By the low four bits of a byte, the letter that it must be; three letters share theirs with others.
         const NONE: i8 = 1;
@@ -246,29 +325,37 @@ mod avx2 {
             SLASH, //
             NONE, 0, QUOTE, NONE, T, NONE, F, NONE, NONE, NONE, NONE, NONE, BACKSLASH, NONE, N, SLASH,
         );
-        let b = _mm256_set1_epi8(b'b' as i8);
-        let r = _mm256_set1_epi8(b'r' as i8);
-        let u = _mm256_set1_epi8(b'u' as i8);
-        let simple = halves.map(|half| {
-            let by_table = _mm256_cmpeq_epi8(_mm256_shuffle_epi8(letters, half), half);
-            let b_or_r = _mm256_or_si256(_mm256_cmpeq_epi8(half, b), _mm256_cmpeq_epi8(half, r));
-            _mm256_or_si256(by_table, b_or_r)
-        });
-        (bits(simple), bits(halves.map(|half| _mm256_cmpeq_epi8(half, u))))
+        let [low, high] = halves;
+        let by_table = [
+            _mm256_cmpeq_epi8(_mm256_shuffle_epi8(letters, low), low),
+            _mm256_cmpeq_epi8(_mm256_shuffle_epi8(letters, high), high),
+        ];
+        let simple = bits(by_table) | bits(equal(halves, b'b')) | bits(equal(halves, b'r'));
+        (simple, bits(equal(halves, b'u')))
     }
 }
 
-/// Whether `bytes` has `start` at `at`; both are mostly a word or two long.
+/// Whether `bytes` has `start` at `at`.
 #[inline]
 pub(super) fn starts_at(bytes: &[u8], at: usize, start: &[u8]) -> bool {
     bytes.get(at..at + start.len()) == Some(start)
 }
 
-/// Where the run of bytes ends that a number may hold.
+/// Where the whole number at `at` ends; `None` if it is none, or written as JSON does not allow.
 #[inline]
-pub(super) fn number_end(bytes: &[u8], at: usize) -> usize {
-    let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    at + bytes[at..].iter().take_while(|byte| is_part(byte)).count()
+pub(super) fn whole_number_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let is_negative = bytes.get(at) == Some(&b'-');
+    let first = at + usize::from(is_negative);
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let mut end = first;
+    while is_digit(end) {
+        end += 1;
+    }
+    let is_zero = bytes.get(first) == Some(&b'0');
+    let goes_on = matches!(bytes.get(end), Some(b'.' | b'e' | b'E' | b'+' | b'-'));
+    // Of a negative zero other readers make a fraction.
+    let is_valid = end > first && !(is_zero && (is_negative || end > first + 1));
+    (is_valid && !goes_on).then_some(end)
 }
 
 /// Whether every `\u` in `raw`, the inside of a string, is one that the standard has: four digits, and
@@ -463,7 +550,7 @@ mod tests {
         let plain = quotes.index(record);
         let mut found = Vec::new();
         let mut at = 0;
-        while let Some(next) = quotes.next(at) {
+        while let Some(next) = first(&quotes.quotes, at) {
             found.push(next);
             at = next + 1;
         }
@@ -502,8 +589,11 @@ mod tests {
                     record[at + 1] = b'u';
                     let mut quotes = Quotes::default();
                     assert!(quotes.index(&record) && quotes.has_unicode_escapes());
-                    assert!(quotes.has_escapes(at, at + 1) && quotes.has_escapes(0, length));
-                    assert!(!quotes.has_escapes(0, at) && !quotes.has_escapes(at + 1, length));
+                        assert_eq!(quotes.end_of_string(0), None, "no quote follows");
+                    record.push(b'"');
+                    assert!(quotes.index(&record));
+                    assert_eq!(quotes.end_of_string(0), Some((length, true)));
+                    assert_eq!(quotes.end_of_string(at + 1), Some((length, false)));
                 }
             }
         }
@@ -517,11 +607,17 @@ mod tests {
             #[cfg(target_arch = "x86_64")]
             if std::arch::is_x86_feature_detected!("avx2") {
                 // SAFETY: the machine has AVX2.
-                let (found, letters) = unsafe { (avx2::block(block), avx2::escapable(block)) };
-                assert_eq!(found, block_by_bytes(block));
-                assert_eq!(letters, escapable_by_bytes(block));
+                let vectors = unsafe { avx2::Avx2::new() };
+                assert_eq!(looked_at(&vectors, block), looked_at(&ByBytes, block));
             }
         }
+    }
+
+    #[expect(clippy::type_complexity, reason = "all that there is to say of a block")]
+    fn looked_at<L: Look>(look: &L, block: &[u8; BLOCK]) -> ((u64, u64), (u64, u64), (bool, bool)) {
+        let mut gathered = look.nothing();
+        let found = look.quotes_and_backslashes(block, &mut gathered);
+        (found, look.escapable(block), look.control_and_high(gathered))
     }
 
     #[test]

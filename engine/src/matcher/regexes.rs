@@ -5,10 +5,12 @@
 //! *no match*, counted in [`CompiledRegex::gave_up`].
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use borzoi_rules::ir;
 use regex_automata::meta;
+use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
@@ -38,8 +40,88 @@ pub struct CompiledRegex {
 
 #[derive(Debug)]
 enum Engine {
-    Automaton(meta::Regex),
+    Automaton(Automaton),
     Backtracking(fancy_regex::Regex),
+}
+
+/// An automaton that is made when it is first asked, if it is certain that it can be: most are never asked, because
+/// no text has a literal that they need.
+#[derive(Debug)]
+struct Automaton {
+    hir: Hir,
+    made: OnceLock<meta::Regex>,
+}
+
+impl Automaton {
+    fn new(hir: Hir) -> Result<Automaton, String> {
+        let certainly_fits =
+            bytes_at_most(&hir, &guessed_bytes) <= SIZE_LIMIT || bytes_at_most(&hir, &exact_bytes) <= SIZE_LIMIT;
+        let made = match certainly_fits {
+            true => OnceLock::new(),
+            false => OnceLock::from(Self::make(&hir).map_err(|error| error.to_string())?),
+        };
+        Ok(Automaton { hir, made })
+    }
+
+    fn make(hir: &Hir) -> Result<meta::Regex, Box<meta::BuildError>> {
+        let limits = meta::Config::new()
+            .nfa_size_limit(Some(SIZE_LIMIT))
+            .hybrid_cache_capacity(SIZE_LIMIT)
+            .which_captures(thompson::WhichCaptures::None);
+        Ok(meta::Builder::new().configure(limits).build_from_hir(hir)?)
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        let made = || Self::make(&self.hir).expect("its bytes were counted: they fit the limit");
+        self.made.get_or_init(made).is_match(text)
+    }
+}
+
+/// No automaton for `hir` takes more bytes, if none for one of its classes takes more than `of_class` says.
+fn bytes_at_most(hir: &Hir, of_class: &dyn Fn(&Class) -> usize) -> usize {
+    let inner = match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => literal.0.len() * BYTES_OF_A_STATE,
+        HirKind::Class(class) => of_class(class),
+        HirKind::Capture(capture) => bytes_at_most(&capture.sub, of_class),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min.saturating_add(1)).max(1);
+            let each = bytes_at_most(&repetition.sub, of_class);
+            each.saturating_mul(times as usize)
+        }
+        HirKind::Alternation(parts) | HirKind::Concat(parts) => parts
+            .iter()
+            .map(|part| bytes_at_most(part, of_class))
+            .fold(0, usize::saturating_add),
+    };
+    // The states that join parts, and their transitions to each.
+    inner.saturating_add(4 * BYTES_OF_A_STATE)
+}
+
+/// More than a state takes with a few transitions.
+const BYTES_OF_A_STATE: usize = 80;
+
+/// More than the automaton of any class takes, without a look at what stands in it.
+fn guessed_bytes(class: &Class) -> usize {
+    // A range of characters becomes some sequences of up to four ranges of bytes.
+    const STATES_OF_A_RANGE: usize = 64;
+    match class {
+        Class::Unicode(class) => class.ranges().len() * STATES_OF_A_RANGE * BYTES_OF_A_STATE,
+        Class::Bytes(class) => class.ranges().len() * BYTES_OF_A_STATE,
+    }
+}
+
+/// What the automaton of a class takes, forwards or backwards.
+fn exact_bytes(class: &Class) -> usize {
+    let hir = Hir::class(class.clone());
+    let bytes = [false, true].map(|reverse| {
+        let config = thompson::Config::new()
+            .reverse(reverse)
+            .which_captures(thompson::WhichCaptures::None);
+        let made = thompson::Compiler::new().configure(config).build_from_hir(&hir);
+        made.map_or(usize::MAX, |made| made.memory_usage())
+    });
+    bytes[0].max(bytes[1])
 }
 
 impl CompiledRegex {
@@ -54,15 +136,7 @@ impl CompiledRegex {
                     .dot_matches_new_line(regex.dot_all);
                 let hir = syntax::parse_with(&regex.pattern, &config).map_err(|error| error.to_string())?;
                 needed = needed_literals(&hir).map(|literals| literals.into_iter().collect());
-                let limits = meta::Config::new()
-                    .nfa_size_limit(Some(SIZE_LIMIT))
-                    .hybrid_cache_capacity(SIZE_LIMIT)
-                    .which_captures(regex_automata::nfa::thompson::WhichCaptures::None);
-                let automaton = meta::Builder::new()
-                    .configure(limits)
-                    .build_from_hir(&hir)
-                    .map_err(|error| error.to_string())?;
-                Engine::Automaton(automaton)
+                Engine::Automaton(Automaton::new(hir)?)
             }
             ir::RegexEngine::Backtracking => Engine::Backtracking(
                 fancy_regex::RegexBuilder::new(&regex.pattern)
@@ -224,6 +298,43 @@ mod tests {
         assert_eq!(needed("(abc)+", false), Some(vec!["abc".into()]));
         assert_eq!(needed("ab\\bcd", false), Some(vec!["abcd".into()]));
         assert_eq!(needed("[a-z]+", false), None);
+    }
+
+    #[test]
+    fn automata_take_no_more_bytes_than_counted() {
+        for pattern in [
+            "",
+            "abc",
+            "(?i)straße|kelvin",
+            r"\w+\s\d{3,7}",
+            r"\w{64}",
+            r"\p{L}{2}",
+            "(a|bc|[d-f]*){0,5}x{9}",
+            "((a?){3}b*?){4}",
+            "(?:){5}a{0}",
+            r"[^\x00-\x7f]{20}",
+            r"\bfoo\b.*^$",
+        ] {
+            let hir = syntax::parse_with(pattern, &syntax::Config::new()).expect("valid");
+            for reverse in [false, true] {
+                let config = thompson::Config::new()
+                    .reverse(reverse)
+                    .which_captures(thompson::WhichCaptures::None);
+                let mut compiler = thompson::Compiler::new();
+                let made = compiler.configure(config).build_from_hir(&hir).expect("fits");
+                let exact = bytes_at_most(&hir, &exact_bytes);
+                assert!(made.memory_usage() <= exact, "{pattern}: {} {exact}", made.memory_usage());
+                assert!(exact <= bytes_at_most(&hir, &guessed_bytes), "{pattern}");
+            }
+        }
+        let error = CompiledRegex::new(&ir::Regex {
+            pattern: r"\w{5000}".into(),
+            ignore_case: false,
+            multi_line: false,
+            dot_all: false,
+            engine: ir::RegexEngine::Automaton,
+        });
+        assert!(error.is_err(), "too large, and said when it is loaded");
     }
 
     #[test]

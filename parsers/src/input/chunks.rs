@@ -343,12 +343,13 @@ impl TextReader {
         let mut head = [0; 4];
         let length = read_head(raw.as_mut(), &mut head)?;
         let head = head[..length].to_vec();
-        let buffered = BufReader::with_capacity(256 << 10, Cursor::new(head.clone()).chain(raw));
+        let raw = Cursor::new(head.clone()).chain(raw);
+        let buffered = |raw| BufReader::with_capacity(256 << 10, raw);
         let mut reader: Box<dyn Read + Send> = match head[..] {
-            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(raw))),
             // A zstd frame, or a skippable frame as pzstd writes in front.
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => zstd_reader(buffered)?,
-            _ => Box::new(buffered),
+            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => zstd_reader(buffered(raw))?,
+            _ => Box::new(raw),
         };
         let mut text_head = [0; 256];
         let (length, error) = match self.fill {

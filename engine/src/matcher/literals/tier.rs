@@ -1,6 +1,8 @@
 //! Literals of similar length, found by the grams that they hold.
 
-use hashbrown::HashMap;
+use std::sync::LazyLock;
+
+use hashbrown::{HashMap, HashSet};
 
 /// Makes capital letters small ones, and some other characters the same: two texts that are equal but for case have
 /// equal grams, the converse does not hold.
@@ -245,6 +247,29 @@ fn rarest(literal: &[u8], width: usize, step: usize) -> usize {
     (0..starts).max_by_key(least).unwrap_or(0)
 }
 
+/// What logs of any kind of machine are full of.
+const COMMON: [&[u8]; 9] = [
+    b"\\windows\\system32\\",
+    b"\\program files",
+    b"\\users\\",
+    b"microsoft",
+    b"powershell",
+    b"https://",
+    b".exe",
+    b".dll",
+    b"/usr/bin/",
+];
+
+/// Whether bytes of a gram's length are part of what is [common](COMMON).
+fn is_common(bytes: &[u8]) -> bool {
+    static PARTS: LazyLock<HashSet<(usize, u64)>> = LazyLock::new(|| {
+        let parts = |width: usize| COMMON.iter().flat_map(move |word| word.windows(width));
+        let of_width = |width| parts(width).map(move |part| (width, gram(part)));
+        [2, 3, 4, 8].into_iter().flat_map(of_width).collect()
+    });
+    PARTS.contains(&(bytes.len(), gram(bytes)))
+}
+
 /// How seldom logs hold some bytes: a guess from how seldom they hold each.
 fn surprise(bytes: &[u8]) -> u32 {
     let sum = bytes
@@ -253,7 +278,7 @@ fn surprise(bytes: &[u8]) -> u32 {
         .sum();
     // Rulers, padding, empty tables.
     let repeats = bytes.iter().all(|byte| *byte == bytes[0]);
-    if repeats { sum / 2 } else { sum }
+    if repeats || is_common(bytes) { sum / 2 } else { sum }
 }
 
 /// How seldom logs hold a byte, case aside.

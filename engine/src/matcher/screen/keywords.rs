@@ -96,11 +96,11 @@ fn piece(literal: &str) -> Option<String> {
 /// Whether a record that is not ASCII holds a letter whose lower case is ASCII, or begins so: `K` (Kelvin) and
 /// `İ`. (`ſ` stays as it is when folded; regular expressions take it for an `s`.)
 pub(super) fn has_letters_that_become_ascii(record: &str) -> bool {
-    let others = ['\u{212a}', '\u{130}', '\u{17f}'];
-    let mut bytes = [0; 4];
-    others.iter().any(|letter| {
-        memchr::memmem::find(record.as_bytes(), letter.encode_utf8(&mut bytes).as_bytes()).is_some()
-    })
+    let record = record.as_bytes();
+    let letters = ["\u{212a}", "\u{130}", "\u{17f}"].map(str::as_bytes);
+    let [kelvin, dotted, long_s] = letters;
+    memchr::memchr3_iter(kelvin[0], dotted[0], long_s[0], record)
+        .any(|at| letters.iter().any(|letter| record[at..].starts_with(letter)))
 }
 
 #[cfg(test)]

@@ -200,6 +200,9 @@ impl Kind {
 
     /// Adds the rules that a set wakes.
     pub(super) fn wake(&mut self, slot: u32, set: SetId, tables: &[SetTable], rules: &mut Vec<u32>) {
+        if !self.slots[slot as usize] {
+            return;
+        }
         if self.woken_by_sets.len() >= MOST_WOKEN {
             self.woken_by_sets.clear();
         }

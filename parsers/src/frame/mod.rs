@@ -62,7 +62,7 @@ impl Default for FrameOptions {
         FrameOptions {
             format: None,
             batch_rows: 8192,
-            block_bytes: 8 << 20,
+            block_bytes: 4 << 20,
             max_frame: 64 << 20,
             tenant: Arc::from("default"),
         }

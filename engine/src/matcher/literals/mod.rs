@@ -42,6 +42,9 @@ const LENGTHS_OF_FEW: [(usize, usize, usize, usize); 3] = [(7, usize::MAX, 4, 4)
 /// So many are few.
 const FEW: usize = 128;
 
+/// Bytes of a text that is copied to where there is room behind it.
+const SHORT: usize = 8 * tier::BLOCK;
+
 impl LiteralSearch {
     /// A search for `literals`, each different, which are folded if texts are to be. `None` if there are none.
     pub(super) fn new(literals: &[String]) -> Option<LiteralSearch> {
@@ -92,8 +95,18 @@ impl LiteralSearch {
         }
         seen.clear();
         seen.resize(self.literals.len().div_ceil(64), 0);
+        // The end of a text is looked at place by place, which for a short one is most of it; with room behind it, it is
+        // not. What the zeros seem to hold is compared with the text itself.
+        let mut room = [0; SHORT + tier::ROOM];
+        let with_room = match text.len() <= SHORT {
+            true => {
+                room[..text.len()].copy_from_slice(text);
+                &room[..text.len().next_multiple_of(tier::BLOCK) + tier::MARGIN]
+            }
+            false => text,
+        };
         for tier in &self.tiers {
-            tier.candidates(text, |literal, start| {
+            tier.candidates(with_room, text.len(), |literal, start| {
                 let bit = 1 << (literal % 64);
                 if seen[literal / 64] & bit != 0 {
                     return;

@@ -12,7 +12,13 @@ const FOLD: u64 = 0x2020_2020_2020_2020;
 const FACTORS: [u32; 2] = [0x9e37_79b1, 0x85eb_ca77];
 
 /// Places that vectors look at together.
-const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = 32;
+
+/// Bytes behind a block that may be looked at with it.
+pub(super) const MARGIN: usize = 8;
+
+/// Bytes behind a text of whole blocks, less one, with which all of it is looked at by vectors.
+pub(super) const ROOM: usize = BLOCK + MARGIN;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -89,15 +95,16 @@ impl Tier {
         Some(tier)
     }
 
-    /// Calls `candidate` with the number of every literal that may occur in `text`, and where it would start.
+    /// Calls `candidate` with the number of every literal that may occur in the first `length` bytes of `text`, and where
+    /// it would start.
     #[inline]
-    pub(super) fn candidates(&self, text: &[u8], mut candidate: impl FnMut(usize, usize)) {
+    pub(super) fn candidates(&self, text: &[u8], length: usize, mut candidate: impl FnMut(usize, usize)) {
         let look = |at, gram| self.look_up(text, at, gram, &mut candidate);
         match (self.width, self.step) {
-            (8, 4) => self.scan::<8, 4>(text, look),
-            (4, 4) => self.scan::<4, 4>(text, look),
-            (3, 2) => self.scan::<3, 2>(text, look),
-            (2, 1) => self.scan::<2, 1>(text, look),
+            (8, 4) => self.scan::<8, 4>(text, length, look),
+            (4, 4) => self.scan::<4, 4>(text, length, look),
+            (3, 2) => self.scan::<3, 2>(text, length, look),
+            (2, 1) => self.scan::<2, 1>(text, length, look),
             other => unreachable!("no tier has grams and steps of {other:?}"),
         }
     }
@@ -122,14 +129,21 @@ impl Tier {
 
     /// Calls `look` with every place whose gram may be one of the tier's, and that gram.
     #[inline(always)]
-    fn scan<const WIDTH: usize, const STEP: usize>(&self, text: &[u8], mut look: impl FnMut(usize, u64)) {
+    fn scan<const WIDTH: usize, const STEP: usize>(
+        &self,
+        text: &[u8],
+        length: usize,
+        mut look: impl FnMut(usize, u64),
+    ) {
         let mut at = 0;
         #[cfg(target_arch = "x86_64")]
         if text.len() >= BLOCK + WIDTH && std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the machine has AVX2.
             at = unsafe { self.scan_with_avx2::<WIDTH, STEP>(text, &mut look) };
         }
-        while let Some(bytes) = text.get(at..at + WIDTH) {
+        while at < length
+            && let Some(bytes) = text.get(at..at + WIDTH)
+        {
             let gram = gram(bytes);
             let hash = hash(gram, self.shift);
             if self.bits[hash as usize / 32] >> (hash % 32) & 1 != 0 {
@@ -155,7 +169,7 @@ impl Tier {
         let shift = _mm_cvtsi32_si128(self.shift as i32);
         let places_of_bits = _mm256_set1_epi32(31);
         // The last grams that are looked at start three places before the end of the block.
-        let margin = if WIDTH == 8 { 8 } else { 4 };
+        let margin = if WIDTH == 8 { MARGIN } else { 4 };
         let mut at = 0;
         while at + BLOCK + margin <= text.len() {
             // Eight bits for each offset: one for every fourth place from there.

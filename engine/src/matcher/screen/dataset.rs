@@ -103,6 +103,8 @@ pub(super) struct DatasetScreen {
     // What the plan says of its fields.
     sights: Vec<Sight>,
     kind_slots: usize,
+    /// The slots that a test between two fields compares; `None` where values do not stand in the record.
+    row_slots: Vec<Option<[u32; 2]>>,
     /// Whether the time of collection goes to the column that no slot sees.
     created_is_hidden: bool,
     // What is learned of keys and values.
@@ -166,7 +168,13 @@ impl DatasetScreen {
                 Some(_) => Sight::Values,
             })
             .collect();
+        let slot_of = |key: &FieldKey| {
+            let slot = plan.fields.iter().position(|field| field.key.as_ref() == Some(key))?;
+            (sights[slot] != Sight::Hidden).then_some(slot as u32)
+        };
+        let slots_of = |test: &RowTest| Some([slot_of(&test.field)?, slot_of(&test.other)?]);
         DatasetScreen {
+            row_slots: plan.row_tests.iter().map(slots_of).collect(),
             tables: plan.fields.iter().map(|_| SetTable::without_rules()).collect(),
             row_sets: vec![EMPTY; plan.fields.len()],
             sights,
@@ -785,7 +793,7 @@ impl DatasetScreen {
                 }
                 _ => None,
             },
-            Fact::RowTest(test) => self.row_test(event, &self.plan.row_tests[test]),
+            Fact::RowTest(test) => self.row_test(event, test, shape),
         };
         let mut rules = kind.always.iter().chain(&self.candidates);
         let found = rules.any(|&rule| kind.rule(rule).may_hold(&holds))
@@ -809,9 +817,14 @@ impl DatasetScreen {
     }
 
     /// Whether a test between two fields holds; `None` where not all their values stand in the record.
-    fn row_test(&self, event: &FlatEvent<'_>, test: &RowTest) -> Option<bool> {
-        let values = self.texts_of(event, &test.field)?;
-        let others = self.texts_of(event, &test.other)?;
+    fn row_test(&self, event: &FlatEvent<'_>, number: usize, shape: Option<usize>) -> Option<bool> {
+        let [slot, other] = self.row_slots[number]?;
+        let test = &self.plan.row_tests[number];
+        let values = self.texts_of(event, slot, shape);
+        if values.is_empty() {
+            return Some(false);
+        }
+        let others = self.texts_of(event, other, shape);
         Some(values.iter().any(|value| {
             let mut others = others.iter();
             others.any(|other| relates(value, test.relation, other, test.cased))
@@ -819,20 +832,14 @@ impl DatasetScreen {
     }
 
     /// The values of a field as matchers see them.
-    fn texts_of(&self, event: &FlatEvent<'_>, field: &FieldKey) -> Option<Vec<String>> {
-        let mut fields = self.plan.fields.iter();
-        let slot = fields.position(|known| known.key.as_ref() == Some(field))?;
-        if self.sights[slot] == Sight::Hidden {
-            return None;
-        }
-        let slot = slot as u32;
+    fn texts_of(&self, event: &FlatEvent<'_>, slot: u32, shape: Option<usize>) -> Vec<String> {
         let mut texts = Vec::new();
-        for &field in event.fields {
+        let mut add = |field: FlatField| {
             let Some(Some(key)) = self.keys.get(field.key as usize) else {
-                continue;
+                return;
             };
             if !key.slots.contains(&slot) && !key.slots_aside.contains(&slot) {
-                continue;
+                return;
             }
             let takes = key.takes(event, field);
             event.visit(field, &mut String::new(), &mut |value| {
@@ -840,8 +847,15 @@ impl DatasetScreen {
                 let text = text.filter(|_| slots.contains(&slot));
                 texts.extend(text.map(Cow::into_owned));
             });
+        };
+        match shape {
+            Some(shape) => {
+                let asking = self.shapes.get(shape).asking.iter();
+                asking.for_each(|&position| add(event.fields[position as usize]));
+            }
+            None => event.fields.iter().for_each(|&field| add(field)),
         }
-        Some(texts)
+        texts
     }
 
     /// Forgets what was learned of values where it takes too much room.

@@ -190,7 +190,7 @@ def hayabusa(installed, rules):
 
     def command(source, output):
         return [
-            installed.paths["hayabusa"], "dfir-timeline", "--directory", source, "--rules", rules / "sigma", "--output-type", "jsonl",
+            installed.paths["hayabusa"], "dfir-timeline", "--directory", source, "--rules", rules / "sigma", "--rules-config", rules / "config", "--output-type", "jsonl",
             "--output", output, "--threads", "1", "--no-wizard", "--quiet", "--quiet-errors", "--no-summary", "--clobber",
         ]
 
@@ -204,7 +204,7 @@ def chainsaw(installed, rules, mapping):
     def command(source, output):
         return [
             installed.paths["chainsaw"], "--no-banner", "--num-threads", "1", "hunt", source, "--sigma", rules, "--mapping", mapping,
-            "--jsonl", "--output", output, "--quiet",
+            "--jsonl", "--output", output, "-q",
         ]
 
     return Contestant("chainsaw", installed.versions["chainsaw"], command, lambda out: json_lines(out, lambda line: line.get("name")))

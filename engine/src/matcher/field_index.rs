@@ -46,7 +46,7 @@ pub(super) enum Atom {
 }
 
 /// Whether case counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Cased {
     Yes,
     No,

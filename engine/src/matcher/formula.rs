@@ -154,8 +154,17 @@ impl Formula {
 
 /// Drops repeated parts, keeping the order of first appearance.
 fn dedup(parts: &mut Vec<Formula>) {
-    if parts.len() < 2 {
-        return;
+    // To compare a few with each other costs less than a table.
+    const FEW: usize = 8;
+    if parts.len() <= FEW {
+        let mut kept = 0;
+        for index in 0..parts.len() {
+            if !parts[..kept].contains(&parts[index]) {
+                parts.swap(kept, index);
+                kept += 1;
+            }
+        }
+        return parts.truncate(kept);
     }
     let mut seen = hashbrown::HashSet::with_capacity(parts.len());
     let keep: Vec<bool> = parts.iter().map(|part| seen.insert(part)).collect();

@@ -139,11 +139,38 @@ pub(super) struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum AtomKey {
     Present,
-    Pattern(Pattern),
+    /// A literal, where it stands, and whether case counts.
+    Literal(Place, String, Cased),
+    /// Any other pattern, its literals folded unless case counts.
+    Glob(Pattern),
     Regex(borzoi_rules::ir::Regex),
     Cidr(borzoi_rules::ir::Cidr),
     Number(borzoi_rules::ir::Comparison, u64),
     TimePart(borzoi_rules::ir::TimePart, borzoi_rules::ir::Comparison, i64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Whole,
+    Start,
+    End,
+    Anywhere,
+}
+
+impl AtomKey {
+    fn of_pattern(pattern: &Pattern, shape: &Shape, cased: Cased) -> AtomKey {
+        let literal = |place, text: &String| AtomKey::Literal(place, text.clone(), cased);
+        match shape {
+            Shape::Exact(text) => literal(Place::Whole, text),
+            Shape::Prefix(text) => literal(Place::Start, text),
+            Shape::Suffix(text) => literal(Place::End, text),
+            Shape::Contains(text) => literal(Place::Anywhere, text),
+            Shape::Anything | Shape::Glob(..) => AtomKey::Glob(Pattern {
+                parts: pattern.parts.iter().map(|part| folded(part, cased)).collect(),
+                cased: pattern.cased,
+            }),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -151,6 +178,8 @@ struct FieldBuilder {
     key: Option<FieldKey>,
     atoms: Vec<Atom>,
     costs: Vec<f64>,
+    /// The leaf that each atom is.
+    leaves: Vec<u32>,
     by_key: HashMap<AtomKey, u32>,
     predicates: Vec<Formula>,
     by_formula: HashMap<Formula, u32>,
@@ -167,22 +196,25 @@ struct Way<'d> {
     route: Route<'d>,
     /// What an event must satisfy.
     when: Formula,
-    /// The fields that rules have named so far.
-    keys: RefCell<HashMap<String, FieldKey>>,
+    /// The slots of the fields that rules have named so far.
+    slots: RefCell<HashMap<String, usize>>,
 }
 
-impl Way<'_> {
-    /// The field that a rule calls `name`.
-    fn key(&self, dataset: &Dataset, name: &str) -> FieldKey {
-        let mut keys = self.keys.borrow_mut();
-        if let Some(known) = keys.get(name) {
-            return known.clone();
+impl<'d> Way<'d> {
+    /// The slot of the field that a rule calls `name`.
+    fn slot(&self, builder: &mut Builder<'d>, name: &str) -> usize {
+        if let Some(&known) = self.slots.borrow().get(name) {
+            return known;
         }
-        let key = FieldKey::of(&self.route.column(dataset, name));
-        keys.insert(name.to_owned(), key.clone());
-        key
+        let key = FieldKey::of(&self.route.column(builder.dataset, name));
+        let slot = builder.field(Some(key));
+        self.slots.borrow_mut().insert(name.to_owned(), slot);
+        slot
     }
 }
+
+/// The slot of the field that a rule calls so.
+type SlotOf<'f, 'd> = &'f dyn Fn(&mut Builder<'d>, &str) -> usize;
 
 struct Builder<'d> {
     dataset: &'d Dataset,
@@ -192,7 +224,6 @@ struct Builder<'d> {
     by_key: HashMap<Option<FieldKey>, usize>,
     /// What the numbers in formulas over atoms mean.
     leaves: Vec<Leaf>,
-    leaf_of_atom: HashMap<(usize, u32), u32>,
     row_tests: Vec<RowTest>,
     facts: Vec<Fact>,
     by_fact: HashMap<Fact, u32>,
@@ -213,7 +244,6 @@ impl Plan {
             fields: Vec::new(),
             by_key: HashMap::new(),
             leaves: Vec::new(),
-            leaf_of_atom: HashMap::new(),
             row_tests: Vec::new(),
             facts: Vec::new(),
             by_fact: HashMap::new(),
@@ -240,7 +270,7 @@ impl<'d> Builder<'d> {
                 let searches: Vec<Formula> = rule
                     .searches
                     .iter()
-                    .map(|search| self.expression(&search.expression, &|name| way.key(self.dataset, name)))
+                    .map(|search| self.expression(&search.expression, &|builder, name| way.slot(builder, name)))
                     .collect();
                 let conditions = rule
                     .conditions
@@ -261,43 +291,40 @@ impl<'d> Builder<'d> {
         let ways: Rc<[Way<'d>]> = routes(log_source, dataset)
             .into_iter()
             .map(|route| Way {
-                when: self.expression(&route.when, &|name| {
-                    FieldKey::of(dataset.resolve(name, None).column())
+                when: self.expression(&route.when, &|builder, name| {
+                    builder.field(Some(FieldKey::of(dataset.resolve(name, None).column())))
                 }),
                 route,
-                keys: RefCell::default(),
+                slots: RefCell::default(),
             })
             .collect();
         self.ways.insert(log_source.clone(), ways.clone());
         ways
     }
 
-    fn expression(&mut self, expression: &Expression, resolve: &dyn Fn(&str) -> FieldKey) -> Formula {
+    fn expression(&mut self, expression: &Expression, slot_of: SlotOf<'_, 'd>) -> Formula {
         match expression {
             Expression::All(parts) => {
-                let parts: Vec<_> = parts.iter().map(|part| self.expression(part, resolve)).collect();
+                let parts: Vec<_> = parts.iter().map(|part| self.expression(part, slot_of)).collect();
                 Formula::all(parts)
             }
             Expression::Any(parts) => {
-                let parts: Vec<_> = parts.iter().map(|part| self.expression(part, resolve)).collect();
+                let parts: Vec<_> = parts.iter().map(|part| self.expression(part, slot_of)).collect();
                 Formula::any(parts)
             }
-            Expression::Not(inner) => self.expression(inner, resolve).not(),
+            Expression::Not(inner) => self.expression(inner, slot_of).not(),
             Expression::Field { name, matcher } => {
-                let key = resolve(name);
-                self.matcher(Some(key), matcher, resolve)
+                let slot = slot_of(self, name);
+                self.matcher(slot, matcher, slot_of)
             }
-            Expression::Keyword(matcher) => self.matcher(None, matcher, resolve),
+            Expression::Keyword(matcher) => {
+                let slot = self.field(None);
+                self.matcher(slot, matcher, slot_of)
+            }
         }
     }
 
-    fn matcher(
-        &mut self,
-        key: Option<FieldKey>,
-        matcher: &Matcher,
-        resolve: &dyn Fn(&str) -> FieldKey,
-    ) -> Formula {
-        let field = self.field(key.clone());
+    fn matcher(&mut self, field: usize, matcher: &Matcher, slot_of: SlotOf<'_, 'd>) -> Formula {
         let (atom_key, atom) = match matcher {
             Matcher::Null | Matcher::Exists(false) => return self.present(field).not(),
             Matcher::Exists(true) => return self.present(field),
@@ -306,11 +333,13 @@ impl<'d> Builder<'d> {
                 relation,
                 cased,
             } => {
-                let other = resolve(other);
-                let Some(key) = key else {
+                let Some(key) = self.fields[field].key.clone() else {
                     return Formula::False;
                 };
-                let other_field = self.field(Some(other.clone()));
+                let other_field = slot_of(self, other);
+                let Some(other) = self.fields[other_field].key.clone() else {
+                    return Formula::False;
+                };
                 let both = [self.present(field), self.present(other_field)];
                 let test = self.row_test(RowTest {
                     field: key,
@@ -322,11 +351,11 @@ impl<'d> Builder<'d> {
             }
             Matcher::Pattern(pattern) => {
                 let cased = if pattern.cased { Cased::Yes } else { Cased::No };
-                let folded = Pattern {
-                    parts: pattern.parts.iter().map(|part| folded(part, cased)).collect(),
-                    cased: pattern.cased,
-                };
-                (AtomKey::Pattern(folded), Atom::Pattern(Shape::of(pattern), cased))
+                let shape = Shape::of(pattern);
+                (
+                    AtomKey::of_pattern(pattern, &shape, cased),
+                    Atom::Pattern(shape, cased),
+                )
             }
             Matcher::Regex(regex) => match self.regexes.get(regex) {
                 Some(Ok(compiled)) => (AtomKey::Regex(regex.clone()), Atom::Regex(compiled.clone())),
@@ -365,24 +394,16 @@ impl<'d> Builder<'d> {
 
     fn atom(&mut self, field: usize, key: AtomKey, atom: Atom) -> Formula {
         let builder = &mut self.fields[field];
-        let number = match builder.by_key.get(&key) {
-            Some(&number) => number,
-            None => {
-                let number = u32::try_from(builder.atoms.len()).expect("fewer atoms than u32::MAX");
-                builder.costs.push(cost(&atom, builder.key.as_ref()));
-                builder.atoms.push(atom);
-                builder.by_key.insert(key, number);
-                number
-            }
-        };
-        let leaf = match self.leaf_of_atom.get(&(field, number)) {
-            Some(&leaf) => leaf,
-            None => {
-                let leaf = self.leaf(Leaf::Atom { field, atom: number });
-                self.leaf_of_atom.insert((field, number), leaf);
-                leaf
-            }
-        };
+        if let Some(&number) = builder.by_key.get(&key) {
+            return Formula::Is(builder.leaves[number as usize]);
+        }
+        let number = u32::try_from(builder.atoms.len()).expect("fewer atoms than u32::MAX");
+        let leaf = u32::try_from(self.leaves.len()).expect("fewer leaves than u32::MAX");
+        builder.costs.push(cost(&atom, builder.key.as_ref()));
+        builder.atoms.push(atom);
+        builder.leaves.push(leaf);
+        builder.by_key.insert(key, number);
+        self.leaves.push(Leaf::Atom { field, atom: number });
         Formula::Is(leaf)
     }
 

@@ -270,7 +270,9 @@ impl<'d> Builder<'d> {
                 let searches: Vec<Formula> = rule
                     .searches
                     .iter()
-                    .map(|search| self.expression(&search.expression, &|builder, name| way.slot(builder, name)))
+                    .map(|search| {
+                        self.expression(&search.expression, &|builder, name| way.slot(builder, name))
+                    })
                     .collect();
                 let conditions = rule
                     .conditions

@@ -164,6 +164,74 @@ proptest! {
     }
 }
 
+#[test]
+fn what_was_learned_of_a_shape_holds_when_things_change() {
+    let rules = rules(&[
+        "title: two parts\nlogsource: {product: windows, category: process_creation}\ndetection: \
+         {selection: {CommandLine|contains|all: ['alpha', 'omega']}, condition: selection}",
+        "title: number\nlogsource: {product: windows, category: process_creation}\ndetection: \
+         {selection: {ProcessId|gt: 4}, condition: selection}",
+        "title: kinds\nlogsource: {product: windows}\ndetection: \
+         {selection: {EventID: [1, 3, 12], Image|endswith: '\\evil.exe'}, condition: selection}",
+    ]);
+    let line = |id: u32, fields: &str| {
+        format!(
+            r#"{{"Channel":"Microsoft-Windows-Sysmon/Operational","UtcTime":"2026-03-01 10:00:00.123","EventID":{id},{fields}}}"#
+        )
+    };
+    let mut lines = Vec::new();
+    // A key that turns out to feed the same column as another one, after both were known alone.
+    for fields in [
+        r#""CommandLine":"alpha""#,
+        r#""commandline":"omega""#,
+        r#""CommandLine":"alpha","commandline":"omega""#,
+        r#""commandline":"alpha omega""#,
+        r#""CommandLine":"a\\lpha omega alpha""#,
+    ] {
+        lines.extend([1, 1, 1].map(|id| line(id, fields)));
+    }
+    lines.extend(lines.clone());
+    // Values that fit their column, or do not.
+    for id in [
+        "5",
+        "\"5\"",
+        "\"5x\"",
+        "3",
+        "\"x\"",
+        "null",
+        "5",
+        "[5]",
+        "\"\\u0035\"",
+    ] {
+        lines.extend([1, 1].map(|event| line(event, &format!(r#""ProcessId":{id},"Image":"a.exe""#))));
+    }
+    // More kinds of one shape than it remembers, there and back.
+    for id in (1..30).chain(1..30) {
+        lines.push(line(id, r#""Image":"C:\\evil.exe""#));
+    }
+    // A name that is too long to be remembered.
+    let long = line(1, r#""Image":"C:\\evil.exe""#).replace("Operational", &"x".repeat(3000));
+    lines.extend([long.clone(), long]);
+    // More shapes than are remembered, and one of very many fields.
+    for number in (0..700).chain(0..20) {
+        lines.push(line(
+            1,
+            &format!(
+                r#""Other{}":1,"Other{}":2,"Image":"\\evil.exe""#,
+                number % 40,
+                40 + number / 40
+            ),
+        ));
+    }
+    let many = (0..600).map(|number| format!(r#""Field{}":null,"#, number % 300));
+    lines.extend([line(
+        1,
+        &format!(r#"{}"Image":"\\evil.exe""#, many.collect::<String>()),
+    )]);
+    let passed = all_agree(&lines, rules).expect("all ways agree");
+    assert!(passed > 50, "{passed} passed over");
+}
+
 fn rules(texts: &[&str]) -> Vec<Arc<DetectionRule>> {
     let mut loader = borzoi_rules::Loader::new();
     for (number, text) in texts.iter().enumerate() {

@@ -234,9 +234,29 @@ mod tests {
             zoned.or(local.map(|time| time.and_utc().timestamp_micros())).ok()
         };
         let mut read = 0;
-        for date in ["1969-12-31", "2000-02-29", "1900-02-29", "2023-04-30", "2023-04-31", "2023-13-01", "0000-00-00"] {
-            for time in ["00:00:00", "23:59:59", "23:59:60", "24:00:00", "12:60:00", "1a:00:00"] {
-                for fraction in ["", ".", ".5", ".123", ".123456", ".123456789", ".1234567891", ",5", ".12a"] {
+        for date in [
+            "1969-12-31",
+            "2000-02-29",
+            "1900-02-29",
+            "2023-04-30",
+            "2023-04-31",
+            "2023-13-01",
+            "0000-00-00",
+        ] {
+            for time in [
+                "00:00:00", "23:59:59", "23:59:60", "24:00:00", "12:60:00", "1a:00:00",
+            ] {
+                for fraction in [
+                    "",
+                    ".",
+                    ".5",
+                    ".123",
+                    ".123456",
+                    ".123456789",
+                    ".1234567891",
+                    ",5",
+                    ".12a",
+                ] {
                     for (between, zone) in [("T", "Z"), (" ", ""), ("T", ""), (" ", "Z"), ("-", "Z")] {
                         let text = format!("{date}{between}{time}{fraction}{zone}");
                         if let Some(found) = plain_time(&text) {
@@ -247,7 +267,11 @@ mod tests {
                 }
             }
         }
-        assert_eq!(read, 3 * 2 * 5 * 2, "valid dates, times, fractions, and notations");
+        assert_eq!(
+            read,
+            3 * 2 * 5 * 2,
+            "valid dates, times, fractions, and notations"
+        );
     }
 
     #[test]

@@ -169,7 +169,10 @@ impl DatasetScreen {
             })
             .collect();
         let slot_of = |key: &FieldKey| {
-            let slot = plan.fields.iter().position(|field| field.key.as_ref() == Some(key))?;
+            let slot = plan
+                .fields
+                .iter()
+                .position(|field| field.key.as_ref() == Some(key))?;
             (sights[slot] != Sight::Hidden).then_some(slot as u32)
         };
         let slots_of = |test: &RowTest| Some([slot_of(&test.field)?, slot_of(&test.other)?]);
@@ -297,7 +300,11 @@ impl DatasetScreen {
         for &field in event.fields {
             self.note(event, field, counters)?;
         }
-        if is_new && let Some(shape) = self.shape_of(event) {
+        if is_new
+            && self.shapes.has_room_for(event)
+            && self.columns.len() <= self.max_columns
+            && let Some(shape) = self.shape_of(event)
+        {
             self.shapes.insert(event, shape);
         }
         self.kind()
@@ -733,8 +740,7 @@ impl DatasetScreen {
         let record = event.text();
         let unescaped = event.has_unicode_escapes().then(|| event.unescaped());
         let text = unescaped.as_deref().unwrap_or(record);
-        self.any_keyword =
-            (unescaped.is_some() || !event.is_ascii()) && has_letters_that_become_ascii(text);
+        self.any_keyword = (unescaped.is_some() || !event.is_ascii()) && has_letters_that_become_ascii(text);
         filter.atoms(text.as_bytes(), &mut self.keyword_seen, &mut self.keyword_atoms) || self.any_keyword
     }
 
@@ -758,7 +764,8 @@ impl DatasetScreen {
                     let Some(Some(key)) = self.keys.get(field.key as usize) else {
                         continue;
                     };
-                    if field.kind != ValueKind::Null && !(key.slots.is_empty() && key.slots_aside.is_empty()) {
+                    if field.kind != ValueKind::Null && !(key.slots.is_empty() && key.slots_aside.is_empty())
+                    {
                         self.take_in(event, field);
                     }
                 }

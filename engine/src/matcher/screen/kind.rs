@@ -10,8 +10,9 @@ use crate::matcher::formula::Formula;
 use crate::matcher::plan::{Fact, Plan};
 use crate::matcher::sets::{SetId, SetTable};
 
-/// Sets of which a kind remembers the rules that they wake.
-const MOST_WOKEN: usize = 1024;
+/// Rules that a kind remembers by the sets that wake them, each set counted as a few more.
+const MOST_WOKEN: usize = 8192;
+const A_SET: usize = 8;
 
 /// How a screen sees a field of the plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(super) struct Kind {
     woken: HashMap<(u32, u32), Vec<u32>>,
     /// The same by slot and set, as far as they were asked for.
     woken_by_sets: HashMap<(u32, SetId), Box<[u32]>>,
+    /// What those take, see [`MOST_WOKEN`].
+    remembered: usize,
     /// Slots with such predicates.
     slots: Vec<bool>,
     /// By outcome: whether it wakes a rule.
@@ -82,6 +85,7 @@ impl Kinds<'_> {
             always: Vec::new(),
             woken: HashMap::new(),
             woken_by_sets: HashMap::new(),
+            remembered: 0,
             slots: vec![false; plan.fields.len()],
             wakes: Vec::new(),
             keys: Vec::new(),
@@ -203,15 +207,19 @@ impl Kind {
         if !self.slots[slot as usize] {
             return;
         }
-        if self.woken_by_sets.len() >= MOST_WOKEN {
-            self.woken_by_sets.clear();
+        if let Some(woken) = self.woken_by_sets.get(&(slot, set)) {
+            return rules.extend_from_slice(woken);
         }
-        let woken = self.woken_by_sets.entry((slot, set)).or_insert_with(|| {
-            let predicates = tables[slot as usize].get(set).predicates.iter();
-            let woken = predicates.filter_map(|&predicate| self.woken.get(&(slot, predicate)));
-            woken.flatten().copied().collect()
-        });
-        rules.extend_from_slice(woken);
+        let predicates = tables[slot as usize].get(set).predicates.iter();
+        let woken = predicates.filter_map(|&predicate| self.woken.get(&(slot, predicate)));
+        let woken: Box<[u32]> = woken.flatten().copied().collect();
+        rules.extend_from_slice(&woken);
+        if self.remembered > MOST_WOKEN {
+            self.woken_by_sets.clear();
+            self.remembered = 0;
+        }
+        self.remembered += woken.len() + A_SET;
+        self.woken_by_sets.insert((slot, set), woken);
     }
 
     /// What is left of a rule.

@@ -4,11 +4,16 @@
 //! follows from its shape. Producers write few shapes, so that is found out once for each; what is left to do for an
 //! event is to look at the few values that count.
 
-use borzoi_parsers::formats::flat::{FlatEvent, FlatField, Kind as ValueKind};
+use borzoi_parsers::formats::flat::{FlatEvent, FlatField};
 use hashbrown::HashMap;
 
-/// More shapes than a dataset has; records of further ones are looked at field by field.
-const MOST_SHAPES: usize = 1024;
+/// More shapes than a dataset has; records of further ones are looked at field by field. So are records of more fields
+/// than any producer writes: all shapes of a dataset together take 13 MB at most.
+const MOST_SHAPES: usize = 512;
+const MOST_FIELDS: usize = 512;
+
+/// Longer values say nothing of a kind that is worth remembering.
+const LONGEST_TOLD: usize = 1024;
 
 /// Kinds of events that a shape remembers the values that count for.
 const MOST_KINDS: usize = 8;
@@ -31,14 +36,9 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The shape of `event`.
-    pub(super) fn of(
-        event: &FlatEvent<'_>,
-        telling: Vec<u32>,
-        typed: Vec<u32>,
-        asking: Vec<u32>,
-    ) -> Shape {
+    pub(super) fn of(event: &FlatEvent<'_>, telling: Vec<u32>, typed: Vec<u32>, asking: Vec<u32>) -> Shape {
         Shape {
-            codes: event.fields.iter().map(code).collect(),
+            codes: event.fields.iter().map(FlatField::code).collect(),
             told: vec![String::new(); telling.len()],
             telling: telling.into(),
             typed: typed.into(),
@@ -58,6 +58,11 @@ impl Shape {
 
     /// Remembers the kind of `event`.
     pub(super) fn is_of(&mut self, event: &FlatEvent<'_>, kind: usize) {
+        self.kind = None;
+        let mut telling = self.telling.iter();
+        if telling.any(|&position| event.raw(event.fields[position as usize]).len() > LONGEST_TOLD) {
+            return;
+        }
         for (&position, told) in self.telling.iter().zip(&mut self.told) {
             told.clear();
             told.push_str(event.raw(event.fields[position as usize]));
@@ -83,24 +88,8 @@ impl Shape {
     #[inline]
     fn fits(&self, fields: &[FlatField]) -> bool {
         let mut pairs = self.codes.iter().zip(fields);
-        self.codes.len() == fields.len() && pairs.all(|(known, field)| *known == code(field))
+        self.codes.len() == fields.len() && pairs.all(|(known, field)| *known == field.code())
     }
-}
-
-/// A key, and what its value is.
-#[inline(always)]
-fn code(field: &FlatField) -> u32 {
-    let kind = match field.kind {
-        ValueKind::Text => 0,
-        ValueKind::Escaped => 1,
-        ValueKind::List => 2,
-        ValueKind::Number => 3,
-        ValueKind::True => 4,
-        ValueKind::False => 5,
-        ValueKind::Null => 6,
-    };
-    // Keys are few: see `flat::keys`.
-    field.key << 3 | kind
 }
 
 /// The shapes met.
@@ -138,11 +127,17 @@ impl Shapes {
         &mut self.shapes[number]
     }
 
-    /// Adds the shape of `event`, unless there are too many.
+    /// Whether the shape of `event` can be added.
+    pub(super) fn has_room_for(&self, event: &FlatEvent<'_>) -> bool {
+        self.shapes.len() < MOST_SHAPES && event.fields.len() <= MOST_FIELDS
+    }
+
+    /// Adds the shape of `event`; another one of the same hash gives way.
     pub(super) fn insert(&mut self, event: &FlatEvent<'_>, shape: Shape) {
-        if self.shapes.len() < MOST_SHAPES {
-            self.by_hash.insert(event.shape(), self.shapes.len());
-            self.shapes.push(shape);
+        let number = *self.by_hash.entry(event.shape()).or_insert(self.shapes.len());
+        match self.shapes.get_mut(number) {
+            Some(other) => *other = shape,
+            None => self.shapes.push(shape),
         }
     }
 

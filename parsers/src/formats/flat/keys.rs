@@ -161,9 +161,7 @@ impl Keys {
     /// there are too many already.
     pub(super) fn find(&mut self, name: &str, spelled: &[u8], last: Option<Key>) -> Option<Key> {
         let hash = self.hasher.hash_one(name);
-        let known = self
-            .table
-            .find(hash, |&key| *self.names[key as usize].0 == *name);
+        let known = self.table.find(hash, |&key| *self.names[key as usize].0 == *name);
         let key = match known {
             Some(&key) => key,
             None if self.names.len() >= MOST_KEYS || spelled.len() > LONGEST_KEY => return None,
@@ -205,10 +203,18 @@ mod tests {
                     let mut keys = Keys::default();
                     keys.find("name", &bytes, None);
                     let expected = expected.then_some((0, length, Role::Plain));
-                    assert_eq!(keys.guess_slowly(rest, keys.followers(None)), expected, "{at} {length}");
+                    assert_eq!(
+                        keys.guess_slowly(rest, keys.followers(None)),
+                        expected,
+                        "{at} {length}"
+                    );
                     if let Some(window) = rest.first_chunk() {
                         let expected = expected.filter(|_| length <= LOOKED_AT);
-                        assert_eq!(keys.guess(window, keys.followers(None)), expected, "{at} {length}");
+                        assert_eq!(
+                            keys.guess(window, keys.followers(None)),
+                            expected,
+                            "{at} {length}"
+                        );
                     }
                 }
             }

@@ -61,6 +61,25 @@ pub struct FlatField {
     end: u32,
 }
 
+impl FlatField {
+    /// Key and kind as a number, the same for texts with escapes and without. (Keys are [few](Key).)
+    #[inline(always)]
+    pub fn code(&self) -> u32 {
+        let kind = match self.kind {
+            Kind::Text | Kind::Escaped => 0,
+            Kind::List => 1,
+            Kind::Number => 2,
+            Kind::True => 3,
+            Kind::False => 4,
+            Kind::Null => 5,
+        };
+        self.key << 3 | kind
+    }
+}
+
+/// Spreads the bits of a few numbers well enough to tell shapes apart, as rustc's own hash does.
+const SPREADS: u64 = 0x517c_c1b7_2722_0a95;
+
 /// See the [module](self).
 pub struct FlatReader {
     keys: Keys,
@@ -157,7 +176,7 @@ impl FlatReader {
         }
         at = skip_space(record, at + 1);
         let mut last = None;
-        let mut shape = 0_u64;
+        let mut shape = SPREADS;
         loop {
             let guesses = self.keys.followers(last);
             let guess = record.get(at..).and_then(<[u8]>::first_chunk).and_then(|window| {
@@ -177,15 +196,14 @@ impl FlatReader {
                 true => string_at(value, &self.quotes)?,
                 false => value_at(record, skip_space(record, value), &self.quotes)?,
             };
-            // As good as rustc's own hash of a few numbers.
-            const SPREADS: u64 = 0x517c_c1b7_2722_0a95;
-            shape = (shape.rotate_left(5) ^ u64::from(key << 3 | kind as u32)).wrapping_mul(SPREADS);
-            self.fields.push(FlatField {
+            let field = FlatField {
                 key,
                 kind,
                 start: start as u32,
                 end: end as u32,
-            });
+            };
+            shape = (shape.rotate_left(5) ^ u64::from(field.code())).wrapping_mul(SPREADS);
+            self.fields.push(field);
             if record.get(next..next + 2) == Some(b",\"") {
                 at = next + 1;
                 continue;
@@ -235,7 +253,7 @@ impl<'r> FlatEvent<'r> {
         raw(field, self.text)
     }
 
-    /// The same for records of the same keys in the same order with values of the same kinds; hardly ever for others.
+    /// The same for records whose fields have the same [codes](FlatField::code); hardly ever for others.
     pub fn shape(&self) -> u64 {
         self.shape
     }

@@ -119,12 +119,7 @@ impl Quotes {
 impl Summary {
     /// The quotes of the next block that begin or end a string; and those with all backslashes.
     #[inline(always)]
-    fn take_in<L: Look>(
-        &mut self,
-        bytes: &[u8; BLOCK],
-        look: &L,
-        gathered: &mut L::Gathered,
-    ) -> (u64, u64) {
+    fn take_in<L: Look>(&mut self, bytes: &[u8; BLOCK], look: &L, gathered: &mut L::Gathered) -> (u64, u64) {
         let (mut quotes, backslashes) = look.quotes_and_backslashes(bytes, gathered);
         if backslashes | self.escaping != 0 {
             let escaped = escaped(backslashes, &mut self.escaping);
@@ -280,7 +275,10 @@ mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     fn bits([low, high]: [__m256i; 2]) -> u64 {
-        let (low, high) = (_mm256_movemask_epi8(low) as u32, _mm256_movemask_epi8(high) as u32);
+        let (low, high) = (
+            _mm256_movemask_epi8(low) as u32,
+            _mm256_movemask_epi8(high) as u32,
+        );
         u64::from(high) << 32 | u64::from(low)
     }
 
@@ -302,10 +300,7 @@ mod avx2 {
         let is_control = _mm256_cmpeq_epi8(_mm256_min_epu8(least, control), least);
         gathered.control = _mm256_or_si256(gathered.control, is_control);
         gathered.high = _mm256_or_si256(gathered.high, _mm256_or_si256(halves[0], halves[1]));
-        (
-            bits(equal(halves, b'"')),
-            bits(equal(halves, b'\\')),
-        )
+        (bits(equal(halves, b'"')), bits(equal(halves, b'\\')))
     }
 
     #[inline]
@@ -589,7 +584,7 @@ mod tests {
                     record[at + 1] = b'u';
                     let mut quotes = Quotes::default();
                     assert!(quotes.index(&record) && quotes.has_unicode_escapes());
-                        assert_eq!(quotes.end_of_string(0), None, "no quote follows");
+                    assert_eq!(quotes.end_of_string(0), None, "no quote follows");
                     record.push(b'"');
                     assert!(quotes.index(&record));
                     assert_eq!(quotes.end_of_string(0), Some((length, true)));

@@ -752,11 +752,77 @@ impl DatasetScreen {
         keywords: bool,
         shape: Option<usize>,
     ) -> bool {
+        self.take_in_all(event, number, shape, true);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let kind = &mut self.kinds[number];
+        candidates.extend_from_slice(&kind.always);
+        for &slot in &self.touched {
+            kind.wake(slot, self.row_sets[slot as usize], &self.tables, &mut candidates);
+        }
+        // First with the values that wake rules alone: that settles most, and the others need not be searched.
+        let kind = &self.kinds[number];
+        let holds = |fact: u32| self.fact(event, (number, shape), keywords, fact, false);
+        candidates.retain(|&rule| kind.rule(rule).may_hold(&holds));
+        let mut with_keywords = kind.with_keywords.iter();
+        let by_keyword = keywords && with_keywords.any(|formula| formula.may_hold(&holds));
+        let mut found = false;
+        if by_keyword || !candidates.is_empty() {
+            self.take_in_all(event, number, shape, false);
+            let kind = &self.kinds[number];
+            let holds = |fact: u32| self.fact(event, (number, shape), keywords, fact, true);
+            let mut with_keywords = kind.with_keywords.iter();
+            found = candidates.iter().any(|&rule| kind.rule(rule).may_hold(&holds))
+                || by_keyword && with_keywords.any(|formula| formula.may_hold(&holds));
+        }
+        self.candidates = candidates;
+        for slot in self.touched.drain(..) {
+            self.row_sets[slot as usize] = EMPTY;
+        }
+        found
+    }
+
+    /// Whether a fact holds in the event whose values have been taken in, `all` of them or those that wake rules; `None`
+    /// if that cannot be said.
+    fn fact(
+        &self,
+        event: &FlatEvent<'_>,
+        (kind, shape): (usize, Option<usize>),
+        keywords: bool,
+        fact: u32,
+        all: bool,
+    ) -> Option<bool> {
+        match self.plan.facts[fact as usize] {
+            Fact::Predicate { field, predicate } => match self.sights[field] {
+                Sight::Values if all || self.kinds[kind].has_witness(field) => {
+                    Some(self.tables[field].holds(self.row_sets[field], predicate))
+                }
+                Sight::Keywords if keywords => {
+                    // A keyword of which a piece occurs may hold or not; the others do not.
+                    let may_occur = |atom: u32| {
+                        let occurs = self.any_keyword || self.keyword_atoms.binary_search(&atom).is_ok();
+                        if occurs { None } else { Some(false) }
+                    };
+                    let predicate = &self.plan.fields[field].predicates[predicate as usize];
+                    (!predicate.may_hold(&may_occur)).then_some(false)
+                }
+                _ => None,
+            },
+            Fact::RowTest(test) if all => self.row_test(event, test, shape),
+            Fact::RowTest(_) => None,
+        }
+    }
+
+    /// Takes in the values of the fields that can wake a rule, or of the others.
+    fn take_in_all(&mut self, event: &FlatEvent<'_>, kind: usize, shape: Option<usize>, waking: bool) {
         match shape {
             Some(shape) => {
                 for index in 0..self.shapes.get(shape).asking.len() {
                     let position = self.shapes.get(shape).asking[index];
-                    self.take_in(event, event.fields[position as usize]);
+                    let field = event.fields[position as usize];
+                    if self.asks(kind, field) == waking {
+                        self.take_in(event, field);
+                    }
                 }
             }
             None => {
@@ -764,51 +830,15 @@ impl DatasetScreen {
                     let Some(Some(key)) = self.keys.get(field.key as usize) else {
                         continue;
                     };
-                    if field.kind != ValueKind::Null && !(key.slots.is_empty() && key.slots_aside.is_empty())
-                    {
+                    let is_asked = field.kind != ValueKind::Null
+                        && Some(field.key) != event.collected()
+                        && !(key.slots.is_empty() && key.slots_aside.is_empty());
+                    if is_asked && self.asks(kind, field) == waking {
                         self.take_in(event, field);
                     }
                 }
             }
         }
-        let kind = &mut self.kinds[number];
-        self.candidates.clear();
-        for &slot in &self.touched {
-            kind.wake(
-                slot,
-                self.row_sets[slot as usize],
-                &self.tables,
-                &mut self.candidates,
-            );
-        }
-        let kind = &self.kinds[number];
-        // A keyword of which a piece occurs may hold or not; the others do not.
-        let may_occur = |atom: u32| {
-            let occurs = self.any_keyword || self.keyword_atoms.binary_search(&atom).is_ok();
-            if occurs { None } else { Some(false) }
-        };
-        let holds = |fact: u32| match self.plan.facts[fact as usize] {
-            Fact::Predicate { field, predicate } => match self.sights[field] {
-                Sight::Values => Some(self.tables[field].holds(self.row_sets[field], predicate)),
-                Sight::Keywords if keywords => {
-                    let predicate = &self.plan.fields[field].predicates[predicate as usize];
-                    if predicate.may_hold(&may_occur) {
-                        None
-                    } else {
-                        Some(false)
-                    }
-                }
-                _ => None,
-            },
-            Fact::RowTest(test) => self.row_test(event, test, shape),
-        };
-        let mut rules = kind.always.iter().chain(&self.candidates);
-        let found = rules.any(|&rule| kind.rule(rule).may_hold(&holds))
-            || keywords && kind.with_keywords.iter().any(|formula| formula.may_hold(&holds));
-        for slot in self.touched.drain(..) {
-            self.row_sets[slot as usize] = EMPTY;
-        }
-        found
     }
 
     /// Adds what a value satisfies to what the event does.

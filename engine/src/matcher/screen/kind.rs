@@ -174,6 +174,12 @@ impl Kind {
         self.keys.get(key).copied().flatten()
     }
 
+    /// Whether values of a slot wake rules: those of all keys that feed it are looked at then.
+    #[inline]
+    pub(super) fn has_witness(&self, slot: usize) -> bool {
+        self.slots[slot]
+    }
+
     /// Learns that a key feeds these slots, and says whether it can wake a rule.
     #[cold]
     pub(super) fn learn(&mut self, key: usize, mut slots: impl Iterator<Item = usize>) -> bool {

@@ -608,7 +608,6 @@ mod tests {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "all that there is to say of a block")]
     fn looked_at<L: Look>(look: &L, block: &[u8; BLOCK]) -> ((u64, u64), (u64, u64), (bool, bool)) {
         let mut gathered = look.nothing();
         let found = look.quotes_and_backslashes(block, &mut gathered);

@@ -58,12 +58,19 @@ def counted(rules):
     return {"alerts": sum(rules.values()), "rules": dict(rules)}
 
 
+UNREADABLE = "(lines that are no JSON)"
+
+
 def json_lines(output, rule_of):
     rules = collections.Counter()
     with open(output, "rb") as handle:
         for line in handle:
-            if line.strip():
+            if not line.strip():
+                continue
+            try:
                 rules[rule_of(json.loads(line)) or UNNAMED] += 1
+            except json.JSONDecodeError:  # Chainsaw's lines are not all JSON
+                rules[UNREADABLE] += 1
     return counted(rules)
 
 

@@ -17,6 +17,9 @@
 //! [plan](super::plan) asks, through the same [indexes](super::field_index), of the same text that the
 //! column would hold ([`stored_text`]).
 //!
+//! *Shapes.* Which columns the fields of a record go to, which tell the kind and which rules can ask for follows from
+//! its keys and their order. Producers write few such shapes, so that is found out once for each (`shapes`).
+//!
 //! *Kinds.* What an event is (which event id, channel, provider: whatever log sources are told apart by)
 //! decides which rules are left at all. For every kind met, the rules are simplified once with what the kind
 //! says; most vanish. An event then costs what its values have in common with the rules of its kind.

@@ -137,6 +137,21 @@ impl ColumnBuilder {
         self.values_set > 0
     }
 
+    /// Whether `row`, the one being written, has a value.
+    pub(super) fn has(&self, row: usize) -> bool {
+        fn at<T>(values: &[Option<T>], row: usize) -> bool {
+            values.get(row).is_some_and(Option::is_some)
+        }
+        match &self.data {
+            Data::Keyword(keywords) => keywords.has(row),
+            Data::Integer(values) => at(values, row),
+            Data::Float(values) => at(values, row),
+            Data::Boolean(values) => at(values, row),
+            Data::Timestamp(values) => at(values, row),
+            Data::List(lists) => lists.keys.get(row).is_some_and(|&key| key >= 0),
+        }
+    }
+
     /// The strings, if it is a column of strings. Whoever stores a value there calls
     /// [`count`](ColumnBuilder::count).
     #[inline]

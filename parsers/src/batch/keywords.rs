@@ -66,6 +66,11 @@ impl Keywords {
         &self.text[span(&self.ends, key)]
     }
 
+    /// Whether `row` has a value.
+    pub(super) fn has(&self, row: usize) -> bool {
+        self.keys.get(row).is_some_and(|&key| key >= 0)
+    }
+
     /// Gives `row` a value. Rows come in ascending order.
     pub(super) fn set(&mut self, row: usize, text: &str) -> Set {
         if let Some(&key) = self.keys.get(row) {

@@ -287,6 +287,26 @@ impl BatchBuilder {
         self.targeted_field(target, native, value);
     }
 
+    /// As [`field`](BatchBuilder::field), unless the current event has a value in that column.
+    pub fn field_if_absent(&mut self, native: &str, value: Value<'_>) {
+        if !matches!(value, Value::Null) && !self.has(native) {
+            self.field(native, value);
+        }
+    }
+
+    /// Whether the current event has a value in the column of `native`.
+    pub fn has(&mut self, native: &str) -> bool {
+        let target = match self.slots.find(native) {
+            Some(target) => target,
+            None => self.new_slot(native),
+        };
+        match target {
+            Target::Column(index) => self.columns[index as usize].has(self.rows),
+            Target::Time => self.pending_time.is_some(),
+            Target::Reserved | Target::OverLimit => false,
+        }
+    }
+
     /// As [`field`](BatchBuilder::field), for a reader that numbers its keys: `key` always stands for
     /// `native`.
     #[inline]

@@ -53,19 +53,6 @@ fn bases() -> usize {
 }
 
 #[test]
-fn every_catalog_file_is_shipped() {
-    let root = Path::new("catalog");
-    let shipped: HashSet<&str> = files::FILES.iter().map(|(file, _)| *file).collect();
-    for entry in walkdir::WalkDir::new(root) {
-        let entry = entry.unwrap();
-        if entry.path().extension().is_some_and(|e| e == "yaml") {
-            let file = entry.path().strip_prefix(root).unwrap().to_str().unwrap();
-            assert!(shipped.contains(file), "{file} is missing in FILES");
-        }
-    }
-}
-
-#[test]
 fn a_column_has_one_type_everywhere() {
     let catalog = Catalog::builtin();
     let mut types: BTreeMap<String, (ColumnType, String)> = BTreeMap::new();

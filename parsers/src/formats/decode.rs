@@ -9,8 +9,10 @@ use chrono_tz::Tz;
 use super::evtx::EvtxDecoder;
 use super::flat::FlatEvent;
 use super::json::JsonDecoder;
+use super::syslog::Header;
+use super::text::Grammars;
 use super::{
-    EventSink, Format, FrameContext, Reject, access, auditd, error_log, pinned_or, syslog, xml, zeek,
+    EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, syslog, vendors, xml, zeek,
 };
 use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
@@ -99,6 +101,7 @@ pub struct Decoder {
     options: DecodeOptions,
     sink: EventSink,
     json: JsonDecoder,
+    grammars: Grammars,
     evtx: EvtxDecoder,
 }
 
@@ -113,6 +116,7 @@ impl Decoder {
         };
         Decoder {
             json: JsonDecoder::new(&catalog),
+            grammars: Grammars::new(vendors::GROUPS),
             evtx: EvtxDecoder::new(),
             sink: EventSink::new(catalog, Arc::new(batch)),
             options,
@@ -213,6 +217,7 @@ impl Decoder {
             options,
             sink,
             json,
+            grammars,
             evtx,
         } = self;
         let frame = block.frame(span);
@@ -244,7 +249,7 @@ impl Decoder {
         };
         let mut result = match &text {
             None => json.decode_seen(frame, &context, sink, look),
-            Some(text) => decode_text(text, block, &context, options, json, sink),
+            Some(text) => decode_text(text, block, &context, options, json, grammars, sink),
         };
         if looks_like_json
             && result.is_err()
@@ -306,6 +311,7 @@ fn decode_text(
     context: &FrameContext<'_>,
     options: &DecodeOptions,
     json: &mut JsonDecoder,
+    grammars: &mut Grammars,
     sink: &mut EventSink,
 ) -> Result<(), Reject> {
     let format = match (options.format, block.framing) {
@@ -313,7 +319,7 @@ fn decode_text(
         (None, Framing::Xml) => Some(Format::Xml),
         (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
         (None, Framing::Zeek) => Some(Format::Zeek),
-        (None, _) => format_of_line(text),
+        (None, _) => strict_format(text),
     };
     match format {
         Some(Format::Json) => json.decode(text.as_bytes(), context, sink),
@@ -329,29 +335,27 @@ fn decode_text(
             )),
         },
         Some(Format::Auditd) => auditd::decode(text, context, sink),
-        Some(Format::Syslog) => match carried_event(text) {
-            Some(event) => {
-                let document = xml::to_json(event)?;
-                json.decode(document.as_bytes(), context, sink)
-            }
-            None => syslog::decode(text, context, sink),
-        },
         Some(Format::Access) => access::decode(text, context, sink),
         Some(Format::ErrorLog) => error_log::decode(text, context, sink),
         Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
-        Some(Format::Lines) => plain_line(text, context, sink),
-        // A pinned dataset takes any line as its message.
-        None if context.dataset.is_some() => plain_line(text, context, sink),
-        None => Err(Reject::new(
-            "unknown_format",
-            "not JSON, syslog, audit, web server log or Zeek; name its format with --format",
-        )),
+        Some(Format::Lines) => generic::decode_line(text, context, sink),
+        Some(Format::Syslog) => match syslog::header_of(text, context.reference_time, context.timezone) {
+            Some(header) => decode_line(text, Some(&header), context, json, grammars, sink),
+            None => Err(Reject::new(
+                "not_syslog",
+                "no priority and no timestamp at the start of the line",
+            )),
+        },
+        None => {
+            let header = syslog::header_of(text, context.reference_time, context.timezone);
+            decode_line(text, header.as_ref(), context, json, grammars, sink)
+        }
     }
 }
 
-/// What a line shows itself to be. The order matters where a line could be two things: the stricter
-/// grammar is asked first.
-fn format_of_line(line: &str) -> Option<Format> {
+/// What a line shows itself to be without its syslog header being looked at. The order matters where a line could
+/// be two things: the stricter grammar is asked first.
+fn strict_format(line: &str) -> Option<Format> {
     if line.starts_with('{') {
         Some(Format::Json)
     } else if line.starts_with("<Event") {
@@ -362,10 +366,40 @@ fn format_of_line(line: &str) -> Option<Format> {
         Some(Format::Access)
     } else if error_log::looks_like(line) {
         Some(Format::ErrorLog)
-    } else if syslog::looks_like(line) {
-        Some(Format::Syslog)
     } else {
         None
+    }
+}
+
+/// Decodes a line by what stands behind its syslog header, if it has one: the grammar of a product, an event in XML
+/// or JSON, what a Linux program writes; and otherwise for what any line has.
+fn decode_line(
+    line: &str,
+    header: Option<&Header<'_>>,
+    context: &FrameContext<'_>,
+    json: &mut JsonDecoder,
+    grammars: &mut Grammars,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    if header.is_some()
+        && let Some(event) = carried_event(line)
+    {
+        let document = xml::to_json(event)?;
+        return json.decode(document.as_bytes(), context, sink);
+    }
+    if let Some(result) = grammars.decode(line, header, context, sink) {
+        return result;
+    }
+    if let Some((header, document)) = generic::carried_json(line, header)
+        && json
+            .decode_carried(document, line, &header, context, sink)
+            .is_ok()
+    {
+        return Ok(());
+    }
+    match header {
+        Some(header) => syslog::decode(header, line, context, sink),
+        None => generic::decode_line(line, context, sink),
     }
 }
 
@@ -378,14 +412,6 @@ fn carried_event(line: &str) -> Option<&str> {
     let program = tag.split_once('[').map_or(tag, |(program, _)| program);
     let is_sysmon = program.rsplit(' ').next() == Some("sysmon") && !tag.contains(": ");
     (is_sysmon && line.trim_end().ends_with("</Event>")).then(|| line[start..].trim_end())
-}
-
-fn plain_line(text: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
-    let dataset = pinned_or("generic.lines", context, sink)?;
-    let builder = sink.begin(&dataset);
-    builder.field("message", text.into());
-    super::commit(builder, context, text.as_bytes(), 0, None);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::event_time::{number_time, text_time};
 use super::flat::{FlatEvent, FlatReader};
 use super::json_windows::{self, Shape};
+use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
 use super::{EventSink, FrameContext, Reject, commit, zeek};
@@ -162,7 +163,42 @@ impl JsonDecoder {
             }
         }
         parser.parse(document, |json| {
-            decode_document(json, document, context, sink, windows, datasets, path)
+            decode_document(json, document, None, context, sink, windows, datasets, path)
+        })?
+    }
+
+    /// Writes the event of one document that a line of text carries to `sink`; `raw` is the whole line. What the
+    /// event does not say itself is taken from the line's header.
+    ///
+    /// # Errors
+    ///
+    /// As [`JsonDecoder::decode`].
+    pub(super) fn decode_carried(
+        &mut self,
+        document: &str,
+        raw: &str,
+        header: &Header<'_>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> Result<(), Reject> {
+        let JsonDecoder {
+            parser,
+            windows,
+            datasets,
+            path,
+            ..
+        } = self;
+        parser.parse(document.as_bytes(), |json| {
+            decode_document(
+                json,
+                raw.as_bytes(),
+                Some(header),
+                context,
+                sink,
+                windows,
+                datasets,
+                path,
+            )
         })?
     }
 
@@ -207,14 +243,20 @@ impl JsonDecoder {
                 place: crate::frame::place(tenant, log.as_bytes()),
                 ..context.clone()
             };
-            decode_document(json, document, &context, sink, windows, datasets, path)
+            decode_document(json, document, None, &context, sink, windows, datasets, path)
         })?
     }
 }
 
+/// `header`: of the line that carries the document.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of the decoder, borrowed one by one"
+)]
 fn decode_document(
     json: Json<'_>,
     raw: &[u8],
+    header: Option<&Header<'_>>,
     context: &FrameContext<'_>,
     sink: &mut EventSink,
     windows: &mut WindowsDatasets,
@@ -233,6 +275,7 @@ fn decode_document(
         };
         let builder = sink.begin(&dataset);
         let time = json_windows::write(json, shape, origin, builder, path, context);
+        let time = with_header(header, builder, time);
         commit(builder, context, raw, 0, time);
         return Ok(());
     }
@@ -250,8 +293,18 @@ fn decode_document(
     path.clear();
     write_members(json, builder, path, 0);
     let time = builder.pending_time().or_else(|| generic_time(json, context));
+    let time = with_header(header, builder, time);
     commit(builder, context, raw, 0, time);
     Ok(())
+}
+
+/// Adds what the header of the carrying line says and the event does not; gives the event's time.
+fn with_header(header: Option<&Header<'_>>, builder: &mut BatchBuilder, time: Option<i64>) -> Option<i64> {
+    let Some(header) = header else {
+        return time;
+    };
+    write_header(header, builder);
+    time.or(header.time)
 }
 
 fn is_windows(dataset: &Dataset) -> bool {

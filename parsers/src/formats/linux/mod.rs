@@ -16,96 +16,13 @@ mod sshd;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::Reject;
+pub use super::fields::Fields;
+pub(super) use super::fields::address;
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
-
-/// The fields of one message. The first value of a name holds; later ones are ignored.
-#[derive(Debug, Default)]
-pub struct Fields<'a> {
-    values: Vec<(&'static str, Value<'a>)>,
-}
-
-impl<'a> Fields<'a> {
-    /// Sets `name`, unless it is set.
-    pub fn put(&mut self, name: &'static str, value: Value<'a>) {
-        if value != Value::Null && self.get(name).is_none() {
-            self.values.push((name, value));
-        }
-    }
-
-    /// Sets `name` to `text`, unless `text` is empty.
-    fn text(&mut self, name: &'static str, text: &'a str) {
-        if !text.is_empty() {
-            self.put(name, Value::Str(text));
-        }
-    }
-
-    /// What happened and how it ended; `outcome` may be empty.
-    fn event(&mut self, action: &'static str, outcome: &'static str) {
-        self.put("event.action", Value::Str(action));
-        self.text("event.outcome", outcome);
-    }
-
-    /// The category of the event.
-    fn category(&mut self, category: &'static str) {
-        self.put("event.category", Value::List(vec![Value::Str(category)]));
-    }
-
-    /// Where a connection comes from: an address, or a name.
-    fn source(&mut self, host: &'a str) {
-        match address(host) {
-            Some(address) => self.text("source.ip", address),
-            None if host != "UNKNOWN" && host != "?" && !host.contains(' ') => {
-                self.text("source.domain", host)
-            }
-            None => {}
-        }
-    }
-
-    fn source_port(&mut self, port: &str) {
-        if let Ok(port) = port.parse::<u16>() {
-            self.put("source.port", Value::Int(i64::from(port)));
-        }
-    }
-
-    /// The value of `name`.
-    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.values
-            .iter()
-            .find(|(present, _)| *present == name)
-            .map(|(_, value)| value)
-    }
-}
-
-impl<'a> IntoIterator for Fields<'a> {
-    type Item = (&'static str, Value<'a>);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.values.into_iter()
-    }
-}
-
-/// `host` if it is an IP address, without brackets, zone (`%eth0`) and the `::ffff:` of IPv4-mapped ones, so
-/// that one host has one spelling.
-pub(super) fn address(host: &str) -> Option<&str> {
-    let host = host
-        .strip_prefix('[')
-        .and_then(|inner| inner.strip_suffix(']'))
-        .unwrap_or(host);
-    let host = host.split_once('%').map_or(host, |(address, _)| address);
-    if let Some(mapped) = host.get(..7).filter(|head| head.eq_ignore_ascii_case("::ffff:"))
-        && let Some(v4) = host.get(mapped.len()..)
-        && v4.parse::<std::net::Ipv4Addr>().is_ok()
-    {
-        return Some(v4);
-    }
-    host.parse::<IpAddr>().is_ok().then_some(host)
-}
 
 /// The dataset that takes what `program` wrote; `linux.syslog` for programs that no dataset claims.
 ///

@@ -18,27 +18,27 @@ use nom::{IResult, Parser};
 use crate::time;
 
 /// One syslog line taken apart. *Invariant*: every part is a slice of the line, except escaped values.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Header<'a> {
-    pub(super) priority: Option<i64>,
-    pub(super) version: Option<i64>,
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Header<'a> {
+    pub(crate) priority: Option<i64>,
+    pub(crate) version: Option<i64>,
     /// Microseconds since the epoch.
-    pub(super) time: Option<i64>,
-    pub(super) host: Option<&'a str>,
+    pub(crate) time: Option<i64>,
+    pub(crate) host: Option<&'a str>,
     /// The program with everything in front of `[`: `sshd(pam_unix)`.
-    pub(super) tag: Option<&'a str>,
+    pub(crate) tag: Option<&'a str>,
     /// What stands in `[…]` after the tag, or RFC 5424's PROCID.
-    pub(super) process_id: Option<&'a str>,
-    pub(super) message_id: Option<&'a str>,
+    pub(crate) process_id: Option<&'a str>,
+    pub(crate) message_id: Option<&'a str>,
     /// `(id, parameter, value)`; an element without parameters has none.
-    pub(super) structured: Vec<(&'a str, &'a str, Cow<'a, str>)>,
-    pub(super) message: &'a str,
+    pub(crate) structured: Vec<(&'a str, &'a str, Cow<'a, str>)>,
+    pub(crate) message: &'a str,
 }
 
 impl<'a> Header<'a> {
     /// `line` as syslog; `None` if it has no priority and no timestamp where one belongs, and is no
     /// `host program[pid]: …` either.
-    pub(super) fn parse(line: &'a str, reference_time: i64, zone: Tz) -> Option<Header<'a>> {
+    pub(crate) fn parse(line: &'a str, reference_time: i64, zone: Tz) -> Option<Header<'a>> {
         let line = line.trim_end_matches(['\n', '\r', '\0']);
         let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         let line = without_octet_count(line);
@@ -59,7 +59,7 @@ impl<'a> Header<'a> {
     }
 
     /// The program's name: the tag without a path, and without `(pam_unix)`.
-    pub(super) fn program(&self) -> Option<&'a str> {
+    pub(crate) fn program(&self) -> Option<&'a str> {
         let tag = self.tag?;
         let name = match tag.find('(') {
             Some(at) if at > 0 && tag.ends_with(')') => &tag[..at],

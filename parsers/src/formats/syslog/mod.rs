@@ -10,15 +10,15 @@
 //!
 //! Structured data becomes `syslog_sd.<id>.<parameter>`.
 
-mod header;
+pub(super) mod header;
 #[cfg(test)]
 mod tests;
 
 use crate::batch::BatchBuilder;
 use crate::value::Value;
 
-use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, linux};
-use header::Header;
+use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, generic, linux};
+pub(super) use header::Header;
 
 /// Programs whose messages may be lines of their access or error log.
 const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
@@ -26,39 +26,41 @@ const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_a
 /// Whether `line` is syslog: it starts with a priority, with a timestamp and then a tag or a host and a tag,
 /// with `host program[pid]:`, or it is a message without any header that only one program writes.
 pub fn looks_like(line: &str) -> bool {
-    let Some(header) = Header::parse(line, 0, chrono_tz::UTC) else {
-        return linux::program_of(line).is_some();
-    };
-    if header.priority.is_some() {
-        return header.time.is_some() || header.tag.is_some() || header.version.is_some();
-    }
-    // Many applications start their lines with an ISO time and a space; only a `T` is syslog's.
-    let iso_with_space = line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(4) == Some(&b'-');
-    header.tag.is_some() && !iso_with_space
+    header_of(line, 0, chrono_tz::UTC).is_some()
 }
 
-/// Writes the event of one syslog line to `sink`.
+/// The header of a line that [looks like](looks_like) syslog. A message without any header that only one program
+/// writes gets that program as its tag.
+pub(super) fn header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) -> Option<Header<'_>> {
+    let Some(header) = Header::parse(line, reference_time, zone) else {
+        let message = line.trim();
+        let tag = Some(linux::program_of(message)?);
+        return Some(Header {
+            tag,
+            message,
+            ..Header::default()
+        });
+    };
+    // Many applications start their lines with an ISO time and a space; only a `T` is syslog's.
+    let iso_with_space = line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(4) == Some(&b'-');
+    let is_syslog = match header.priority {
+        Some(_) => header.time.is_some() || header.tag.is_some() || header.version.is_some(),
+        None => header.tag.is_some() && !iso_with_space,
+    };
+    is_syslog.then_some(header)
+}
+
+/// Writes the event of one line with this header to `sink`.
 ///
 /// # Errors
 ///
-/// `not_syslog` if the line has neither a priority nor a timestamp at its start.
-pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
-    let header = Header::parse(frame, context.reference_time, context.timezone)
-        .or_else(|| {
-            let message = frame.trim();
-            let tag = Some(linux::program_of(message)?);
-            Some(Header {
-                tag,
-                message,
-                ..Header::default()
-            })
-        })
-        .ok_or_else(|| {
-            Reject::new(
-                "not_syslog",
-                "no priority and no timestamp at the start of the line",
-            )
-        })?;
+/// `no_dataset` if the catalog in use lacks the dataset.
+pub(super) fn decode(
+    header: &Header<'_>,
+    frame: &str,
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
     let program = header.program().unwrap_or_default();
     if let Some(record) = auditd::in_syslog(program, header.message, header.time) {
         return auditd::write(&[record], header.host, frame, context, sink);
@@ -76,7 +78,7 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
         None => linux::dataset(sink.catalog(), program)?,
     };
     let builder = sink.begin(&dataset);
-    write_header(&header, builder);
+    write_header(header, builder);
     let mut fields = linux::Fields::default();
     linux::dissect(
         header.tag.unwrap_or_default(),
@@ -84,41 +86,46 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
         header.message,
         &mut fields,
     );
+    let unknown = fields.is_empty();
     for (name, value) in fields {
         builder.field(name, value);
+    }
+    if unknown {
+        generic::write_pairs(header.message, builder);
     }
     commit(builder, context, frame.as_bytes(), 0, header.time);
     Ok(())
 }
 
-fn write_header(header: &Header<'_>, builder: &mut BatchBuilder) {
+/// Writes what the header says, where the event does not say it itself; the message too.
+pub(super) fn write_header(header: &Header<'_>, builder: &mut BatchBuilder) {
     if let Some(priority) = header.priority {
-        builder.field("log.syslog.priority", Value::Int(priority));
-        builder.field("log.syslog.facility.code", Value::Int(priority / 8));
-        builder.field("log.syslog.severity.code", Value::Int(priority % 8));
+        builder.field_if_absent("log.syslog.priority", Value::Int(priority));
+        builder.field_if_absent("log.syslog.facility.code", Value::Int(priority / 8));
+        builder.field_if_absent("log.syslog.severity.code", Value::Int(priority % 8));
         for (name, value) in [
             ("log.syslog.appname", header.tag),
             ("log.syslog.procid", header.process_id),
             ("log.syslog.msgid", header.message_id),
         ] {
-            builder.field(name, value.map_or(Value::Null, Value::Str));
+            builder.field_if_absent(name, value.map_or(Value::Null, Value::Str));
         }
     }
     if let Some(version) = header.version {
         // ECS has this one as text.
-        builder.field("log.syslog.version", Value::Int(version));
+        builder.field_if_absent("log.syslog.version", Value::Int(version));
     }
-    builder.field("host.name", header.host.map_or(Value::Null, Value::Str));
-    builder.field("process.name", header.program().map_or(Value::Null, Value::Str));
+    builder.field_if_absent("host.name", header.host.map_or(Value::Null, Value::Str));
+    builder.field_if_absent("process.name", header.program().map_or(Value::Null, Value::Str));
     if let Some(id) = header.process_id
         && id.bytes().all(|b| b.is_ascii_digit())
     {
-        builder.field("process.pid", id.parse().map_or(Value::Null, Value::Int));
+        builder.field_if_absent("process.pid", id.parse().map_or(Value::Null, Value::Int));
     }
     for (id, parameter, value) in &header.structured {
         builder.field(&format!("syslog_sd.{id}.{parameter}"), Value::Str(value));
     }
     if !header.message.is_empty() {
-        builder.field("message", Value::Str(header.message));
+        builder.field_if_absent("message", Value::Str(header.message));
     }
 }

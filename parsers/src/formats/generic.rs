@@ -1,0 +1,141 @@
+//! What can be had from a line of a product that nobody has described: its time, its text, and the fields that it
+//! names itself, as JSON or as `key=value` pairs.
+//!
+//! Pairs are taken only from texts that consist of them from their first word on: in a sentence, `x=1` is as likely a
+//! stranger's as the writer's.
+
+use super::syslog::Header;
+use super::text::pairs::{Style, pairs, unescaped};
+use super::{EventSink, FrameContext, Reject, commit, pinned_or};
+use crate::batch::BatchBuilder;
+use crate::time;
+use crate::value::Value;
+
+/// A line in which this share of the bytes is no text is no line of a log.
+const NOISE: usize = 8;
+
+/// Writes the event of a line that no other format takes to `sink`.
+///
+/// # Errors
+///
+/// `unknown_format` if it is no text.
+pub(super) fn decode_line(
+    line: &str,
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    let text = line.trim_end_matches(['\n', '\r']);
+    let noise = text
+        .chars()
+        .filter(|c| (c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\x1b')) || *c == '\u{fffd}')
+        .count();
+    if context.dataset.is_none() && noise * NOISE > text.len() {
+        return Err(Reject::new(
+            "unknown_format",
+            "no text; name its format with --format",
+        ));
+    }
+    let has_pairs = is_pairs(text);
+    let dataset = pinned_or(
+        if has_pairs {
+            "generic.pairs"
+        } else {
+            "generic.lines"
+        },
+        context,
+        sink,
+    )?;
+    let builder = sink.begin(&dataset);
+    if has_pairs {
+        write_pairs(text, builder);
+    }
+    builder.field_if_absent("message", Value::Str(text));
+    let time = builder.pending_time().or_else(|| leading_time(text, context));
+    commit(builder, context, line.as_bytes(), 0, time);
+    Ok(())
+}
+
+/// The time that a line starts with, in brackets or not.
+fn leading_time(text: &str, context: &FrameContext<'_>) -> Option<i64> {
+    let text = text.trim_start_matches(['[', '(', '"', ' ']);
+    let zone = context.timezone;
+    let found = time::iso(text, zone)
+        .or_else(|| time::slashed(text, zone))
+        .or_else(|| time::ctime(text, zone))
+        .or_else(|| time::apache(text, zone))
+        .or_else(|| time::bsd(text, context.reference_time, zone));
+    found.map(|(micros, _)| micros)
+}
+
+/// Whether `text` consists of pairs.
+fn is_pairs(text: &str) -> bool {
+    let key = text.trim_start().split(['=', ' ']).next().unwrap_or_default();
+    let is_key = !key.is_empty()
+        && key.len() <= 64
+        && text.trim_start()[key.len()..].starts_with('=')
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'));
+    if !is_key {
+        return false;
+    }
+    let (mut count, mut bytes) = (0, 0);
+    for pair in pairs(text, style(text)) {
+        count += 1;
+        bytes += pair.key.len() + pair.value.len() + 2;
+    }
+    count >= 2 && bytes * 4 >= text.len() * 3
+}
+
+fn style(text: &str) -> Style {
+    let value = text.split_once('=').map_or("", |(_, value)| value);
+    let end = match value.strip_prefix('"') {
+        Some(quoted) => quoted.find('"').map_or(value.len(), |at| at + 2),
+        None => value.find([',', ' ', ';', '|', '\t']).unwrap_or(value.len()),
+    };
+    match value.as_bytes().get(end) {
+        Some(&between @ (b',' | b';' | b'|' | b'\t')) => Style {
+            between,
+            ..Style::SPACED
+        },
+        _ => Style::SPACED,
+    }
+}
+
+/// Writes the pairs that `text` consists of, if it does.
+pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
+    if !is_pairs(text) {
+        return;
+    }
+    let mut name = String::new();
+    for pair in pairs(text, style(text)) {
+        if pair.value.is_empty() {
+            continue;
+        }
+        name.clear();
+        // What a text names itself does not stand in for what its header says.
+        name.push_str("kv.");
+        name.push_str(pair.key);
+        match pair.escaped {
+            true => builder.field(&name, Value::Str(&unescaped(pair.value))),
+            false => builder.field(&name, Value::Str(pair.value)),
+        }
+    }
+}
+
+/// The JSON object that the text of a line is, with the line's header and nothing else around it but a few words
+/// without quotes in front (`CEF: `, `-: `).
+pub(super) fn carried_json<'a>(line: &'a str, header: Option<&Header<'a>>) -> Option<(Header<'a>, &'a str)> {
+    /// Bytes that may stand in front.
+    const PREFIX: usize = 120;
+    let body = header.map_or(line, |header| header.message).trim();
+    let at = body.as_bytes().iter().take(PREFIX).position(|&b| b == b'{')?;
+    let (prefix, document) = body.split_at(at);
+    let plain = !prefix.contains(['"', '=', '}']);
+    if !plain || !document.ends_with('}') {
+        return None;
+    }
+    let mut carrier = header.cloned().unwrap_or_default();
+    carrier.message = "";
+    Some((carrier, document))
+}

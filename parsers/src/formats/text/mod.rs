@@ -1,0 +1,226 @@
+//! Lines of text that some product wrote, alone or behind a syslog header.
+//!
+//! A [`Grammar`] reads the lines of one product: [`Line`] in, [`Event`] out, or nothing if the line is not its own. It
+//! says what a line of its own must hold (*marks*, or the program that the header names), so that only the few grammars
+//! whose marks stand in a line are asked, however many there are: [`Grammars`] finds them all in one pass.
+//!
+//! Order decides between grammars that could both read a line: the stricter stands first.
+//!
+//! A grammar answers for log injection: what a stranger chose (a user name, a path, a header) must not become a field that
+//! the writer of the line would have set. So it anchors at text that only the writer can have written, from the ends
+//! inwards, and never searches a line for the first thing that looks like an address.
+
+pub(crate) mod pairs;
+
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use bumpalo::Bump;
+use hashbrown::HashMap;
+
+use super::fields::Fields;
+use super::syslog::{Header, write_header};
+use super::{EventSink, FrameContext, Reject, commit};
+use crate::value::Value;
+
+/// A frame of text as a grammar sees it.
+pub(crate) struct Line<'a> {
+    /// The whole frame, without the line feed.
+    pub(crate) raw: &'a str,
+    /// What the syslog header says; empty where there is none.
+    pub(crate) header: &'a Header<'a>,
+    /// The text behind the header and its tag; all of it where there is none.
+    pub(crate) body: &'a str,
+    /// Where the frame was read, the zone of its times, the year of those that have none.
+    pub(crate) context: &'a FrameContext<'a>,
+    /// Room for texts that do not stand in the frame as they are meant.
+    pub(crate) arena: &'a Bump,
+}
+
+impl<'a> Line<'a> {
+    /// The program that the header names, or nothing.
+    pub(crate) fn program(&self) -> &'a str {
+        self.header.program().unwrap_or_default()
+    }
+
+    /// Keeps a text that was put together for as long as the frame.
+    pub(crate) fn keep(&self, text: impl AsRef<str>) -> &'a str {
+        self.arena.alloc_str(text.as_ref())
+    }
+
+    /// `stem` and `name` as one name.
+    pub(crate) fn name(&self, stem: &str, name: &str) -> &'a str {
+        let mut text = bumpalo::collections::String::with_capacity_in(stem.len() + name.len(), self.arena);
+        text.push_str(stem);
+        text.push_str(name);
+        text.into_bump_str()
+    }
+}
+
+/// What a grammar made of a line.
+#[derive(Debug)]
+pub(crate) struct Event<'a> {
+    /// Name of the dataset.
+    pub(crate) dataset: &'a str,
+    /// Event time in microseconds since the epoch; `None`: the header's.
+    pub(crate) time: Option<i64>,
+    /// The fields, by ECS names or by native names that the catalog knows. Without a `message`, the body is it.
+    pub(crate) fields: Fields<'a>,
+}
+
+impl<'a> Event<'a> {
+    /// An event of `dataset` without fields.
+    pub(crate) fn new(dataset: &'a str) -> Self {
+        Event {
+            dataset,
+            time: None,
+            fields: Fields::new(),
+        }
+    }
+}
+
+/// How the lines of one product are recognised and read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grammar {
+    /// For `--explain` and for people.
+    pub(crate) name: &'static str,
+    /// Texts one of which stands among the first [`MARKED`] bytes of every line of the product. Case counts.
+    pub(crate) marks: &'static [&'static str],
+    /// Programs (in the syslog header, lower case) whose lines are asked for as well. A grammar with neither marks nor
+    /// programs is asked about every line.
+    pub(crate) programs: &'static [&'static str],
+    /// Reads a line, if it is one of the product's.
+    pub(crate) read: for<'a> fn(&Line<'a>) -> Option<Event<'a>>,
+}
+
+/// Marks stand among this many first bytes of a line.
+pub(crate) const MARKED: usize = 2048;
+
+/// All grammars, ready to be asked.
+pub(super) struct Grammars {
+    grammars: Vec<Grammar>,
+    marks: AhoCorasick,
+    /// Grammar of each mark.
+    marked: Vec<usize>,
+    programs: HashMap<&'static str, Vec<usize>>,
+    /// Asked about every line.
+    always: Vec<usize>,
+    /// Scratch: which grammars are to be asked about a line.
+    asked: Vec<bool>,
+    arena: Bump,
+}
+
+impl Grammars {
+    /// The grammars of `groups`, in this order.
+    pub(super) fn new(groups: &[&[Grammar]]) -> Self {
+        let grammars: Vec<Grammar> = groups.concat();
+        let mut marks = Vec::new();
+        let mut marked = Vec::new();
+        let mut programs: HashMap<&'static str, Vec<usize>> = HashMap::new();
+        let mut always = Vec::new();
+        for (index, grammar) in grammars.iter().enumerate() {
+            for mark in grammar.marks {
+                marks.push(*mark);
+                marked.push(index);
+            }
+            for program in grammar.programs {
+                programs.entry(program).or_default().push(index);
+            }
+            if grammar.marks.is_empty() && grammar.programs.is_empty() {
+                always.push(index);
+            }
+        }
+        Grammars {
+            asked: vec![false; grammars.len()],
+            marks: AhoCorasick::new(marks).expect("marks are few and short"),
+            grammars,
+            marked,
+            programs,
+            always,
+            arena: Bump::new(),
+        }
+    }
+
+    /// Writes the event of a line that some grammar reads. `None`: no grammar reads it.
+    pub(super) fn decode(
+        &mut self,
+        raw: &str,
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> Option<Result<(), Reject>> {
+        self.arena.reset();
+        let none = Header::default();
+        let line = Line {
+            raw,
+            header: header.unwrap_or(&none),
+            body: header.map_or(raw, |header| header.message),
+            context,
+            arena: &self.arena,
+        };
+        let mut asked = std::mem::take(&mut self.asked);
+        let event = self.read(&line, &mut asked);
+        let result = event.map(|(_, event)| write(event, &line, header.is_some(), sink));
+        self.asked = asked;
+        result
+    }
+
+    /// The event of `line`, and the grammar that reads it.
+    fn read<'a>(&self, line: &Line<'a>, asked: &mut [bool]) -> Option<(&Grammar, Event<'a>)> {
+        asked.fill(false);
+        for &index in &self.always {
+            asked[index] = true;
+        }
+        let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
+        for found in self.marks.find_overlapping_iter(head) {
+            asked[self.marked[found.pattern().as_usize()]] = true;
+        }
+        if let Some(tag) = line.header.program() {
+            let named = match self.programs.get(tag) {
+                Some(named) => Some(named),
+                None if tag.bytes().any(|b| b.is_ascii_uppercase()) => {
+                    self.programs.get(tag.to_ascii_lowercase().as_str())
+                }
+                None => None,
+            };
+            for &index in named.into_iter().flatten() {
+                asked[index] = true;
+            }
+        }
+        asked
+            .iter()
+            .enumerate()
+            .filter(|(_, asked)| **asked)
+            .find_map(|(index, _)| {
+                let grammar = &self.grammars[index];
+                (grammar.read)(line).map(|event| (grammar, event))
+            })
+    }
+}
+
+fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSink) -> Result<(), Reject> {
+    let Event {
+        dataset,
+        time,
+        fields,
+    } = event;
+    let dataset = match line.context.dataset {
+        Some(pinned) => Arc::clone(pinned),
+        None => sink.catalog().dataset(dataset).cloned().ok_or_else(|| {
+            let detail = format!("the catalog has no dataset `{dataset}`, add it");
+            Reject::new("no_dataset", detail)
+        })?,
+    };
+    let builder = sink.begin(&dataset);
+    for (name, value) in fields {
+        builder.field(name, value);
+    }
+    if has_header {
+        write_header(line.header, builder);
+    } else if !builder.has("message") {
+        builder.field("message", Value::Str(line.body));
+    }
+    let time = time.or(builder.pending_time()).or(line.header.time);
+    commit(builder, line.context, line.raw.as_bytes(), 0, time);
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! `key=value` pairs, as half of all products write them.
+//!
+//! ```text
+//! date=2026-03-01 devname="FW 1" msg='x "y"' empty= flag
+//! ```
+//!
+//! A key is a word without spaces, quotes and separators, directly before the sign. A value is a quoted text (a backslash
+//! takes the meaning from the next character where [`Style::escapes`] says so), or it ends where the next pair begins.
+
+/// How a product writes its pairs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    /// The sign between key and value.
+    pub(crate) assign: u8,
+    /// What stands between pairs. With a space, runs of it count as one.
+    pub(crate) between: u8,
+    /// Quotes hold values in which anything may stand.
+    pub(crate) quotes: &'static [u8],
+    /// A backslash in quotes takes the meaning from the next character.
+    pub(crate) escapes: bool,
+    /// A value without quotes goes on until the next ` key=`: products that quote nothing.
+    pub(crate) open_values: bool,
+}
+
+impl Style {
+    /// `a=1 b="two words"`
+    pub(crate) const SPACED: Style = Style {
+        assign: b'=',
+        between: b' ',
+        quotes: b"\"",
+        escapes: true,
+        open_values: false,
+    };
+    /// `a=1,b="x, y"`
+    pub(crate) const COMMAS: Style = Style {
+        between: b',',
+        ..Style::SPACED
+    };
+    /// `a=one word b=two words`
+    pub(crate) const OPEN: Style = Style {
+        open_values: true,
+        ..Style::SPACED
+    };
+}
+
+/// One pair, as it stands in the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair<'a> {
+    /// The key.
+    pub(crate) key: &'a str,
+    /// The value, without its quotes; with escapes if `escaped`.
+    pub(crate) value: &'a str,
+    /// There are backslashes in a quoted value; see [`unescaped`].
+    pub(crate) escaped: bool,
+}
+
+/// The pairs of `text`, in order. Words that are no pair are passed over.
+pub(crate) fn pairs(text: &str, style: Style) -> Pairs<'_> {
+    Pairs { rest: text, style }
+}
+
+/// See [`pairs`].
+#[derive(Debug, Clone)]
+pub(crate) struct Pairs<'a> {
+    rest: &'a str,
+    style: Style,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Pair<'a>;
+
+    fn next(&mut self) -> Option<Pair<'a>> {
+        let Style {
+            assign,
+            between,
+            quotes,
+            ..
+        } = self.style;
+        loop {
+            let rest = self
+                .rest
+                .trim_start_matches(|c: char| c == ' ' || c as u32 == u32::from(between));
+            if rest.is_empty() {
+                self.rest = rest;
+                return None;
+            }
+            let bytes = rest.as_bytes();
+            let end_of_key = bytes
+                .iter()
+                .position(|&b| b == assign || b == between || b == b' ' || quotes.contains(&b));
+            let Some(at) = end_of_key else {
+                self.rest = "";
+                return None;
+            };
+            if bytes[at] != assign || at == 0 {
+                // A word of its own; a quoted one is passed over as a whole.
+                let end = match quotes.contains(&bytes[at]) {
+                    true => closing(&bytes[at..], self.style.escapes).map_or(bytes.len(), |end| at + end + 1),
+                    false => at + 1,
+                };
+                self.rest = rest.get(end..).unwrap_or_default();
+                continue;
+            }
+            let key = &rest[..at];
+            let value = &rest[at + 1..];
+            let quoted = value
+                .as_bytes()
+                .first()
+                .is_some_and(|quote| quotes.contains(quote));
+            if quoted && let Some(end) = closing(value.as_bytes(), self.style.escapes) {
+                let inner = &value[1..end];
+                self.rest = &value[end + 1..];
+                let escaped = self.style.escapes && inner.contains('\\');
+                return Some(Pair {
+                    key,
+                    value: inner,
+                    escaped,
+                });
+            }
+            let end = match self.style.open_values {
+                true => end_of_open_value(value, self.style),
+                false => memchr::memchr(between, value.as_bytes()).unwrap_or(value.len()),
+            };
+            self.rest = &value[end..];
+            return Some(Pair {
+                key,
+                value: value[..end].trim_end_matches(' '),
+                escaped: false,
+            });
+        }
+    }
+}
+
+/// Where the quote that `bytes` start with is closed.
+fn closing(bytes: &[u8], escapes: bool) -> Option<usize> {
+    let quote = *bytes.first()?;
+    let mut at = 1;
+    while let Some(found) = memchr::memchr2(quote, b'\\', &bytes[at..]) {
+        at += found;
+        match bytes[at] == b'\\' && escapes && quote != b'\\' {
+            true => at = (at + 2).min(bytes.len()),
+            false if bytes[at] == quote => return Some(at),
+            false => at += 1,
+        }
+    }
+    None
+}
+
+/// Where a value ends that goes on until the next separator followed by `key=`.
+fn end_of_open_value(value: &str, style: Style) -> usize {
+    let bytes = value.as_bytes();
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(style.assign, &bytes[from..]).map(|at| from + at) {
+        let key = bytes[..at]
+            .iter()
+            .rev()
+            .take_while(|&&b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'[' | b']'))
+            .count();
+        let start = at - key;
+        let separated = start > 0 && (bytes[start - 1] == style.between || bytes[start - 1] == b' ');
+        if key > 0 && separated {
+            return start - 1;
+        }
+        if key > 0 && start == 0 {
+            // An empty value: its separator is the sign's own space, already passed over.
+            return 0;
+        }
+        from = at + 1;
+    }
+    value.len()
+}
+
+/// A quoted value with its escapes undone: `\n`, `\t`, `\r` are what they say, any other character stands for itself.
+pub(crate) fn unescaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('n') => text.push('\n'),
+                Some('t') => text.push('\t'),
+                Some('r') => text.push('\r'),
+                Some(other) => {
+                    // A path of Windows is written as it is as often as it is escaped.
+                    if other != '"' && other != '\\' && other != '\'' {
+                        text.push('\\');
+                    }
+                    text.push(other);
+                }
+                None => text.push('\\'),
+            },
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str, style: Style) -> Vec<(&str, &str)> {
+        pairs(text, style).map(|pair| (pair.key, pair.value)).collect()
+    }
+
+    #[test]
+    fn quoted_and_bare() {
+        assert_eq!(
+            all(r#"a=1  b="two words" noise c= d="x \"y\"" e"#, Style::SPACED),
+            [("a", "1"), ("b", "two words"), ("c", ""), ("d", r#"x \"y\""#)]
+        );
+        assert_eq!(
+            all("a=1,b=\"x, y\",c=z", Style::COMMAS),
+            [("a", "1"), ("b", "x, y"), ("c", "z")]
+        );
+        assert_eq!(all("a=\"open", Style::SPACED), [("a", "\"open")]);
+        assert_eq!(all("", Style::SPACED), []);
+        assert_eq!(all("=x a=1", Style::SPACED), [("a", "1")]);
+    }
+
+    #[test]
+    fn values_that_go_on() {
+        assert_eq!(
+            all("act=one word src=192.0.2.1 msg=x = y last=", Style::OPEN),
+            [
+                ("act", "one word"),
+                ("src", "192.0.2.1"),
+                ("msg", "x = y"),
+                ("last", "")
+            ]
+        );
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(unescaped(r#"x \"y\" C:\Temp a\\b"#), "x \"y\" C:\\Temp a\\b");
+    }
+}

@@ -142,6 +142,24 @@ pub fn slashed(text: &str, zone: Tz) -> Option<(i64, &str)> {
     Some((local(date.and_time(time), zone) + leap, rest))
 }
 
+/// `19-Oct-2026 05:34:02.425`, as BIND writes it.
+pub fn dashed(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (day, rest) = number_up_to(text, 2)?;
+    let (month, rest) = month(rest.strip_prefix('-')?)?;
+    let (year, rest) = number(rest.strip_prefix('-')?, 4)?;
+    let (time, leap, rest) = clock(rest.strip_prefix(' ')?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
+/// `20261019-05:34:02`, as xrdp writes it.
+pub fn compact(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (day, rest) = number(text, 8)?;
+    let (time, leap, rest) = clock(rest.strip_prefix('-')?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(day / 10_000).ok()?, day / 100 % 100, day % 100)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
 /// A TAI64N label, as multilog writes it: `@`, 16 digits of seconds, 8 of nanoseconds, all hexadecimal. The
 /// ten seconds that its clock was ahead of UTC in 1970 are taken off; leap seconds since then are not, as
 /// the programs that write it do not add them either.
@@ -310,6 +328,21 @@ mod tests {
         assert_eq!(skipped, Some(at("2026-03-29T01:30:00Z")));
         let repeated = iso("2026-10-25 02:30:00", berlin).map(|(i, _)| i);
         assert_eq!(repeated, Some(at("2026-10-25T00:30:00Z")));
+    }
+
+    #[test]
+    fn dashes() {
+        let utc = chrono_tz::UTC;
+        assert_eq!(
+            dashed("19-Oct-2022 05:34:02.425 x", utc),
+            Some((at("2022-10-19T05:34:02.425Z"), " x"))
+        );
+        assert_eq!(dashed("31-Feb-2022 05:34:02", utc), None);
+        assert_eq!(
+            compact("20220407-12:11:24]", utc),
+            Some((at("2022-04-07T12:11:24Z"), "]"))
+        );
+        assert_eq!(compact("20221307-12:11:24", utc), None);
     }
 
     #[test]

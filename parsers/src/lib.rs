@@ -40,6 +40,8 @@
 
 pub mod batch;
 pub mod catalog;
+pub mod check;
+pub mod explain;
 pub mod formats;
 pub mod frame;
 pub mod input;

@@ -31,6 +31,34 @@ pub(super) struct SigmaFile {
     pub(super) names: BTreeMap<String, String>,
 }
 
+/// `lines:`, see [`super::lines`].
+#[derive(serde::Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LinesFile {
+    pub(super) patterns: Vec<String>,
+    pub(super) definitions: BTreeMap<String, String>,
+    pub(super) time: Option<String>,
+    pub(super) pairs: Option<PairsFile>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PairsFile {
+    #[serde(rename = "in")]
+    pub(super) field: String,
+    pub(super) assign: Option<String>,
+    pub(super) between: Option<String>,
+}
+
+/// One of `tests:`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestFile {
+    pub(super) line: String,
+    #[serde(default)]
+    pub(super) expect: BTreeMap<String, serde_json::Value>,
+}
+
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DatasetFile {
@@ -54,6 +82,10 @@ pub(super) struct DatasetFile {
     pub(super) strip: Vec<String>,
     #[serde(default)]
     pub(super) open: Vec<String>,
+    #[serde(default)]
+    pub(super) lines: LinesFile,
+    #[serde(default)]
+    pub(super) tests: Vec<TestFile>,
 }
 
 pub(super) fn parse(file: &str, text: &str) -> Result<DatasetFile, CatalogError> {

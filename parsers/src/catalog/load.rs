@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
 use super::file::{DatasetFile, SigmaFile, parse, scalar_text};
 use super::files::{ECS, FILES};
+use super::lines::{LineFormat, LineTest};
 use super::{Catalog, ColumnType, Dataset, ServedLogSource, TypeTable};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
@@ -38,6 +39,12 @@ pub enum CatalogError {
     Shape {
         /// The catalog file.
         file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Each pattern is fine, but all of them together are not.
+    #[error("the patterns of all datasets together: {reason}")]
+    Patterns {
         /// What is wrong.
         reason: String,
     },
@@ -212,6 +219,13 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         catalog.by_name.insert(dataset.name.to_string(), index);
         catalog.datasets.push(Arc::new(dataset));
     }
+    let expressions: Vec<&str> = catalog
+        .datasets
+        .iter()
+        .flat_map(|dataset| &dataset.lines.patterns)
+        .map(|pattern| pattern.regex.as_str())
+        .collect();
+    LineFormat::automaton(&expressions).map_err(|reason| CatalogError::Patterns { reason })?;
     // A user's dataset takes its programs and logs from a shipped one.
     let shipped_last = |index: &usize| !users.contains(index);
     let mut order: Vec<usize> = (0..catalog.datasets.len()).collect();
@@ -271,6 +285,10 @@ fn build(
         }
     }
     let sigma = entry.sigma.into_iter().map(served).collect();
+    let lines = LineFormat::new(entry.lines).map_err(|reason| CatalogError::Shape {
+        file: file.to_owned(),
+        reason,
+    })?;
     let mut strip: Vec<String> = entry.strip;
     strip.extend(base.map(|b| b.strip.clone()).unwrap_or_default());
     Ok(Dataset {
@@ -291,6 +309,8 @@ fn build(
             .collect(),
         select: entry.select,
         sigma,
+        lines,
+        tests: entry.tests.into_iter().map(LineTest::from).collect(),
         fields,
         by_name,
         exact,

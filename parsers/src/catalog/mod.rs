@@ -35,6 +35,7 @@ mod declare;
 mod describe;
 mod file;
 mod files;
+pub(crate) mod lines;
 mod load;
 mod lookup;
 mod resolve;
@@ -47,6 +48,7 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::HashMap;
 
 pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
+pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
 pub use lookup::nearest;
 pub use resolve::Resolution;
@@ -166,6 +168,10 @@ pub struct Dataset {
     pub select: Selector,
     /// The Sigma log sources it serves.
     pub sigma: Vec<ServedLogSource>,
+    /// The form of its lines, where the catalog describes it.
+    pub lines: LineFormat,
+    /// Lines with what must become of them.
+    pub tests: Vec<LineTest>,
     /// Declared fields, in catalog order.
     pub fields: Vec<Field>,
     /// Every declared name, case-folded → index into `fields`.

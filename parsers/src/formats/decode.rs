@@ -10,7 +10,7 @@ use super::evtx::EvtxDecoder;
 use super::flat::FlatEvent;
 use super::json::JsonDecoder;
 use super::syslog::Header;
-use super::text::Grammars;
+use super::text::{Grammars, Reader};
 use super::{
     EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, syslog, vendors, xml, zeek,
 };
@@ -103,6 +103,21 @@ pub struct Decoder {
     json: JsonDecoder,
     grammars: Grammars,
     evtx: EvtxDecoder,
+    /// Who read the last frame.
+    reader: Took,
+}
+
+/// Who read a frame, for people.
+#[derive(Debug, Clone, Copy)]
+enum Took {
+    /// One of the formats.
+    Format(Format),
+    /// A grammar or a pattern, which [`Grammars`] knows.
+    Grammar,
+    /// JSON that a line carries.
+    Carried,
+    /// What is made of any line.
+    Any,
 }
 
 impl Decoder {
@@ -116,10 +131,24 @@ impl Decoder {
         };
         Decoder {
             json: JsonDecoder::new(&catalog),
-            grammars: Grammars::new(vendors::GROUPS),
+            grammars: Grammars::new(vendors::GROUPS, &catalog),
             evtx: EvtxDecoder::new(),
             sink: EventSink::new(catalog, Arc::new(batch)),
             options,
+            reader: Took::Any,
+        }
+    }
+
+    /// Which parser took the last frame, whose event is of `dataset`.
+    pub(crate) fn reader(&self, dataset: &str) -> String {
+        match self.reader {
+            Took::Format(format) => format.name().to_owned(),
+            Took::Grammar => match self.grammars.reader() {
+                Reader::Grammar(name) => name.to_owned(),
+                Reader::Pattern(number) => format!("pattern {} of {dataset}", number + 1),
+            },
+            Took::Carried => "json in a line".to_owned(),
+            Took::Any => "any line".to_owned(),
         }
     }
 
@@ -219,6 +248,7 @@ impl Decoder {
             json,
             grammars,
             evtx,
+            reader,
         } = self;
         let frame = block.frame(span);
         let context = FrameContext {
@@ -230,6 +260,7 @@ impl Decoder {
             dataset: options.dataset.as_ref(),
         };
         if block.framing == Framing::Evtx {
+            *reader = Took::Format(Format::Evtx);
             let reject = |offset, reject, raw: &[u8]| rejects.add(&block.source, offset, reject, raw);
             return evtx.decode_chunk(frame, &context, json, &options.tenant, sink, reject);
         }
@@ -248,8 +279,19 @@ impl Decoder {
             Some(text)
         };
         let mut result = match &text {
-            None => json.decode_seen(frame, &context, sink, look),
-            Some(text) => decode_text(text, block, &context, options, json, grammars, sink),
+            None => {
+                *reader = Took::Format(Format::Json);
+                json.decode_seen(frame, &context, sink, look)
+            }
+            Some(text) => {
+                let parts = Parts {
+                    json,
+                    grammars,
+                    sink,
+                    reader,
+                };
+                parts.decode_text(text, block, &context, options)
+            }
         };
         if looks_like_json
             && result.is_err()
@@ -304,51 +346,105 @@ impl Rejects {
     }
 }
 
-/// Decodes a frame of text by the format that the user named, the source has, or the frame shows.
-fn decode_text(
-    text: &str,
-    block: &FrameBlock,
-    context: &FrameContext<'_>,
-    options: &DecodeOptions,
-    json: &mut JsonDecoder,
-    grammars: &mut Grammars,
-    sink: &mut EventSink,
-) -> Result<(), Reject> {
-    let format = match (options.format, block.framing) {
-        (Some(format), _) => Some(format),
-        (None, Framing::Xml) => Some(Format::Xml),
-        (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
-        (None, Framing::Zeek) => Some(Format::Zeek),
-        (None, _) => strict_format(text),
-    };
-    match format {
-        Some(Format::Json) => json.decode(text.as_bytes(), context, sink),
-        Some(Format::Xml) => {
-            let document = xml::to_json(text)?;
-            json.decode(document.as_bytes(), context, sink)
+/// What text is decoded with.
+struct Parts<'d> {
+    json: &'d mut JsonDecoder,
+    grammars: &'d mut Grammars,
+    sink: &'d mut EventSink,
+    reader: &'d mut Took,
+}
+
+impl Parts<'_> {
+    /// Decodes a frame of text by the format that the user named, the source has, or the frame shows.
+    fn decode_text(
+        self,
+        text: &str,
+        block: &FrameBlock,
+        context: &FrameContext<'_>,
+        options: &DecodeOptions,
+    ) -> Result<(), Reject> {
+        let format = match (options.format, block.framing) {
+            (Some(format), _) => Some(format),
+            (None, Framing::Xml) => Some(Format::Xml),
+            (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
+            (None, Framing::Zeek) => Some(Format::Zeek),
+            (None, _) => strict_format(text),
+        };
+        *self.reader = format.map_or(Took::Any, Took::Format);
+        match format {
+            Some(Format::Json) => self.json.decode(text.as_bytes(), context, self.sink),
+            Some(Format::Xml) => {
+                let document = xml::to_json(text)?;
+                self.json.decode(document.as_bytes(), context, self.sink)
+            }
+            Some(Format::Zeek) => match &block.header {
+                Some(header) => zeek::decode_tsv(header, text, context, self.sink),
+                None => Err(Reject::new(
+                    "zeek_no_header",
+                    "a Zeek line without a `#fields` header",
+                )),
+            },
+            Some(Format::Auditd) => auditd::decode(text, context, self.sink),
+            Some(Format::Access) => access::decode(text, context, self.sink),
+            Some(Format::ErrorLog) => error_log::decode(text, context, self.sink),
+            Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
+            Some(Format::Lines) => generic::decode_line(text, context, self.sink),
+            Some(Format::Syslog) => match syslog::header_of(text, context.reference_time, context.timezone) {
+                Some(header) => self.decode_line(text, Some(&header), context),
+                None => Err(Reject::new(
+                    "not_syslog",
+                    "no priority and no timestamp at the start of the line",
+                )),
+            },
+            None => {
+                let header = syslog::header_of(text, context.reference_time, context.timezone);
+                self.decode_line(text, header.as_ref(), context)
+            }
         }
-        Some(Format::Zeek) => match &block.header {
-            Some(header) => zeek::decode_tsv(header, text, context, sink),
-            None => Err(Reject::new(
-                "zeek_no_header",
-                "a Zeek line without a `#fields` header",
-            )),
-        },
-        Some(Format::Auditd) => auditd::decode(text, context, sink),
-        Some(Format::Access) => access::decode(text, context, sink),
-        Some(Format::ErrorLog) => error_log::decode(text, context, sink),
-        Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
-        Some(Format::Lines) => generic::decode_line(text, context, sink),
-        Some(Format::Syslog) => match syslog::header_of(text, context.reference_time, context.timezone) {
-            Some(header) => decode_line(text, Some(&header), context, json, grammars, sink),
-            None => Err(Reject::new(
-                "not_syslog",
-                "no priority and no timestamp at the start of the line",
-            )),
-        },
-        None => {
-            let header = syslog::header_of(text, context.reference_time, context.timezone);
-            decode_line(text, header.as_ref(), context, json, grammars, sink)
+    }
+
+    /// Decodes a line by what stands behind its syslog header, if it has one: the grammar of a product, an event in
+    /// XML or JSON, what a Linux program writes; and otherwise for what any line has.
+    fn decode_line(
+        self,
+        line: &str,
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+    ) -> Result<(), Reject> {
+        let Parts {
+            json,
+            grammars,
+            sink,
+            reader,
+        } = self;
+        if header.is_some()
+            && let Some(event) = carried_event(line)
+        {
+            *reader = Took::Format(Format::Xml);
+            let document = xml::to_json(event)?;
+            return json.decode(document.as_bytes(), context, sink);
+        }
+        if let Some(result) = grammars.decode(line, header, context, sink) {
+            *reader = Took::Grammar;
+            return result;
+        }
+        if let Some((header, document)) = generic::carried_json(line, header)
+            && json
+                .decode_carried(document, line, &header, context, sink)
+                .is_ok()
+        {
+            *reader = Took::Carried;
+            return Ok(());
+        }
+        match header {
+            Some(header) => {
+                *reader = Took::Format(Format::Syslog);
+                syslog::decode(header, line, context, sink)
+            }
+            None => {
+                *reader = Took::Any;
+                generic::decode_line(line, context, sink)
+            }
         }
     }
 }
@@ -368,38 +464,6 @@ fn strict_format(line: &str) -> Option<Format> {
         Some(Format::ErrorLog)
     } else {
         None
-    }
-}
-
-/// Decodes a line by what stands behind its syslog header, if it has one: the grammar of a product, an event in XML
-/// or JSON, what a Linux program writes; and otherwise for what any line has.
-fn decode_line(
-    line: &str,
-    header: Option<&Header<'_>>,
-    context: &FrameContext<'_>,
-    json: &mut JsonDecoder,
-    grammars: &mut Grammars,
-    sink: &mut EventSink,
-) -> Result<(), Reject> {
-    if header.is_some()
-        && let Some(event) = carried_event(line)
-    {
-        let document = xml::to_json(event)?;
-        return json.decode(document.as_bytes(), context, sink);
-    }
-    if let Some(result) = grammars.decode(line, header, context, sink) {
-        return result;
-    }
-    if let Some((header, document)) = generic::carried_json(line, header)
-        && json
-            .decode_carried(document, line, &header, context, sink)
-            .is_ok()
-    {
-        return Ok(());
-    }
-    match header {
-        Some(header) => syslog::decode(header, line, context, sink),
-        None => generic::decode_line(line, context, sink),
     }
 }
 

@@ -31,6 +31,8 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
+pub(crate) use text::grok;
+pub(crate) use text::pairs::Style as PairStyle;
 
 use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta};
 use crate::catalog::{Catalog, Dataset};

@@ -143,7 +143,8 @@ fn events(line: &str) -> Vec<crate::batch::EventBatch> {
         reference_time: REFERENCE,
         ..testing::CONTEXT
     };
-    decode(line, &context, &mut sink).expect("syslog");
+    let header = header_of(line, REFERENCE, context.timezone).expect("syslog");
+    decode(&header, line, &context, &mut sink).expect("syslog");
     sink.finish()
 }
 

@@ -10,6 +10,8 @@
 //! the writer of the line would have set. So it anchors at text that only the writer can have written, from the ends
 //! inwards, and never searches a line for the first thing that looks like an address.
 
+pub(super) mod described;
+pub(crate) mod grok;
 pub(crate) mod pairs;
 
 use std::sync::Arc;
@@ -18,9 +20,11 @@ use aho_corasick::AhoCorasick;
 use bumpalo::Bump;
 use hashbrown::HashMap;
 
+use self::described::Described;
 use super::fields::Fields;
 use super::syslog::{Header, write_header};
 use super::{EventSink, FrameContext, Reject, commit};
+use crate::catalog::Catalog;
 use crate::value::Value;
 
 /// A frame of text as a grammar sees it.
@@ -107,12 +111,25 @@ pub(super) struct Grammars {
     always: Vec<usize>,
     /// Scratch: which grammars are to be asked about a line.
     asked: Vec<bool>,
+    /// Formats of catalog files, asked before all others: whoever describes a line means it.
+    described: Option<Described>,
     arena: Bump,
+    /// Who read the last line.
+    reader: Reader,
+}
+
+/// Who read a line, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A grammar, by name.
+    Grammar(&'static str),
+    /// A pattern of the event's dataset in the catalog, from 0.
+    Pattern(usize),
 }
 
 impl Grammars {
-    /// The grammars of `groups`, in this order.
-    pub(super) fn new(groups: &[&[Grammar]]) -> Self {
+    /// The grammars of `groups`, in this order, and what `catalog` describes.
+    pub(super) fn new(groups: &[&[Grammar]], catalog: &Catalog) -> Self {
         let grammars: Vec<Grammar> = groups.concat();
         let mut marks = Vec::new();
         let mut marked = Vec::new();
@@ -137,7 +154,9 @@ impl Grammars {
             marked,
             programs,
             always,
+            described: Described::new(catalog),
             arena: Bump::new(),
+            reader: Reader::Grammar("none"),
         }
     }
 
@@ -158,11 +177,24 @@ impl Grammars {
             context,
             arena: &self.arena,
         };
+        if let Some(described) = &mut self.described
+            && let Some((number, event)) = described.read(&line)
+        {
+            self.reader = Reader::Pattern(number);
+            return Some(write(event, &line, header.is_some(), sink));
+        }
         let mut asked = std::mem::take(&mut self.asked);
-        let event = self.read(&line, &mut asked);
-        let result = event.map(|(_, event)| write(event, &line, header.is_some(), sink));
+        let read = self.read(&line, &mut asked);
+        let name = read.as_ref().map_or("none", |(grammar, _)| grammar.name);
+        let result = read.map(|(_, event)| write(event, &line, header.is_some(), sink));
         self.asked = asked;
+        self.reader = Reader::Grammar(name);
         result
+    }
+
+    /// Who read the last line that was read here.
+    pub(super) fn reader(&self) -> Reader {
+        self.reader
     }
 
     /// The event of `line`, and the grammar that reads it.

@@ -273,10 +273,10 @@ fn is_tag_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | '%' | '+' | '~' | '#' | '*' | '$')
 }
 
-type Tag<'a> = (&'a str, Option<&'a str>, &'a str);
+pub(crate) type Tag<'a> = (&'a str, Option<&'a str>, &'a str);
 
 /// `name:`, `name[pid]:`, `name[pid]`, `name(pam_unix)[pid]:` and the message after it.
-fn full_tag(input: &str) -> Option<Tag<'_>> {
+pub(crate) fn full_tag(input: &str) -> Option<Tag<'_>> {
     let parsed: IResult<&str, (&str, Option<&str>, Option<&str>)> = (
         take_while1(is_tag_char),
         opt(delimited(

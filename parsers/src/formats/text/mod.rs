@@ -12,7 +12,10 @@
 
 pub(super) mod described;
 pub(crate) mod grok;
+pub(crate) mod layout;
 pub(crate) mod pairs;
+pub(crate) mod parts;
+pub(crate) mod url;
 
 use std::sync::Arc;
 
@@ -22,7 +25,7 @@ use hashbrown::HashMap;
 
 use self::described::Described;
 use super::fields::Fields;
-use super::syslog::{Header, write_header};
+use super::syslog::{Header, header::full_tag, write_header};
 use super::{EventSink, FrameContext, Reject, commit};
 use crate::catalog::Catalog;
 use crate::value::Value;
@@ -45,6 +48,18 @@ impl<'a> Line<'a> {
     /// The program that the header names, or nothing.
     pub(crate) fn program(&self) -> &'a str {
         self.header.program().unwrap_or_default()
+    }
+
+    /// Program, process id and message: of the header, or of a tag that the line starts with where there is no header
+    /// or its tag was not seen. Without either, all is the message.
+    pub(crate) fn tagged(&self) -> (&'a str, Option<&'a str>, &'a str) {
+        match self.header.program() {
+            Some(program) => (program, self.header.process_id, self.body),
+            None => match full_tag(self.body) {
+                Some((tag, process_id, message)) => (tag, process_id, message),
+                None => ("", None, self.body),
+            },
+        }
     }
 
     /// Keeps a text that was put together for as long as the frame.
@@ -70,6 +85,9 @@ pub(crate) struct Event<'a> {
     pub(crate) time: Option<i64>,
     /// The fields, by ECS names or by native names that the catalog knows. Without a `message`, the body is it.
     pub(crate) fields: Fields<'a>,
+    /// The line has no syslog header, though its beginning looks like one (`2026-03-01T10:00:00Z info vpxd[7]: …`):
+    /// nothing of it is kept.
+    pub(crate) headless: bool,
 }
 
 impl<'a> Event<'a> {
@@ -79,6 +97,15 @@ impl<'a> Event<'a> {
             dataset,
             time: None,
             fields: Fields::new(),
+            headless: false,
+        }
+    }
+
+    /// As [`Event::new`], for a line whose beginning is no syslog header.
+    pub(crate) fn headless(dataset: &'a str) -> Self {
+        Event {
+            headless: true,
+            ..Event::new(dataset)
         }
     }
 }
@@ -235,6 +262,7 @@ fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSi
         dataset,
         time,
         fields,
+        headless,
     } = event;
     let dataset = match line.context.dataset {
         Some(pinned) => Arc::clone(pinned),
@@ -247,12 +275,15 @@ fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSi
     for (name, value) in fields {
         builder.field(name, value);
     }
+    let has_header = has_header && !headless;
     if has_header {
         write_header(line.header, builder);
-    } else if !builder.has("message") {
-        builder.field("message", Value::Str(line.body));
+    } else {
+        let text = if headless { line.raw } else { line.body };
+        builder.field_if_absent("message", Value::Str(text));
     }
-    let time = time.or(builder.pending_time()).or(line.header.time);
+    let header_time = line.header.time.filter(|_| has_header);
+    let time = time.or(builder.pending_time()).or(header_time);
     commit(builder, line.context, line.raw.as_bytes(), 0, time);
     Ok(())
 }

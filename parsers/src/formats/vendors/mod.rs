@@ -1,17 +1,41 @@
 //! The products whose lines are known, a folder or file per family; see [`text`](super::text).
 
+mod aruba;
+mod barracuda;
+mod citrix;
+mod clavister;
 mod desktop;
 mod dhcp;
 mod dns;
+mod f5;
 mod ftp;
+mod keyed;
 mod ldap;
 mod mail;
+mod tables;
+#[cfg(test)]
+mod testing;
+mod vcenter;
 mod vpn;
 
 use super::text::Grammar;
 
 /// The grammars of all families. Order decides where two could read the same line.
 pub(super) const GROUPS: &[&[Grammar]] = &[
+    keyed::welf::GRAMMARS,
+    keyed::fortinet::GRAMMARS,
+    keyed::sophos::GRAMMARS,
+    keyed::webgate::GRAMMARS,
+    keyed::identity::GRAMMARS,
+    clavister::GRAMMARS,
+    citrix::GRAMMARS,
+    f5::GRAMMARS,
+    vcenter::GRAMMARS,
+    barracuda::GRAMMARS,
+    aruba::GRAMMARS,
+    tables::netskope::GRAMMARS,
+    tables::gateways::GRAMMARS,
+    tables::hosts::GRAMMARS,
     mail::GRAMMARS,
     dns::GRAMMARS,
     dhcp::GRAMMARS,

@@ -365,7 +365,7 @@ impl Parts<'_> {
     ) -> Result<(), Reject> {
         let format = match (options.format, block.framing) {
             (Some(format), _) => Some(format),
-            (None, Framing::Xml) => Some(Format::Xml),
+            (None, Framing::Xml) if text.starts_with("<Event") => Some(Format::Xml),
             (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
             (None, Framing::Zeek) => Some(Format::Zeek),
             (None, _) => strict_format(text),

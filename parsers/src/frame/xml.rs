@@ -1,4 +1,4 @@
-//! `<Event>` elements in a row, inside `<Events>` or not.
+//! `<Event>` elements in a row, inside `<Events>` or not; and the documents of one event each that Trellix writes.
 
 use crate::formats::Reject;
 
@@ -18,11 +18,53 @@ pub(super) enum Element {
 pub(super) struct Elements {
     /// The cursor stands on an event's first byte.
     inside: bool,
+    /// What the event that the cursor stands on, or the next one, is called.
+    kind: Kind,
     /// Nothing of interest before this, counted from the cursor.
     searched: usize,
 }
 
-const END: &[u8] = b"</Event>";
+/// How an event's element begins (without the sign behind its name) and ends.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    start: &'static [u8],
+    end: &'static [u8],
+}
+
+impl Default for Kind {
+    fn default() -> Self {
+        WINDOWS
+    }
+}
+
+const WINDOWS: Kind = Kind {
+    start: b"<Event",
+    end: b"</Event>",
+};
+/// Documents that have `<Event` elements inside, or none.
+const DOCUMENTS: [Kind; 3] = [
+    Kind {
+        start: b"<EPOevent",
+        end: b"</EPOevent>",
+    },
+    Kind {
+        start: b"<EPOEvent",
+        end: b"</EPOEvent>",
+    },
+    Kind {
+        start: b"<UpdateEvents",
+        end: b"</UpdateEvents>",
+    },
+];
+/// A document's element begins within as many bytes, behind its declaration.
+const DECLARATION: usize = 256;
+
+/// What comes next: one of the documents if it begins at once.
+fn kind_of(rest: &[u8]) -> Kind {
+    let head = &rest[..rest.len().min(DECLARATION)];
+    let begins = |kind: &&Kind| memchr::memmem::find(head, kind.start).is_some();
+    DOCUMENTS.iter().find(begins).copied().unwrap_or(WINDOWS)
+}
 
 impl Elements {
     /// The next event at or after `cursor`, and where the cursor stands then.
@@ -30,9 +72,10 @@ impl Elements {
         let mut cursor = cursor;
         if !self.inside {
             let rest = &buffer[cursor..];
-            let Some(start) = event_start(rest, self.searched, at_end) else {
+            self.kind = kind_of(rest);
+            let Some(start) = event_start(rest, self.searched, at_end, self.kind.start) else {
                 // A tag may be cut in two at the end of what is there.
-                self.searched = rest.len().saturating_sub(END.len());
+                self.searched = rest.len().saturating_sub(self.kind.end.len().max(DECLARATION));
                 if at_end && !rest.is_empty() {
                     return (refuse_gap(buffer, cursor, buffer.len()), buffer.len());
                 }
@@ -49,10 +92,14 @@ impl Elements {
         let rest = &buffer[cursor..];
         // The next start first, and the end only in front of it: the other way round, starts without an end
         // would each search all that follows them.
-        let next = event_start(rest, self.searched, false);
+        let Kind {
+            start: opening,
+            end: closing,
+        } = self.kind;
+        let next = event_start(rest, self.searched, false, opening);
         let limit = next.unwrap_or(rest.len());
-        let end = memchr::memmem::find(&rest[self.searched.min(limit)..limit], END);
-        match end.map(|at| self.searched + at + END.len()) {
+        let end = memchr::memmem::find(&rest[self.searched.min(limit)..limit], closing);
+        match end.map(|at| self.searched + at + closing.len()) {
             Some(end) => {
                 self.inside = false;
                 self.searched = 0;
@@ -70,19 +117,19 @@ impl Elements {
                 (Element::Refused(cursor, buffer.len(), reject), buffer.len())
             }
             None => {
-                self.searched = rest.len().saturating_sub(END.len()).max(1);
+                self.searched = rest.len().saturating_sub(closing.len()).max(1);
                 (Element::Unfinished, cursor)
             }
         }
     }
 }
 
-/// Position of the first `<Event` tag (not `<Events`, `<EventID`) at or after `from`.
-fn event_start(bytes: &[u8], from: usize, at_end: bool) -> Option<usize> {
+/// Position of the first `opening` tag (`<Event`, but not `<Events`, `<EventID`) at or after `from`.
+fn event_start(bytes: &[u8], from: usize, at_end: bool, opening: &[u8]) -> Option<usize> {
     let from = from.min(bytes.len());
-    memchr::memmem::find_iter(&bytes[from..], b"<Event")
+    memchr::memmem::find_iter(&bytes[from..], opening)
         .map(|at| from + at)
-        .find(|at| match bytes.get(at + b"<Event".len()) {
+        .find(|at| match bytes.get(at + opening.len()) {
             Some(next) => next.is_ascii_whitespace() || *next == b'>',
             None => at_end,
         })

@@ -38,7 +38,9 @@ pub(super) const GRAMMARS: &[Grammar] = &[
 const DATASET: &str = "aruba.network";
 
 fn switch<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let at = ["-CMDR: ", "-STBY: ", "-MMBR: "].iter().find_map(|role| line.body.find(role).map(|at| at + role.len()))?;
+    let at = ["-CMDR: ", "-STBY: ", "-MMBR: "]
+        .iter()
+        .find_map(|role| line.body.find(role).map(|at| at + role.len()))?;
     let (head, text) = line.body.split_at(at);
     let member = head.trim_end().trim_end_matches(':').rsplit(' ').next()?;
     let facility = match head.split_once(':') {
@@ -164,11 +166,20 @@ fn controller<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 }
 
 fn said<'a>(fields: &mut Fields<'a>, text: &'a str) {
-    fields.text("event.reason", text.strip_prefix("make_response: ").unwrap_or(text));
+    fields.text(
+        "event.reason",
+        text.strip_prefix("make_response: ").unwrap_or(text),
+    );
     if let Some((_, rest)) = text.split_once("make_response: Sending ") {
         if let Some((_, target)) = rest.split_once(" to ") {
             let target = target.split(' ').next().unwrap_or_default();
-            put_peer(fields, "destination.ip", "destination.domain", "destination.port", target);
+            put_peer(
+                fields,
+                "destination.ip",
+                "destination.domain",
+                "destination.port",
+                target,
+            );
         }
     } else if text.starts_with("Mgmt User Authentication ") {
         for pair in pairs(text, Style::SPACED) {
@@ -199,7 +210,7 @@ fn said<'a>(fields: &mut Fields<'a>, text: &'a str) {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn switches() {

@@ -19,14 +19,28 @@ use crate::formats::text::{Event, Grammar, Line};
 pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
     name: "Barracuda CloudGen Firewall",
     marks: &[
-        "Info     ", "Security ", "Warning  ", "Notice   ", "Error    ", "Debug    ", "Fatal    ", "Panic    ",
+        "Info     ",
+        "Security ",
+        "Warning  ",
+        "Notice   ",
+        "Error    ",
+        "Debug    ",
+        "Fatal    ",
+        "Panic    ",
     ],
     programs: &[],
     read,
 }];
 
 const LEVELS: [&str; 8] = [
-    "Info     ", "Security ", "Warning  ", "Notice   ", "Error    ", "Debug    ", "Fatal    ", "Panic    ",
+    "Info     ",
+    "Security ",
+    "Warning  ",
+    "Notice   ",
+    "Error    ",
+    "Debug    ",
+    "Fatal    ",
+    "Panic    ",
 ];
 
 /// Columns of the activity log behind its kind, in order.
@@ -161,9 +175,15 @@ fn by_program<'a>(fields: &mut Fields<'a>, program: &str, said: &'a str) {
             }
         }
         "event" => {
-            let Some((_, rest)) = said.split_once("] ") else { return };
-            let Some((action, rest)) = rest.split_once(" Event (") else { return };
-            let Some((row, target)) = rest.split_once(") to Control Center ") else { return };
+            let Some((_, rest)) = said.split_once("] ") else {
+                return;
+            };
+            let Some((action, rest)) = rest.split_once(" Event (") else {
+                return;
+            };
+            let Some((row, target)) = rest.split_once(") to Control Center ") else {
+                return;
+            };
             fields.text("event.action", action);
             let mut cells = row.split('|').skip(1);
             fields.number("event.severity", cells.next().unwrap_or_default());
@@ -188,18 +208,28 @@ fn by_program<'a>(fields: &mut Fields<'a>, program: &str, said: &'a str) {
 
 fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
     if let Some(rest) = text.strip_prefix("Session from ") {
-        put_peer(fields, "source.ip", "source.domain", "source.port", rest.split(' ').next().unwrap_or_default());
+        put_peer(
+            fields,
+            "source.ip",
+            "source.domain",
+            "source.port",
+            rest.split(' ').next().unwrap_or_default(),
+        );
     } else if let Some(session) = text.strip_prefix("New Session ") {
         // `GCSID_<host>_<box>_<address>_<port>_<number>`
         let mut parts = session.rsplitn(4, '_');
-        let (Some(_), Some(port), Some(host), Some(names)) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(_), Some(port), Some(host), Some(names)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return;
         };
         let Some(host) = address(host) else { return };
         fields.text("source.ip", host);
         fields.port("source.port", port);
-        if let Some(name) = names.strip_prefix("GCSID_").and_then(|names| names.split('_').next()) {
+        if let Some(name) = names
+            .strip_prefix("GCSID_")
+            .and_then(|names| names.split('_').next())
+        {
             fields.text("host.name", name);
         }
     } else if let Some(rest) = text.strip_prefix("was able to ping process ") {
@@ -217,7 +247,7 @@ fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn activity() {
@@ -261,6 +291,6 @@ mod tests {
             "barracuda.cloudgen",
             &[("source.port", "15743"), ("host.name", "localhost")],
         );
-        assert!(crate::formats::vendors::testing::read("Info     a: b").is_empty());
+        assert!(crate::formats::vendors::whole::read("Info     a: b").is_empty());
     }
 }

@@ -301,7 +301,7 @@ fn access<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn sessions() {

@@ -264,7 +264,7 @@ fn management<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) -> Op
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn access_policies() {

@@ -9,14 +9,18 @@ mod dhcp;
 mod dns;
 mod f5;
 mod ftp;
+mod hosts;
 mod keyed;
 mod ldap;
 mod mail;
+mod proxies;
+mod sentences;
 mod tables;
-#[cfg(test)]
-mod testing;
+mod trellix;
 mod vcenter;
 mod vpn;
+#[cfg(test)]
+mod whole;
 
 use super::text::Grammar;
 
@@ -36,6 +40,10 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     tables::netskope::GRAMMARS,
     tables::gateways::GRAMMARS,
     tables::hosts::GRAMMARS,
+    proxies::GRAMMARS,
+    hosts::GRAMMARS,
+    trellix::GRAMMARS,
+    sentences::GRAMMARS,
     mail::GRAMMARS,
     dns::GRAMMARS,
     dhcp::GRAMMARS,

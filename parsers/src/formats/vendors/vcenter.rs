@@ -350,7 +350,7 @@ fn audit<'a>(fields: &mut Fields<'a>, object: &'a str) {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     const LOGIN: &str = "Event [7] [1-1] [2026-03-01T10:00:00.123Z] [vim.event.UserLoginSessionEvent] [info] [CORP\\jane] [dc1] [7] [User CORP\\jane@192.0.2.7 logged in as pyvmomi]";
 

@@ -248,7 +248,7 @@ fn outcome(fields: &mut Fields<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn fortimail() {

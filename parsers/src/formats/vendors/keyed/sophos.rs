@@ -66,7 +66,7 @@ fn utm<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn firewall() {

@@ -185,7 +185,7 @@ fn session<'a>(fields: &mut Fields<'a>, message: &'a str) {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn skyhigh() {

@@ -179,7 +179,7 @@ fn outcome(sentence: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     const SNS: &str = "<13>Mar  1 10:00:00 fw1 id=firewall time=\"2026-03-01 10:00:00\" fw=\"VMSNSX00A0000A9\" tz=+0100 startime=\"2026-03-01 09:59:58\" pri=5 confid=01 ruleid=12 rulename=\"web\" srcif=\"Ethernet1\" srcifname=\"out\" ipproto=tcp dstif=\"Ethernet0\" proto=https src=192.0.2.7 srcport=50000 srcmac=02:00:00:00:00:01 dst=198.51.100.9 dstport=443 sent=120 rcvd=4000 action=pass logtype=\"filter\"";
 

@@ -174,9 +174,11 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let is_address = |at: usize| cells.get(at).is_some_and(|cell| address(cell).is_some());
     let is_port = |at: usize| cells.get(at).is_some_and(|cell| cell.parse::<u16>().is_ok());
     let verdict = |at: usize| {
-        cells
-            .get(at)
-            .is_some_and(|cell| ["ALLOWED", "BLOCKED", "PROXIED"].iter().any(|word| cell.eq_ignore_ascii_case(word)))
+        cells.get(at).is_some_and(|cell| {
+            ["ALLOWED", "BLOCKED", "PROXIED"]
+                .iter()
+                .any(|word| cell.eq_ignore_ascii_case(word))
+        })
     };
     let mut event = Event::headless("cisco.umbrella");
     event.time = Some(micros);
@@ -184,7 +186,15 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if is_address(2) && is_port(3) && is_address(4) && is_port(5) {
         put_columns(
             fields,
-            &["", "host.name", "source.ip", "source.port", "destination.ip", "destination.port", "rule.category"],
+            &[
+                "",
+                "host.name",
+                "source.ip",
+                "source.port",
+                "destination.ip",
+                "destination.port",
+                "rule.category",
+            ],
             &cells,
         );
     } else if is_address(3) && verdict(6) {
@@ -233,7 +243,10 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         if let Some((_, kind)) = cells.get(6).and_then(|kind| kind.split_once(" (")) {
             fields.text("dns.question.type", kind.trim_end_matches(')'));
         }
-        fields.text("dns.question.name", cells.get(8).map_or("", |name| name.trim_end_matches('.')));
+        fields.text(
+            "dns.question.name",
+            cells.get(8).map_or("", |name| name.trim_end_matches('.')),
+        );
     } else {
         return None;
     }
@@ -242,7 +255,7 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn policy_servers() {
@@ -296,7 +309,11 @@ mod tests {
         check(
             line,
             "cisco.umbrella",
-            &[("source.ip", "192.0.2.7"), ("destination.port", "443"), ("host.name", "pc7")],
+            &[
+                ("source.ip", "192.0.2.7"),
+                ("destination.port", "443"),
+                ("host.name", "pc7"),
+            ],
         );
         check(
             "\"2026-03-01 10:00:00\",\"Jane\",\"Jane,\"\"203.0.113.1\"\"\",\"192.0.2.7\",\"198.51.100.1\",\"Allowed\",\"1 (A)\",\"NOERROR\",\"example.org.\",\"News\"",

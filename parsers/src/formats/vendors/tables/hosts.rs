@@ -23,7 +23,13 @@ use crate::value::Value;
 pub(in crate::formats::vendors) const GRAMMARS: &[Grammar] = &[
     Grammar {
         name: "Symantec Endpoint Protection",
-        marks: &[",Server Name: ", "Domain Name: ", ",Group Name: ", ",Event time: ", "Scan ID: "],
+        marks: &[
+            ",Server Name: ",
+            "Domain Name: ",
+            ",Group Name: ",
+            ",Event time: ",
+            "Scan ID: ",
+        ],
         programs: &["symantecserver"],
         read: endpoint_protection,
     },
@@ -59,7 +65,10 @@ fn endpoint_protection<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let named = cells.iter().any(|cell| {
         matches!(
             label(cell),
-            Some(("Server Name" | "Server" | "Group Name" | "Domain Name" | "Category" | "Computer name", _))
+            Some((
+                "Server Name" | "Server" | "Group Name" | "Domain Name" | "Category" | "Computer name",
+                _
+            ))
         )
     });
     if labels < 2 || !named {
@@ -92,7 +101,9 @@ fn endpoint_protection<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             "Requested action" => fields.text("event.action", value),
             "Risk name" => fields.text("threat.indicator.name", value),
             "Local Host IP" | "Local" => fields.text("source.ip", first_address(value).unwrap_or_default()),
-            "Remote Host IP" | "Remote" => fields.text("destination.ip", first_address(value).unwrap_or_default()),
+            "Remote Host IP" | "Remote" => {
+                fields.text("destination.ip", first_address(value).unwrap_or_default())
+            }
             "Local Port" => fields.port("source.port", value),
             "Remote Port" => fields.port("destination.port", value),
             "Rule" => fields.text("rule.name", value),
@@ -173,7 +184,11 @@ fn symantec_file<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if stamp.len() != 12 || !stamp.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
-    let number = |at: usize| stamp.get(at..at + 2).and_then(|two| u32::from_str_radix(two, 16).ok());
+    let number = |at: usize| {
+        stamp
+            .get(at..at + 2)
+            .and_then(|two| u32::from_str_radix(two, 16).ok())
+    };
     let (year, month, day) = (number(0)? + 1970, number(2)? + 1, number(4)?);
     let (hour, minute, second) = (number(6)?, number(8)?, number(10)?);
     let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
@@ -212,7 +227,10 @@ fn trend_file<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     // The hour has no zero in front before ten.
     let stamp = line.keep(format!("{} {:0>4}", cells[0], cells[1]));
     let (local, _) = layout::read(stamp, "YMD hm", zone)?;
-    let exact = cells.iter().rev().find_map(|cell| time::epoch(cell).filter(|_| cell.len() == 10));
+    let exact = cells
+        .iter()
+        .rev()
+        .find_map(|cell| time::epoch(cell).filter(|_| cell.len() == 10));
     let mut event = Event::headless("trendmicro.officescan");
     let fields = &mut event.fields;
     if cells[3].contains("://") {
@@ -244,7 +262,10 @@ fn endpoint_central<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     text.push_str(&inner);
     text.push('}');
     let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).ok()?;
-    if !["module", "alertType", "eventId"].iter().any(|name| members.contains_key(*name)) {
+    if !["module", "alertType", "eventId"]
+        .iter()
+        .any(|name| members.contains_key(*name))
+    {
         return None;
     }
     let mut event = Event::headless("manageengine.endpoint_central");
@@ -273,7 +294,7 @@ fn endpoint_central<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     #[test]
     fn endpoint_protection() {

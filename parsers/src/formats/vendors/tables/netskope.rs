@@ -112,7 +112,7 @@ fn says(cell: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::formats::vendors::testing::{check, survives_truncation};
+    use crate::formats::vendors::whole::{check, survives_truncation};
 
     fn line(between: &str) -> String {
         let mut cells = vec!["-"; 146];

@@ -21,6 +21,17 @@ pub(super) struct FieldFile {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct CopyFile {
+    pub(super) column: String,
+    #[serde(default)]
+    pub(super) from: Vec<String>,
+    pub(super) split: Option<String>,
+    #[serde(default)]
+    pub(super) at: isize,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SigmaFile {
     pub(super) product: Option<String>,
     pub(super) category: Option<String>,
@@ -86,6 +97,8 @@ pub(super) struct DatasetFile {
     pub(super) lines: LinesFile,
     #[serde(default)]
     pub(super) tests: Vec<TestFile>,
+    #[serde(default)]
+    pub(super) copies: Vec<CopyFile>,
 }
 
 pub(super) fn parse(file: &str, text: &str) -> Result<DatasetFile, CatalogError> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::copies::{Copies, copies};
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
 use super::file::{DatasetFile, SigmaFile, parse, scalar_text};
 use super::files::{ECS, FILES};
@@ -291,7 +292,7 @@ fn build(
     })?;
     let mut strip: Vec<String> = entry.strip;
     strip.extend(base.map(|b| b.strip.clone()).unwrap_or_default());
-    Ok(Dataset {
+    let mut dataset = Dataset {
         name: Arc::from(name),
         title: entry.title,
         groups: if entry.groups.is_empty() {
@@ -312,10 +313,17 @@ fn build(
         lines,
         tests: entry.tests.into_iter().map(LineTest::from).collect(),
         fields,
+        copies: Copies::default(),
         by_name,
         exact,
         types: types.clone(),
-    })
+    };
+    let entries = entry
+        .copies
+        .iter()
+        .chain(base.iter().flat_map(|base| &base.copies));
+    dataset.copies = copies(file, &dataset, entries)?;
+    Ok(dataset)
 }
 
 fn served(entry: SigmaFile) -> ServedLogSource {

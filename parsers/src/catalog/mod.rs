@@ -24,13 +24,14 @@
 //! Besides: `plain: [A, B]` lists fields stored under their own name after the prefix; `strip` lists
 //! prefixes that shippers put before native names; `open` lists fields below which there may be anything;
 //! `exact: true` makes a field's names count for the parser
-//! alone and letter for letter; a dataset's own declaration of a name overrides that of the file it extends;
+//! alone and letter for letter; `copies` repeats members of JSON documents in ECS columns; a dataset's own declaration of a name overrides that of the file it extends;
 //! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`). More in `docs/datasets.md`.
 //!
 //! *Invariants* (checked when a catalog is loaded): within a dataset one name (case-folded) means exactly
 //! one column; fields that share a column are spellings of one thing; no two columns share a SQL name; a
 //! column that is an ECS field has its ECS type.
 
+mod copies;
 mod declare;
 mod describe;
 mod file;
@@ -47,6 +48,7 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 
+pub use copies::{Chosen, CopiedColumn, Copies, Piece};
 pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
 pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
@@ -174,6 +176,8 @@ pub struct Dataset {
     pub tests: Vec<LineTest>,
     /// Declared fields, in catalog order.
     pub fields: Vec<Field>,
+    /// Columns that repeat members of JSON documents.
+    pub copies: Copies,
     /// Every declared name, case-folded → index into `fields`.
     by_name: HashMap<String, usize>,
     /// Names that only the parser takes, letter for letter → index into `fields`.

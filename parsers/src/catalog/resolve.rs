@@ -51,6 +51,14 @@ impl Dataset {
         }
     }
 
+    /// The type of the column that is declared for a field, or is ECS's; `None`: nobody has said what it is.
+    pub fn declared_type(&self, native: &str) -> Option<ColumnType> {
+        match self.exact.get(native) {
+            Some(&index) => Some(self.fields[index].column.column_type),
+            None => self.declared(native).map(|column| column.column_type),
+        }
+    }
+
     /// What a rule or a query means by `name`, within the log source it was written for. Never fails:
     /// every name means some column, if only one that no event has yet.
     ///

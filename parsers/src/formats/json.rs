@@ -9,8 +9,10 @@
 //!   keys (`select`) are all there (the dataset with most of them wins);
 //! - anything else is `generic.json`.
 //!
-//! Objects are flattened to dotted paths; arrays of scalars become lists; arrays with anything nested, and
-//! what is nested deeper than [`MAX_DEPTH`], stay JSON text. Nulls are absent fields.
+//! A document of no known dataset may have the event inside, see [`json_envelope`](super::json_envelope). How members
+//! become fields is in [`json_tree`](super::json_tree); for Windows, objects are flattened to dotted paths, arrays of
+//! scalars become lists, arrays with anything nested, and what is nested deeper than [`MAX_DEPTH`], stay JSON text.
+//! Nulls are absent fields.
 //!
 //! *Event time* is the first of these that is a time: what the catalog declares as `@timestamp` for the
 //! dataset, then [`TIME_KEYS`] in their order. For Windows see the other module.
@@ -19,6 +21,8 @@ use std::sync::Arc;
 
 use super::event_time::{number_time, text_time};
 use super::flat::{FlatEvent, FlatReader};
+use super::json_envelope::{object_inside, text_inside};
+use super::json_tree::{Gathered, TreeWriter};
 use super::json_windows::{self, Shape};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
@@ -62,14 +66,25 @@ pub(super) struct JsonDecoder {
     /// Records that went the short way.
     #[cfg(test)]
     flat_records: usize,
-    pub(super) windows: WindowsDatasets,
+    writer: DocumentWriter,
+    /// For events that are text in other documents.
+    carried: TapeParser,
+}
+
+/// Writes parsed documents.
+struct DocumentWriter {
+    windows: WindowsDatasets,
     datasets: JsonDatasets,
+    /// For text in events that is JSON.
+    inner: TapeParser,
     /// Scratch: the dotted path of the value being written.
     path: String,
+    /// Scratch.
+    gathered: Gathered,
 }
 
 /// How JSON events find their dataset.
-struct JsonDatasets {
+pub(super) struct JsonDatasets {
     /// Names under which shippers know a dataset, lower case.
     aliases: hashbrown::HashMap<String, Arc<Dataset>>,
     by_keys: Vec<Arc<Dataset>>,
@@ -94,20 +109,25 @@ impl JsonDecoder {
             no_flat: false,
             #[cfg(test)]
             flat_records: 0,
-            windows: WindowsDatasets::new(catalog),
-            datasets: JsonDatasets {
-                aliases,
-                by_keys: catalog
-                    .datasets()
-                    .iter()
-                    .filter(|dataset| {
-                        !dataset.select.json_keys.is_empty() || !dataset.select.json_any.is_empty()
-                    })
-                    .cloned()
-                    .collect(),
-                generic: catalog.dataset("generic.json").cloned(),
+            carried: TapeParser::new(),
+            writer: DocumentWriter {
+                windows: WindowsDatasets::new(catalog),
+                datasets: JsonDatasets {
+                    aliases,
+                    by_keys: catalog
+                        .datasets()
+                        .iter()
+                        .filter(|dataset| {
+                            !dataset.select.json_keys.is_empty() || !dataset.select.json_any.is_empty()
+                        })
+                        .cloned()
+                        .collect(),
+                    generic: catalog.dataset("generic.json").cloned(),
+                },
+                inner: TapeParser::new(),
+                path: String::new(),
+                gathered: Gathered::default(),
             },
-            path: String::new(),
         }
     }
 
@@ -140,9 +160,8 @@ impl JsonDecoder {
         let JsonDecoder {
             parser,
             flat,
-            windows,
-            datasets,
-            path,
+            writer,
+            carried,
             ..
         } = self;
         #[cfg(test)]
@@ -163,7 +182,7 @@ impl JsonDecoder {
             }
         }
         parser.parse(document, |json| {
-            decode_document(json, document, None, context, sink, windows, datasets, path)
+            writer.decode(json, document, None, context, sink, Some(carried))
         })?
     }
 
@@ -183,23 +202,18 @@ impl JsonDecoder {
     ) -> Result<(), Reject> {
         let JsonDecoder {
             parser,
-            windows,
-            datasets,
-            path,
+            writer,
+            carried,
             ..
         } = self;
         parser.parse(document.as_bytes(), |json| {
-            decode_document(
-                json,
-                raw.as_bytes(),
-                Some(header),
-                context,
-                sink,
-                windows,
-                datasets,
-                path,
-            )
+            writer.decode(json, raw.as_bytes(), Some(header), context, sink, Some(carried))
         })?
+    }
+
+    /// How Windows events find their dataset.
+    pub(super) fn windows(&mut self) -> &mut WindowsDatasets {
+        &mut self.writer.windows
     }
 
     #[cfg(test)]
@@ -225,13 +239,7 @@ impl JsonDecoder {
         tenant: &str,
         sink: &mut EventSink,
     ) -> Result<(), Reject> {
-        let JsonDecoder {
-            parser,
-            windows,
-            datasets,
-            path,
-            ..
-        } = self;
+        let JsonDecoder { parser, writer, .. } = self;
         parser.parse(document, |json| {
             let part = |name| {
                 json.at(&["Event", "System", name])
@@ -243,59 +251,117 @@ impl JsonDecoder {
                 place: crate::frame::place(tenant, log.as_bytes()),
                 ..context.clone()
             };
-            decode_document(json, document, None, &context, sink, windows, datasets, path)
+            writer.decode(json, document, None, &context, sink, None)
         })?
     }
 }
 
-/// `header`: of the line that carries the document.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the parts of the decoder, borrowed one by one"
-)]
-fn decode_document(
-    json: Json<'_>,
-    raw: &[u8],
-    header: Option<&Header<'_>>,
-    context: &FrameContext<'_>,
-    sink: &mut EventSink,
-    windows: &mut WindowsDatasets,
-    datasets: &JsonDatasets,
-    path: &mut String,
-) -> Result<(), Reject> {
-    if !json.is_object() {
-        return Err(Reject::new("not_an_object", "a JSON value that is no object"));
-    }
-    let (shape, origin) = json_windows::shape(json);
-    let windows_pinned = context.dataset.is_some_and(|dataset| is_windows(dataset));
-    if windows_pinned || shape != Shape::Other && context.dataset.is_none() {
-        let dataset = match context.dataset {
-            Some(pinned) => pinned.clone(),
-            None => windows.of(origin.channel, origin.provider)?,
-        };
-        let builder = sink.begin(&dataset);
-        let time = json_windows::write(json, shape, origin, builder, path, context);
-        let time = with_header(header, builder, time);
-        commit(builder, context, raw, 0, time);
-        return Ok(());
-    }
-    let dataset = match context.dataset {
-        Some(pinned) => pinned.clone(),
-        None => {
-            if let Some(zeek_path) = zeek_path(json) {
-                let text = String::from_utf8_lossy(raw);
-                return zeek::decode_json(zeek_path, &text, context, sink);
-            }
-            datasets.of(json)?
+impl DocumentWriter {
+    /// Writes the event of `json`. `header`: of the line that carries the document; `carried` reads events that are
+    /// text in it.
+    fn decode(
+        &mut self,
+        json: Json<'_>,
+        raw: &[u8],
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+        carried: Option<&mut TapeParser>,
+    ) -> Result<(), Reject> {
+        if !json.is_object() {
+            return Err(Reject::new("not_an_object", "a JSON value that is no object"));
         }
-    };
-    let builder = sink.begin(&dataset);
-    path.clear();
-    write_members(json, builder, path, 0);
-    let time = builder.pending_time().or_else(|| generic_time(json, context));
-    let time = with_header(header, builder, time);
-    commit(builder, context, raw, 0, time);
-    Ok(())
+        let (shape, origin) = json_windows::shape(json);
+        let windows_pinned = context.dataset.is_some_and(|dataset| is_windows(dataset));
+        if windows_pinned || shape != Shape::Other && context.dataset.is_none() {
+            let dataset = match context.dataset {
+                Some(pinned) => pinned.clone(),
+                None => self.windows.of(origin.channel, origin.provider)?,
+            };
+            let builder = sink.begin(&dataset);
+            let time = json_windows::write(json, shape, origin, builder, &mut self.path, context);
+            let time = with_header(header, builder, time);
+            commit(builder, context, raw, 0, time);
+            return Ok(());
+        }
+        let found = match context.dataset {
+            Some(pinned) => Some(pinned.clone()),
+            None => {
+                if let Some(zeek_path) = zeek_path(json) {
+                    let text = String::from_utf8_lossy(raw);
+                    return zeek::decode_json(zeek_path, &text, context, sink);
+                }
+                self.datasets.known(json)
+            }
+        };
+        if let Some(dataset) = found {
+            self.write(&dataset, json, None, raw, header, context, sink);
+        } else if let Some((event, dataset, key)) = object_inside(json, &self.datasets) {
+            self.write(&dataset, event, Some((json, key)), raw, header, context, sink);
+        } else if !self.decode_text_inside(json, raw, header, context, sink, carried) {
+            let dataset = self
+                .datasets
+                .generic
+                .clone()
+                .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.json`"))?;
+            self.write(&dataset, json, None, raw, header, context, sink);
+        }
+        Ok(())
+    }
+
+    /// Writes the event that is text in `json`; `false` if there is none of a known dataset.
+    fn decode_text_inside(
+        &mut self,
+        json: Json<'_>,
+        raw: &[u8],
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+        carried: Option<&mut TapeParser>,
+    ) -> bool {
+        let (Some(parser), Some((text, key))) = (carried, text_inside(json)) else {
+            return false;
+        };
+        let written = parser.parse(text.as_bytes(), |event| {
+            if json_windows::shape(event).0 != Shape::Other {
+                return self.decode(event, raw, header, context, sink, None).is_ok();
+            }
+            let dataset = self.datasets.known(event);
+            if let Some(dataset) = &dataset {
+                self.write(dataset, event, Some((json, key)), raw, header, context, sink);
+            }
+            dataset.is_some()
+        });
+        written.unwrap_or(false)
+    }
+
+    /// Writes an event of a dataset that is not of Windows. `outer`: the document around it and the event's key there.
+    #[expect(clippy::too_many_arguments, reason = "what is written, and what goes with it")]
+    fn write(
+        &mut self,
+        dataset: &Arc<Dataset>,
+        event: Json<'_>,
+        outer: Option<(Json<'_>, &str)>,
+        raw: &[u8],
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) {
+        let builder = sink.begin(dataset);
+        let mut writer = TreeWriter {
+            dataset,
+            builder,
+            path: &mut self.path,
+            gathered: &mut self.gathered,
+            inner: Some(&mut self.inner),
+            around: None,
+        };
+        writer.write(event, outer, context.timezone);
+        let outer_time = || generic_time(outer?.0, context);
+        let time = builder.pending_time().or_else(|| generic_time(event, context));
+        let time = with_header(header, builder, time.or_else(outer_time));
+        commit(builder, context, raw, 0, time);
+    }
 }
 
 /// Adds what the header of the carrying line says and the event does not; gives the event's time.
@@ -322,7 +388,8 @@ fn zeek_path(json: Json<'_>) -> Option<&str> {
 }
 
 impl JsonDatasets {
-    fn of(&self, json: Json<'_>) -> Result<Arc<Dataset>, Reject> {
+    /// The dataset of a document; `None`: it is none that is known.
+    pub(super) fn known(&self, json: Json<'_>) -> Option<Arc<Dataset>> {
         let named = [
             &["event", "dataset"][..],
             &["event.dataset"],
@@ -335,7 +402,7 @@ impl JsonDatasets {
             if let Some(name) = json.at(name).and_then(Json::text)
                 && let Some(dataset) = self.aliases.get(&name.to_lowercase())
             {
-                return Ok(dataset.clone());
+                return Some(dataset.clone());
             }
         }
         let mut best: Option<(usize, &Arc<Dataset>)> = None;
@@ -344,7 +411,7 @@ impl JsonDatasets {
                 |key| value_at(json, key).is_some(),
                 |key, text| {
                     let value = value_at(json, key).and_then(Json::text);
-                    value.is_some_and(|value| value.to_lowercase() == text.to_lowercase())
+                    value.is_some_and(|value| says(value, text))
                 },
             );
             if let Some(keys) = keys
@@ -353,11 +420,31 @@ impl JsonDatasets {
                 best = Some((keys, dataset));
             }
         }
-        let best = best.map(|(_, dataset)| dataset);
-        best.or(self.generic.as_ref())
-            .cloned()
-            .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.json`"))
+        best.map(|(_, dataset)| dataset.clone())
     }
+}
+
+/// Whether a value is `text`, or starts as it does if that ends in `*`. Compared without case.
+fn says(value: &str, text: &str) -> bool {
+    match text.strip_suffix('*') {
+        Some(start) => value
+            .get(..start.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(start)),
+        None => value.to_lowercase() == text.to_lowercase(),
+    }
+}
+
+/// The value at a dotted path whose names may have dots themselves; of an array, the first element that has it.
+pub(super) fn find<'t>(json: Json<'t>, path: &str) -> Option<Json<'t>> {
+    if json.is_array() {
+        return json.elements().find_map(|item| find(item, path));
+    }
+    json.get(path).or_else(|| {
+        path.match_indices('.').find_map(|(at, _)| {
+            let inside = json.get(&path[..at])?;
+            find(inside, &path[at + 1..])
+        })
+    })
 }
 
 /// The value under `key`, taken as it is or as a dotted path.

@@ -193,7 +193,7 @@ impl EvtxDecoder {
             place: crate::frame::place(source.tenant, self.log.as_bytes()),
             ..context.clone()
         };
-        let dataset = source.json.windows.of(origin.channel, origin.provider)?;
+        let dataset = source.json.windows().of(origin.channel, origin.provider)?;
         let builder = sink.begin(&dataset);
         run.write(origin.text, templates, builder);
         let time = run.time(origin.text, templates, context.timezone);

@@ -1,0 +1,462 @@
+//! The members of a JSON document as fields: for every dataset but those of Windows and Zeek.
+//!
+//! - An object is flattened to dotted names.
+//! - A list of scalars is a list. Where the catalog or ECS has declared a scalar, its elements come one by one: the
+//!   first holds, the others are put aside.
+//! - A list of names and values (`[{"Name": "x", "Value": 1}]`) has a field for each name: `list.x`. Other members
+//!   of an element are below it: `list.x.OldValue`.
+//! - Any other list with objects has a list for each member of its elements: `list.id`.
+//! - Text that is JSON itself is flattened below its name. Only what it says of itself lies there, so that nobody
+//!   who has a say in the text gets one in the fields of the event.
+//!
+//! Lists with anything nested, and texts, stay whole besides: which values belong together is seen in them alone.
+//!
+//! On the way the values are gathered that [`Copies`](crate::catalog::Copies) wants; the columns they fill come last.
+
+use super::event_time::text_time;
+use super::json::{MAX_DEPTH, find, owned_scalar};
+use super::tape::{Json, TapeParser};
+use crate::batch::BatchBuilder;
+use crate::catalog::{ColumnType, CopiedColumn, Dataset};
+use crate::output::rfc3339;
+use crate::value::Value;
+
+/// Keys that name an entry of a list of names and values.
+const NAMES: [&str; 5] = ["Name", "name", "Key", "key", "displayName"];
+/// Keys of its value.
+const VALUES: [&str; 2] = ["Value", "value"];
+/// Keys that such a list of changes has instead.
+const CHANGES: [&str; 2] = ["NewValue", "newValue"];
+/// Scalars that are taken out of one list, at most: the list is kept whole beside them.
+const MOST_VALUES: usize = 4096;
+
+/// Gathered values, by the numbers of their paths.
+#[derive(Default)]
+pub(super) struct Gathered {
+    values: Vec<Vec<String>>,
+}
+
+/// Writes one document to the builder of its dataset.
+pub(super) struct TreeWriter<'w> {
+    pub(super) dataset: &'w Dataset,
+    pub(super) builder: &'w mut BatchBuilder,
+    /// Dotted name of the value being written.
+    pub(super) path: &'w mut String,
+    pub(super) gathered: &'w mut Gathered,
+    /// For text that is JSON; `None` inside such text.
+    pub(super) inner: Option<&'w mut TapeParser>,
+    /// The event came in another document, which is being written: its name for the event. The event comes first.
+    pub(super) around: Option<&'w str>,
+}
+
+impl<'w> TreeWriter<'w> {
+    /// Writes all members of `event`, then those of the document around it, if there is one with the event under
+    /// a key, then the columns that repeat some of them.
+    pub(super) fn write(&mut self, event: Json<'_>, outer: Option<(Json<'_>, &'w str)>, zone: chrono_tz::Tz) {
+        self.gathered.restart(self.dataset.copies.count());
+        self.path.clear();
+        self.members(event, 0);
+        if let Some((document, key)) = outer {
+            self.around = Some(key);
+            self.members(document, 0);
+        }
+        self.copy(zone);
+    }
+
+    fn members(&mut self, json: Json<'_>, depth: usize) {
+        let length = self.path.len();
+        for (key, value) in json.members() {
+            self.enter(key);
+            self.value(value, depth);
+            self.path.truncate(length);
+        }
+    }
+
+    fn enter(&mut self, key: &str) {
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+    }
+
+    fn value(&mut self, json: Json<'_>, depth: usize) {
+        if self.around == Some(self.path.as_str()) {
+            return;
+        }
+        if json.is_object() {
+            self.object(json, depth);
+        } else if json.is_array() {
+            self.array(json, depth);
+        } else {
+            self.scalar(json, depth);
+        }
+    }
+
+    fn object(&mut self, json: Json<'_>, depth: usize) {
+        if let Some(number) = self.dataset.copies.number(self.path) {
+            let mut text = String::new();
+            json.write(&mut text);
+            self.gathered.add(number, &text);
+        }
+        if depth < MAX_DEPTH && json.members().next().is_some() {
+            self.members(json, depth + 1);
+        } else {
+            self.whole(json);
+        }
+    }
+
+    fn scalar(&mut self, json: Json<'_>, depth: usize) {
+        let mut number = String::new();
+        let Some(value) = json.scalar(&mut number) else {
+            return;
+        };
+        if let Some(number) = self.dataset.copies.number(self.path) {
+            self.gathered.add_value(number, &value);
+        }
+        self.put(value);
+        if let Some(text) = json.text()
+            && is_document(text)
+            && let Some(inner) = self.inner.take()
+        {
+            // What is no JSON after all stays the text it is.
+            let _ = inner.parse(text.as_bytes(), |json| {
+                if json.is_object() {
+                    self.members(json, depth + 1);
+                } else {
+                    self.elements(json, depth);
+                }
+            });
+            self.inner = Some(inner);
+        }
+    }
+
+    fn array(&mut self, json: Json<'_>, depth: usize) {
+        let nested = json.elements().any(|item| item.is_object() || item.is_array());
+        if nested {
+            self.whole(json);
+            return self.elements(json, depth);
+        }
+        let values: Vec<Value<'_>> = json.elements().map(owned_scalar).collect();
+        self.list(values);
+    }
+
+    /// Writes a list of scalars.
+    fn list(&mut self, values: Vec<Value<'_>>) {
+        if let Some(number) = self.dataset.copies.number(self.path) {
+            for value in &values {
+                self.gathered.add_value(number, value);
+            }
+        }
+        match self.dataset.declared_type(self.path) {
+            None | Some(ColumnType::List) => self.put(Value::List(values)),
+            Some(_) => values.into_iter().for_each(|value| self.put(value)),
+        }
+    }
+
+    fn whole(&mut self, json: Json<'_>) {
+        let mut text = String::new();
+        json.write(&mut text);
+        self.put(Value::Json(&text));
+    }
+
+    /// Writes a value under the current path. Of what the event and the document around it both say, the latter is
+    /// kept aside.
+    fn put(&mut self, value: Value<'_>) {
+        if self.around.is_some() && self.builder.has(self.path) {
+            let name = ["around.", self.path].concat();
+            self.builder.aside(&name, &value);
+        } else {
+            self.builder.field(self.path, value);
+        }
+    }
+
+    /// Writes the members of a list's elements, if they are objects.
+    fn elements(&mut self, list: Json<'_>, depth: usize) {
+        if depth >= MAX_DEPTH || list.elements().any(|item| !item.is_object()) {
+            return;
+        }
+        for chosen in self.dataset.copies.chosen(self.path) {
+            let says = |item: &Json<'_>| {
+                let text = item.get(&chosen.key).and_then(Json::text);
+                text.is_some_and(|text| text.eq_ignore_ascii_case(&chosen.says))
+            };
+            for value in list
+                .elements()
+                .filter(says)
+                .filter_map(|item| find(item, &chosen.rest))
+            {
+                let mut number = String::new();
+                if let Some(value) = value.scalar(&mut number) {
+                    self.gathered.add_value(chosen.number, &value);
+                }
+            }
+        }
+        if let Some(name) = name_key(list) {
+            return self.entries(list, name, depth);
+        }
+        let mut columns = Columns::default();
+        for item in list.elements() {
+            columns.add(item, "", depth + 1);
+        }
+        let length = self.path.len();
+        for (path, values) in columns.lists {
+            self.enter(&path);
+            self.list(values);
+            self.path.truncate(length);
+        }
+    }
+
+    /// Writes a list of names and values.
+    fn entries(&mut self, list: Json<'_>, name_key: &str, depth: usize) {
+        let length = self.path.len();
+        for item in list.elements() {
+            let Some(name) = item.get(name_key).and_then(Json::text) else {
+                continue;
+            };
+            self.enter(name);
+            let entry = self.path.len();
+            for (key, value) in item.members().filter(|(key, _)| *key != name_key) {
+                if !VALUES.contains(&key) {
+                    self.enter(key);
+                }
+                self.value(value, depth + 1);
+                self.path.truncate(entry);
+            }
+            self.path.truncate(length);
+        }
+    }
+
+    /// Fills the copied columns that have no value yet.
+    fn copy(&mut self, zone: chrono_tz::Tz) {
+        let dataset = self.dataset;
+        for copied in dataset.copies.columns() {
+            let found = copied.from.iter().find_map(|&number| {
+                let values = self.gathered.of(number).iter().map(String::as_str);
+                let values: Vec<&str> = match &copied.piece {
+                    None => values.collect(),
+                    Some(piece) => values.filter_map(|text| piece.of(text)).collect(),
+                };
+                (!values.is_empty()).then_some(values)
+            });
+            if let Some(values) = found {
+                put_copy(self.builder, copied, &values, zone);
+            }
+        }
+    }
+}
+
+fn put_copy(builder: &mut BatchBuilder, copied: &CopiedColumn, values: &[&str], zone: chrono_tz::Tz) {
+    let column = &copied.column;
+    match (copied.column_type, values) {
+        (ColumnType::List, values) => {
+            let values = values.iter().map(|text| Value::Str(text)).collect();
+            builder.field_if_absent(column, Value::List(values));
+        }
+        (ColumnType::Timestamp, [text, ..]) => {
+            if let Some(micros) = text_time(text, zone) {
+                builder.field_if_absent(column, Value::Str(&rfc3339(micros)));
+            }
+        }
+        (_, [text, ..]) => builder.field_if_absent(column, Value::Str(text)),
+        (_, []) => {}
+    }
+}
+
+impl Gathered {
+    fn restart(&mut self, count: usize) {
+        self.values.iter_mut().for_each(Vec::clear);
+        self.values.resize_with(count, Vec::new);
+    }
+
+    fn of(&self, number: usize) -> &[String] {
+        self.values.get(number).map_or(&[], Vec::as_slice)
+    }
+
+    /// Empty text says nothing.
+    fn add(&mut self, number: usize, text: &str) {
+        if let Some(values) = self.values.get_mut(number)
+            && values.len() < MOST_VALUES
+            && !text.is_empty()
+        {
+            values.push(text.to_owned());
+        }
+    }
+
+    fn add_value(&mut self, number: usize, value: &Value<'_>) {
+        match value {
+            Value::Str(text) => self.add(number, text),
+            Value::Int(int) => self.add(number, &int.to_string()),
+            Value::Float(float) => self.add(number, &float.to_string()),
+            Value::Bool(flag) => self.add(number, if *flag { "true" } else { "false" }),
+            Value::Null | Value::List(_) | Value::Json(_) => {}
+        }
+    }
+}
+
+/// The members of a list's elements as lists, by path.
+#[derive(Default)]
+struct Columns<'t> {
+    lists: Vec<(String, Vec<Value<'t>>)>,
+    count: usize,
+}
+
+impl<'t> Columns<'t> {
+    fn add(&mut self, json: Json<'t>, path: &str, depth: usize) {
+        if json.is_object() {
+            for (key, value) in json.members() {
+                let path = match path {
+                    "" => key.to_owned(),
+                    path => [path, key].join("."),
+                };
+                if depth < MAX_DEPTH {
+                    self.add(value, &path, depth + 1);
+                }
+            }
+        } else if json.is_array() {
+            for item in json.elements() {
+                if depth < MAX_DEPTH && !path.is_empty() {
+                    self.add(item, path, depth + 1);
+                }
+            }
+        } else if !json.is_null() && self.count < MOST_VALUES {
+            self.count += 1;
+            let value = owned_scalar(json);
+            match self.lists.iter_mut().find(|(known, _)| known == path) {
+                Some((_, values)) => values.push(value),
+                None => self.lists.push((path.to_owned(), vec![value])),
+            }
+        }
+    }
+}
+
+/// The key of the names, if it is a list of names and values.
+fn name_key(list: Json<'_>) -> Option<&'static str> {
+    let first = list.elements().next()?;
+    let name = NAMES
+        .into_iter()
+        .find(|name| first.get(name).is_some_and(|value| value.text().is_some()))?;
+    let has_value = |item: Json<'_>| VALUES.iter().chain(&CHANGES).any(|key| item.get(key).is_some());
+    let mut items = list.elements();
+    items
+        .all(|item| item.get(name).is_some_and(|name| name.text().is_some()) && has_value(item))
+        .then_some(name)
+}
+
+/// Whether a text is worth reading as an object or a list of objects.
+pub(super) fn is_document(text: &str) -> bool {
+    let text = text.trim_ascii();
+    let opens = text.starts_with('{') && text.ends_with('}');
+    let opens_list = text.starts_with('[') && text.ends_with(']');
+    let inside = text.get(1..).unwrap_or_default().trim_ascii_start();
+    opens && inside.starts_with('"') || opens_list && inside.starts_with('{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json::JsonDecoder;
+    use super::super::testing::{CONTEXT, sink};
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::output::{EventWriter, JsonStyle};
+
+    /// The event of a document, as flat JSON.
+    fn event(document: &str) -> serde_json::Value {
+        let mut decoder = JsonDecoder::new(&Catalog::builtin());
+        let mut sink = sink();
+        decoder
+            .decode(document.as_bytes(), &CONTEXT, &mut sink)
+            .expect("a document");
+        let batch = sink.finish().remove(0);
+        EventWriter::new(&batch.events, JsonStyle::Flat)
+            .value(0)
+            .expect("no broken JSON")
+    }
+
+    #[test]
+    fn lists_of_objects_have_a_list_per_member() {
+        let event = event(
+            r#"{"parts":[{"id":1,"in":{"name":"a"}},{"id":2,"in":{"name":"b"},"up":["x","y"]},{"id":null}]}"#,
+        );
+        let unmapped = &event["unmapped"];
+        assert_eq!(unmapped["parts.id"], serde_json::json!([1, 2]));
+        assert_eq!(unmapped["parts.in.name"], serde_json::json!(["a", "b"]));
+        assert_eq!(unmapped["parts.up"], serde_json::json!(["x", "y"]));
+        assert_eq!(
+            unmapped["parts"][1]["in"]["name"], "b",
+            "the list itself stays whole"
+        );
+    }
+
+    #[test]
+    fn names_and_values_become_members() {
+        let event = event(
+            r#"{"args":[{"Name":"path","Value":"/tmp"},{"Name":"deep","Value":{"a":1}},{"Name":"gone","Value":null}],
+                "changes":[{"displayName":"Role","oldValue":"user","newValue":"admin"}],
+                "people":[{"name":"ann","value":"1"},{"name":"bob"}]}"#,
+        );
+        assert_eq!(event["args.path"], "/tmp");
+        assert_eq!(event["args.deep.a"], "1");
+        assert_eq!(event["changes.Role.newValue"], "admin");
+        assert_eq!(event["changes.Role.oldValue"], "user");
+        assert_eq!(
+            event["unmapped"]["people.name"],
+            serde_json::json!(["ann", "bob"]),
+            "bob has no value"
+        );
+    }
+
+    #[test]
+    fn text_that_is_json_stays_below_its_name() {
+        let event = event(
+            r#"{"note":"{\"user.name\":\"root\",\"host\":{\"name\":\"h\"}}","list":"[{\"k\":1},{\"k\":2}]","cut":"{\"a\":","user":{"name":"ann"}}"#,
+        );
+        assert_eq!(event["note.user.name"], "root");
+        assert_eq!(event["note.host.name"], "h");
+        assert_eq!(event["note"], r#"{"user.name":"root","host":{"name":"h"}}"#);
+        assert_eq!(event["unmapped"]["list.k"], serde_json::json!([1, 2]));
+        assert_eq!(event["cut"], r#"{"a":"#);
+        assert_eq!(event["user.name"], "ann");
+    }
+
+    #[test]
+    fn one_address_of_a_list_is_the_address() {
+        let event = event(r#"{"source":{"ip":["192.0.2.1","192.0.2.2"]},"tags":["a","b"],"own":["c"]}"#);
+        assert_eq!(event["source.ip"], "192.0.2.1");
+        assert_eq!(event["unmapped"]["source.ip"], "192.0.2.2");
+        assert_eq!(event["tags"], serde_json::json!(["a", "b"]));
+        assert_eq!(event["unmapped"]["own"], serde_json::json!(["c"]));
+    }
+
+    const TRAIL: &str = r#"{"eventVersion":"1.08","eventSource":"sts.amazonaws.com","eventName":"AssumeRole","awsRegion":"eu-west-1","eventTime":"2026-05-01T10:00:00Z"}"#;
+
+    #[test]
+    fn events_inside_other_documents() {
+        let bridge = format!(r#"{{"version":"0","detail-type":"x","region":"eu-west-1","detail":{TRAIL}}}"#);
+        let text = serde_json::to_string(TRAIL).expect("text");
+        let shipped = format!(r#"{{"stream":"stdout","log":{text}}}"#);
+        for document in [bridge, shipped] {
+            let event = event(&document);
+            assert_eq!(event["event.dataset"], "aws.cloudtrail", "{document}");
+            assert_eq!(event["event.action"], "AssumeRole", "{document}");
+            assert_eq!(event["@timestamp"], "2026-05-01T10:00:00.000Z", "{document}");
+            assert!(
+                event
+                    .get("detail.eventName")
+                    .or(event.get("log.eventName"))
+                    .is_none(),
+                "{document}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_request_holds_is_no_event() {
+        let text = serde_json::to_string(TRAIL).expect("text");
+        for document in [
+            format!(r#"{{"level":"info","request":{{"body":{TRAIL}}}}}"#),
+            format!(r#"{{"level":"info","body":{TRAIL},"user_agent":{text}}}"#),
+        ] {
+            assert_eq!(event(&document)["event.dataset"], "generic.json", "{document}");
+        }
+    }
+}

@@ -9,6 +9,7 @@
 //!   - {column: user.name, from: [actor.alternateId, actor.displayName]}       # the first that has a value
 //!   - {column: user.target.name, from: ["target[type=User].alternateId"]}     # of an array's elements
 //!   - {column: cloud.region, from: [webaclId], split: ":", at: 3}             # a piece of the value
+//!   - {column: user.email, from: [UserId], has: "@"}                          # only if it has this in it
 //! ```
 //!
 //! A path is the dotted name that the reader gives to a value, letter for letter: elements of an array have the
@@ -42,6 +43,8 @@ pub struct CopiedColumn {
     pub column_type: ColumnType,
     /// Numbers of the paths whose values it repeats: the first that has one.
     pub from: Vec<usize>,
+    /// What the value has in it; another is not repeated.
+    pub has: Option<String>,
     /// The piece of the value that is meant, if it is not all of it.
     pub piece: Option<Piece>,
 }
@@ -115,6 +118,18 @@ impl Copies {
     }
 }
 
+impl CopiedColumn {
+    /// What is repeated of a value, if anything is.
+    pub fn of<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let fits = self.has.as_deref().is_none_or(|part| text.contains(part));
+        match &self.piece {
+            _ if !fits => None,
+            None => Some(text),
+            Some(piece) => piece.of(text),
+        }
+    }
+}
+
 impl Piece {
     /// The piece of `text`; `None` if there is none or it is empty.
     ///
@@ -180,6 +195,7 @@ pub(super) fn copies<'f>(
             column: entry.column.clone(),
             column_type: column.column_type,
             from,
+            has: entry.has.clone(),
             piece: entry.split.as_deref().map(|text| Piece::new(text, entry.at)),
         });
     }

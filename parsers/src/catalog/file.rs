@@ -25,6 +25,7 @@ pub(super) struct CopyFile {
     pub(super) column: String,
     #[serde(default)]
     pub(super) from: Vec<String>,
+    pub(super) has: Option<String>,
     pub(super) split: Option<String>,
     #[serde(default)]
     pub(super) at: isize,

@@ -231,11 +231,8 @@ impl<'w> TreeWriter<'w> {
         let dataset = self.dataset;
         for copied in dataset.copies.columns() {
             let found = copied.from.iter().find_map(|&number| {
-                let values = self.gathered.of(number).iter().map(String::as_str);
-                let values: Vec<&str> = match &copied.piece {
-                    None => values.collect(),
-                    Some(piece) => values.filter_map(|text| piece.of(text)).collect(),
-                };
+                let values = self.gathered.of(number).iter();
+                let values: Vec<&str> = values.filter_map(|text| copied.of(text)).collect();
                 (!values.is_empty()).then_some(values)
             });
             if let Some(values) = found {
@@ -355,7 +352,6 @@ pub(super) fn is_document(text: &str) -> bool {
 mod tests {
     use super::super::json::JsonDecoder;
     use super::super::testing::{CONTEXT, sink};
-    use super::*;
     use crate::catalog::Catalog;
     use crate::output::{EventWriter, JsonStyle};
 

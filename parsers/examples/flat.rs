@@ -1,8 +1,9 @@
 //! Events of the named files as JSON lines with dotted names, one line per event; rejects go to standard error.
 //! Stands in for `borzoi parse --flat` where only this crate is built: `flat [parse] [--flat] [--each] FILE…`.
-//! With `--each` the events of every file come after a line `== FILE`.
+//! With `--each` the events of every file come after a line `== FILE`; `--catalog=DIR` is read over the shipped catalog.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::input::InputSet;
@@ -12,10 +13,18 @@ use borzoi_parsers::{ParseOptions, parse_all};
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let each = arguments.iter().any(|argument| argument == "--each");
+    let folder = arguments
+        .iter()
+        .find_map(|argument| argument.strip_prefix("--catalog="));
+    let catalog = match folder {
+        Some(folder) => Catalog::with_dir(folder.as_ref()).map_err(std::io::Error::other)?,
+        None => Catalog::builtin(),
+    };
     let files: Vec<String> = arguments
-        .into_iter()
-        .skip_while(|argument| argument == "parse")
+        .iter()
+        .skip_while(|argument| *argument == "parse")
         .filter(|argument| !argument.starts_with("--"))
+        .cloned()
         .collect();
     let groups: Vec<&[String]> = match each {
         true => files.chunks(1).collect(),
@@ -27,14 +36,14 @@ fn main() -> std::io::Result<()> {
         if each {
             lines += &format!("== {}\n", files[0]);
         }
-        read(&InputSet::expand(files), &mut lines, &mut problems);
+        read(&catalog, &InputSet::expand(files), &mut lines, &mut problems);
     }
     std::io::stdout().write_all(lines.as_bytes())?;
     std::io::stderr().write_all(problems.as_bytes())
 }
 
-fn read(inputs: &InputSet, lines: &mut String, problems: &mut String) {
-    let errors = parse_all(inputs, &Catalog::builtin(), &ParseOptions::default(), |decoded| {
+fn read(catalog: &Arc<Catalog>, inputs: &InputSet, lines: &mut String, problems: &mut String) {
+    let errors = parse_all(inputs, catalog, &ParseOptions::default(), |decoded| {
         for batch in &decoded.batches {
             let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
             for row in 0..batch.len() {

@@ -12,6 +12,7 @@ use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 
 use super::keywords::Keywords;
+use crate::formats::event_time::{number_time, text_time};
 
 /// What became of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +151,38 @@ impl ColumnBuilder {
             Data::Timestamp(values) => at(values, row),
             Data::List(lists) => lists.keys.get(row).is_some_and(|&key| key >= 0),
         }
+    }
+
+    /// Appends the text of the value of `row`, the one being written, to `text`; of a list, the first item; times
+    /// are as in JSON output. `false`: it has none.
+    pub(super) fn text_at(&self, row: usize, text: &mut String) -> bool {
+        use std::fmt::Write;
+        fn number<T: Copy + std::fmt::Display>(values: &[Option<T>], row: usize, text: &mut String) -> bool {
+            let value = values.get(row).copied().flatten();
+            value.is_some_and(|value| write!(text, "{value}").is_ok())
+        }
+        let found = match &self.data {
+            Data::Keyword(keywords) => keywords.at(row),
+            Data::Integer(values) => return number(values, row, text),
+            Data::Float(values) => return number(values, row, text),
+            Data::Boolean(values) => return number(values, row, text),
+            Data::Timestamp(values) => {
+                let micros = values.get(row).copied().flatten();
+                return micros.is_some_and(|micros| {
+                    text.push_str(&crate::output::rfc3339(micros));
+                    true
+                });
+            }
+            Data::List(lists) => lists
+                .keys
+                .get(row)
+                .and_then(|&key| lists.list(key)?.first())
+                .map(String::as_str),
+        };
+        found.is_some_and(|found| {
+            text.push_str(found);
+            true
+        })
     }
 
     /// The strings, if it is a column of strings. Whoever stores a value there calls
@@ -340,10 +373,14 @@ fn boolean(value: &Value<'_>) -> Option<bool> {
     }
 }
 
-/// RFC 3339 text (also with a space for the `T`, or without a zone: UTC) as microseconds.
+/// Text in a notation of [`text_time`] (without a zone: UTC) or a number since the epoch, as microseconds.
 pub(super) fn timestamp(value: &Value<'_>) -> Option<i64> {
     match value {
-        Value::Str(text) => crate::value::parse_timestamp(text),
+        Value::Str(text) => {
+            crate::value::parse_timestamp(text).or_else(|| text_time(text, chrono_tz::Tz::UTC))
+        }
+        Value::Int(number) => number_time(*number as f64),
+        Value::Float(number) => number_time(*number),
         _ => None,
     }
 }

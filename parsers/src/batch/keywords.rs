@@ -71,6 +71,12 @@ impl Keywords {
         self.keys.get(row).is_some_and(|&key| key >= 0)
     }
 
+    /// The value of `row`.
+    pub(super) fn at(&self, row: usize) -> Option<&str> {
+        let key = usize::try_from(*self.keys.get(row)?).ok()?;
+        Some(self.value(key))
+    }
+
     /// Gives `row` a value. Rows come in ascending order.
     pub(super) fn set(&mut self, row: usize, text: &str) -> Set {
         if let Some(&key) = self.keys.get(row) {

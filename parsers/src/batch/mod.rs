@@ -307,6 +307,19 @@ impl BatchBuilder {
         }
     }
 
+    /// Appends the text of what the current event has in the column of `native` to `text` (of a list, the first).
+    /// `false`: it has nothing there, or it is a column that the builder writes.
+    pub fn text_of(&mut self, native: &str, text: &mut String) -> bool {
+        let target = match self.slots.find(native) {
+            Some(target) => target,
+            None => self.new_slot(native),
+        };
+        match target {
+            Target::Column(index) => self.columns[index as usize].text_at(self.rows, text),
+            Target::Time | Target::Reserved | Target::OverLimit => false,
+        }
+    }
+
     /// As [`field`](BatchBuilder::field), for a reader that numbers its keys: `key` always stands for
     /// `native`.
     #[inline]

@@ -93,6 +93,18 @@ impl<'a> Names<'a> {
         Ok(())
     }
 
+    /// The standard or ECS column `dotted`.
+    pub(super) fn known_column(&self, dotted: &str) -> Result<Column, CatalogError> {
+        let column = self.column_of(&plain_field(dotted, ""))?;
+        let is_standard = STANDARD_COLUMNS
+            .iter()
+            .any(|(_, standard, _)| *standard == dotted);
+        match is_standard || self.types.get(dotted).is_some() {
+            true => Ok(column),
+            false => Err(self.conflict(format!("`{dotted}` is no ECS field: loose names need one"))),
+        }
+    }
+
     fn column_of(&self, field: &FieldFile) -> Result<Column, CatalogError> {
         let standard = STANDARD_COLUMNS
             .iter()
@@ -118,7 +130,7 @@ impl<'a> Names<'a> {
         Ok(stored)
     }
 
-    fn conflict(&self, reason: String) -> CatalogError {
+    pub(super) fn conflict(&self, reason: String) -> CatalogError {
         CatalogError::Conflict {
             file: self.file.to_owned(),
             reason,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
+use super::derive::DeriveFile;
 use super::{CatalogError, ColumnType, Selector};
 
 #[derive(serde::Deserialize)]
@@ -100,6 +101,14 @@ pub(super) struct DatasetFile {
     pub(super) tests: Vec<TestFile>,
     #[serde(default)]
     pub(super) copies: Vec<CopyFile>,
+    #[serde(default)]
+    pub(super) loose: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub(super) wrappers: Vec<String>,
+    #[serde(default)]
+    pub(super) derive: Vec<DeriveFile>,
+    #[serde(default)]
+    pub(super) constants: BTreeMap<String, String>,
 }
 
 pub(super) fn parse(file: &str, text: &str) -> Result<DatasetFile, CatalogError> {

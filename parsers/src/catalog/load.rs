@@ -9,9 +9,11 @@ use hashbrown::HashMap;
 
 use super::copies::{Copies, copies};
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
+use super::derive::Derivation;
 use super::file::{DatasetFile, SigmaFile, parse, scalar_text};
 use super::files::{ECS, FILES};
 use super::lines::{LineFormat, LineTest};
+use super::loose::LooseNames;
 use super::{Catalog, ColumnType, Dataset, ServedLogSource, TypeTable};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
@@ -249,12 +251,13 @@ fn build(
     base: Option<&DatasetFile>,
     types: &Arc<TypeTable>,
 ) -> Result<Dataset, CatalogError> {
-    let name = entry.dataset.ok_or_else(|| CatalogError::Shape {
+    let name = entry.dataset.clone().ok_or_else(|| CatalogError::Shape {
         file: file.to_owned(),
         reason: "has neither `dataset` nor `base`: say which dataset it describes".into(),
     })?;
     let prefix = entry
         .prefix
+        .clone()
         .or_else(|| base.and_then(|b| b.prefix.clone()))
         .unwrap_or_default();
     let mut names = Names::new(file, types);
@@ -272,6 +275,14 @@ fn build(
             names.declare(&plain_field(native, &prefix), Origin::Base, &prefix)?;
         }
     }
+    let loose = loose_names(&names, &entry, base)?;
+    let derive = std::iter::once(&entry)
+        .chain(base)
+        .flat_map(|from| &from.derive)
+        .map(|line| Derivation::new(file, line, types))
+        .collect::<Result<_, _>>()?;
+    let mut constants = base.map(|base| base.constants.clone()).unwrap_or_default();
+    constants.extend(entry.constants);
     let Names {
         mut fields,
         mut by_name,
@@ -314,8 +325,14 @@ fn build(
         tests: entry.tests.into_iter().map(LineTest::from).collect(),
         fields,
         copies: Copies::default(),
+        derive,
+        constants: constants
+            .iter()
+            .map(|(column, value)| (column.as_str().into(), value.as_str().into()))
+            .collect(),
         by_name,
         exact,
+        loose,
         types: types.clone(),
     };
     let entries = entry
@@ -324,6 +341,39 @@ fn build(
         .chain(base.iter().flat_map(|base| &base.copies));
     dataset.copies = copies(file, &dataset, entries)?;
     Ok(dataset)
+}
+
+/// The loose names of a file and of the one it extends; its own come first.
+fn loose_names(
+    names: &Names<'_>,
+    entry: &DatasetFile,
+    base: Option<&DatasetFile>,
+) -> Result<LooseNames, CatalogError> {
+    let mut loose = LooseNames::default();
+    for (dotted, spellings) in &entry.loose {
+        let column = names.known_column(dotted)?;
+        for name in spellings {
+            if !loose.add(name, &column) {
+                return Err(names.conflict(format!("`{name}` is listed as `loose` for two columns")));
+            }
+        }
+    }
+    let mut inherited = LooseNames::default();
+    for (dotted, spellings) in base.iter().flat_map(|base| &base.loose) {
+        let column = names.known_column(dotted)?;
+        for name in spellings {
+            if !inherited.add(name, &column) {
+                return Err(names.conflict(format!("`{name}` is listed as `loose` for two columns")));
+            }
+            if !loose.has(name) {
+                loose.add(name, &column);
+            }
+        }
+    }
+    for wrapper in base.iter().flat_map(|base| &base.wrappers).chain(&entry.wrappers) {
+        loose.add_wrapper(wrapper);
+    }
+    Ok(loose)
 }
 
 fn served(entry: SigmaFile) -> ServedLogSource {

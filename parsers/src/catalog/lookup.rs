@@ -47,7 +47,13 @@ impl Selector {
         has: impl Fn(&str) -> bool,
         says: impl Fn(&str, &str) -> bool,
     ) -> Option<usize> {
-        let all = |keys: &[String]| !keys.is_empty() && keys.iter().all(|key| has(key));
+        let all = |keys: &[String]| {
+            let holds = |key: &String| match key.split_once('=') {
+                Some((key, value)) => says(key, value),
+                None => has(key),
+            };
+            !keys.is_empty() && keys.iter().all(holds)
+        };
         let values_hold = || {
             self.json_values
                 .iter()

@@ -24,8 +24,11 @@
 //! Besides: `plain: [A, B]` lists fields stored under their own name after the prefix; `strip` lists
 //! prefixes that shippers put before native names; `open` lists fields below which there may be anything;
 //! `exact: true` makes a field's names count for the parser
-//! alone and letter for letter; `copies` repeats members of JSON documents in ECS columns; a dataset's own declaration of a name overrides that of the file it extends;
-//! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`). More in `docs/datasets.md`.
+//! alone and letter for letter; `copies` repeats members of JSON documents in ECS columns; a dataset's own
+//! declaration of a name overrides that of the file it extends;
+//! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`); `loose` lists names that mean a
+//! column in any spelling, `wrappers` objects that may stand around them; `derive` takes values apart (an URL, a path),
+//! `constants` holds for every event. More in `docs/datasets.md`.
 //!
 //! *Invariants* (checked when a catalog is loaded): within a dataset one name (case-folded) means exactly
 //! one column; fields that share a column are spellings of one thing; no two columns share a SQL name; a
@@ -33,12 +36,14 @@
 
 mod copies;
 mod declare;
+mod derive;
 mod describe;
 mod file;
 mod files;
 pub(crate) mod lines;
 mod load;
 mod lookup;
+mod loose;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -49,10 +54,12 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::HashMap;
 
 pub use copies::{Chosen, CopiedColumn, Copies, Piece};
+pub use derive::{Derivation, Parts};
 pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
 pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
 pub use lookup::nearest;
+use loose::LooseNames;
 pub use resolve::Resolution;
 
 /// How a column is stored.
@@ -145,7 +152,8 @@ pub struct Selector {
     pub json_keys: Vec<String>,
     /// What some of `json_keys` must say: one of these values.
     pub json_values: BTreeMap<String, Vec<String>>,
-    /// Further sets of keys, each of which, all present, identifies the dataset as well.
+    /// Further sets of keys, each of which, all present, identifies the dataset as well. `key=value` asks for what the
+    /// key says too.
     pub json_any: Vec<Vec<String>>,
     /// Values of `event.dataset` / `event.module` that other shippers write for it.
     pub aliases: Vec<String>,
@@ -178,10 +186,16 @@ pub struct Dataset {
     pub fields: Vec<Field>,
     /// Columns that repeat members of JSON documents.
     pub copies: Copies,
+    /// What values say besides, in the order in which it is asked for.
+    pub derive: Vec<Derivation>,
+    /// Columns with the value that every event has there, unless it says otherwise.
+    pub constants: Vec<(Arc<str>, Arc<str>)>,
     /// Every declared name, case-folded → index into `fields`.
     by_name: HashMap<String, usize>,
     /// Names that only the parser takes, letter for letter → index into `fields`.
     exact: HashMap<String, usize>,
+    /// Names that mean a column in any spelling.
+    loose: LooseNames,
     /// ECS and standard column types shared by all datasets.
     types: Arc<TypeTable>,
 }

@@ -7,8 +7,8 @@
 //!
 //! Order, all without regard to case: names of the log source; native names and other spellings; dotted
 //! and SQL names of declared columns; the same after a shipper's prefix (`event_data.`) is taken off;
-//! standard columns; ECS fields; the native name after the dataset's own prefix; and otherwise the column that
-//! an undeclared field of that name has.
+//! standard columns; ECS fields; the native name after the dataset's own prefix; names that are taken in any
+//! spelling (`loose`); and otherwise the column that an undeclared field of that name has.
 
 use std::sync::Arc;
 
@@ -121,6 +121,9 @@ impl Dataset {
             .and_then(|rest| self.field_named(rest))
         {
             return Some(field.column.clone());
+        }
+        if let Some(column) = self.loose.column(name) {
+            return Some(column.clone());
         }
         // Without a prefix an undeclared `event_type` would have the SQL name of ECS's event.type: then it
         // is that column.

@@ -446,7 +446,7 @@ fn json_is_known_by_its_keys() {
     let cases = [
         (azure("SignInLogs"), Some("azure.signinlogs")),
         (azure("AuditLogs"), Some("azure.auditlogs")),
-        (azure("SomethingElse"), None),
+        (azure("SomethingElse"), Some("azure.resource")),
         (
             serde_json::json!({"eventVersion": "1.1", "eventSource": "s3.amazonaws.com", "eventName": "GetObject",
                 "awsRegion": "eu-west-1"}),

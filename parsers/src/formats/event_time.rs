@@ -3,9 +3,9 @@
 use chrono::TimeZone;
 use chrono_tz::Tz;
 
-/// Text as microseconds since the epoch: RFC 3339 and its relatives, `/Date(…)/`, epoch numbers. Without
+/// Text as microseconds since the epoch: RFC 3339 and its relatives, `/Date(…)/`, epoch numbers, what programs print. Without
 /// a zone in the text, `zone` holds.
-pub(super) fn text_time(text: &str, zone: Tz) -> Option<i64> {
+pub(crate) fn text_time(text: &str, zone: Tz) -> Option<i64> {
     let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
     let text = match is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) {
         true => text,
@@ -27,23 +27,62 @@ pub(super) fn text_time(text: &str, zone: Tz) -> Option<i64> {
         return millis.parse::<i64>().ok()?.checked_mul(1000);
     }
     if text.len() >= 9 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return number_time(text.parse().ok()?);
+        // 14 digits before the point are no milliseconds of this millennium, but year, month, …, second.
+        let compact = chrono::NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S%.f");
+        return match compact {
+            Ok(local) if text.split('.').next().is_some_and(|whole| whole.len() == 14) => {
+                local_to_utc(local.and_utc().timestamp_micros(), zone)
+            }
+            _ => number_time(text.parse().ok()?),
+        };
     }
+    if text.len() == "2023-11-14".len() {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        return local_to_utc(
+            day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros(),
+            zone,
+        );
+    }
+    if !text.bytes().any(|byte| byte == b':') || text.len() > LONGEST {
+        return None;
+    }
+    for layout in [
+        "%Y-%m-%d %H:%M:%S%.f %z",
+        "%a, %d %b %Y %H:%M:%S %z",
+        "%d/%b/%Y:%H:%M:%S %z",
+    ] {
+        if let Ok(instant) = chrono::DateTime::parse_from_str(text, layout) {
+            return Some(instant.timestamp_micros());
+        }
+    }
+    let (local, zone) = match text.strip_suffix(" GMT").or_else(|| text.strip_suffix(" UTC")) {
+        Some(local) => (local, Tz::UTC),
+        None => (text, zone),
+    };
     for layout in [
         "%m/%d/%Y %I:%M:%S%.f %p",
         "%m/%d/%Y %H:%M:%S%.f",
         "%Y/%m/%d %H:%M:%S%.f",
+        "%Y-%m-%d %H:%M:%S%.f",
+        "%d-%b-%Y %H:%M:%S%.f",
+        "%a %b %d %H:%M:%S %Y",
+        "%a, %d %b %Y %H:%M:%S",
+        "%b %d, %Y %H:%M:%S%.f",
+        "%b %d, %Y %I:%M:%S%.f %p",
     ] {
-        if let Ok(local) = chrono::NaiveDateTime::parse_from_str(text, layout) {
+        if let Ok(local) = chrono::NaiveDateTime::parse_from_str(local, layout) {
             return local_to_utc(local.and_utc().timestamp_micros(), zone);
         }
     }
     None
 }
 
+/// Longer texts are no instants.
+const LONGEST: usize = 48;
+
 /// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by size.
 /// Only instants after 2001 are taken for one: a smaller number is something else.
-pub(super) fn number_time(number: f64) -> Option<i64> {
+pub(crate) fn number_time(number: f64) -> Option<i64> {
     let micros = match number.abs() {
         n if n < 1e9 => return None,
         n if n < 1e11 => number * 1e6,
@@ -216,10 +255,25 @@ mod tests {
             "1700000000.123",
             "1700000000123",
             "11/14/2023 10:13:20.123 PM",
+            "20231114221320.123",
+            "14-Nov-2023 22:13:20.123",
+            "2023-11-14 22:13:20.123 UTC",
+            "Nov 14, 2023 10:13:20.123 PM",
         ] {
             assert_eq!(text_time(text, Tz::UTC), instant, "{text}");
         }
         assert_eq!(number_time(1_700_000_000_123_000_000.0), instant);
+        for text in [
+            "Tue Nov 14 22:13:20 2023",
+            "Tue, 14 Nov 2023 22:13:20 +0000",
+            "Tue, 14 Nov 2023 22:13:20 GMT",
+            "14/Nov/2023:23:13:20 +0100",
+            "11/14/2023 22:13:20 GMT",
+            "2023-11-14 23:13:20 +0100",
+        ] {
+            assert_eq!(text_time(text, Tz::UTC), Some(1_700_000_000_000_000), "{text}");
+        }
+        assert_eq!(text_time("2023-11-14", Tz::UTC), Some(1_699_920_000_000_000));
         assert_eq!(number_time(4624.0), None);
         assert_eq!(text_time("2023-02-29T00:00:00Z", Tz::UTC), None);
         assert_eq!(text_time("1970-01-01T00:00:00Z", Tz::UTC), Some(0));

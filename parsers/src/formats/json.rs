@@ -15,19 +15,22 @@
 //! Nulls are absent fields.
 //!
 //! *Event time* is the first of these that is a time: what the catalog declares as `@timestamp` for the
-//! dataset, then [`TIME_KEYS`] in their order. For Windows see the other module.
+//! dataset, then [`TIME_KEYS`] in their order, then what [`json_time`](super::json_time) finds. For Windows see the
+//! other module.
 
 use std::sync::Arc;
 
 use super::event_time::{number_time, text_time};
 use super::flat::{FlatEvent, FlatReader};
 use super::json_envelope::{object_inside, text_inside};
+use super::json_select::ByKeys;
+use super::json_time::generic_time;
 use super::json_tree::{Gathered, TreeWriter};
 use super::json_windows::{self, Shape};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
-use super::{EventSink, FrameContext, Reject, commit, zeek};
+use super::{EventSink, FrameContext, Reject, commit, derived, zeek};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -87,7 +90,7 @@ struct DocumentWriter {
 pub(super) struct JsonDatasets {
     /// Names under which shippers know a dataset, lower case.
     aliases: hashbrown::HashMap<String, Arc<Dataset>>,
-    by_keys: Vec<Arc<Dataset>>,
+    by_keys: ByKeys,
     generic: Option<Arc<Dataset>>,
 }
 
@@ -114,14 +117,7 @@ impl JsonDecoder {
                 windows: WindowsDatasets::new(catalog),
                 datasets: JsonDatasets {
                     aliases,
-                    by_keys: catalog
-                        .datasets()
-                        .iter()
-                        .filter(|dataset| {
-                            !dataset.select.json_keys.is_empty() || !dataset.select.json_any.is_empty()
-                        })
-                        .cloned()
-                        .collect(),
+                    by_keys: ByKeys::new(catalog),
                     generic: catalog.dataset("generic.json").cloned(),
                 },
                 inner: TapeParser::new(),
@@ -357,6 +353,7 @@ impl DocumentWriter {
             around: None,
         };
         writer.write(event, outer, context.timezone);
+        derived::derive_time(builder);
         let outer_time = || generic_time(outer?.0, context);
         let time = builder.pending_time().or_else(|| generic_time(event, context));
         let time = with_header(header, builder, time.or_else(outer_time));
@@ -405,32 +402,7 @@ impl JsonDatasets {
                 return Some(dataset.clone());
             }
         }
-        let mut best: Option<(usize, &Arc<Dataset>)> = None;
-        for dataset in &self.by_keys {
-            let keys = dataset.select.matches_json(
-                |key| value_at(json, key).is_some(),
-                |key, text| {
-                    let value = value_at(json, key).and_then(Json::text);
-                    value.is_some_and(|value| says(value, text))
-                },
-            );
-            if let Some(keys) = keys
-                && best.is_none_or(|(most, _)| keys > most)
-            {
-                best = Some((keys, dataset));
-            }
-        }
-        best.map(|(_, dataset)| dataset.clone())
-    }
-}
-
-/// Whether a value is `text`, or starts as it does if that ends in `*`. Compared without case.
-fn says(value: &str, text: &str) -> bool {
-    match text.strip_suffix('*') {
-        Some(start) => value
-            .get(..start.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(start)),
-        None => value.to_lowercase() == text.to_lowercase(),
+        self.by_keys.of(json).cloned()
     }
 }
 
@@ -445,21 +417,6 @@ pub(super) fn find<'t>(json: Json<'t>, path: &str) -> Option<Json<'t>> {
             find(inside, &path[at + 1..])
         })
     })
-}
-
-/// The value under `key`, taken as it is or as a dotted path.
-fn value_at<'t>(json: Json<'t>, key: &str) -> Option<Json<'t>> {
-    json.get(key).or_else(|| {
-        key.contains('.')
-            .then(|| key.split('.').try_fold(json, |json, part| json.get(part)))?
-    })
-}
-
-fn generic_time(json: Json<'_>, context: &FrameContext<'_>) -> Option<i64> {
-    TIME_KEYS
-        .iter()
-        .filter_map(|key| json.get(key))
-        .find_map(|value| json_time(value, context.timezone))
 }
 
 /// A value as an instant.

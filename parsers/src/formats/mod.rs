@@ -7,6 +7,7 @@
 pub mod access;
 pub mod auditd;
 mod decode;
+mod derived;
 pub mod error_log;
 pub(crate) mod event_time;
 mod evtx;
@@ -16,6 +17,8 @@ mod generic;
 mod json;
 mod json_envelope;
 mod json_repair;
+mod json_select;
+mod json_time;
 mod json_tree;
 mod json_windows;
 pub mod linux;
@@ -35,7 +38,6 @@ use xxhash_rust::xxh3::xxh3_64;
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
 pub(crate) use text::grok;
 pub(crate) use text::pairs::Style as PairStyle;
-pub(crate) use vendors::event_of_title;
 
 use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta};
 use crate::catalog::{Catalog, Dataset};
@@ -149,8 +151,7 @@ pub struct EventSink {
     /// Builder of the last event: neighbours mostly share it.
     last: usize,
     ingest_time: Option<i64>,
-    /// What is wrong with the bytes of the events from now on.
-    flaw: Option<&'static str>,
+    invalid_utf8: bool,
 }
 
 impl EventSink {
@@ -163,7 +164,7 @@ impl EventSink {
             by_dataset: HashMap::new(),
             last: 0,
             ingest_time: None,
-            flaw: None,
+            invalid_utf8: false,
         }
     }
 
@@ -175,10 +176,9 @@ impl EventSink {
         }
     }
 
-    /// What is wrong with the bytes of the events from now on: `truncated`, `invalid_utf8`. It becomes their
-    /// `error.type`.
-    pub(crate) fn mark(&mut self, flaw: Option<&'static str>) {
-        self.flaw = flaw;
+    /// Whether the events from now on come from bytes that are no valid UTF-8.
+    pub(crate) fn mark_invalid_utf8(&mut self, invalid: bool) {
+        self.invalid_utf8 = invalid;
     }
 
     /// What the builders put aside since the last call.
@@ -218,8 +218,8 @@ impl EventSink {
         }
         let builder = &mut self.builders[self.last];
         builder.begin();
-        if let Some(flaw) = self.flaw {
-            builder.field("error.type", Value::Str(flaw));
+        if self.invalid_utf8 {
+            builder.field("error.type", Value::Str("invalid_utf8"));
         }
         builder
     }
@@ -258,6 +258,7 @@ pub fn commit(
     index: u32,
     time: Option<i64>,
 ) {
+    derived::derive(builder);
     let mut event_id = event_id(context.place, context.offset, index, frame);
     // What comes through standard input without a time may come again tomorrow and mean something new; only
     // when it came tells the two apart.

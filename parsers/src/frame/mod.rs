@@ -9,7 +9,6 @@ mod framer;
 mod identify;
 mod json;
 mod reader;
-mod records;
 mod xml;
 
 use std::sync::Arc;
@@ -41,8 +40,6 @@ pub struct FrameSpan {
     pub end: usize,
     /// Offset of the frame's first byte in the decompressed source (EVTX: the record number).
     pub offset: u64,
-    /// It goes on in the source; a line or record of text that was too long.
-    pub truncated: bool,
 }
 
 /// How frames are cut; see [`Framer`].
@@ -54,7 +51,7 @@ pub struct FrameOptions {
     pub batch_rows: usize,
     /// A block is closed when it reaches this many bytes.
     pub block_bytes: usize,
-    /// A longer frame is refused; of a longer line of text, this much is kept and marked.
+    /// A longer frame is refused.
     pub max_frame: usize,
     /// Whose events they are: part of every event's identity.
     pub tenant: Arc<str>,
@@ -75,7 +72,7 @@ impl Default for FrameOptions {
 /// What the frames of a source are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// Lines of text, or records of several.
+    /// Lines.
     Lines,
     /// JSON documents: one a line, in a row, or the elements of an array.
     Json,

@@ -1,0 +1,294 @@
+//! Fields that the values of others say besides, as the catalog asks for (`derive`, `constants`).
+//!
+//! They are filled last and only where the event says nothing itself: an event that names its file beside the file's
+//! path keeps that name.
+
+use std::sync::Arc;
+
+use super::fields::{address, host_port, is_nothing};
+use super::text::pairs::{Style, pairs, unescaped};
+use crate::batch::BatchBuilder;
+use crate::catalog::{Derivation, Parts};
+use crate::value::Value;
+
+/// Adds to the event begun on `builder` what its dataset derives and what holds for all of its events.
+pub(super) fn derive(builder: &mut BatchBuilder) {
+    let dataset = builder.dataset().clone();
+    let mut value = String::new();
+    for derivation in &dataset.derive {
+        value.clear();
+        if builder.text_of(&derivation.from, &mut value) && !is_nothing(&value) {
+            take_apart(derivation, &value, builder);
+        }
+    }
+    for (column, value) in &dataset.constants {
+        builder.field_if_absent(column, Value::Str(value));
+    }
+}
+
+/// Adds the event's time, where another value of it says when it was and nothing else has.
+pub(super) fn derive_time(builder: &mut BatchBuilder) {
+    let dataset = builder.dataset().clone();
+    let mut value = String::new();
+    let times = |derivation: &&Derivation| matches!(derivation.parts, Parts::Time | Parts::Flow);
+    for derivation in dataset.derive.iter().filter(times) {
+        value.clear();
+        if builder.pending_time().is_none() && builder.text_of(&derivation.from, &mut value) {
+            take_apart(derivation, &value, builder);
+        }
+    }
+}
+
+fn take_apart(derivation: &Derivation, value: &str, builder: &mut BatchBuilder) {
+    match derivation.parts {
+        Parts::Url => {
+            let url = Url::of(value);
+            let parts = [url.scheme, url.domain, url.port, url.path, url.query, url.full];
+            put(&derivation.targets, &parts, builder);
+        }
+        Parts::Path => {
+            let (folder, name) = split_path(value);
+            put(&derivation.targets, &[name, folder], builder);
+        }
+        Parts::Account => put(&derivation.targets, &account(value), builder),
+        Parts::Endpoint => {
+            let (host, port) = host_port(value);
+            let parts = match address(host) {
+                Some(ip) => [Some(ip), None, port],
+                None => [None, Some(host).filter(|host| !host.contains(' ')), port],
+            };
+            put(&derivation.targets, &parts, builder);
+        }
+        Parts::Severity => {
+            let number = value.parse::<i64>().is_ok();
+            let parts = [Some(value).filter(|_| number), Some(value).filter(|_| !number)];
+            put(&derivation.targets, &parts, builder);
+        }
+        Parts::Addresses => {
+            let hosts = value
+                .split([' ', ',', ';'])
+                .map(|one| one.split('/').next().unwrap_or(one));
+            let found: Vec<Value<'_>> = hosts.filter_map(address).map(Value::Str).collect();
+            if !found.is_empty() {
+                builder.field_if_absent(&derivation.targets[0], Value::List(found));
+            }
+        }
+        Parts::Pairs => write_pairs(value, builder),
+        Parts::Flow => {
+            let parts: Vec<Option<&str>> = value.split(',').map(Some).collect();
+            put(&derivation.targets, &parts, builder);
+        }
+        parts => put(&derivation.targets, &[one_part(parts, value)], builder),
+    }
+}
+
+/// What is to be had of `value` where that is one text at most.
+fn one_part(parts: Parts, value: &str) -> Option<&str> {
+    match parts {
+        Parts::Address => address(value),
+        Parts::Name => Some(value).filter(|value| address(value).is_none()),
+        Parts::File => {
+            let path = value.split("://").last().unwrap_or(value);
+            Some(value).filter(|_| path.contains(['/', '\\']) && !path.starts_with(' '))
+        }
+        Parts::Bare => {
+            let inner = match value.rsplit_once('<') {
+                Some((_, rest)) => rest.split('>').next().unwrap_or(rest),
+                None => value,
+            };
+            Some(inner.trim_matches(['"', ' ', '{', '}']))
+        }
+        Parts::Prefix => value.split(['_', ':']).next(),
+        Parts::Version => {
+            let version = value.trim_start_matches(|c: char| !c.is_ascii_digit());
+            Some(version).filter(|version| !version.is_empty())
+        }
+        Parts::Success => match value {
+            "true" | "AUDIT_SUCCESS" => Some("success"),
+            "false" | "AUDIT_FAILURE" => Some("failure"),
+            _ => None,
+        },
+        _ => Some(value),
+    }
+}
+
+/// Writes the pairs of `text` as fields of their own, where it has no other text before them.
+fn write_pairs(text: &str, builder: &mut BatchBuilder) {
+    let starts_with_a_name = text.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    });
+    if !starts_with_a_name {
+        return;
+    }
+    for pair in pairs(text, Style::COMMAS).filter(|pair| !is_nothing(pair.value)) {
+        match pair.escaped {
+            true => builder.field_if_absent(pair.key, Value::Str(&unescaped(pair.value))),
+            false => builder.field_if_absent(pair.key, Value::Str(pair.value)),
+        }
+    }
+}
+
+fn put(targets: &[Arc<str>], parts: &[Option<&str>], builder: &mut BatchBuilder) {
+    for (target, part) in targets.iter().zip(parts) {
+        if let Some(part) = part.filter(|part| !part.is_empty() && !target.is_empty()) {
+            builder.field_if_absent(target, Value::Str(part));
+        }
+    }
+}
+
+/// The parts of an URL as it stands in a log: absolute, without a scheme (`host/path`), or only a path.
+#[derive(Debug, Default, PartialEq)]
+struct Url<'a> {
+    scheme: Option<&'a str>,
+    domain: Option<&'a str>,
+    port: Option<&'a str>,
+    path: Option<&'a str>,
+    query: Option<&'a str>,
+    full: Option<&'a str>,
+}
+
+impl<'a> Url<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut url = Url::default();
+        let is_scheme = |scheme: &str| {
+            scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                && scheme
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        };
+        let rest = match text.split_once("://") {
+            Some((scheme, rest)) if is_scheme(scheme) => {
+                url.scheme = Some(scheme);
+                url.full = Some(text);
+                rest
+            }
+            _ => text,
+        };
+        let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query)),
+            None => (rest, None),
+        };
+        let (authority, path) = match rest.find('/') {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        // Whatever stands before an `@` is a name for the host behind it.
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (host, port) = host_port(host);
+        let is_host = url.scheme.is_some()
+            || host.contains(['.', ':'])
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b".-_:".contains(&b));
+        if !is_host && !authority.is_empty() {
+            return Url::default();
+        }
+        url.domain = Some(host);
+        url.port = port;
+        url.path = Some(path);
+        url.query = query;
+        url
+    }
+}
+
+/// A path's folder and the name in it. A path from the root (`/…`) knows no other separator; elsewhere a backslash is
+/// one too.
+fn split_path(path: &str) -> (Option<&str>, Option<&str>) {
+    let is_separator = |c: char| c == '/' || c == '\\';
+    let at = match path.starts_with('/') {
+        true => path.rfind('/'),
+        false => path.rfind(is_separator),
+    };
+    match at {
+        Some(at) => (Some(&path[..at]), Some(&path[at + 1..])),
+        None => (None, Some(path)),
+    }
+}
+
+/// Name, domain and mail address of an account.
+fn account(text: &str) -> [Option<&str>; 3] {
+    if let Some((domain, name)) = text.split_once('\\') {
+        return [Some(name.trim_start_matches('\\')), Some(domain), None];
+    }
+    match text.rsplit_once('@') {
+        Some((name, domain)) if !name.is_empty() && !text.contains(' ') => {
+            [Some(name), Some(domain), Some(text)]
+        }
+        _ => [Some(text), None, None],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        let url = Url::of("https://jane:pw@www.example.org:8443/a/b?x=1&y=@z#top");
+        assert_eq!(url.scheme, Some("https"));
+        assert_eq!(url.domain, Some("www.example.org"));
+        assert_eq!(url.port, Some("8443"));
+        assert_eq!(url.path, Some("/a/b"));
+        assert_eq!(url.query, Some("x=1&y=@z"));
+        assert!(url.full.is_some());
+        let url = Url::of("www.example.org/index.html");
+        assert_eq!(
+            (url.domain, url.path),
+            (Some("www.example.org"), Some("/index.html"))
+        );
+        assert_eq!((url.scheme, url.full), (None, None));
+        let url = Url::of("/only/path?q=http://other.example/");
+        assert_eq!((url.domain, url.path), (Some(""), Some("/only/path")));
+        assert_eq!(url.query, Some("q=http://other.example/"));
+        assert_eq!(Url::of("http://[2001:db8::1]:80/").domain, Some("2001:db8::1"));
+        // A path in front of a scheme is no scheme.
+        assert_eq!(Url::of("/x://evil.example/").scheme, None);
+        for text in ["", "no url at all", "word", "ключ/дверь"] {
+            assert_eq!(
+                Url::of(text).domain.filter(|domain| !domain.is_empty()),
+                None,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn single_parts() {
+        let part = one_part;
+        assert_eq!(part(Parts::Address, "192.0.2.1"), Some("192.0.2.1"));
+        assert_eq!(part(Parts::Address, "PVWA"), None);
+        assert_eq!(part(Parts::Name, "PVWA"), Some("PVWA"));
+        assert_eq!(part(Parts::Name, "2001:db8::1"), None);
+        assert_eq!(part(Parts::File, r"Root\a.xml"), Some(r"Root\a.xml"));
+        assert_eq!(part(Parts::File, "a.xml"), None);
+        assert_eq!(part(Parts::Bare, "<1@example.org>"), Some("1@example.org"));
+        assert_eq!(
+            part(Parts::Bare, "\"Jane <x>\" <jane@example.org>"),
+            Some("jane@example.org")
+        );
+        assert_eq!(part(Parts::Bare, "jane@example.org"), Some("jane@example.org"));
+        assert_eq!(part(Parts::Bare, "{0-1}"), Some("0-1"));
+        assert_eq!(part(Parts::Prefix, "SSH_LOGIN_ATTEMPT"), Some("SSH"));
+        assert_eq!(part(Parts::Version, "HTTP/1.1"), Some("1.1"));
+        assert_eq!(part(Parts::Version, "NONE"), None);
+        assert_eq!(part(Parts::Success, "true"), Some("success"));
+        assert_eq!(part(Parts::Success, "maybe"), None);
+        assert_eq!(part(Parts::Whole, "x"), Some("x"));
+    }
+
+    #[test]
+    fn paths_and_accounts() {
+        assert_eq!(split_path(r"C:\a b\c.exe"), (Some(r"C:\a b"), Some("c.exe")));
+        assert_eq!(split_path(r"/tmp/a\b"), (Some("/tmp"), Some(r"a\b")));
+        assert_eq!(split_path("c.exe"), (None, Some("c.exe")));
+        assert_eq!(split_path(r"D:\"), (Some("D:"), Some("")));
+        assert_eq!(account(r"CORP\jane"), [Some("jane"), Some("CORP"), None]);
+        assert_eq!(
+            account("jane@example.org"),
+            [Some("jane"), Some("example.org"), Some("jane@example.org")]
+        );
+        assert_eq!(account("jane"), [Some("jane"), None, None]);
+        assert_eq!(account("see @ home"), [Some("see @ home"), None, None]);
+    }
+}

@@ -155,6 +155,7 @@ impl Covered {
             );
             assert!(last < Some(span.offset), "frames ascend");
             last = Some(span.offset);
+            self.too_long |= span.truncated;
             self.ranges.push((start, start + frame.len()));
         }
         for reject in &block.rejects {

@@ -268,13 +268,15 @@ impl Decoder {
         let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.
         let looks_like_json = frame.first() == Some(&b'{');
+        let truncated = span.truncated.then_some("truncated");
+        sink.mark(truncated);
         let text = if looks_like_json {
             None
         } else {
             let text = String::from_utf8_lossy(frame);
             if let Cow::Owned(_) = text {
                 counters.invalid_utf8 += 1;
-                sink.mark_invalid_utf8(true);
+                sink.mark(truncated.or(Some("invalid_utf8")));
             }
             Some(text)
         };
@@ -298,10 +300,10 @@ impl Decoder {
             && let Cow::Owned(text) = String::from_utf8_lossy(frame)
         {
             counters.invalid_utf8 += 1;
-            sink.mark_invalid_utf8(true);
+            sink.mark(truncated.or(Some("invalid_utf8")));
             result = json.decode(text.as_bytes(), &context, sink);
         }
-        sink.mark_invalid_utf8(false);
+        sink.mark(None);
         if let Err(reject) = result {
             rejects.add(&block.source, span.offset, reject, frame);
         }

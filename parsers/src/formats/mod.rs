@@ -38,6 +38,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
 pub(crate) use text::grok;
 pub(crate) use text::pairs::Style as PairStyle;
+pub(crate) use vendors::event_of_title;
 
 use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta};
 use crate::catalog::{Catalog, Dataset};
@@ -151,7 +152,8 @@ pub struct EventSink {
     /// Builder of the last event: neighbours mostly share it.
     last: usize,
     ingest_time: Option<i64>,
-    invalid_utf8: bool,
+    /// What is wrong with the bytes of the events from now on.
+    flaw: Option<&'static str>,
 }
 
 impl EventSink {
@@ -164,7 +166,7 @@ impl EventSink {
             by_dataset: HashMap::new(),
             last: 0,
             ingest_time: None,
-            invalid_utf8: false,
+            flaw: None,
         }
     }
 
@@ -176,9 +178,10 @@ impl EventSink {
         }
     }
 
-    /// Whether the events from now on come from bytes that are no valid UTF-8.
-    pub(crate) fn mark_invalid_utf8(&mut self, invalid: bool) {
-        self.invalid_utf8 = invalid;
+    /// What is wrong with the bytes of the events from now on: `truncated`, `invalid_utf8`. It becomes their
+    /// `error.type`.
+    pub(crate) fn mark(&mut self, flaw: Option<&'static str>) {
+        self.flaw = flaw;
     }
 
     /// What the builders put aside since the last call.
@@ -218,8 +221,8 @@ impl EventSink {
         }
         let builder = &mut self.builders[self.last];
         builder.begin();
-        if self.invalid_utf8 {
-            builder.field("error.type", Value::Str("invalid_utf8"));
+        if let Some(flaw) = self.flaw {
+            builder.field("error.type", Value::Str(flaw));
         }
         builder
     }

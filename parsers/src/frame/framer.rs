@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::documents::{Documents, Found};
 use super::identify::{EVTX_CHUNK_MAGIC, EVTX_HEADER_BYTES, framing_of, identify};
+use super::records::{self, Records};
 use super::xml::{Element, Elements};
 use super::{
     BLOCK_REJECT_BYTES, FrameBlock, FrameOptions, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source,
     place,
 };
-use crate::formats::Reject;
 use crate::formats::auditd::{Assembled, Assembler};
 use crate::formats::zeek::ZeekHeader;
+use crate::formats::{Format, Reject};
 use crate::input::{Chunk, pool};
 
 /// Cuts one source into frames.
@@ -68,7 +69,10 @@ pub struct Framer {
 
 enum Mode {
     Unknown,
+    /// Text, in lines or in records of several.
+    Text,
     Lines,
+    Records(Records),
     Json(Documents),
     Xml(Elements),
     Evtx {
@@ -112,6 +116,9 @@ impl Framer {
         };
         if let Some(format) = framer.options.format {
             framer.set_mode(framing_of(format));
+            if matches!(format, Format::Syslog | Format::ErrorLog) {
+                framer.mode = Mode::Text;
+            }
         }
         framer
     }
@@ -135,7 +142,7 @@ impl Framer {
 
     fn framing(&self) -> Framing {
         match self.mode {
-            Mode::Unknown | Mode::Lines => Framing::Lines,
+            Mode::Unknown | Mode::Text | Mode::Lines | Mode::Records(_) => Framing::Lines,
             Mode::Json(_) => Framing::Json,
             Mode::Xml(_) => Framing::Xml,
             Mode::Evtx { .. } => Framing::Evtx,
@@ -233,10 +240,11 @@ impl Framer {
         self.buffer.len()
     }
 
-    /// Makes a block of the whole frames at hand. `idle`: the source is silent, so that audit events
-    /// whose end can only be guessed are taken as complete.
+    /// Makes a block of the whole frames at hand. `idle`: the source is silent, so that audit events and records of
+    /// several lines whose end can only be guessed are taken as complete.
     pub fn flush(&mut self, idle: bool) {
         if idle {
+            self.flush_records();
             self.flush_assembler();
         }
         self.cut();
@@ -247,6 +255,25 @@ impl Framer {
         self.advance(true);
         self.flush_assembler();
         self.cut();
+    }
+
+    /// Emits the record whose end is not certain, if all lines of it that have come are whole.
+    fn flush_records(&mut self) {
+        // Half a line decides nothing.
+        let rest = &self.buffer[self.cursor..];
+        if matches!(self.mode, Mode::Text)
+            && (memchr::memchr(b'\n', rest).is_some() || rest.last() == Some(&0))
+        {
+            self.look_at_text(true);
+            self.advance(false);
+        }
+        if let Mode::Records(records) = &mut self.mode {
+            let (record, cursor) = records.flush(self.cursor);
+            self.cursor = cursor;
+            if let Some(record) = record {
+                self.emit(record.start, record.end);
+            }
+        }
     }
 
     fn flush_assembler(&mut self) {
@@ -265,16 +292,37 @@ impl Framer {
     fn advance(&mut self, at_end: bool) {
         if let Mode::Unknown = self.mode {
             match identify(&self.buffer[self.cursor..], at_end) {
+                Some(Framing::Lines) => self.mode = Mode::Text,
                 Some(framing) => self.set_mode(framing),
                 None => return,
             }
         }
+        if let Mode::Text = self.mode
+            && !self.look_at_text(at_end)
+        {
+            return;
+        }
         match self.mode {
-            Mode::Unknown | Mode::Lines | Mode::Auditd(_) | Mode::Zeek { .. } => self.advance_lines(at_end),
+            Mode::Unknown | Mode::Text | Mode::Lines | Mode::Auditd(_) | Mode::Zeek { .. } => {
+                self.advance_lines(at_end);
+            }
+            Mode::Records(_) => self.advance_records(at_end),
             Mode::Json(_) => self.advance_documents(at_end),
             Mode::Xml(_) => self.advance_elements(at_end),
             Mode::Evtx { .. } => self.advance_chunks(at_end),
         }
+    }
+
+    /// Decides whether text is lines or records of several; `false` if more bytes are needed to tell.
+    fn look_at_text(&mut self, at_end: bool) -> bool {
+        let Some(kind) = records::identify(&self.buffer[self.cursor..], at_end) else {
+            return false;
+        };
+        self.mode = match kind {
+            Some(kind) => Mode::Records(Records::new(kind, self.options.max_frame)),
+            None => Mode::Lines,
+        };
+        true
     }
 
     fn offset(&self, position: usize) -> u64 {
@@ -301,8 +349,8 @@ impl Framer {
                     }
                     if self.buffer.len() - start > self.options.max_frame {
                         self.cursor = self.buffer.len();
-                        self.refuse_long(start);
                         self.skipping = true;
+                        self.long_line(start);
                         return None;
                     }
                     if !at_end || start == self.buffer.len() {
@@ -317,7 +365,7 @@ impl Framer {
             }
             let start = start + zeroes(&self.buffer[start..end]);
             if end - start > self.options.max_frame {
-                self.refuse_long(start);
+                self.long_line(start);
                 continue;
             }
             let line = &self.buffer[start..end];
@@ -326,6 +374,24 @@ impl Framer {
             let behind = line.iter().rev().take_while(|byte| **byte == 0).count();
             return Some((start, start + line.len() - behind));
         }
+    }
+
+    /// Keeps the beginning of a line that is too long where it means something alone, and refuses it elsewhere.
+    fn long_line(&mut self, start: usize) {
+        match self.mode {
+            Mode::Auditd(_) | Mode::Zeek { .. } => self.refuse_long(start),
+            _ => self.emit_beginning(start),
+        }
+    }
+
+    /// Emits as much as a frame may hold of the line at `start`, which is longer.
+    fn emit_beginning(&mut self, start: usize) {
+        let mut end = start + self.options.max_frame;
+        // Not inside a character.
+        while end > start && self.buffer[end] & 0xc0 == 0x80 {
+            end -= 1;
+        }
+        self.emit_span(start, end, true);
     }
 
     fn refuse_long(&mut self, start: usize) {
@@ -392,7 +458,45 @@ impl Framer {
         }
     }
 
+    fn advance_records(&mut self, at_end: bool) {
+        loop {
+            if self.skipping && !self.skip_line() {
+                return;
+            }
+            self.skipping = false;
+            let (view, ends) = self.view(at_end);
+            let Mode::Records(records) = &mut self.mode else {
+                return;
+            };
+            let before = self.cursor;
+            let (mut record, mut cursor) = records.next(&self.buffer[..view], before, ends);
+            let long = record.is_none() && view - cursor > self.options.max_frame;
+            if long {
+                // The line that does not end here is the next record's, if there are others before it.
+                (record, cursor) = records.flush(cursor);
+                record = record.map(|record| records::Record { cut: true, ..record });
+                records.forget();
+            }
+            self.cursor = cursor;
+            match record {
+                Some(record) => self.emit_span(record.start, record.end, record.cut),
+                None if long => {
+                    self.cursor = view;
+                    self.skipping = true;
+                    self.emit_beginning(cursor);
+                }
+                // There may be more to look at from the new cursor.
+                None if cursor > before => {}
+                None => return,
+            }
+        }
+    }
+
     fn emit(&mut self, start: usize, end: usize) {
+        self.emit_span(start, end, false);
+    }
+
+    fn emit_span(&mut self, start: usize, end: usize, truncated: bool) {
         if self.frames.is_empty() {
             self.start = start;
             self.place
@@ -402,6 +506,7 @@ impl Framer {
             start,
             end,
             offset: self.base + start as u64,
+            truncated,
         });
         if self.frames.len() >= self.block_frames || end - self.start >= self.options.block_bytes {
             self.cut();
@@ -418,6 +523,7 @@ impl Framer {
                 start,
                 end: self.made.len(),
                 offset: event.offset,
+                truncated: false,
             });
             if self.frames.len() >= self.block_frames || self.made.len() >= self.options.block_bytes {
                 self.cut();
@@ -605,7 +711,7 @@ impl Framer {
 }
 
 /// How many zero bytes `bytes` starts with.
-fn zeroes(bytes: &[u8]) -> usize {
+pub(super) fn zeroes(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| **byte == 0).count()
 }
 

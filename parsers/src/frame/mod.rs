@@ -9,6 +9,7 @@ mod framer;
 mod identify;
 mod json;
 mod reader;
+mod records;
 mod xml;
 
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct FrameSpan {
     pub end: usize,
     /// Offset of the frame's first byte in the decompressed source (EVTX: the record number).
     pub offset: u64,
+    /// It goes on in the source; a line or record of text that was too long.
+    pub truncated: bool,
 }
 
 /// How frames are cut; see [`Framer`].
@@ -51,7 +54,7 @@ pub struct FrameOptions {
     pub batch_rows: usize,
     /// A block is closed when it reaches this many bytes.
     pub block_bytes: usize,
-    /// A longer frame is refused.
+    /// A longer frame is refused; of a longer line of text, this much is kept and marked.
     pub max_frame: usize,
     /// Whose events they are: part of every event's identity.
     pub tenant: Arc<str>,
@@ -72,7 +75,7 @@ impl Default for FrameOptions {
 /// What the frames of a source are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// Lines.
+    /// Lines of text, or records of several.
     Lines,
     /// JSON documents: one a line, in a row, or the elements of an array.
     Json,

@@ -179,17 +179,35 @@ fn event_elements_are_cut_from_any_surroundings() {
 }
 
 #[test]
-fn too_long_frames_are_refused_and_skipped() {
+fn too_long_frames_are_refused_and_too_long_lines_cut() {
     let options = FrameOptions {
         max_frame: 50,
         ..FrameOptions::default()
     };
     let long = "x".repeat(120);
-    for (text, good) in [
-        (format!("short\n{long}\nlast\n"), vec!["short", "last"]),
+    for (text, good, refused) in [
+        (
+            format!("short\n{long}\nlast\n"),
+            vec!["short", &long[..50], "last"],
+            vec![],
+        ),
+        (
+            format!("2026-02-03 04:05:06 INFO a\n b\n{long}\nlast\n{long}"),
+            vec!["2026-02-03 04:05:06 INFO a\n b", &long[..50], "last", &long[..50]],
+            vec![],
+        ),
+        (
+            format!("2026-02-03 04:05:06 INFO a\n {}\n c\n", &long[..30]),
+            vec![
+                "2026-02-03 04:05:06 INFO a",
+                " xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n c",
+            ],
+            vec![],
+        ),
         (
             format!("{{\"a\":1}}\n{{\"b\":\"{long}\"}}\n{{\"c\":1}}\n"),
             vec!["{\"a\":1}", "{\"c\":1}"],
+            vec!["frame_too_long"],
         ),
     ] {
         let whole = frames_of(text.as_bytes(), usize::MAX, &options);
@@ -199,10 +217,7 @@ fn too_long_frames_are_refused_and_skipped() {
             .map(|(_, f)| std::str::from_utf8(f).expect("text"))
             .collect();
         assert_eq!(frames, good);
-        assert_eq!(
-            whole.1.iter().map(|r| r.1).collect::<Vec<_>>(),
-            ["frame_too_long"]
-        );
+        assert_eq!(whole.1.iter().map(|r| r.1).collect::<Vec<_>>(), refused);
         for chunk in [1, 7, 60, 100] {
             assert_eq!(
                 frames_of(text.as_bytes(), chunk, &options),
@@ -351,6 +366,99 @@ fn what_is_skipped_is_not_kept_behind_a_block() {
             held <= 2 * options.block_bytes,
             "{held} bytes held after {text:?}"
         );
-        assert_eq!(framer.pop().expect("handed out").frames.len(), 1);
+        // Of a line that is too long, its beginning is handed out too.
+        let frames = framer.pop().expect("handed out").frames;
+        assert!(!frames[0].truncated && frames[1..].iter().all(|frame| frame.truncated));
+        assert_eq!(
+            frames.len(),
+            if skipped == b'x' && text == "first\n" {
+                2
+            } else {
+                1
+            }
+        );
     }
+}
+
+#[test]
+fn statements_keep_their_lines() {
+    let banner =
+        "/usr/sbin/mysqld, Version: 8.0.36 (MySQL). started with:\nTcp port: 3306\nTime   Id Command";
+    let one = "# Time: 2026-02-03T04:05:06.000000Z\n# User@Host: a[a] @  [192.0.2.1]  Id:     9\n# Query_time: 2.0\nSET timestamp=1;\nSELECT 1,\n\n2;";
+    let two = "# User@Host: a[a] @  [192.0.2.1]  Id:     9\n# Query_time: 3.0\nSELECT 3;";
+    check(&format!("{banner}\n{one}\r\n\n{two}\n"), &[banner, one, two], &[]);
+}
+
+#[test]
+fn traces_belong_to_their_line() {
+    let one = "2026-02-03 04:05:06,123 ERROR [main] failed\njava.io.IOException: gone\n\tat a.B.c(D.java:1)\nCaused by: x.Y: z\n\t... 3 more";
+    let two = "2026-02-03 04:05:07,123 INFO [main] goes on";
+    check(&format!("{one}\n{two}\nplain\n"), &[one, two, "plain"], &[]);
+    let one = "2026-02-03 04:05:06.123 UTC [9] u@d ERROR:  syntax error";
+    let two = "2026-02-03 04:05:06.123 UTC [9] u@d STATEMENT:  SELECT\n\t\tnothing\n\tFROM x";
+    check(&format!("{one}\n{two}\n{one}"), &[one, two, one], &[]);
+    // Without a first line that says so, a line is a line.
+    check("one\n\ttwo\n", &["one", "\ttwo"], &[]);
+    let one =
+        "2026/02/03 04:05:06 [error] 1#1: *2 FastCGI sent: \"PHP message: a\nPHP message: b\" while reading";
+    let two = "2026/02/03 04:05:07 [error] 1#1: *3 x";
+    check(&format!("{one}\n{two}\n"), &[one, two], &[]);
+}
+
+#[test]
+fn events_of_windows_as_text() {
+    let pairs = |id: u8| {
+        format!(
+            "03/12/2026 10:48:14 AM\nLogName=Security\nEventCode={id}\nMessage=It was.\n\nSubject:\n\tAccount Name:\tx"
+        )
+    };
+    let (one, two) = (pairs(1), pairs(2));
+    check(&format!("{one}\r\n\r\n{two}\n"), &[&one, &two], &[]);
+    let one = "An account was logged off.\n\nSubject:\n\tAccount Name:\tx\n\nThis event is generated.";
+    let two = "The screen saver was dismissed.\nSubject:\n\tAccount Name:\ty";
+    check(&format!("{one}\n\n{two}\n"), &[one, two], &[]);
+}
+
+#[test]
+fn counts_and_zeroes_end_records() {
+    let (one, two) = ("19 <34>1 - - - - - a\nb", "16 <1>1 - - - - - -");
+    check(&format!("{one}{two}\n{two}{one}"), &[one, two, two, one], &[]);
+    // Too small and too large a count: the line feed ends the record.
+    let (small, large) = ("5 <34>1 - - - - - abc", "40 <34>1 - - - - - abc");
+    check(
+        &format!("{two}\n{small}\n{large}\n{two}\n"),
+        &[two, small, large, two],
+        &[],
+    );
+    check(
+        &format!("{two}\nplain\n99999999 <3>x\n{large}"),
+        &[two, "plain", "99999999 <3>x", large],
+        &[],
+    );
+    check("<34>a\nb\0<34>c\n\0\0<34>d", &["<34>a", "b\0<34>c", "<34>d"], &[]);
+    check("<34>a\0<34>b\nc\0\n<34>d", &["<34>a", "<34>b\nc", "<34>d"], &[]);
+}
+
+#[test]
+fn a_silent_stream_gives_the_record_at_hand() {
+    let source = Arc::new(Source {
+        path: "-".into(),
+        reference_time: 0,
+    });
+    let mut framer = Framer::new(source, FrameOptions::default());
+    framer.push(Chunk {
+        offset: 0,
+        bytes: b"2026-02-03 04:05:06 ERROR a\n at b\n at".to_vec(),
+    });
+    framer.flush(false);
+    assert!(framer.pop().is_none());
+    framer.flush(true);
+    let block = framer.pop().expect("the record");
+    assert_eq!(
+        block.frame(block.frames[0]),
+        b"2026-02-03 04:05:06 ERROR a\n at b"
+    );
+    framer.finish();
+    let block = framer.pop().expect("the rest");
+    assert_eq!(block.frame(block.frames[0]), b" at");
 }

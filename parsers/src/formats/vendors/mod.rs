@@ -21,11 +21,15 @@ mod vcenter;
 mod vpn;
 #[cfg(test)]
 mod whole;
+mod windows_text;
+
+pub(crate) use windows_text::event_of_title;
 
 use super::text::Grammar;
 
 /// The grammars of all families. Order decides where two could read the same line.
 pub(super) const GROUPS: &[&[Grammar]] = &[
+    windows_text::GRAMMARS,
     keyed::welf::GRAMMARS,
     keyed::fortinet::GRAMMARS,
     keyed::sophos::GRAMMARS,

@@ -4,10 +4,14 @@
 //! Pairs are taken only from texts that consist of them from their first word on: in a sentence, `x=1` is as likely a
 //! stranger's as the writer's.
 
+use std::sync::Arc;
+
+use super::fields::{address, is_nothing};
 use super::syslog::Header;
 use super::text::pairs::{Style, pairs, unescaped};
 use super::{EventSink, FrameContext, Reject, commit, pinned_or};
 use crate::batch::BatchBuilder;
+use crate::catalog::Resolution;
 use crate::time;
 use crate::value::Value;
 
@@ -47,6 +51,7 @@ pub(super) fn decode_line(
     )?;
     let builder = sink.begin(&dataset);
     if has_pairs {
+        write_common(text, builder);
         write_pairs(text, builder);
     }
     builder.field_if_absent("message", Value::Str(text));
@@ -102,6 +107,31 @@ fn style(text: &str) -> Style {
     }
 }
 
+/// Writes what the pairs of `text` mean, where their names mean the same in whatever product writes them (`src_ip`,
+/// `username`); the catalog knows which. An address is one only if it reads as one.
+fn write_common(text: &str, builder: &mut BatchBuilder) {
+    let dataset = Arc::clone(builder.dataset());
+    for pair in pairs(text, style(text)) {
+        if pair.value.is_empty() || is_nothing(pair.value) {
+            continue;
+        }
+        let resolution = dataset.resolve(pair.key, None);
+        let column = match &resolution {
+            Resolution::Declared(column) if !builder.has(pair.key) => column,
+            _ => continue,
+        };
+        let value = match (column.dotted.ends_with(".ip"), address(pair.value)) {
+            (true, None) => continue,
+            (true, Some(address)) => address,
+            (false, _) => pair.value,
+        };
+        match pair.escaped {
+            true => builder.field(pair.key, Value::Str(&unescaped(value))),
+            false => builder.field(pair.key, Value::Str(value)),
+        }
+    }
+}
+
 /// Writes the pairs that `text` consists of, if it does.
 pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
     if !is_pairs(text) {
@@ -138,4 +168,32 @@ pub(super) fn carried_json<'a>(line: &'a str, header: Option<&Header<'a>>) -> Op
     let mut carrier = header.cloned().unwrap_or_default();
     carrier.message = "";
     Some((carrier, document))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::testing::batch;
+    use crate::output::{EventWriter, JsonStyle};
+
+    #[test]
+    fn pairs_have_common_names_and_their_own() {
+        let line = "src_ip=192.0.2.7 SrcPort=50000 username=\"jane doe\" dst_ip=web1 colour=blue";
+        let batch = batch(line, decode_line);
+        let mut text = String::new();
+        EventWriter::new(&batch.events, JsonStyle::Flat).write(0, &mut text);
+        let event: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for (name, value) in [
+            ("source.ip", "192.0.2.7"),
+            ("kv.src_ip", "192.0.2.7"),
+            ("user.name", "jane doe"),
+            ("kv.SrcPort", "50000"),
+            ("kv.colour", "blue"),
+            ("kv.dst_ip", "web1"),
+        ] {
+            assert_eq!(event[name], value, "{name} in {text}");
+        }
+        assert_eq!(event["source.port"], 50000);
+        assert!(event.get("destination.ip").is_none(), "no address: {text}");
+    }
 }

@@ -60,6 +60,14 @@ pub fn dissect<'a>(tag: &'a str, program: &'a str, message: &'a str, fields: &mu
     }
 }
 
+/// Whether `message` is one that the program called `tag` writes.
+pub fn knows(tag: &str, message: &str) -> bool {
+    let program = tag.split('(').next().unwrap_or(tag);
+    let mut fields = Fields::default();
+    dissect(tag, program, message, &mut fields);
+    fields.get("event.action").is_some()
+}
+
 /// The program of a message without a header (`journalctl -o cat`), where what it says leaves no doubt: sshd
 /// naming a peer, or a PAM module naming its service.
 pub fn program_of(message: &str) -> Option<&str> {

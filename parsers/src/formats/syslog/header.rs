@@ -52,6 +52,11 @@ impl<'a> Header<'a> {
             header.priority = priority;
             return Some(header);
         }
+        if priority.is_none()
+            && let Some(header) = rfc5424_in_a_file(rest, zone)
+        {
+            return Some(header);
+        }
         let mut header =
             rfc3164(rest, priority.is_some(), reference_time, zone).or_else(|| without_time(rest))?;
         header.priority = priority;
@@ -133,6 +138,31 @@ fn rfc5424(input: &str, zone: Tz) -> IResult<&str, Header<'_>> {
         message: message.strip_prefix('\u{feff}').unwrap_or(message),
     };
     Ok(("", header))
+}
+
+/// RFC 5424 as files keep it, without priority and version: `time host program pid - - message`. The two signs for
+/// "none" are wanted, so that no words are taken for a header.
+fn rfc5424_in_a_file(input: &str, zone: Tz) -> Option<Header<'_>> {
+    if input.as_bytes().get(10) != Some(&b'T') {
+        return None;
+    }
+    let (time, rest) = time::iso(input, zone)?;
+    let mut words = rest.strip_prefix(' ')?.splitn(6, ' ');
+    let (host, tag, process_id) = (words.next()?, words.next()?, words.next()?);
+    let (message_id, structured, message) = (words.next()?, words.next()?, words.next()?);
+    let is_process = process_id == "-" || process_id.bytes().all(|b| b.is_ascii_digit());
+    if !is_process || message_id != "-" || structured != "-" || host.is_empty() {
+        return None;
+    }
+    let said = |word| Some(word).filter(|word| *word != "-");
+    Some(Header {
+        time: Some(time),
+        host: said(host),
+        tag: said(tag),
+        process_id: said(process_id),
+        message,
+        ..Header::default()
+    })
 }
 
 type Structured<'a> = Vec<(&'a str, &'a str, Cow<'a, str>)>;

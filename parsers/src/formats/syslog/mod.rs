@@ -34,6 +34,18 @@ pub fn looks_like(line: &str) -> bool {
 pub(super) fn header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) -> Option<Header<'_>> {
     let Some(header) = Header::parse(line, reference_time, zone) else {
         let message = line.trim();
+        // `sshd[77]: Connection closed by …`, as `journalctl -o cat` and collectors leave it.
+        if let Some((tag, process_id @ Some(id), said)) = header::full_tag(message)
+            && id.bytes().all(|b| b.is_ascii_digit())
+            && linux::knows(tag, said)
+        {
+            return Some(Header {
+                tag: Some(tag),
+                process_id,
+                message: said,
+                ..Header::default()
+            });
+        }
         let tag = Some(linux::program_of(message)?);
         return Some(Header {
             tag,

@@ -310,7 +310,7 @@ mod tests {
             line,
             "citrix.adc",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("observer.name", "ns1"),
                 ("event.code", "TCPCONNSTAT"),
                 ("client.ip", "192.0.2.7"),
@@ -352,7 +352,7 @@ mod tests {
             "192.0.2.7 -> 198.51.100.9 - - [01/Mar/2026:10:00:00 +0100] [77] \"GET /nitro?a=b HTTP/1.1\" 200 12 \"-\" \"curl\" \"Time: 9 microsecs\"",
             "citrix.adc",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
                 ("destination.ip", "198.51.100.9"),
                 ("url.path", "/nitro"),
                 ("user_agent.original", "curl"),

@@ -25,10 +25,8 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let start = match line.body.starts_with("id=") {
         true => 0,
         // `EFW: CONN: prio=1 id=…`
-        false => {
-            line.body.find("EFW: ")?;
-            line.body.find(" id=")? + 1
-        }
+        false if line.program() == "EFW" || line.body.contains("EFW: ") => line.body.find(" id=")? + 1,
+        false => return None,
     };
     let text = &line.body[start..];
     let (id, rest) = text.strip_prefix("id=")?.split_once(' ')?;

@@ -21,7 +21,19 @@ use crate::time;
 
 pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
     name: "F5 BIG-IP",
-    marks: &["tmm", "apmd[", "mcpd[", ": 0", "Rule /", "[ssl_req]", "[ssl_acc]"],
+    marks: &[
+        "tmm",
+        "apmd[",
+        "mcpd[",
+        ": 0",
+        ":5: /",
+        ":4: /",
+        ":3: /",
+        ":6: /",
+        "Rule /",
+        "[ssl_req]",
+        "[ssl_acc]",
+    ],
     programs: &["apmd", "tmm", "tmm1", "tmm2", "tmm3", "mcpd", "bigd"],
     read,
 }];

@@ -281,10 +281,7 @@ mod tests {
         check(
             "03/01/2026 10:00:00 BDLIVED INFO: Downloading files",
             "bitdefender.server",
-            &[
-                ("log.level", "INFO"),
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
-            ],
+            &[("log.level", "INFO"), ("@timestamp", "2026-03-01T10:00:00.000Z")],
         );
     }
 }

@@ -10,6 +10,7 @@ mod dns;
 mod f5;
 mod ftp;
 mod hosts;
+mod junos;
 mod keyed;
 mod ldap;
 mod mail;
@@ -48,6 +49,7 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     hosts::GRAMMARS,
     trellix::GRAMMARS,
     sentences::GRAMMARS,
+    junos::GRAMMARS,
     mail::GRAMMARS,
     dns::GRAMMARS,
     dhcp::GRAMMARS,

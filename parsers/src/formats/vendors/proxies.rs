@@ -72,7 +72,7 @@ fn web_appliance<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     event.time = Some(micros);
     let fields = &mut event.fields;
     fields.source(client);
-    fields.number("cisco.web_appliance.elapsed", elapsed);
+    fields.number("cisco.web_appliance.duration", elapsed);
     fields.text("event.action", result);
     if let Some((transport, _)) = result.split_once('_') {
         fields.text("network.transport", transport);
@@ -192,7 +192,7 @@ mod tests {
             line,
             "cisco.web_appliance",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.359000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.359Z"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.ip", "198.51.100.9"),
                 ("http.response.status_code", "200"),
@@ -212,7 +212,7 @@ mod tests {
             line,
             "olfeo.proxy",
             &[
-                ("@timestamp", "2026-03-15T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-15T10:00:00.000Z"),
                 ("source.ip", "192.0.2.7"),
                 ("user.name", "jane"),
                 ("http.response.status_code", "403"),
@@ -230,7 +230,7 @@ mod tests {
             line,
             "siteminder.access",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
                 ("client.ip", "192.0.2.7"),
                 ("user.name", "jane"),
                 ("url.original", "/a?b=203.0.113.1"),

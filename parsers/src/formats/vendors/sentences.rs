@@ -154,12 +154,21 @@ fn cleanroom<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 }
 
 fn ekinops<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let text = line.body.trim_start_matches([':', ' ']);
-    let (level, text) = text.strip_prefix('#')?.split_once("# ")?;
+    // Nothing stands between the host and the colon, so that the header is no syslog header to some.
+    let (head, text) = match line.body.starts_with('#') {
+        true => ("", line.body),
+        false => line.body.split_once(": #").filter(|(head, _)| head.len() < 64)?,
+    };
+    let (level, text) = text.trim_start_matches('#').split_once("# ")?;
     if !level.bytes().all(|b| b.is_ascii_uppercase()) {
         return None;
     }
     let mut event = Event::new("ekinops.oneos");
+    let head = without_priority(head);
+    if let Some((micros, rest)) = time::bsd(head, line.context.reference_time, line.context.timezone) {
+        event.time = Some(micros);
+        event.fields.text("host.name", rest.trim());
+    }
     let fields = &mut event.fields;
     fields.text("log.level", level);
     let text = text.trim_end();
@@ -384,7 +393,7 @@ mod tests {
             line,
             "manageengine.pam360",
             &[
-                ("@timestamp", "2026-03-01T09:59:59.000000Z"),
+                ("@timestamp", "2026-03-01T09:59:59.000Z"),
                 ("event.action", "ResourceAudit"),
                 ("user.name", "jane"),
                 ("source.ip", "192.0.2.7"),
@@ -446,7 +455,7 @@ mod tests {
             line,
             "kaspersky.endpoint",
             &[
-                ("@timestamp", "2026-03-01T15:49:00.000000Z"),
+                ("@timestamp", "2026-03-01T15:49:00.000Z"),
                 ("event.reason", "Update failed"),
                 ("user.name", "jane"),
                 ("user.domain", "PC7"),
@@ -478,7 +487,7 @@ mod tests {
             line,
             "huawei.vrp",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.390000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.390Z"),
                 ("event.action", "SNMP_FAIL"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.ip", "192.0.2.1"),

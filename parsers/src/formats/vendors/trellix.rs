@@ -111,7 +111,7 @@ mod tests {
             line,
             "trellix.epo",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("host.name", "pc7"),
                 ("source.ip", "198.51.100.9"),
                 ("source.user.name", "john"),

@@ -360,7 +360,7 @@ mod tests {
             LOGIN,
             "vmware.vcenter",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.123000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.123Z"),
                 ("user.name", "jane"),
                 ("user.domain", "CORP"),
                 ("source.ip", "192.0.2.7"),

@@ -257,7 +257,7 @@ mod tests {
             line,
             "fortinet.fortimail",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.123000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.123Z"),
                 ("email.to.address", "jane@example.org"),
                 ("destination.ip", "192.0.2.25"),
                 ("destination.domain", "mx.example.org."),
@@ -285,7 +285,7 @@ mod tests {
             &line.replace("FPX1", "FPX4H0").replacen("date=2026-03-01 ", "", 1),
             "fortinet.fortiproxy",
             &[
-                ("event.start", "2026-03-01T10:00:00.000000Z"),
+                ("event.start", "2026-03-01T10:00:00.000Z"),
                 ("source.ip", "192.0.2.7"),
                 ("url.domain", "example.org"),
                 ("url.path", "/a"),
@@ -313,7 +313,7 @@ mod tests {
             "cat=attack date_time=2026-03-01T10:00:00+01:00 user_id=7 user_name=jane@example.org ep_id=1 ep_domain=www.example.org src_ip=192.0.2.7 src_port=4 action=Block http_host=www.example.org http_url=/ http_method=GET http_agent=\"x\"",
             "fortinet.fortiweb",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
                 ("user.name", "jane"),
                 ("source.ip", "192.0.2.7"),
             ],

@@ -209,7 +209,7 @@ mod tests {
             line,
             "ping.federate",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.123000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.123Z"),
                 ("user.name", "jane"),
                 ("source.ip", "192.0.2.7"),
                 ("url.domain", "app.example.org"),
@@ -232,7 +232,7 @@ mod tests {
             line,
             "cyberwatch.vulnerabilities",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
                 ("host.ip", "192.0.2.7"),
                 ("host.name", "pc7"),
                 ("vulnerability.id", "CVE-2026-0001"),

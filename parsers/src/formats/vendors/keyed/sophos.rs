@@ -75,7 +75,7 @@ mod tests {
             line,
             "sophos.firewall",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
                 ("observer.serial_number", "X1"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.port", "443"),
@@ -88,7 +88,7 @@ mod tests {
             "date=2026-03-01 time=10:00:00 timezone=\"CET\" device_name=\"fw1\" device_id=C1 log_id=000000000001 log_type=\"Firewall\" log_component=\"Invalid Traffic\" user_name=\"a\\\" src_ip=203.0.113.1\" src_ip=192.0.2.7",
             "sophos.firewall",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("source.ip", "192.0.2.7"),
             ],
         );

@@ -55,6 +55,7 @@ fn skyhigh_access<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let fields = &mut event.fields;
     event.time = instant(line, text_of(fields, "date"), "");
     put_time(line, fields, "event.start", event.time);
+    fields.source(text_of(fields, "source_ip"));
     let request = text_of(fields, "http_request_first_line");
     put_request(fields, request);
     // `CONNECT host:port`: the port is the other end's.
@@ -194,7 +195,7 @@ mod tests {
             line,
             "skyhigh.swg",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.123000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.123Z"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.port", "443"),
                 ("http.request.method", "CONNECT"),
@@ -206,7 +207,7 @@ mod tests {
             "user_id=-1 username=jane doe source_ip=198.51.100.1 http_action=GET server_to_client_bytes=7 client_to_server_bytes=8 requested_host=example.org requested_path=/a?b result=DENIED request_timestamp_epoch=1772359200 request_timestamp=2026-03-01 10:00:00 uri_scheme=https category=Personal Network Storage http_status_code=403 client_ip=192.0.2.7 destination_ip=198.51.100.9 destination_port=443",
             "skyhigh.swg",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("source.ip", "192.0.2.7"),
                 ("source.nat.ip", "198.51.100.1"),
                 ("user.name", "jane doe"),
@@ -225,7 +226,7 @@ mod tests {
             line,
             "forcepoint.management",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("source.ip", "192.0.2.7"),
                 ("event.action", "stonegate.admin.login"),
                 ("event.outcome", "success"),

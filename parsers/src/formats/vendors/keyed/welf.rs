@@ -189,8 +189,8 @@ mod tests {
             SNS,
             "stormshield.sns",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
-                ("event.start", "2026-03-01T08:59:58.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
+                ("event.start", "2026-03-01T08:59:58.000Z"),
                 ("observer.serial_number", "VMSNSX00A0000A9"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.port", "443"),
@@ -219,7 +219,7 @@ mod tests {
             line,
             "sonicwall.firewall",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("event.code", "537"),
                 ("source.ip", "192.0.2.7"),
                 ("source.port", "52322"),

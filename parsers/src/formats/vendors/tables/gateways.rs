@@ -14,6 +14,7 @@ use crate::formats::text::parts::{instant, is_blank, put_user, row};
 use crate::formats::text::url::put_url;
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;
+use crate::value::Value;
 
 pub(in crate::formats::vendors) const GRAMMARS: &[Grammar] = &[
     Grammar {
@@ -250,6 +251,9 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     } else {
         return None;
     }
+    if let Some(Value::Str(name)) = fields.get("host.name").cloned() {
+        fields.text("host.hostname", name);
+    }
     Some(event)
 }
 
@@ -264,7 +268,7 @@ mod tests {
             line,
             "microsoft.nps",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
                 ("user.name", "jane"),
                 ("user.domain", "CORP"),
                 ("source.ip", "192.0.2.7"),
@@ -292,7 +296,7 @@ mod tests {
             line,
             "rsa.authentication_manager",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.123000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.123Z"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.ip", "192.0.2.1"),
                 ("event.reason", "AUTHN_PRINCIPAL_LOCKED"),

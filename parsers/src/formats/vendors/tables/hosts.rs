@@ -6,7 +6,7 @@
 //! pc7,Category: 2,LiveUpdate Manager,"Event Description: …",Event time: 2026-03-01 10:00:00,Group Name: …
 //! 36020A0A0000,5,1,2,PC7,jane,EICAR Test String,C:\eicar.com,5,1,…
 //! 20260301<;>1000<;>Eicar_test_1<;>10<;>1<;>0<;>C:\temp\<;>eicar.com<;><;>1772359200<;><;>
-//! 2026-03-01T10:00:00.123000Z,"{""hostName"": ""pc7"", ""eventId"": ""101"", ""module"": ""Patch Mgmt"", …}"
+//! 2026-03-01T10:00:00.123Z,"{""hostName"": ""pc7"", ""eventId"": ""101"", ""module"": ""Patch Mgmt"", …}"
 //! ```
 
 use chrono_tz::Tz;
@@ -88,7 +88,7 @@ fn endpoint_protection<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             "Event Insert Time" => insert = value,
             "Event time" | "Begin" | "Begin Time" => happened = value,
             "Event Description" => fields.text("event.reason", value),
-            "Computer name" | "Computer" | "Computer Name" => fields.text("host.name", value),
+            "Computer name" | "Computer" | "Computer Name" => put_host(fields, value),
             "IP Address" => {
                 fields.text("source.ip", address(value).unwrap_or_default());
                 fields.text("host.ip", address(value).unwrap_or_default());
@@ -139,7 +139,7 @@ fn unlabelled<'a>(fields: &mut Fields<'a>, cells: &[&'a str], plain: &[&'a str])
     let first_is_plain = cells.first().is_some_and(|cell| label(cell).is_none());
     if let (true, Some(("Category", _))) = (first_is_plain, cells.get(1).and_then(|cell| label(cell))) {
         // `pc7,Category: 2,LiveUpdate Manager,…`
-        fields.text("host.name", cells[0]);
+        put_host(fields, cells[0]);
         fields.text("event.provider", cells.get(2).copied().unwrap_or_default());
     } else if first_is_plain {
         fields.text("event.reason", cells[0]);
@@ -155,6 +155,12 @@ fn unlabelled<'a>(fields: &mut Fields<'a>, cells: &[&'a str], plain: &[&'a str])
         fields.text("event.action", plain.first().copied().unwrap_or_default());
         fields.text("event.reason", sentence.copied().unwrap_or_default());
     }
+}
+
+/// A computer's own name is all that is known of it.
+fn put_host<'a>(fields: &mut Fields<'a>, name: &'a str) {
+    fields.text("host.name", name);
+    fields.text("host.hostname", name);
 }
 
 fn put_path<'a>(fields: &mut Fields<'a>, path: &'a str) {
@@ -303,8 +309,8 @@ mod tests {
             line,
             "symantec.endpoint_protection",
             &[
-                ("@timestamp", "2026-03-01T10:05:00.000000Z"),
-                ("event.start", "2026-03-01T10:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T10:05:00.000Z"),
+                ("event.start", "2026-03-01T10:00:00.000Z"),
                 ("source.ip", "192.0.2.7"),
                 ("host.name", "pc7"),
                 ("event.reason", "Virus found"),
@@ -330,7 +336,7 @@ mod tests {
             "38020100000A,5,1,2,PC7,jane,EICAR,C:\\eicar.com,5,1,19,256,4,\"\",0,,0,,0,1,0,0",
             "symantec.antivirus",
             &[
-                ("@timestamp", "2026-03-01T00:00:10.000000Z"),
+                ("@timestamp", "2026-03-01T00:00:10.000Z"),
                 ("host.name", "PC7"),
                 ("user.name", "jane"),
                 ("file.name", "eicar.com"),
@@ -340,7 +346,7 @@ mod tests {
             "20260301<;>900<;>Eicar_test_1<;>10<;>1<;>0<;>C:\\temp\\<;>eicar.com<;>",
             "trendmicro.officescan",
             &[
-                ("@timestamp", "2026-03-01T09:00:00.000000Z"),
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
                 ("file.path", "C:\\temp\\eicar.com"),
                 ("event.action", "10"),
             ],
@@ -349,12 +355,12 @@ mod tests {
 
     #[test]
     fn endpoint_central() {
-        let line = "2026-03-01T10:00:00.123000Z,\"{\"\"hostName\"\": \"\"--\"\", \"\"eventId\"\": \"\"101\"\", \"\"module\"\": \"\"Patch Mgmt\"\", \"\"userName\"\": \"\"jane\"\", \"\"userIP\"\": \"\"192.0.2.7\"\", \"\"remarks\"\": \"\"a \\\"\"userIP\\\"\"\"\"}\"";
+        let line = "2026-03-01T10:00:00.123Z,\"{\"\"hostName\"\": \"\"--\"\", \"\"eventId\"\": \"\"101\"\", \"\"module\"\": \"\"Patch Mgmt\"\", \"\"userName\"\": \"\"jane\"\", \"\"userIP\"\": \"\"192.0.2.7\"\", \"\"remarks\"\": \"\"a \\\"\"userIP\\\"\"\"\"}\"";
         check(
             line,
             "manageengine.endpoint_central",
             &[
-                ("@timestamp", "2026-03-01T10:00:00.123000Z"),
+                ("@timestamp", "2026-03-01T10:00:00.123Z"),
                 ("event.action", "Patch Mgmt"),
                 ("source.ip", "192.0.2.7"),
                 ("user.name", "jane"),

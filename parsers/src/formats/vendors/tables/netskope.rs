@@ -146,7 +146,7 @@ mod tests {
                 &line(between),
                 "netskope.transaction",
                 &[
-                    ("@timestamp", "2026-03-01T10:00:00.000000Z"),
+                    ("@timestamp", "2026-03-01T10:00:00.000Z"),
                     ("source.ip", "192.0.2.7"),
                     ("destination.ip", "198.51.100.9"),
                     ("user.email", "jane@example.org"),

@@ -81,6 +81,9 @@ pub fn program_of(message: &str) -> Option<&str> {
     {
         return Some("sshd");
     }
+    if privilege::is_sudo(message) {
+        return Some("sudo");
+    }
     let mut fields = Fields::default();
     sshd::dissect(message, &mut fields);
     let has = |name: &str| fields.get(name).is_some();

@@ -21,7 +21,10 @@ pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
     for (position, part) in head.split(" ; ").map(str::trim).enumerate() {
         match part.split_once('=') {
             Some(("TTY", value)) => fields.text("system.auth.sudo.tty", value),
-            Some(("PWD", value)) => fields.text("system.auth.sudo.pwd", value),
+            Some(("PWD", value)) => {
+                fields.text("system.auth.sudo.pwd", value);
+                fields.text("process.working_directory", value);
+            }
             Some(("USER", value)) => fields.text("user.effective.name", value),
             Some(("GROUP", value)) => fields.text("user.effective.group.name", value),
             Some(("ENV", value)) => fields.text("system.auth.sudo.env", value),
@@ -31,12 +34,24 @@ pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
         }
     }
     fields.text("system.auth.sudo.error", complaint);
-    fields.text("system.auth.sudo.command", command.unwrap_or_default().trim_end());
+    let command = command.unwrap_or_default().trim_end();
+    fields.text("system.auth.sudo.command", command);
+    fields.text("process.command_line", command);
     let outcome = match complaint {
         "" | "(command continued)" => "success",
         _ => "failure",
     };
     fields.event("sudo", outcome);
+}
+
+/// Whether `message` is one of sudo's about a command: `jane : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`.
+pub(super) fn is_sudo(message: &str) -> bool {
+    message.split_once(" : ").is_some_and(|(name, rest)| {
+        !name.contains(' ')
+            && (rest.starts_with("TTY=") || rest.starts_with("PWD="))
+            && rest.contains(" ; USER=")
+            && rest.contains(" ; COMMAND=")
+    })
 }
 
 /// su of shadow, util-linux and BSD style.

@@ -152,6 +152,20 @@ fn pam_sessions_and_failures() {
 }
 
 #[test]
+fn messages_without_a_header() {
+    assert_eq!(
+        program_of("mara : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls"),
+        Some("sudo")
+    );
+    assert_eq!(program_of("mara : PWD=/ is where I am"), None);
+    assert!(knows(
+        "sshd",
+        "Connection closed by 198.51.100.7 port 51022 [preauth]"
+    ));
+    assert!(!knows("sshd", "a line of no known kind"));
+}
+
+#[test]
 fn sudo_and_su() {
     check(
         "sudo",
@@ -163,6 +177,8 @@ fn sudo_and_su() {
             ("user.effective.name", "root"),
             ("system.auth.sudo.command", "/bin/sh -c 'a ; USER=x'"),
             ("system.auth.sudo.pwd", "/home/mara"),
+            ("process.command_line", "/bin/sh -c 'a ; USER=x'"),
+            ("process.working_directory", "/home/mara"),
         ],
     );
     for complaint in [

@@ -108,10 +108,12 @@ fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
                 endpoint(fields, rest.split(" in ").next().unwrap_or_default());
             }
         }
-    } else if let Some(rest) = text.strip_prefix("Reconfigured ")
-        && let Some((_, rest)) = rest.rsplit_once(" on ")
+    } else if let Some((_, rest)) = text.rsplit_once(" on ")
+        && let Some((host, _)) = rest.rsplit_once(" in ")
+        && !host.contains(' ')
     {
-        endpoint(fields, rest.rsplit_once(" in ").map_or(rest, |(host, _)| host));
+        // What happens to a virtual machine: `Reconfigured vm7 on esx1 in dc1`, `vm7 on esx1 in dc1 is powered on`.
+        endpoint(fields, host);
     }
 }
 

@@ -226,7 +226,7 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         }
         put_columns(fields, &PROXY, &cells);
     } else if is_address(3) && verdict(5) {
-        const DNS: [&str; 11] = [
+        const DNS: [&str; 16] = [
             "",
             "host.name",
             "",
@@ -238,6 +238,11 @@ fn umbrella<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             "",
             "rule.category",
             "",
+            "",
+            "cisco.umbrella.blocked_categories",
+            "rule.id",
+            "cisco.umbrella.countries",
+            "organization.id",
         ];
         put_columns(fields, &DNS, &cells);
         // `1 (A)`

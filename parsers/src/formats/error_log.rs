@@ -9,7 +9,7 @@
 //! says about the request is taken out of it besides. In Apache's lines the client stands in front of anything
 //! that a client could have written. In nginx's it stands behind the path asked for and in front of the request
 //! and the headers, none of them escaped; where `, client: ` comes more than once, a client may have written one
-//! of them, and nothing is taken from the line but its text.
+//! of them: all are in `related.ip`, and nothing else is taken from the line but its text.
 
 use nom::bytes::complete::{tag, take_till1};
 use nom::character::complete::{char, digit1};
@@ -159,6 +159,17 @@ impl<'a> Line<'a> {
         }
         if let Some(client) = self.client {
             write_client(client, builder);
+        }
+        if self.about.is_empty() && self.client.is_none() {
+            // One of several clients is the real one: whoever looks for it finds the line.
+            let named = self.message.split(", client: ").skip(1);
+            let clients: Vec<Value<'_>> = named
+                .filter_map(|rest| linux::address(rest.split(", ").next().unwrap_or_default()))
+                .map(Value::Str)
+                .collect();
+            if !clients.is_empty() {
+                builder.field("related.ip", Value::List(clients));
+            }
         }
         for &(name, value) in &self.about {
             match name {

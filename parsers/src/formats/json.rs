@@ -30,7 +30,7 @@ use super::json_windows::{self, Shape};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
-use super::{EventSink, FrameContext, Reject, commit, derived, zeek};
+use super::{EventSink, FrameContext, Reject, auditd, commit, derived, zeek};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -286,6 +286,10 @@ impl DocumentWriter {
                 if let Some(zeek_path) = zeek_path(json) {
                     let text = String::from_utf8_lossy(raw);
                     return zeek::decode_json(zeek_path, &text, context, sink);
+                }
+                let host = header.and_then(|header| header.host);
+                if let Some(result) = auditd::decode_laurel(json, host, raw, context, sink) {
+                    return result;
                 }
                 self.datasets.known(json)
             }

@@ -42,7 +42,12 @@ pub(super) fn write(records: &[Record<'_>], builder: &mut BatchBuilder) {
             "EXECVE" => {}
             "PATH" => {}
             "SYSCALL" => syscall(record, ran, builder),
-            _ => plain(record, &action, builder),
+            _ => {
+                if record.pairs.is_empty() && !record.lead.is_empty() {
+                    builder.field_if_absent("message", Value::Str(record.lead));
+                }
+                plain(record, &action, builder);
+            }
         }
         enriched(record, builder);
     }

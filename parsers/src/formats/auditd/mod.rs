@@ -13,11 +13,14 @@
 //! - Values that the kernel encodes in hexadecimal (anything with a space or a quote in it) are decoded.
 //! - `saddr` becomes `destination.*` or `source.*`, as the call connects or accepts.
 //!
+//! Laurel writes the same events as JSON objects; they have the same fields.
+//!
 //! Records also arrive inside syslog lines (`audispd:`, `audit[1]:`, `kernel: audit:`); the syslog format hands
 //! them over.
 
 mod assemble;
 mod event;
+mod laurel;
 mod record;
 mod sockaddr;
 mod syscalls;
@@ -27,6 +30,7 @@ mod tests;
 use super::{EventSink, FrameContext, Reject, commit, pinned_or};
 
 pub use assemble::{Assembled, Assembler};
+pub(super) use laurel::decode as decode_laurel;
 use record::Record;
 
 /// Whether `line` is an audit record: `[node=H ]type=T msg=audit(…): …`.

@@ -87,7 +87,12 @@ impl<'a> Record<'a> {
     fn body(&mut self, body: &'a str) {
         let (body, enriched) = body.split_once('\u{1d}').unwrap_or((body, ""));
         let first = body.find('=').unwrap_or(body.len());
-        self.lead = body[..body[..first].rfind(' ').unwrap_or(0)].trim();
+        // All of it, where there is no pair.
+        let lead = match first == body.len() {
+            true => body,
+            false => &body[..body[..first].rfind(' ').unwrap_or(0)],
+        };
+        self.lead = lead.trim();
         pairs(body, false, &mut self.pairs);
         pairs(enriched, false, &mut self.enriched);
     }
@@ -256,7 +261,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// The name of a record type that is given as a number (by the kernel's log) or as `UNKNOWN[n]`.
-fn type_name(kind: &str) -> &str {
+pub(super) fn type_name(kind: &str) -> &str {
     let number = kind
         .strip_prefix("UNKNOWN[")
         .and_then(|rest| rest.strip_suffix(']'))

@@ -13,6 +13,7 @@ mod cron;
 mod pam;
 mod privilege;
 mod sshd;
+mod systemd;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +52,7 @@ pub fn dissect<'a>(tag: &'a str, program: &'a str, message: &'a str, fields: &mu
         "su" => privilege::su(message, fields),
         "login" | "remote" => privilege::login(message, fields),
         "systemd-logind" => privilege::logind(message, fields),
+        "systemd" => systemd::dissect(message, fields),
         "cron" | "crond" | "crontab" | "anacron" | "fcron" | "atd" => cron::dissect(message, fields),
         "useradd" | "userdel" | "usermod" | "adduser" | "deluser" | "groupadd" | "groupdel" | "groupmod"
         | "gpasswd" | "passwd" | "chpasswd" | "chage" | "newusers" | "chsh" | "chfn" => {
@@ -84,10 +86,18 @@ pub fn program_of(message: &str) -> Option<&str> {
     if privilege::is_sudo(message) {
         return Some("sudo");
     }
+    if message.starts_with("main: sshd: ") {
+        return Some("sshd");
+    }
+    if message.starts_with("Exit before auth from <") || message.starts_with("Bad password attempt for '") {
+        return Some("dropbear");
+    }
     let mut fields = Fields::default();
     sshd::dissect(message, &mut fields);
     let has = |name: &str| fields.get(name).is_some();
-    let peer = has("source.port") && (has("source.ip") || has("source.domain"));
+    // Old versions write no port here.
+    let port = has("source.port") || message.starts_with("Received disconnect from ");
+    let peer = port && (has("source.ip") || has("source.domain"));
     (peer && has("event.action")).then_some("sshd")
 }
 

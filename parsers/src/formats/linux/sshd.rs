@@ -82,6 +82,16 @@ fn authentication<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
     user(found.before, fields);
     fields.source(found.host);
     fields.source_port(found.port);
+    // A name that looks like the end of a line leaves doubt: whoever looks for the other address finds the line too.
+    if let Some((first, _)) = searched.split_once(" ssh2: ")
+        && first.len() < searched.len() - found.after.len()
+        && let Some(other) = last_endpoint(first, " from ", str::is_empty)
+        && other.host != found.host
+    {
+        let all = [address(other.host), address(found.host)];
+        let all: Vec<Value<'_>> = all.into_iter().flatten().map(Value::Str).collect();
+        fields.put("related.ip", Value::List(all));
+    }
     if let Some((_, key)) = found.after.split_once(": ") {
         signature(key, fields);
     }
@@ -97,6 +107,10 @@ fn signature<'a>(key: &'a str, fields: &mut Fields<'a>) {
         let fingerprint = fingerprint.trim_end_matches(',');
         fields.text("system.auth.ssh.key_type", kind);
         fields.text("system.auth.ssh.signature", fingerprint);
+        fields.text(
+            "system.auth.ssh.key.sha256",
+            fingerprint.strip_prefix("SHA256:").unwrap_or_default(),
+        );
     }
 }
 

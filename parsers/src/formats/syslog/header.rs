@@ -248,6 +248,14 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
         None => return None,
     };
     let rest = rest.trim_start_matches(' ');
+    // Some write the program in brackets: `[sshd]: …`.
+    if let Some((name, message)) = rest.strip_prefix('[').and_then(|rest| rest.split_once("]: "))
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(is_tag_char)
+    {
+        (header.tag, header.message) = (Some(name), message.trim_start_matches(' '));
+        return Some(header);
+    }
     // A word that is already a complete tag has no host in front of it.
     if let Some((tag, process_id, message)) = full_tag(rest) {
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);

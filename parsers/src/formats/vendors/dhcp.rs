@@ -99,7 +99,8 @@ fn message<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         match word {
             "on" | "for" | "of" => match address(value) {
                 Some(ip) => fields.text("source.ip", ip),
-                None => break,
+                // A client names its interface here.
+                None => return false,
             },
             "from" | "to" => match hardware(value.trim_end_matches(':')) {
                 Some(mac) => {
@@ -157,7 +158,7 @@ fn tail<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
             Some(mac) => fields.text("source.mac", mac),
             None => {
                 fields.text("source.domain", inner);
-                fields.text("client.hostname", inner);
+                fields.text("client.name", inner);
             }
         }
     }

@@ -9,6 +9,7 @@ mod dhcp;
 mod dns;
 mod f5;
 mod ftp;
+mod guards;
 mod hosts;
 mod junos;
 mod keyed;
@@ -57,4 +58,5 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     ldap::GRAMMARS,
     vpn::GRAMMARS,
     desktop::GRAMMARS,
+    guards::GRAMMARS,
 ];

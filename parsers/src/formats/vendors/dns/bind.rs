@@ -100,6 +100,8 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let has_time = text.len() != line.raw.trim().len();
     if let Some((category, rest)) = text.split_once(": ")
         && is_category(category)
+        // A policy zone's line starts like the category.
+        && (category != "rpz" || rest.split_once(": ").is_some_and(|(level, _)| is_level(level)))
     {
         fields.text("category", category);
         text = rest;

@@ -207,6 +207,7 @@ fn about_session<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
                 reason.trim_end_matches(": rejected connection from"),
             );
             let end = client.find(" input=").unwrap_or(client.len());
+            let end = next_mark(client).min(end);
             host(&client[..end], Side::Source, fields);
         }
         return true;

@@ -170,6 +170,9 @@ pub struct ParseArgs {
     /// Dotted keys on one level instead of nested objects
     #[arg(long)]
     pub flat: bool,
+    /// Say of every record which parser took it, what it made of it and what it left over
+    #[arg(long, conflicts_with = "flat")]
+    pub explain: bool,
 }
 
 /// `borzoi rules …`
@@ -235,7 +238,11 @@ pub enum RulesCommand {
 
 /// `borzoi datasets`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct DatasetsArgs {
+    /// What to do instead of showing them.
+    #[command(subcommand)]
+    pub command: Option<DatasetsCommand>,
     /// One dataset, with its fields.
     pub name: Option<String>,
     /// Folder with dataset descriptions of your own
@@ -244,6 +251,28 @@ pub struct DatasetsArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t = Structured::Table)]
     pub output: Structured,
+}
+
+/// `borzoi datasets …`
+#[derive(Debug, Subcommand)]
+pub enum DatasetsCommand {
+    /// Run the test lines in catalog files
+    Test {
+        /// One dataset; all if none is named
+        name: Option<String>,
+        /// The catalog.
+        #[command(flatten)]
+        catalog: CatalogArgs,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+        output: Structured,
+    },
+    /// Print the page that lists every dataset (docs/datasets.md)
+    List {
+        /// The catalog.
+        #[command(flatten)]
+        catalog: CatalogArgs,
+    },
 }
 
 /// `borzoi lake …`

@@ -141,7 +141,8 @@ struct Covered {
 impl Covered {
     fn add(&mut self, bytes: &[u8], block: &FrameBlock) {
         self.framing = Some(block.framing);
-        if block.framing == Framing::Auditd {
+        // Frames that are put together are no piece of the source.
+        if matches!(block.framing, Framing::Auditd | Framing::Netflow) {
             return;
         }
         let mut last = None;

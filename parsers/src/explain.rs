@@ -74,8 +74,8 @@ impl Explainer {
     }
 }
 
-/// Columns that say nothing of what was read.
-const OURS: &[&str] = &[
+/// Columns, by dotted names, that say nothing of what was read: whose, when and where it was read.
+pub const COLUMNS_OF_OURS: &[&str] = &[
     "event.ingested",
     "tenant",
     "event.dataset",
@@ -92,7 +92,7 @@ fn left_over(raw: &str, events: &[Value]) -> Vec<String> {
     for event in events {
         let fields = event.as_object().into_iter().flatten();
         let telling: Vec<_> = fields
-            .filter(|(name, _)| !OURS.contains(&name.as_str()))
+            .filter(|(name, _)| !COLUMNS_OF_OURS.contains(&name.as_str()))
             .collect();
         let only_message = telling
             .iter()

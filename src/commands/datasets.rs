@@ -1,17 +1,35 @@
 //! `borzoi datasets`: the catalog, for people and programs.
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::PathBuf;
 
 use borzoi_parsers::catalog::{DatasetRow, Description, FieldRow, LogSourceRow, describe};
+use borzoi_parsers::check;
 
 use super::load;
-use crate::cli::{DatasetsArgs, Structured};
+use crate::cli::{DatasetsArgs, DatasetsCommand, Structured};
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
 use crate::ui::table::{self, Cell};
 
 /// Runs the command.
 pub fn run(args: &DatasetsArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(DatasetsCommand::Test {
+            name,
+            catalog,
+            output,
+        }) => return test(name.as_deref(), catalog.catalog.as_ref(), *output),
+        Some(DatasetsCommand::List { catalog }) => {
+            let catalog = load::catalog(catalog.catalog.as_ref())?;
+            let mut out = super::stdout();
+            out.write_all(borzoi_parsers::catalog::page(&catalog).as_bytes())?;
+            out.flush()?;
+            return Ok(Exit::Done);
+        }
+        None => {}
+    }
     let catalog = load::catalog(args.catalog.as_ref())?;
     let description = describe(&catalog, args.name.as_deref()).map_err(Failure::usage)?;
     let mut out = super::stdout();
@@ -33,6 +51,48 @@ pub fn run(args: &DatasetsArgs) -> Result<Exit, Failure> {
     }
     out.flush()?;
     Ok(Exit::Done)
+}
+
+/// Runs the lines in `tests:` of one dataset or of all.
+fn test(name: Option<&str>, dir: Option<&PathBuf>, output: Structured) -> Result<Exit, Failure> {
+    let catalog = load::catalog(dir)?;
+    if let Some(name) = name {
+        load::dataset(name, &catalog)?;
+    }
+    let outcomes = check::run(&catalog, name);
+    if outcomes.is_empty() {
+        return Err(Failure::new(
+            "no test ran; put lines under `tests:` of a catalog file (docs/catalog.md)",
+        ));
+    }
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| !outcome.mistakes.is_empty())
+        .count();
+    let mut out = super::stdout();
+    if !table::machine(&mut out, &outcomes, output)? {
+        let bad = style::ERROR;
+        for outcome in outcomes.iter().filter(|outcome| !outcome.mistakes.is_empty()) {
+            writeln!(
+                out,
+                "{} test {}: {bad}failed{bad:#}: {}",
+                outcome.dataset, outcome.test, outcome.line
+            )?;
+            for mistake in &outcome.mistakes {
+                writeln!(out, "    {mistake}")?;
+            }
+        }
+        let datasets: BTreeSet<&str> = outcomes.iter().map(|outcome| outcome.dataset.as_str()).collect();
+        let verdict = if failed == 0 { style::GOOD } else { bad };
+        writeln!(
+            out,
+            "{} datasets: {} lines passed, {verdict}{failed} failed{verdict:#}",
+            datasets.len(),
+            outcomes.len() - failed
+        )?;
+    }
+    out.flush()?;
+    Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
 }
 
 fn list(out: &mut dyn Write, rows: &[DatasetRow]) -> std::io::Result<()> {

@@ -1,11 +1,14 @@
 //! `borzoi parse`: events as ECS JSON lines.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use borzoi_engine::alert::Alert;
-use borzoi_engine::scan::{Progress, Scan, ScanSink};
+use borzoi_engine::scan::{Progress, Scan, ScanOptions, ScanSink};
 use borzoi_parsers::batch::EventBatch;
-use borzoi_parsers::frame::RejectRecord;
+use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::explain::{COLUMNS_OF_OURS, Explained, Explainer};
+use borzoi_parsers::frame::{BlockReader, FrameOptions, Read, RejectRecord};
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_parsers::output::{EventWriter, JsonStyle};
 
@@ -21,6 +24,9 @@ pub fn run(args: &ParseArgs, quiet: bool) -> Result<Exit, Failure> {
     let catalog = load::catalog(args.input.catalog.as_ref())?;
     let options = load::scan_options(&args.input, &catalog)?;
     let inputs = InputSet::expand(&args.input.paths);
+    if args.explain {
+        return explain(&inputs, catalog, options);
+    }
     let mut sink = EventLines {
         out: super::json_stdout(),
         style: if args.flat {
@@ -52,6 +58,78 @@ pub fn run(args: &ParseArgs, quiet: bool) -> Result<Exit, Failure> {
     } else {
         Exit::Done
     })
+}
+
+/// Says of every record what became of it.
+fn explain(inputs: &InputSet, catalog: Arc<Catalog>, options: ScanOptions) -> Result<Exit, Failure> {
+    let mut out = super::stdout();
+    let frame = FrameOptions {
+        format: options.decode.format,
+        tenant: options.decode.tenant.clone(),
+        ..options.frame
+    };
+    let mut explainer = Explainer::new(catalog, options.decode);
+    let mut errors = inputs.errors.clone();
+    for input in &inputs.inputs {
+        let chunks = match input.open(&options.input) {
+            Ok(chunks) => chunks,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        let mut blocks = BlockReader::new(chunks, frame.clone());
+        loop {
+            match blocks.next(None) {
+                Read::Block(block) => {
+                    for record in explainer.explain(&block) {
+                        write_explained(&record, &mut out)?;
+                    }
+                }
+                Read::Error(error) => errors.push(error),
+                Read::Idle => {}
+                Read::End => break,
+            }
+        }
+    }
+    out.flush()?;
+    for error in &errors {
+        eprintln!("{}error:{:#} {error}", style::ERROR, style::ERROR);
+    }
+    Ok(if errors.is_empty() {
+        Exit::Done
+    } else {
+        Exit::WithLosses
+    })
+}
+
+/// One record for people: where it is, who took it, a line per column, what is left over.
+fn write_explained(record: &Explained, out: &mut dyn Write) -> io::Result<()> {
+    let (head, bad) = (style::HEADING, style::ERROR);
+    writeln!(
+        out,
+        "{head}{}:{}{head:#} {}",
+        record.path,
+        record.offset,
+        record.raw.trim_end()
+    )?;
+    if let Some(reject) = &record.reject {
+        writeln!(out, "  {bad}refused{bad:#}   {reject}")?;
+    }
+    for event in &record.events {
+        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+        writeln!(out, "  parser    {}", record.parser)?;
+        writeln!(out, "  dataset   {}", text("event.dataset"))?;
+        for (name, value) in event.as_object().into_iter().flatten() {
+            if !COLUMNS_OF_OURS.contains(&name.as_str()) {
+                writeln!(out, "    {name} = {value}")?;
+            }
+        }
+    }
+    if !record.left_over.is_empty() {
+        writeln!(out, "  left over {}", record.left_over.join(" | "))?;
+    }
+    writeln!(out)
 }
 
 struct EventLines<W> {

@@ -28,7 +28,7 @@
 //! declaration of a name overrides that of the file it extends;
 //! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`); `loose` lists names that mean a
 //! column in any spelling, `wrappers` objects that may stand around them; `derive` takes values apart (an URL, a path),
-//! `constants` holds for every event. More in `docs/datasets.md`.
+//! `constants` holds for every event. More in `docs/catalog.md`.
 //!
 //! *Invariants* (checked when a catalog is loaded): within a dataset one name (case-folded) means exactly
 //! one column; fields that share a column are spellings of one thing; no two columns share a SQL name; a
@@ -44,6 +44,7 @@ pub(crate) mod lines;
 mod load;
 mod lookup;
 mod loose;
+mod page;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
 pub use lookup::nearest;
 use loose::LooseNames;
+pub use page::page;
 pub use resolve::Resolution;
 
 /// How a column is stored.

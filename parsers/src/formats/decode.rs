@@ -12,7 +12,8 @@ use super::json::JsonDecoder;
 use super::syslog::Header;
 use super::text::{Grammars, Reader};
 use super::{
-    EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, syslog, vendors, xml, zeek,
+    EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, netflow, syslog, vendors,
+    xml, zeek,
 };
 use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
@@ -264,6 +265,13 @@ impl Decoder {
             let reject = |offset, reject, raw: &[u8]| rejects.add(&block.source, offset, reject, raw);
             return evtx.decode_chunk(frame, &context, json, &options.tenant, sink, reject);
         }
+        if block.framing == Framing::Netflow {
+            *reader = Took::Format(Format::Netflow);
+            if let Err(reject) = netflow::decode(frame, &context, sink) {
+                rejects.add(&block.source, span.offset, reject, frame);
+            }
+            return;
+        }
         // Files put together from several have a mark inside.
         let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.
@@ -390,6 +398,7 @@ impl Parts<'_> {
             Some(Format::Access) => access::decode(text, context, self.sink),
             Some(Format::ErrorLog) => error_log::decode(text, context, self.sink),
             Some(Format::Evtx) => Err(Reject::new("not_evtx", "not part of an EVTX file")),
+            Some(Format::Netflow) => Err(Reject::new("not_netflow", "no export packet")),
             Some(Format::Lines) => generic::decode_line(text, context, self.sink),
             Some(Format::Syslog) => match syslog::header_of(text, context.reference_time, context.timezone) {
                 Some(header) => self.decode_line(text, Some(&header), context),

@@ -22,6 +22,7 @@ mod json_time;
 mod json_tree;
 mod json_windows;
 pub mod linux;
+pub(crate) mod netflow;
 pub mod syslog;
 mod tape;
 mod text;
@@ -60,6 +61,8 @@ pub enum Format {
     Auditd,
     /// Zeek logs as tab-separated values.
     Zeek,
+    /// Export packets of NetFlow 5, NetFlow 9 and IPFIX.
+    Netflow,
     /// Access logs of nginx and Apache.
     Access,
     /// Error logs of nginx and Apache.
@@ -77,6 +80,7 @@ impl Format {
         ("syslog", Format::Syslog),
         ("auditd", Format::Auditd),
         ("zeek", Format::Zeek),
+        ("netflow", Format::Netflow),
         ("access", Format::Access),
         ("errorlog", Format::ErrorLog),
         ("lines", Format::Lines),

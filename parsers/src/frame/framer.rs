@@ -12,6 +12,7 @@ use super::{
     place,
 };
 use crate::formats::auditd::{Assembled, Assembler};
+use crate::formats::netflow::{Packet, Packets};
 use crate::formats::zeek::ZeekHeader;
 use crate::formats::{Format, Reject};
 use crate::input::{Chunk, pool};
@@ -79,6 +80,7 @@ enum Mode {
         header_read: bool,
     },
     Auditd(Assembler),
+    Netflow(Packets),
     Zeek {
         next: ZeekHeader,
         header: Option<Arc<ZeekHeader>>,
@@ -129,6 +131,7 @@ impl Framer {
             Framing::Json => Mode::Json(Documents::default()),
             Framing::Xml => Mode::Xml(Elements::default()),
             Framing::Auditd => Mode::Auditd(Assembler::new()),
+            Framing::Netflow => Mode::Netflow(Packets::default()),
             Framing::Zeek => Mode::Zeek {
                 next: ZeekHeader::default(),
                 header: None,
@@ -147,6 +150,7 @@ impl Framer {
             Mode::Xml(_) => Framing::Xml,
             Mode::Evtx { .. } => Framing::Evtx,
             Mode::Auditd(_) => Framing::Auditd,
+            Mode::Netflow(_) => Framing::Netflow,
             Mode::Zeek { .. } => Framing::Zeek,
         }
     }
@@ -310,6 +314,7 @@ impl Framer {
             Mode::Json(_) => self.advance_documents(at_end),
             Mode::Xml(_) => self.advance_elements(at_end),
             Mode::Evtx { .. } => self.advance_chunks(at_end),
+            Mode::Netflow(_) => self.advance_packets(at_end),
         }
     }
 
@@ -650,6 +655,40 @@ impl Framer {
                 // Windows allocates chunks ahead: one of zeroes is empty, not damaged.
                 let reject = Reject::new("evtx_bad_chunk", "no chunk starts here");
                 self.refuse(start, end, reject);
+            }
+        }
+    }
+
+    fn advance_packets(&mut self, at_end: bool) {
+        loop {
+            let Mode::Netflow(packets) = &mut self.mode else {
+                return;
+            };
+            let start = self.cursor;
+            let bytes = &self.buffer[start..];
+            if bytes.is_empty() {
+                break;
+            }
+            let mut done = Vec::new();
+            let packet = packets.next(bytes, self.base + start as u64, at_end, &mut done);
+            let overdue = packets.overdue();
+            match packet {
+                Packet::Unfinished => return,
+                Packet::Taken(length) => self.cursor += length,
+                Packet::Refused(length, reject) => {
+                    self.cursor += length;
+                    self.refuse(start, start + length, reject);
+                }
+            }
+            self.emit_made(done);
+            if let Some((offset, reject, raw)) = overdue {
+                self.keep(RejectRecord::new(&self.source, offset, reject, &raw));
+            }
+        }
+        if at_end && let Mode::Netflow(packets) = &mut self.mode {
+            let late: Vec<_> = packets.finish().collect();
+            for (offset, reject, raw) in late {
+                self.keep(RejectRecord::new(&self.source, offset, reject, &raw));
             }
         }
     }

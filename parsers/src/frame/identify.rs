@@ -1,7 +1,7 @@
 //! What a source is, by its first bytes.
 
 use super::Framing;
-use crate::formats::{Format, auditd, zeek};
+use crate::formats::{Format, auditd, netflow, zeek};
 
 /// Bytes looked at before a decision is forced.
 const HEAD: usize = 64 << 10;
@@ -18,6 +18,7 @@ pub(super) fn framing_of(format: Format) -> Framing {
         Format::Evtx => Framing::Evtx,
         Format::Auditd => Framing::Auditd,
         Format::Zeek => Framing::Zeek,
+        Format::Netflow => Framing::Netflow,
         Format::Syslog | Format::Access | Format::ErrorLog | Format::Lines => Framing::Lines,
     }
 }
@@ -30,6 +31,17 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Framing> {
     let head = &head[..head.len().min(HEAD)];
     if let Some(evtx) = looks_like_evtx(head, whole) {
         return evtx.then_some(Framing::Evtx);
+    }
+    // No text starts with a zero byte and a version; more bytes tell it from a hole of zeroes.
+    if let [0, 5 | 9 | 10, ..] = head {
+        if netflow::looks_like(head) {
+            return Some(Framing::Netflow);
+        }
+        if head.len() < 16 && !whole {
+            return None;
+        }
+    } else if head == [0] && !whole {
+        return None;
     }
     // Zeroes are a hole that a log was cut off at; see the framer.
     let start = head

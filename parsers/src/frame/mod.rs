@@ -87,6 +87,8 @@ pub enum Framing {
     Auditd,
     /// Lines of a Zeek log under a header.
     Zeek,
+    /// Sets of flow records, each with its template; see [`crate::formats::Format::Netflow`].
+    Netflow,
 }
 
 /// Whole frames of one source, to be decoded together.

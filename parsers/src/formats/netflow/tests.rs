@@ -1,0 +1,193 @@
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::formats::{DecodeOptions, Decoder};
+use crate::frame::{FrameOptions, Framer, Source};
+use crate::input::Chunk;
+use crate::output::{EventWriter, JsonStyle};
+
+/// 2026-03-01T10:00:00Z.
+const EXPORTED: u32 = 1_772_359_200;
+const UPTIME: u32 = 600_000;
+
+fn words(numbers: &[u16]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+}
+
+fn set(id: u16, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len() + 4).unwrap();
+    [&words(&[id, length])[..], content].concat()
+}
+
+fn v9(sets: &[Vec<u8>]) -> Vec<u8> {
+    let mut packet = words(&[9, u16::try_from(sets.len()).unwrap()]);
+    for number in [UPTIME, EXPORTED, 1, 7] {
+        packet.extend(number.to_be_bytes());
+    }
+    [packet, sets.concat()].concat()
+}
+
+fn ipfix(sets: &[Vec<u8>]) -> Vec<u8> {
+    let sets = sets.concat();
+    let mut packet = words(&[10, u16::try_from(16 + sets.len()).unwrap()]);
+    for number in [EXPORTED, 1, 7] {
+        packet.extend(number.to_be_bytes());
+    }
+    [packet, sets].concat()
+}
+
+fn v5(records: u16) -> Vec<u8> {
+    let mut packet = words(&[5, records]);
+    for number in [UPTIME, EXPORTED, 0, 1, 0] {
+        packet.extend(number.to_be_bytes());
+    }
+    for last in 1..=records {
+        let mut record = vec![192, 0, 2, last as u8, 198, 51, 100, 7, 0, 0, 0, 0];
+        record.extend(words(&[3, 4, 0, 5, 0, 230]));
+        record.extend((UPTIME - 2000).to_be_bytes());
+        record.extend((UPTIME - 1000).to_be_bytes());
+        record.extend(words(&[54435, 22]));
+        record.extend([0, 0x1b, 6, 0]);
+        record.extend([0; 8]);
+        packet.extend(record);
+    }
+    packet
+}
+
+/// A template of an address, bytes, a port and when the flow began, and two records of it with filling.
+fn template() -> Vec<u8> {
+    set(0, &words(&[300, 4, 8, 4, 1, 2, 7, 2, 22, 4]))
+}
+
+fn records(id: u16) -> Vec<u8> {
+    let mut content = Vec::new();
+    for last in [1, 2] {
+        content.extend([192, 0, 2, last, 1, 0, 0, 53]);
+        content.extend((UPTIME - 500).to_be_bytes());
+    }
+    content.extend([0; 2]);
+    set(id, &content)
+}
+
+fn read(bytes: &[u8], chunk: usize) -> (Vec<Json>, Vec<&'static str>) {
+    let source = Source {
+        path: "x".into(),
+        reference_time: 0,
+    };
+    let mut framer = Framer::new(source.into(), FrameOptions::default());
+    for (at, piece) in bytes.chunks(chunk).enumerate() {
+        framer.push(Chunk {
+            offset: (at * chunk) as u64,
+            bytes: piece.to_vec(),
+        });
+    }
+    framer.finish();
+    let mut decoder = Decoder::new(Catalog::builtin(), DecodeOptions::default());
+    let (mut events, mut rejects) = (Vec::new(), Vec::new());
+    while let Some(block) = framer.pop() {
+        let decoded = decoder.decode(block);
+        for batch in &decoded.batches {
+            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            events.extend((0..batch.len()).map(|row| writer.value(row).unwrap()));
+        }
+        rejects.extend(decoded.rejects.iter().map(|reject| reject.reason));
+    }
+    for event in &mut events {
+        // The only column that the moment of reading decides.
+        event.as_object_mut().unwrap().remove("event.ingested");
+    }
+    (events, rejects)
+}
+
+#[test]
+fn netflow_5() {
+    let (events, rejects) = read(&[v5(2), v5(1)].concat(), 1000);
+    assert!(rejects.is_empty());
+    assert_eq!(events.len(), 3);
+    let event = &events[1];
+    assert_eq!(event["event.dataset"], "network.netflow");
+    assert_eq!(event["source.ip"], "192.0.2.2");
+    assert_eq!(event["destination.ip"], "198.51.100.7");
+    assert_eq!(event["source.port"], 54435);
+    assert_eq!(event["destination.port"], 22);
+    assert_eq!(event["network.bytes"], 230);
+    assert_eq!(event["network.packets"], 5);
+    assert_eq!(event["network.transport"], "tcp");
+    assert_eq!(event["@timestamp"], "2026-03-01T10:00:00.000000Z");
+    let start = event["event.start"].as_str().unwrap();
+    assert!(start.starts_with("2026-03-01T09:59:58"), "{start}");
+}
+
+#[test]
+fn netflow_9_with_its_template_before_and_after() {
+    let before = [v9(&[template()]), v9(&[records(300)])].concat();
+    let after = [v9(&[records(300)]), v9(&[template()])].concat();
+    for bytes in [before, after] {
+        let (events, rejects) = read(&bytes, 1000);
+        assert_eq!(rejects, [] as [&str; 0]);
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[1]["source.ip"], "192.0.2.2");
+        assert_eq!(events[1]["network.bytes"], 256);
+        assert_eq!(events[1]["source.port"], 53);
+        let start = events[1]["event.start"].as_str().unwrap();
+        assert!(start.starts_with("2026-03-01T09:59:59.5"), "{start}");
+    }
+}
+
+#[test]
+fn ipfix_with_enterprise_and_variable_fields() {
+    // userName of variable length, an enterprise's element 5, the other direction's bytes.
+    let mut form = words(&[400, 4, 8, 4, 371, VARIABLE, 0x8005, 3]);
+    form.extend(4711u32.to_be_bytes());
+    form.extend(words(&[0x8001, 4]));
+    form.extend(REVERSE.to_be_bytes());
+    let mut content = vec![192, 0, 2, 9, 3];
+    content.extend(b"bob");
+    content.extend([1, 2, 3, 0, 0, 0, 9]);
+    let bytes = ipfix(&[set(2, &form), set(400, &content)]);
+    let (events, rejects) = read(&bytes, 7);
+    assert!(rejects.is_empty());
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["netflow.enterprise_4711_5"], "010203");
+    assert_eq!(events[0]["netflow.reverseOctetDeltaCount"], json!("9"));
+    assert!(
+        events[0]
+            .as_object()
+            .unwrap()
+            .values()
+            .any(|value| value == "bob")
+    );
+}
+
+#[test]
+fn what_is_no_packet_is_refused_and_costs_itself_alone() {
+    let (events, rejects) = read(&[v5(1), vec![0xff; 100], v5(1), vec![0; 50]].concat(), 64);
+    assert_eq!(events.len(), 2);
+    assert_eq!(rejects, ["not_netflow"]);
+    // More records than a packet can have.
+    let mut wrong = v5(2);
+    wrong[2..4].copy_from_slice(&60_000u16.to_be_bytes());
+    let (events, rejects) = read(&wrong, 1000);
+    assert!(events.is_empty());
+    assert_eq!(rejects, ["not_netflow"]);
+    let (events, rejects) = read(&v9(&[records(301)]), 1000);
+    assert!(events.is_empty());
+    assert_eq!(rejects, ["netflow_no_template"]);
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same_events() {
+    let bytes = [
+        v9(&[template(), records(300)]),
+        v5(3),
+        ipfix(&[set(2, &words(&[400, 1, 8, 4])), set(400, &[192, 0, 2, 1])]),
+        v9(&[records(300)]),
+    ]
+    .concat();
+    let whole = read(&bytes, 100_000);
+    assert_eq!(whole.0.len(), 8);
+    for chunk in [1, 3, 17, 64] {
+        assert_eq!(read(&bytes, chunk), whole, "{chunk}");
+    }
+}

@@ -125,15 +125,24 @@ pub(crate) fn looks_like(head: &[u8]) -> bool {
 fn plausible(bytes: &[u8]) -> Option<bool> {
     /// 2000-01-01.
     const FIRST_SECOND: u32 = 946_684_800;
+    /// 2100-01-01.
+    const LAST_SECOND: u32 = 4_102_444_800;
     let version = u16_at(bytes, 0)?;
     let count = u16_at(bytes, 2)?;
-    let (seconds, count_fits) = match version {
-        5 => (u32_at(bytes, 8)?, true),
-        9 => (u32_at(bytes, 8)?, count > 0),
-        10 => (u32_at(bytes, 4)?, count >= 16),
+    let is_set = |at, templates: std::ops::RangeInclusive<u16>| {
+        let (id, length) = (u16_at(bytes, at)?, u16_at(bytes, at + 2)?);
+        Some((templates.contains(&id) || id >= 256) && length >= 4)
+    };
+    let (seconds, fits) = match version {
+        5 => (
+            u32_at(bytes, 8)?,
+            (1..=MAX_V5_RECORDS).contains(&usize::from(count)),
+        ),
+        9 => (u32_at(bytes, 8)?, count > 0 && is_set(20, 0..=1)?),
+        10 => (u32_at(bytes, 4)?, count >= 20 && is_set(16, 2..=3)?),
         _ => return Some(false),
     };
-    Some(count_fits && seconds >= FIRST_SECOND)
+    Some(fits && (FIRST_SECOND..LAST_SECOND).contains(&seconds))
 }
 
 impl Packets {
@@ -146,17 +155,23 @@ impl Packets {
         at_end: bool,
         done: &mut Vec<Assembled>,
     ) -> Packet {
+        // Filling between packets; the last zero before anything else is a version's first byte.
         let blank = bytes.iter().take_while(|byte| **byte == 0).count();
-        if blank > 0 {
-            return Packet::Taken(blank);
+        match (blank == bytes.len(), at_end) {
+            (true, true) => return Packet::Taken(blank),
+            (true, false) if blank == 1 => return Packet::Unfinished,
+            _ if blank > 1 => return Packet::Taken(blank - 1),
+            _ => {}
         }
         match plausible(bytes) {
             None if at_end => return refused(bytes.len(), "the source ends inside a packet's header"),
             None => return Packet::Unfinished,
             Some(false) => {
-                let next = (1..bytes.len()).find(|&at| plausible(&bytes[at..]) != Some(false));
-                let skipped = next.unwrap_or(bytes.len());
-                return refused(skipped, "no export packet of NetFlow 5 or 9 or IPFIX starts here");
+                return skip(
+                    bytes,
+                    at_end,
+                    "no export packet of NetFlow 5 or 9 or IPFIX starts here",
+                );
             }
             Some(true) => {}
         }
@@ -367,13 +382,21 @@ fn refused(bytes: usize, detail: &str) -> Packet {
     Packet::Refused(bytes.max(1), Reject::new("not_netflow", detail))
 }
 
+/// Refuses what stands before the next header that makes sense.
+fn skip(bytes: &[u8], at_end: bool, detail: &str) -> Packet {
+    for at in 1..MAX_PACKET {
+        match bytes.get(at..).and_then(plausible) {
+            Some(false) => {}
+            Some(true) => return refused(at, detail),
+            None if at_end => return refused(bytes.len(), detail),
+            None => return Packet::Unfinished,
+        }
+    }
+    refused(MAX_PACKET, detail)
+}
+
 fn v5(bytes: &[u8], offset: u64, at_end: bool, done: &mut Vec<Assembled>) -> Packet {
     let count = usize::from(u16_at(bytes, 2).unwrap_or_default());
-    if count == 0 || count > MAX_V5_RECORDS {
-        let end = (V5_HEADER + MAX_V5_RECORDS * V5_RECORD).min(bytes.len());
-        let next = (4..end).find(|&at| plausible(&bytes[at..]) == Some(true));
-        return refused(next.unwrap_or(end), "a packet of NetFlow 5 has 1 to 30 records");
-    }
     let end = V5_HEADER + count * V5_RECORD;
     if bytes.len() < end {
         return match at_end {

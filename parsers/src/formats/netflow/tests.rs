@@ -114,7 +114,7 @@ fn netflow_5() {
     assert_eq!(event["network.bytes"], 230);
     assert_eq!(event["network.packets"], 5);
     assert_eq!(event["network.transport"], "tcp");
-    assert_eq!(event["@timestamp"], "2026-03-01T10:00:00.000000Z");
+    assert_eq!(event["@timestamp"], "2026-03-01T10:00:00.000Z");
     let start = event["event.start"].as_str().unwrap();
     assert!(start.starts_with("2026-03-01T09:59:58"), "{start}");
 }
@@ -168,8 +168,8 @@ fn what_is_no_packet_is_refused_and_costs_itself_alone() {
     // More records than a packet can have.
     let mut wrong = v5(2);
     wrong[2..4].copy_from_slice(&60_000u16.to_be_bytes());
-    let (events, rejects) = read(&wrong, 1000);
-    assert!(events.is_empty());
+    let (events, rejects) = read(&[v5(1), wrong, v5(1)].concat(), 1000);
+    assert_eq!(events.len(), 2);
     assert_eq!(rejects, ["not_netflow"]);
     let (events, rejects) = read(&v9(&[records(301)]), 1000);
     assert!(events.is_empty());

@@ -2,19 +2,23 @@
 
 mod aruba;
 mod barracuda;
+mod cef;
 mod citrix;
 mod clavister;
 mod desktop;
 mod dhcp;
 mod dns;
 mod f5;
+mod fortinet;
 mod ftp;
 mod guards;
 mod hosts;
 mod junos;
 mod keyed;
 mod ldap;
+mod leef;
 mod mail;
+mod paloalto;
 mod proxies;
 mod sentences;
 mod tables;
@@ -28,6 +32,15 @@ mod windows_text;
 pub(crate) use windows_text::event_of_title;
 
 use super::text::Grammar;
+
+/// Grammars whose own first bytes decide, so that they are asked about every line: each must refuse a line that is not its
+/// own within a few comparisons.
+pub(super) const FIRST: &[&[Grammar]] = &[
+    cef::GRAMMARS,
+    leef::GRAMMARS,
+    fortinet::GRAMMARS,
+    paloalto::GRAMMARS,
+];
 
 /// The grammars of all families. Order decides where two could read the same line.
 pub(super) const GROUPS: &[&[Grammar]] = &[

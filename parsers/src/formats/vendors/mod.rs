@@ -3,6 +3,7 @@
 mod aruba;
 mod barracuda;
 mod cef;
+mod checkpoint;
 mod citrix;
 mod clavister;
 mod desktop;
@@ -40,6 +41,7 @@ pub(super) const FIRST: &[&[Grammar]] = &[
     leef::GRAMMARS,
     fortinet::GRAMMARS,
     paloalto::GRAMMARS,
+    checkpoint::GRAMMARS,
 ];
 
 /// The grammars of all families. Order decides where two could read the same line.

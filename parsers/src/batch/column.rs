@@ -1,8 +1,9 @@
 //! One column under construction, per type.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::catalog::{Column, ColumnType};
+use crate::catalog::{Column, ColumnType, Take};
 use crate::value::Value;
 use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Int32Array, ListBuilder, PrimitiveArray, StringArray,
@@ -11,6 +12,7 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 
+use super::filled::Known;
 use super::keywords::Keywords;
 use crate::formats::event_time::{number_time, text_time};
 
@@ -235,6 +237,44 @@ impl ColumnBuilder {
         };
         self.values_set += usize::from(set == Set::Stored);
         set
+    }
+
+    /// Gives `row`, which has no value, what `take` takes of the value that `from` has there. Whether it did.
+    pub(super) fn fill_in(
+        &mut self,
+        row: usize,
+        from: &ColumnBuilder,
+        take: Take,
+        known: &mut Known,
+    ) -> bool {
+        if let (Data::Keyword(to), Data::Keyword(from)) = (&mut self.data, &from.data) {
+            let filled = to.fill_in(row, from, take, known);
+            self.values_set += usize::from(filled);
+            return filled;
+        }
+        let mut number = String::new();
+        let taken = match &from.data {
+            Data::Keyword(keywords) => keywords.at(row).and_then(|text| take.of(text)),
+            Data::Integer(values) => values.get(row).copied().flatten().map(|value| {
+                number = value.to_string();
+                Cow::Borrowed(number.as_str())
+            }),
+            Data::Float(values) => values.get(row).copied().flatten().map(|value| {
+                number = value.to_string();
+                Cow::Borrowed(number.as_str())
+            }),
+            Data::Boolean(values) => {
+                let flag = values.get(row).copied().flatten();
+                flag.map(|flag| Cow::Borrowed(if flag { "true" } else { "false" }))
+            }
+            Data::List(lists) => {
+                let key = lists.keys.get(row).copied().unwrap_or(-1);
+                let first = lists.list(key).and_then(|list| list.first());
+                first.and_then(|text| take.of(text))
+            }
+            Data::Timestamp(_) => None,
+        };
+        taken.is_some_and(|text| self.set(row, &Value::Str(&text)) == Set::Stored)
     }
 
     /// The column, padded to `rows`.

@@ -9,6 +9,8 @@ use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
 use super::column::Set;
+use super::filled::{Known, Made};
+use crate::catalog::Take;
 use crate::formats::flat::unescape_into;
 
 /// The distinct strings end to end, and a key per row (-1 for null).
@@ -75,6 +77,37 @@ impl Keywords {
     pub(super) fn at(&self, row: usize) -> Option<&str> {
         let key = usize::try_from(*self.keys.get(row)?).ok()?;
         Some(self.value(key))
+    }
+
+    /// Gives `row`, which has no value, what `take` takes of the value that `from` has there; `known` is what became of
+    /// the distinct values of `from`. Whether it did.
+    pub(super) fn fill_in(&mut self, row: usize, from: &Keywords, take: Take, known: &mut Known) -> bool {
+        let Some(key) = from.keys.get(row).and_then(|&key| usize::try_from(key).ok()) else {
+            return false;
+        };
+        // Keys of plain columns are those of rows.
+        let keys_last = self.plain == 0 && from.plain == 0;
+        let made = match keys_last {
+            true => known.of(key),
+            false => Made::Unknown,
+        };
+        let made = match made {
+            Made::Unknown => match take.of(from.value(key)) {
+                None => Made::Nothing,
+                Some(text) if self.plain > 0 => Made::Key(self.append(&text)),
+                Some(text) => Made::Key(self.intern(&text)),
+            },
+            made => made,
+        };
+        if keys_last {
+            known.learn(key, made);
+        }
+        let Made::Key(key) = made else {
+            return false;
+        };
+        self.keys.resize(row, -1);
+        self.keys.push(key);
+        true
     }
 
     /// Gives `row` a value. Rows come in ascending order.

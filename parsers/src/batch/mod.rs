@@ -11,6 +11,7 @@
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
 mod column;
+mod filled;
 mod keywords;
 mod slots;
 mod strings;
@@ -27,6 +28,7 @@ use crate::formats::flat::{Key, unescape_into};
 use crate::value::Value;
 use column::{ColumnBuilder, Set};
 pub use column::{spells_integer, stored_text};
+use filled::Filling;
 use keywords::Keywords;
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
@@ -159,6 +161,8 @@ pub struct BatchBuilder {
     /// SQL name → index into `columns`.
     by_sql: HashMap<Arc<str>, usize>,
     slots: Slots,
+    /// Columns that are filled from others.
+    fillings: Vec<Filling>,
     /// Targets of the keys that a reader has numbered, by number.
     keyed: Vec<Option<Target>>,
     /// Scratch: an unescaped value.
@@ -195,6 +199,7 @@ impl BatchBuilder {
             columns: Vec::new(),
             by_sql: HashMap::new(),
             slots: Slots::default(),
+            fillings: Vec::new(),
             keyed: Vec::new(),
             unescaped: String::new(),
         };
@@ -218,6 +223,26 @@ impl BatchBuilder {
                 column_type: *column_type,
             });
         }
+        let dataset = self.dataset.clone();
+        self.fillings.clear();
+        for filled in &dataset.filled {
+            let from = filled
+                .from
+                .iter()
+                .map(|column| self.column_index(column))
+                .collect();
+            let to = self.column_index(&filled.column);
+            self.fillings.push(Filling::new(from, to, filled.take));
+        }
+    }
+
+    /// The index of a column, which is added if it is new.
+    fn column_index(&mut self, column: &Column) -> u32 {
+        let index = match self.by_sql.get(&column.sql) {
+            Some(&index) => index,
+            None => self.add_column(column.clone()),
+        };
+        u32::try_from(index).expect("a catalog's columns are few")
     }
 
     fn add_column(&mut self, column: Column) -> usize {
@@ -530,6 +555,15 @@ impl BatchBuilder {
             let raw = String::from_utf8_lossy(meta.raw);
             self.columns[ORIGINAL].set(row, &Value::Str(&raw));
         }
+        for filling in &mut self.fillings {
+            let to = filling.to();
+            let first = !self.columns[to].any();
+            if !(first && self.used_columns >= self.options.max_columns)
+                && filling.fill(&mut self.columns, row)
+            {
+                self.used_columns += usize::from(first);
+            }
+        }
         let time = meta.time.or(self.pending_time);
         self.counters.without_time += u64::from(time.is_none());
         self.times.push(time.unwrap_or(meta.fallback_time));
@@ -550,6 +584,7 @@ impl BatchBuilder {
         }
         let rows = std::mem::take(&mut self.rows);
         self.used_columns = 0;
+        self.fillings.iter_mut().for_each(Filling::forget);
         let columns = &mut self.columns;
         let mut fields = Vec::with_capacity(columns.len() + 8);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 8);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 
 use super::derive::DeriveFile;
-use super::{CatalogError, ColumnType, Selector};
+use super::{CatalogError, ColumnType, Selector, Take};
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +74,17 @@ pub(super) struct TestFile {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct FilledFile {
+    pub(super) column: String,
+    pub(super) from: Vec<String>,
+    #[serde(default)]
+    pub(super) take: Take,
+    #[serde(rename = "type")]
+    pub(super) column_type: Option<ColumnType>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct DatasetFile {
     pub(super) dataset: Option<String>,
     pub(super) base: Option<String>,
@@ -109,6 +120,9 @@ pub(super) struct DatasetFile {
     pub(super) derive: Vec<DeriveFile>,
     #[serde(default)]
     pub(super) constants: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) fill: Vec<FilledFile>,
+    pub(super) keep: Option<String>,
 }
 
 pub(super) fn parse(file: &str, text: &str) -> Result<DatasetFile, CatalogError> {

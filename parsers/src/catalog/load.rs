@@ -12,6 +12,7 @@ use super::declare::{Names, Origin, plain_field, settle_sql_names};
 use super::derive::Derivation;
 use super::file::{DatasetFile, SigmaFile, parse, scalar_text};
 use super::files::{ECS, FILES};
+use super::filled::filled;
 use super::lines::{LineFormat, LineTest};
 use super::loose::LooseNames;
 use super::{Catalog, ColumnType, Dataset, ServedLogSource, TypeTable};
@@ -330,16 +331,20 @@ fn build(
             .iter()
             .map(|(column, value)| (column.as_str().into(), value.as_str().into()))
             .collect(),
+        filled: Vec::new(),
         by_name,
         exact,
         loose,
         types: types.clone(),
     };
-    let entries = entry
+    let copied = entry
         .copies
         .iter()
         .chain(base.iter().flat_map(|base| &base.copies));
-    dataset.copies = copies(file, &dataset, entries)?;
+    dataset.copies = copies(file, &dataset, copied)?;
+    let keep = entry.keep.or_else(|| base.and_then(|base| base.keep.clone()));
+    let inherited = base.map_or(&[][..], |base| &base.fill);
+    dataset.filled = filled(file, &dataset, &entry.fill, inherited, keep.as_deref())?;
     Ok(dataset)
 }
 

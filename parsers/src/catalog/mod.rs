@@ -25,7 +25,8 @@
 //! prefixes that shippers put before native names; `open` lists fields below which there may be anything;
 //! `exact: true` makes a field's names count for the parser
 //! alone and letter for letter; `copies` repeats members of JSON documents in ECS columns; a dataset's own
-//! declaration of a name overrides that of the file it extends;
+//! declaration of a name overrides that of the file it extends; `fill` and `keep` fill further columns from those of
+//! the fields, see [`Filled`];
 //! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`); `loose` lists names that mean a
 //! column in any spelling, `wrappers` objects that may stand around them; `derive` takes values apart (an URL, a path),
 //! `constants` holds for every event. More in `docs/catalog.md`.
@@ -40,6 +41,7 @@ mod derive;
 mod describe;
 mod file;
 mod files;
+mod filled;
 pub(crate) mod lines;
 mod load;
 mod lookup;
@@ -57,6 +59,7 @@ use hashbrown::HashMap;
 pub use copies::{Chosen, CopiedColumn, Copies, Piece};
 pub use derive::{Derivation, Parts};
 pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
+pub use filled::{Filled, Take};
 pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
 pub use lookup::nearest;
@@ -192,6 +195,8 @@ pub struct Dataset {
     pub derive: Vec<Derivation>,
     /// Columns with the value that every event has there, unless it says otherwise.
     pub constants: Vec<(Arc<str>, Arc<str>)>,
+    /// Columns filled from those of the fields.
+    pub filled: Vec<Filled>,
     /// Every declared name, case-folded → index into `fields`.
     by_name: HashMap<String, usize>,
     /// Names that only the parser takes, letter for letter → index into `fields`.

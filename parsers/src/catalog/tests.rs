@@ -57,8 +57,8 @@ fn a_column_has_one_type_everywhere() {
     let catalog = Catalog::builtin();
     let mut types: BTreeMap<String, (ColumnType, String)> = BTreeMap::new();
     for dataset in catalog.datasets() {
-        for field in &dataset.fields {
-            let column = &field.column;
+        let declared = dataset.fields.iter().map(|field| &field.column);
+        for column in declared.chain(dataset.filled.iter().map(|filled| &filled.column)) {
             let (known, first) = types
                 .entry(column.sql.to_string())
                 .or_insert((column.column_type, dataset.name.to_string()));

@@ -408,6 +408,10 @@ impl Parts<'_> {
                 )),
             },
             None => {
+                if let Some(header) = zeek::header_of_bare_line(text) {
+                    *self.reader = Took::Format(Format::Zeek);
+                    return zeek::decode_tsv(header, text, context, self.sink);
+                }
                 let header = syslog::header_of(text, context.reference_time, context.timezone);
                 self.decode_line(text, header.as_ref(), context)
             }

@@ -247,7 +247,7 @@ pub(super) fn is_nothing(text: &str) -> bool {
 
 /// `host` if it is an IP address, without brackets, zone (`%eth0`) and the `::ffff:` of IPv4-mapped ones, so
 /// that one host has one spelling.
-pub(super) fn address(host: &str) -> Option<&str> {
+pub(crate) fn address(host: &str) -> Option<&str> {
     let host = host
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
@@ -263,7 +263,7 @@ pub(super) fn address(host: &str) -> Option<&str> {
 }
 
 /// `host:port`, `[v6]:port` or `host` as host and port; a bare IPv6 address has no port.
-pub(super) fn host_port(text: &str) -> (&str, Option<&str>) {
+pub(crate) fn host_port(text: &str) -> (&str, Option<&str>) {
     if let Some(inner) = text.strip_prefix('[')
         && let Some((host, rest)) = inner.split_once(']')
     {

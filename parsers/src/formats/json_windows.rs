@@ -8,7 +8,7 @@
 //! | PowerShell | `Get-WinEvent … \| ConvertTo-Json`: `{"Id":…,"LogName":…,"ProviderName":…,"Properties":[{"Value":…}]}` |
 //! | flat | `{"EventID":…,"Channel":…,"CommandLine":…}` (NXLog, Logstash) |
 //!
-//! *Event time*, best first: `System/TimeCreated` (when the event was written); in flat events of Sysmon
+//! *Event time*, best first: `System/TimeCreated`, `winlog.time_created` (when the event was written); in flat events of Sysmon
 //! `UtcTime` (the same clock, always UTC); `EventTime`, if it names a zone or the user named one (NXLog
 //! writes local time without a zone); `@timestamp` (in Winlogbeat that *is* `TimeCreated`, elsewhere the
 //! collector's clock); `EventTime` as UTC; other time keys. A collector's `@timestamp` that is not used is
@@ -201,7 +201,16 @@ pub(super) fn write(
                 }
                 path.clear();
             }
-            shipped_time(json, builder, context)
+            let created = [&["winlog", "time_created"][..], &["winlog.time_created"]]
+                .iter()
+                .find_map(|path| json_time(json.at(path)?, context.timezone));
+            let shipped = shipped_time(json, builder, context);
+            if created.is_some_and(|created| Some(created) != shipped)
+                && let Some(value) = json.get("@timestamp").and_then(Json::text)
+            {
+                builder.field_if_absent("event.created", Value::Str(value));
+            }
+            created.or(shipped)
         }
         Shape::PowerShell => write_rendered(json, builder, path, context),
         Shape::Flat | Shape::Other => write_flat(json, origin, builder, path, context),

@@ -37,6 +37,7 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
+pub(crate) use fields::{address, host_port};
 pub(crate) use text::grok;
 pub(crate) use text::pairs::Style as PairStyle;
 pub(crate) use vendors::event_of_title;

@@ -9,7 +9,7 @@ use crate::time;
 use crate::value::{Value, parse_timestamp};
 
 /// Fields of type `time`: numbers in them are seconds since the epoch.
-const TIMES: [&str; 13] = [
+const TIMES: [&str; 19] = [
     "ts",
     "_write_ts",
     "ts_last",
@@ -21,6 +21,12 @@ const TIMES: [&str; 13] = [
     "times.changed",
     "certificate.not_valid_before",
     "certificate.not_valid_after",
+    "compile_ts",
+    "ref_time",
+    "org_time",
+    "rec_time",
+    "xmt_time",
+    "revoketime",
     "thisUpdate",
     "nextUpdate",
 ];

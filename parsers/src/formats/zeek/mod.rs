@@ -3,8 +3,10 @@
 //! The log's path (`conn`, `dns`, …) names the dataset (`select.zeek_paths` in the catalog; `zeek.other` takes
 //! the rest). A TSV log says it in its header, JSON in `_path`, and where that is missing the log is known
 //! by the fields that only it has ([`json_path`]). Fields go to the builder under Zeek's own names
-//! (`id.orig_h`, `qtype_name`); sets and vectors become lists, times timestamps, intervals seconds.
+//! (`id.orig_h`, `qtype_name`); sets and vectors become lists, times timestamps, intervals seconds. Lines that came
+//! without their header are known by their columns, where these are as a fresh Zeek has them (`bare`).
 
+mod bare;
 mod header;
 mod json;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use crate::batch::BatchBuilder;
 use crate::catalog::Dataset;
 use crate::value::Value;
 
+pub(super) use bare::header_of_bare_line;
 pub use header::ZeekHeader;
 pub use json::{decode_json, json_path};
 
@@ -78,18 +81,22 @@ pub fn decode_tsv(
     Ok(())
 }
 
-/// The dataset of a log; `conn_red` and `conn_long`, as sensors of one vendor call thinned-out logs, are
-/// `conn`.
+/// The dataset of a log. Names are made by adding to others: `conn_red` and `conn_long` are thinned-out logs of
+/// connections, `opcua_binary_browse` is one of many logs of OPC UA. So what is not known is what it begins with.
 fn dataset(path: &str, context: &FrameContext<'_>, sink: &EventSink) -> Result<Arc<Dataset>, Reject> {
     if let Some(pinned) = context.dataset {
         return Ok(pinned.clone());
     }
     let catalog = sink.catalog();
-    let stem = path.strip_suffix("_red").or_else(|| path.strip_suffix("_long"));
+    let mut stem = Some(path);
+    while let Some(name) = stem {
+        if let Some(dataset) = catalog.dataset_of_zeek_path(name) {
+            return Ok(dataset.clone());
+        }
+        stem = name.rsplit_once('_').map(|(stem, _)| stem);
+    }
     catalog
-        .dataset_of_zeek_path(path)
-        .or_else(|| catalog.dataset_of_zeek_path(stem?))
-        .or_else(|| catalog.dataset("zeek.other"))
+        .dataset("zeek.other")
         .cloned()
         .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `zeek.other`, add it"))
 }

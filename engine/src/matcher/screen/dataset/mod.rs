@@ -99,7 +99,7 @@ impl DatasetScreen {
             .iter()
             .map(|field| match &field.key {
                 None => Sight::Keywords,
-                Some(key) if is_hidden(key) => Sight::Hidden,
+                Some(key) if is_hidden(key) || dataset.is_filled(&key.sql) => Sight::Hidden,
                 Some(key) if tells_kind.contains(key) => {
                     kind_slots += 1;
                     Sight::Kind(kind_slots - 1)

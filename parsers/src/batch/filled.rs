@@ -1,0 +1,83 @@
+//! Fills filled columns, once an event has all its fields; see [`Filled`](crate::catalog::Filled).
+
+use crate::catalog::Take;
+
+use super::column::ColumnBuilder;
+
+/// A filled column of a builder, by indices of its columns.
+pub(super) struct Filling {
+    from: Box<[u32]>,
+    to: u32,
+    take: Take,
+    /// By source: what became of its values, by their keys.
+    known: Box<[Known]>,
+}
+
+/// What became of the distinct values of a column.
+#[derive(Default)]
+pub(super) struct Known(Vec<Made>);
+
+/// What became of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Unknown,
+    Nothing,
+    /// The filled column's key.
+    Key(i32),
+}
+
+impl Known {
+    pub(super) fn of(&self, key: usize) -> Made {
+        self.0.get(key).copied().unwrap_or(Made::Unknown)
+    }
+
+    pub(super) fn learn(&mut self, key: usize, made: Made) {
+        if self.0.len() <= key {
+            self.0.resize(key + 1, Made::Unknown);
+        }
+        self.0[key] = made;
+    }
+}
+
+impl Filling {
+    pub(super) fn new(from: Vec<u32>, to: u32, take: Take) -> Self {
+        Filling {
+            known: from.iter().map(|_| Known::default()).collect(),
+            from: from.into(),
+            to,
+            take,
+        }
+    }
+
+    /// Where it writes.
+    pub(super) fn to(&self) -> usize {
+        self.to as usize
+    }
+
+    /// Gives the column a value in `row`, if it has none and a source has. Whether it did.
+    pub(super) fn fill(&mut self, columns: &mut [ColumnBuilder], row: usize) -> bool {
+        let to = self.to as usize;
+        if columns[to].has(row) {
+            return false;
+        }
+        for (&from, known) in self.from.iter().zip(&mut self.known) {
+            let from = from as usize;
+            if !columns[from].has(row) {
+                continue;
+            }
+            if let Ok([from, to]) = columns.get_disjoint_mut([from, to])
+                && to.fill_in(row, from, self.take, known)
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The columns start anew, and with them their keys.
+    pub(super) fn forget(&mut self) {
+        for known in &mut self.known {
+            known.0.clear();
+        }
+    }
+}

@@ -15,6 +15,7 @@ use nom::combinator::opt;
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
+use super::gear;
 use crate::time;
 
 /// One syslog line taken apart. *Invariant*: every part is a slice of the line, except escaped values.
@@ -57,8 +58,9 @@ impl<'a> Header<'a> {
         {
             return Some(header);
         }
-        let mut header =
-            rfc3164(rest, priority.is_some(), reference_time, zone).or_else(|| without_time(rest))?;
+        let mut header = gear::parse(rest, reference_time, zone)
+            .or_else(|| rfc3164(rest, priority.is_some(), reference_time, zone))
+            .or_else(|| without_time(rest))?;
         header.priority = priority;
         Some(header)
     }
@@ -267,7 +269,7 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
     }
     let (host, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     header.host = Some(host).filter(|host| !host.is_empty());
-    // Some network gear sets the colon off: `host : %ASA-5-111010: …`.
+    // Some network gear sets the colon off: `host : text`.
     let rest = rest.strip_prefix(": ").unwrap_or(rest).trim_start_matches(' ');
     if let Some((tag, process_id, message)) = full_tag(rest).or_else(|| bare_tag(rest)) {
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);

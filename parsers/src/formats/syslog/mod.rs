@@ -10,6 +10,7 @@
 //!
 //! Structured data becomes `syslog_sd.<id>.<parameter>`.
 
+pub(super) mod gear;
 pub(super) mod header;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,7 @@ pub(super) fn header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) ->
     // Many applications start their lines with an ISO time and a space; only a `T` is syslog's.
     let iso_with_space = line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(4) == Some(&b'-');
     let is_syslog = match header.priority {
+        _ if gear::mark(header.message).is_some() => true,
         Some(_) => header.time.is_some() || header.tag.is_some() || header.version.is_some(),
         None => header.tag.is_some() && !iso_with_space,
     };

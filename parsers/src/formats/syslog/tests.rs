@@ -36,7 +36,7 @@ fn rfc3164_with_whatever_is_missing() {
         ),
         (
             "<5>Feb 3 2026 04:05:06 fw : %ASA-5-1: x",
-            (Some(5), Some("fw"), Some("%ASA-5-1"), None, "x"),
+            (Some(5), Some("fw"), None, None, "%ASA-5-1: x"),
         ),
         (
             "<13>app[12]: started",

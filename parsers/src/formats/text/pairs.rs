@@ -77,12 +77,13 @@ impl<'a> Iterator for Pairs<'a> {
             ..
         } = self.style;
         loop {
-            let start = self
+            let rest = self
                 .rest
-                .bytes()
-                .position(|b| b != b' ' && b != between)
-                .unwrap_or(self.rest.len());
-            let rest = &self.rest[start..];
+                .trim_start_matches(|c: char| c == ' ' || c as u32 == u32::from(between));
+            if rest.is_empty() {
+                self.rest = rest;
+                return None;
+            }
             let bytes = rest.as_bytes();
             let end_of_key = bytes
                 .iter()

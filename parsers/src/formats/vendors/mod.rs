@@ -2,27 +2,26 @@
 
 mod aruba;
 mod barracuda;
-mod cef;
-mod checkpoint;
+mod cisco;
 mod citrix;
 mod clavister;
 mod desktop;
 mod dhcp;
 mod dns;
 mod f5;
-mod fortinet;
+mod filters;
 mod ftp;
 mod guards;
 mod hosts;
 mod junos;
 mod keyed;
 mod ldap;
-mod leef;
 mod mail;
-mod paloalto;
 mod proxies;
 mod sentences;
 mod tables;
+#[cfg(test)]
+mod testing;
 mod trellix;
 mod vcenter;
 mod vpn;
@@ -33,16 +32,6 @@ mod windows_text;
 pub(crate) use windows_text::event_of_title;
 
 use super::text::Grammar;
-
-/// Grammars whose own first bytes decide, so that they are asked about every line: each must refuse a line that is not its
-/// own within a few comparisons.
-pub(super) const FIRST: &[&[Grammar]] = &[
-    cef::GRAMMARS,
-    leef::GRAMMARS,
-    fortinet::GRAMMARS,
-    paloalto::GRAMMARS,
-    checkpoint::GRAMMARS,
-];
 
 /// The grammars of all families. Order decides where two could read the same line.
 pub(super) const GROUPS: &[&[Grammar]] = &[
@@ -74,4 +63,13 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     vpn::GRAMMARS,
     desktop::GRAMMARS,
     guards::GRAMMARS,
+    cisco::GROUPS[0],
+    cisco::GROUPS[1],
+    cisco::GROUPS[2],
+    cisco::GROUPS[3],
+    filters::GROUPS[0],
+    filters::GROUPS[1],
+    filters::GROUPS[2],
+    filters::GROUPS[3],
+    filters::GROUPS[4],
 ];

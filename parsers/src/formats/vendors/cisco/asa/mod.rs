@@ -1,0 +1,287 @@
+//! Cisco ASA, and the PIX and FWSM before it: `%ASA-6-302013: Built outbound TCP connection …`.
+//!
+//! A message is a number and a sentence. The numbers say which sentence: [`session`] and [`service`] hold the sentences
+//! of the vendor's guide as [shapes](crate::formats::text::shape) by number, so that a message is dispatched on what the
+//! firewall alone can have written. What users chose (names, addresses of pages, commands) stands in captures that take
+//! as much as they can, so that what the firewall adds behind them is its own. A number without a shape, or a sentence
+//! that has changed since, keeps what its frame says: number, severity, host, time, text.
+//!
+//! Sentences come without their frame too, from pipelines that take it off. Those are tried against all shapes that
+//! have enough words of their own, and only where there is no header that names another program.
+//!
+//! Firepower (FTD) writes the same messages, and some of its own: see [`ftd`](super::ftd).
+
+mod endpoint;
+mod fill;
+mod service;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use super::ftd;
+use crate::formats::syslog::gear::{Mark, is_devices, mark};
+use crate::formats::text::shape::{self, Found};
+use crate::formats::text::{Event, Grammar, Line};
+
+/// A message's number, the event's action and outcome (either may be empty), and its shape.
+type Row = (u32, &'static str, &'static str, &'static str);
+
+/// The grammars.
+pub(super) const GRAMMARS: &[Grammar] = &[
+    Grammar {
+        name: "cisco.asa",
+        marks: &[
+            "%ASA-", "%FTD-", "%PIX-", "%FWSM-", "%NGIPS-", "ASA-", "FTD-", "PIX-", "FWSM-",
+        ],
+        programs: &[],
+        read: framed,
+    },
+    Grammar {
+        name: "cisco.asa (text alone)",
+        marks: &[
+            "Built ",
+            "Teardown ",
+            "Deny ",
+            "Denied ICMP",
+            "access-list ",
+            "hit-cnt",
+            "Group <",
+            "Group = ",
+            "AAA ",
+            "Auth from ",
+            "Auth start ",
+            "Authorization ",
+            "Authentication ",
+            "Accessed ",
+            "User from ",
+            "User '",
+            "DNS responses",
+            "response message",
+            "Task ran for",
+            " denied from ",
+            "access requested",
+            "access permitted",
+            "access denied",
+            "request discarded",
+            "Uname:",
+            "Login ",
+            "IPSEC: ",
+        ],
+        programs: &[],
+        read: bare,
+    },
+    // `302013: Built …`, `6|Nov 28 2014 12:59:03|302021: Teardown …`
+    Grammar {
+        name: "cisco.asa (number alone)",
+        marks: &[
+            ": Built ",
+            ": Teardown ",
+            ": Deny ",
+            ": access-list ",
+            ": Inbound ",
+            ": Group ",
+        ],
+        programs: &[],
+        read: numbered,
+    },
+];
+
+fn framed<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    if !is_devices(line.header) {
+        return None;
+    }
+    let body = line.body.trim_start_matches([' ', ':']);
+    let found = match mark(body) {
+        Some(found) => found,
+        None => plain_mark(body)?,
+    };
+    let (product, suffix) = found.facility.split_once('-').unwrap_or((found.facility, ""));
+    let dataset = match product {
+        "ASA" | "PIX" | "FWSM" => "cisco.asa",
+        "FTD" | "NGIPS" => "cisco.ftd",
+        _ => return None,
+    };
+    let number: u32 = found.mnemonic.parse().ok()?;
+    let mut event = Event::new(dataset);
+    event.fields.text("event.code", found.mnemonic);
+    event.fields.number("event.severity", found.severity);
+    event.fields.text("facility", product);
+    event.fields.text("suffix", suffix);
+    host(line, &mut event);
+    read(line, number, found.text, &mut event);
+    Some(event)
+}
+
+/// `ASA-6-302013: text`: a mark whose sign was lost.
+fn plain_mark(body: &str) -> Option<Mark<'_>> {
+    let (code, text) = body.split_once(':')?;
+    let (front, mnemonic) = code.rsplit_once('-')?;
+    let (facility, severity) = front.rsplit_once('-')?;
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (number(severity) && severity.len() == 1 && number(mnemonic)).then(|| Mark {
+        facility,
+        severity,
+        mnemonic,
+        text: text.trim_start_matches(' '),
+    })
+}
+
+fn numbered<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    if !is_devices(line.header) {
+        return None;
+    }
+    let mut rest = line.body;
+    let mut severity = "";
+    let mut stamp = None;
+    if let Some((first, after)) = rest.split_once('|').filter(|(first, _)| first.len() == 1) {
+        let (time, after) = after.split_once('|')?;
+        severity = first;
+        stamp = crate::time::bsd(time.trim(), line.context.reference_time, line.context.timezone);
+        rest = after;
+    }
+    let (code, text) = rest.split_at_checked(6)?;
+    let text = text.strip_prefix(": ")?;
+    let number: u32 = code.parse().ok()?;
+    let mut event = Event::new("cisco.asa");
+    // Any program may write a number and a colon.
+    if !read(line, number, text, &mut event) {
+        return None;
+    }
+    event.fields.text("event.code", code);
+    event.fields.number("event.severity", severity);
+    event.time = stamp.map(|(instant, _)| instant);
+    host(line, &mut event);
+    Some(event)
+}
+
+/// The shapes with enough words of their own to be believed without a number, and the number of those that are one
+/// message's.
+static TELLING: LazyLock<Vec<(Option<u32>, Row)>> = LazyLock::new(|| {
+    /// Letters of its own that a shape must have.
+    const OWN: usize = 10;
+    let rows = session::ROWS.iter().chain(service::ROWS);
+    let ranges = session::RANGES.iter().chain(service::RANGES);
+    rows.map(|&row| (Some(row.0), row))
+        .chain(ranges.map(|&(low, _, action, outcome, shape)| (None, (low, action, outcome, shape))))
+        .filter(|(_, row)| own_letters(row.3) >= OWN)
+        .collect()
+});
+
+fn bare<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    if line.header.tag.is_some() {
+        return None;
+    }
+    let text = line.body.trim_start_matches(' ');
+    let mut found = Found::new();
+    for &(number, (_, action, outcome, shape)) in TELLING.iter() {
+        if may_start(shape, text)
+            && shape::matches(shape, text, endpoint::read, &mut found)
+            && is_telling(&found)
+        {
+            let mut event = Event::new("cisco.asa");
+            // Users of a VPN look alike in many messages.
+            if let Some(number) = number.filter(|_| action != "vpn") {
+                event.fields.text("event.code", line.keep(number.to_string()));
+            }
+            finish(line, &found, action, outcome, &mut event);
+            host(line, &mut event);
+            return Some(event);
+        }
+    }
+    None
+}
+
+/// Whether the first letter of `text` is the shape's, if the shape starts with one.
+fn may_start(shape: &str, text: &str) -> bool {
+    match shape.as_bytes().first() {
+        Some(b'{' | b'[' | b'~' | b'\\') | None => true,
+        Some(first) => text
+            .as_bytes()
+            .first()
+            .is_some_and(|letter| letter.eq_ignore_ascii_case(first)),
+    }
+}
+
+/// How many letters of its own a shape has.
+fn own_letters(shape: &str) -> usize {
+    let mut inside = false;
+    shape
+        .bytes()
+        .filter(|&b| {
+            match b {
+                b'{' => inside = true,
+                b'}' => inside = false,
+                _ => {}
+            }
+            !inside && b.is_ascii_alphabetic()
+        })
+        .count()
+}
+
+/// Whether a sentence without a number says who it is about.
+fn is_telling(found: &Found<'_>) -> bool {
+    const WHO: [&str; 16] = [
+        "S",
+        "D",
+        "X",
+        "Y",
+        "A",
+        "B",
+        "s",
+        "d",
+        "f",
+        "ip",
+        "server",
+        "user",
+        "lip",
+        "call_stack",
+        "url",
+        "group",
+    ];
+    found.iter().any(|(name, _)| WHO.contains(name))
+}
+
+/// Reads the sentence of message `number`; whether it has a known shape.
+fn read<'a>(line: &Line<'a>, number: u32, text: &'a str, event: &mut Event<'a>) -> bool {
+    if matches!(number, 430_001..=430_007) {
+        ftd::security(line, number, text, &mut event.fields);
+        return true;
+    }
+    let mut found = Found::new();
+    for rows in [session::ROWS, service::ROWS] {
+        let first = rows.partition_point(|row| row.0 < number);
+        for &(_, action, outcome, shape) in rows[first..].iter().take_while(|row| row.0 == number) {
+            if shape::matches(shape, text, endpoint::read, &mut found) {
+                finish(line, &found, action, outcome, event);
+                return true;
+            }
+        }
+    }
+    for &(low, high, action, outcome, shape) in session::RANGES.iter().chain(service::RANGES) {
+        if (low..=high).contains(&number) && shape::matches(shape, text, endpoint::read, &mut found) {
+            finish(line, &found, action, outcome, event);
+            return true;
+        }
+    }
+    false
+}
+
+fn finish<'a>(
+    line: &Line<'a>,
+    found: &Found<'a>,
+    action: &'static str,
+    outcome: &'static str,
+    event: &mut Event<'a>,
+) {
+    fill::fill(line, found, &mut event.fields);
+    event.fields.text("event.action", action);
+    event.fields.text("event.outcome", outcome);
+}
+
+fn host<'a>(line: &Line<'a>, event: &mut Event<'a>) {
+    if let Some(host) = line.header.host {
+        event.fields.text("observer.hostname", host);
+    }
+}

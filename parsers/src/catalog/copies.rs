@@ -10,6 +10,7 @@
 //!   - {column: user.target.name, from: ["target[type=User].alternateId"]}     # of an array's elements
 //!   - {column: cloud.region, from: [webaclId], split: ":", at: 3}             # a piece of the value
 //!   - {column: user.email, from: [UserId], has: "@"}                          # only if it has this in it
+//!   - {column: event.outcome, from: [errorCode], is: "0", value: success}     # this, if the member says that
 //! ```
 //!
 //! A path is the dotted name that the reader gives to a value, letter for letter: elements of an array have the
@@ -45,6 +46,10 @@ pub struct CopiedColumn {
     pub from: Vec<usize>,
     /// What the value has in it; another is not repeated.
     pub has: Option<String>,
+    /// What the value is, compared without case; another is not repeated.
+    pub is: Option<String>,
+    /// What stands in the column instead of the value.
+    pub value: Option<String>,
     /// The piece of the value that is meant, if it is not all of it.
     pub piece: Option<Piece>,
 }
@@ -120,13 +125,20 @@ impl Copies {
 
 impl CopiedColumn {
     /// What is repeated of a value, if anything is.
-    pub fn of<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let fits = self.has.as_deref().is_none_or(|part| text.contains(part));
-        match &self.piece {
-            _ if !fits => None,
+    pub fn of<'t>(&'t self, text: &'t str) -> Option<&'t str> {
+        let has = self.has.as_deref().is_none_or(|part| text.contains(part));
+        let is = self
+            .is
+            .as_deref()
+            .is_none_or(|whole| text.eq_ignore_ascii_case(whole));
+        if !has || !is {
+            return None;
+        }
+        let piece = match &self.piece {
             None => Some(text),
             Some(piece) => piece.of(text),
-        }
+        };
+        piece.map(|piece| self.value.as_deref().unwrap_or(piece))
     }
 }
 
@@ -196,6 +208,8 @@ pub(super) fn copies<'f>(
             column_type: column.column_type,
             from,
             has: entry.has.clone(),
+            is: entry.is.clone(),
+            value: entry.value.clone(),
             piece: entry.split.as_deref().map(|text| Piece::new(text, entry.at)),
         });
     }

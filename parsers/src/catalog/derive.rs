@@ -40,6 +40,8 @@ pub enum Parts {
     Version,
     /// `success` or `failure`, from a flag or Windows' words for the two.
     Success,
+    /// The words of a command line, quoted ones in one piece, as a list.
+    Arguments,
     /// The event's time, where nothing else gives it; `into` is not asked for.
     Time,
     /// Fields of their own, from a text of `name=value` pairs; `into` is not asked for.

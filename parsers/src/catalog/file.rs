@@ -27,6 +27,8 @@ pub(super) struct CopyFile {
     #[serde(default)]
     pub(super) from: Vec<String>,
     pub(super) has: Option<String>,
+    pub(super) is: Option<String>,
+    pub(super) value: Option<String>,
     pub(super) split: Option<String>,
     #[serde(default)]
     pub(super) at: isize,

@@ -73,6 +73,10 @@ fn take_apart(derivation: &Derivation, value: &str, builder: &mut BatchBuilder) 
                 builder.field_if_absent(&derivation.targets[0], Value::List(found));
             }
         }
+        Parts::Arguments => {
+            let words = words(value).into_iter().map(Value::Str).collect();
+            builder.field_if_absent(&derivation.targets[0], Value::List(words));
+        }
         Parts::Pairs => write_pairs(value, builder),
         Parts::Flow => {
             let parts: Vec<Option<&str>> = value.split(',').map(Some).collect();
@@ -110,6 +114,17 @@ fn one_part(parts: Parts, value: &str) -> Option<&str> {
         },
         _ => Some(value),
     }
+}
+
+/// The words of a command line. Blanks between double quotes separate none; the quotes stay.
+fn words(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|c: char| {
+        quoted ^= c == '"';
+        !quoted && c.is_whitespace()
+    })
+    .filter(|word| !word.is_empty())
+    .collect()
 }
 
 /// Writes the pairs of `text` as fields of their own, where it has no other text before them.
@@ -275,6 +290,21 @@ mod tests {
         assert_eq!(part(Parts::Success, "true"), Some("success"));
         assert_eq!(part(Parts::Success, "maybe"), None);
         assert_eq!(part(Parts::Whole, "x"), Some("x"));
+    }
+
+    #[test]
+    fn words_of_command_lines() {
+        let line = r#""C:\Program Files\a.exe"  -x "y z" --k="v w" end"#;
+        let wanted = [
+            r#""C:\Program Files\a.exe""#,
+            "-x",
+            r#""y z""#,
+            r#"--k="v w""#,
+            "end",
+        ];
+        assert_eq!(words(line), wanted);
+        assert_eq!(words(r#"a "b c"#), ["a", r#""b c"#], "a quote that never ends");
+        assert_eq!(words("  "), [""; 0]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(crate) fn text_time(text: &str, zone: Tz) -> Option<i64> {
 /// Longer texts are no instants.
 const LONGEST: usize = 48;
 
-/// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, told apart by size.
+/// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, or a FILETIME, told apart by size.
 /// Only instants after 2001 are taken for one: a smaller number is something else.
 pub(crate) fn number_time(number: f64) -> Option<i64> {
     let micros = match number.abs() {
@@ -88,6 +88,8 @@ pub(crate) fn number_time(number: f64) -> Option<i64> {
         n if n < 1e11 => number * 1e6,
         n if n < 1e14 => number * 1e3,
         n if n < 1e17 => number,
+        // As nanoseconds it would be before 2001: Windows' tenths of microseconds since 1601.
+        n if n < 1e18 => number / 10.0 - 11_644_473_600e6,
         n if n < 1e20 => number / 1e3,
         _ => return None,
     };
@@ -263,6 +265,10 @@ mod tests {
             assert_eq!(text_time(text, Tz::UTC), instant, "{text}");
         }
         assert_eq!(number_time(1_700_000_000_123_000_000.0), instant);
+        assert_eq!(
+            number_time(133_444_736_000_000_000.0),
+            Some(1_700_000_000_000_000)
+        );
         for text in [
             "Tue Nov 14 22:13:20 2023",
             "Tue, 14 Nov 2023 22:13:20 +0000",

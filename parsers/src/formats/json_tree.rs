@@ -6,7 +6,7 @@
 //! - A list of names and values (`[{"Name": "x", "Value": 1}]`) has a field for each name: `list.x`. Other members
 //!   of an element are below it: `list.x.OldValue`.
 //! - Any other list with objects has a list for each member of its elements: `list.id`.
-//! - Text that is JSON itself is flattened below its name. Only what it says of itself lies there, so that nobody
+//! - Text that is JSON itself, or a map as Java prints it (`{a=1, b=2}`), is flattened below its name. Only what it says of itself lies there, so that nobody
 //!   who has a say in the text gets one in the fields of the event.
 //!
 //! Lists with anything nested, and texts, stay whole besides: which values belong together is seen in them alone.
@@ -14,7 +14,7 @@
 //! On the way the values are gathered that [`Copies`](crate::catalog::Copies) wants; the columns they fill come last.
 
 use super::event_time::text_time;
-use super::json::{MAX_DEPTH, find, owned_scalar};
+use super::json::{MAX_DEPTH, find, json_time, owned_scalar};
 use super::tape::{Json, TapeParser};
 use crate::batch::BatchBuilder;
 use crate::catalog::{ColumnType, CopiedColumn, Dataset};
@@ -24,9 +24,19 @@ use crate::value::Value;
 /// Keys that name an entry of a list of names and values.
 const NAMES: [&str; 5] = ["Name", "name", "Key", "key", "displayName"];
 /// Keys of its value.
-const VALUES: [&str; 2] = ["Value", "value"];
+const VALUES: [&str; 7] = [
+    "Value",
+    "value",
+    "ValueString",
+    "stringValue",
+    "intValue",
+    "boolValue",
+    "multiValue",
+];
 /// Keys that such a list of changes has instead.
 const CHANGES: [&str; 2] = ["NewValue", "newValue"];
+/// The time that shippers give to events.
+const SHIPPED: &str = "@timestamp";
 /// Scalars that are taken out of one list, at most: the list is kept whole beside them.
 const MOST_VALUES: usize = 4096;
 
@@ -61,11 +71,32 @@ impl<'w> TreeWriter<'w> {
             self.members(document, 0);
         }
         self.copy(zone);
+        self.shipped(event, zone);
+        if let Some((document, _)) = outer {
+            self.shipped(document, zone);
+        }
+    }
+
+    /// Writes the member `@timestamp`. Shippers have it for when they took the event over: where the dataset has a
+    /// time of its own, that is the event's, and this one is kept aside.
+    fn shipped(&mut self, json: Json<'_>, zone: chrono_tz::Tz) {
+        let Some(value) = json.get(SHIPPED) else { return };
+        self.path.clear();
+        self.path.push_str(SHIPPED);
+        let mut number = String::new();
+        match (value.scalar(&mut number), self.builder.pending_time()) {
+            (Some(_), own @ Some(_)) if json_time(value, zone) == own => {}
+            (Some(time), Some(_)) => self.builder.aside(SHIPPED, &time),
+            _ => self.value(value, 0),
+        }
     }
 
     fn members(&mut self, json: Json<'_>, depth: usize) {
         let length = self.path.len();
         for (key, value) in json.members() {
+            if length == 0 && key == SHIPPED {
+                continue;
+            }
             self.enter(key);
             self.value(value, depth);
             self.path.truncate(length);
@@ -115,6 +146,11 @@ impl<'w> TreeWriter<'w> {
         }
         self.put(value);
         if let Some(text) = json.text()
+            && text.starts_with('{')
+        {
+            self.java_map(text);
+        }
+        if let Some(text) = json.text()
             && is_document(text)
             && let Some(inner) = self.inner.take()
         {
@@ -128,6 +164,33 @@ impl<'w> TreeWriter<'w> {
             });
             self.inner = Some(inner);
         }
+    }
+
+    /// Writes the entries of a map in the notation of Java's `toString`.
+    fn java_map(&mut self, text: &str) {
+        let Some(inside) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else {
+            return;
+        };
+        let entries = || inside.split(", ").map(|entry| entry.split_once('='));
+        let is_entry = |entry: Option<(&str, &str)>| {
+            entry.is_some_and(|(key, _)| !key.is_empty() && !key.contains(['"', '{', ':']))
+        };
+        if inside.is_empty() || !entries().all(is_entry) {
+            return;
+        }
+        let length = self.path.len();
+        for (key, value) in entries().flatten().take(MOST_VALUES) {
+            self.enter(key);
+            self.text(value);
+            self.path.truncate(length);
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some(number) = self.dataset.copies.number(self.path) {
+            self.gathered.add(number, text);
+        }
+        self.put(Value::Str(text));
     }
 
     fn array(&mut self, json: Json<'_>, depth: usize) {
@@ -309,6 +372,19 @@ impl<'t> Columns<'t> {
                     self.add(value, &path, depth + 1);
                 }
             }
+        } else if let Some(name_key) = name_key(json) {
+            for item in json.elements() {
+                let name = item.get(name_key).and_then(Json::text).unwrap_or_default();
+                for (key, value) in item.members().filter(|(key, _)| *key != name_key) {
+                    let path = match VALUES.contains(&key) {
+                        true => [path, name].join("."),
+                        false => [path, name, key].join("."),
+                    };
+                    if depth < MAX_DEPTH {
+                        self.add(value, &path, depth + 1);
+                    }
+                }
+            }
         } else if json.is_array() {
             for item in json.elements() {
                 if depth < MAX_DEPTH && !path.is_empty() {
@@ -402,6 +478,22 @@ mod tests {
     }
 
     #[test]
+    fn maps_of_java_and_names_inside_lists() {
+        let event = event(
+            r#"{"behaviors":"{New City=NEGATIVE, Velocity=a=b}","words":"{a, b=c}","none":"{}",
+                "log":[{"name":"grant","parameters":[{"name":"role","value":"admin"},{"name":"on","boolValue":true}]}]}"#,
+        );
+        assert_eq!(event["behaviors.New City"], "NEGATIVE");
+        assert_eq!(event["behaviors.Velocity"], "a=b");
+        assert!(event.get("words.b").is_none());
+        assert_eq!(
+            event["unmapped"]["log.parameters.role"],
+            serde_json::json!(["admin"])
+        );
+        assert_eq!(event["unmapped"]["log.parameters.on"], serde_json::json!([true]));
+    }
+
+    #[test]
     fn text_that_is_json_stays_below_its_name() {
         let event = event(
             r#"{"note":"{\"user.name\":\"root\",\"host\":{\"name\":\"h\"}}","list":"[{\"k\":1},{\"k\":2}]","cut":"{\"a\":","user":{"name":"ann"}}"#,
@@ -443,6 +535,13 @@ mod tests {
                 "{document}"
             );
         }
+    }
+
+    #[test]
+    fn an_events_own_time_stands_before_the_shippers() {
+        let event = event(&TRAIL.replacen('{', r#"{"@timestamp":"2026-05-01T10:00:09Z","#, 1));
+        assert_eq!(event["@timestamp"], "2026-05-01T10:00:00.000Z");
+        assert_eq!(event["unmapped"]["@timestamp"], "2026-05-01T10:00:09Z");
     }
 
     #[test]

@@ -100,7 +100,8 @@ fn message<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
             "on" | "for" | "of" => match address(value) {
                 Some(ip) => fields.text("source.ip", ip),
                 // A client names its interface here.
-                None => return false,
+                None if word == "on" => return false,
+                None => break,
             },
             "from" | "to" => match hardware(value.trim_end_matches(':')) {
                 Some(mac) => {
@@ -125,8 +126,9 @@ fn message<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
             _ => match word.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
                 // The server that the client chose.
                 Some(inner) => {
-                    if let Some(ip) = address(inner) {
-                        fields.text("server.ip", ip);
+                    match address(inner) {
+                        Some(ip) => fields.text("server.ip", ip),
+                        None => fields.text("source.mac", hardware(inner).unwrap_or_default()),
                     }
                     rest = after;
                     continue;

@@ -31,7 +31,8 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return named.then_some(event);
     };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if !is_number(connection) {
+    // slapd's own operations have no connection.
+    if !is_number(connection) && connection != "-1" {
         return None;
     }
     fields.text("connection", connection);
@@ -41,11 +42,11 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         Some(("fd", fd)) if is_number(fd) => fields.text("fd", fd),
         _ => return named.then_some(event),
     }
-    operation(rest, fields);
+    operation(rest, line, fields);
     Some(event)
 }
 
-fn operation<'a>(text: &'a str, fields: &mut Fields<'a>) {
+fn operation<'a>(text: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) {
     let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
     let (action, rest) = match (kind, rest.split_once(' ').unwrap_or((rest, ""))) {
         ("SEARCH", ("RESULT", rest)) => ("result", rest),
@@ -92,25 +93,25 @@ fn operation<'a>(text: &'a str, fields: &mut Fields<'a>) {
         "mod" if rest.starts_with("attr=") => fields.text("attributes", &rest["attr=".len()..]),
         "result" => {
             let (pairs, text) = rest.split_once("text=").unwrap_or((rest, ""));
-            self::pair_fields(pairs, fields);
+            pair_fields(pairs, line, fields);
             fields.text("event.reason", text);
         }
         "message" => fields.text("event.reason", text),
-        _ => pair_fields(rest, fields),
+        _ => pair_fields(rest, line, fields),
     }
 }
 
-fn pair_fields<'a>(text: &'a str, fields: &mut Fields<'a>) {
+fn pair_fields<'a>(text: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) {
     for pair in pairs(text, Style::SPACED) {
         match pair.key {
             "dn" | "id" => {
                 fields.text("entry.name", pair.value);
                 fields.text("user.name", account(pair.value));
-                put_domain(pair.value, fields);
+                put_domain(pair.value, line, fields);
             }
             "base" => {
                 fields.text("base", pair.value);
-                put_domain(pair.value, fields);
+                put_domain(pair.value, line, fields);
             }
             "err" => {
                 fields.text("error.code", pair.value);
@@ -140,11 +141,23 @@ fn account(dn: &str) -> &str {
     first.split_once('=').map_or("", |(_, value)| value.trim())
 }
 
-/// The organisation at the end of a distinguished name: `o=example`, or the first of its `dc`s.
-fn put_domain<'a>(dn: &'a str, fields: &mut Fields<'a>) {
-    let parts = dn.split(',').filter_map(|part| part.trim().split_once('='));
-    let found = parts.filter(|(key, _)| key.eq_ignore_ascii_case("dc") || key.eq_ignore_ascii_case("o"));
-    if let Some((_, value)) = found.last() {
-        fields.text("entry.domain", value);
+/// The domain at the end of a distinguished name: `example.org` of `dc=example,dc=org`, or the organisation, `o=example`.
+fn put_domain<'a>(dn: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) {
+    let of = |kind: &'static str| {
+        dn.split(',')
+            .filter_map(|part| part.trim().split_once('='))
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(kind))
+            .map(|(_, value)| value)
+    };
+    let mut domain = String::new();
+    for part in of("dc") {
+        if !domain.is_empty() {
+            domain.push('.');
+        }
+        domain.push_str(part);
+    }
+    match domain.is_empty() {
+        true => fields.text("entry.domain", of("o").last().unwrap_or_default()),
+        false => fields.text("entry.domain", line.keep(domain)),
     }
 }

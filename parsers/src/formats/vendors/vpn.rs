@@ -57,6 +57,17 @@ pub(super) const GRAMMARS: &[Grammar] = &[
             ",192.168.",
             "Listening for incoming TCP connection",
             "Could not determine IPv4/IPv6 protocol",
+            "Inactivity timeout",
+            "Incorrect password supplied for LDAP DN",
+            "Kernel support for ovpn-dco",
+            "WARNING: --",
+            "NOTE: --",
+            "DEPRECATED OPTION: --",
+            "GID set to ",
+            "UID set to ",
+            "/sbin/ip ",
+            "/sbin/ifconfig ",
+            "/sbin/route ",
         ],
         programs: &["openvpn"],
         read: read_openvpn,
@@ -70,7 +81,7 @@ pub(super) const GRAMMARS: &[Grammar] = &[
 ];
 
 /// How messages start that no other program writes so.
-const STARTS: [&str; 52] = [
+const STARTS: [&str; 64] = [
     "MULTI: ",
     "MULTI_",
     "VERIFY ",
@@ -123,6 +134,32 @@ const STARTS: [&str; 52] = [
     "Could not determine IPv4/IPv6 protocol",
     "Connection reset, restarting",
     "Inactivity timeout",
+    "Incorrect password supplied for LDAP DN",
+    "Note: Kernel support for ovpn-dco",
+    "WARNING: --",
+    "NOTE: --",
+    "DEPRECATED OPTION: --",
+    "GID set to ",
+    "UID set to ",
+    "/sbin/ip ",
+    "/sbin/ifconfig ",
+    "/sbin/route ",
+    "succeeded -> ifconfig_pool",
+    "ifconfig-pool ",
+];
+
+/// Those that need neither a time nor a client in front.
+const UNMISTAKABLE: [&str; 10] = [
+    "LDAP bind failed: ",
+    "Incorrect password supplied for LDAP DN \"",
+    "PLUGIN_CALL: POST ",
+    "MULTI: ",
+    "IFCONFIG POOL",
+    "net_iface_",
+    "TUN/TAP device ",
+    "ROUTE_GATEWAY ",
+    "Initialization Sequence Completed",
+    "SENT CONTROL [",
 ];
 
 fn read_openvpn<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -154,7 +191,8 @@ fn read_openvpn<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let known = STARTS.iter().any(|start| text.starts_with(start));
     let pooled = has_time && !identified && pool(text, fields);
     let connected = identified && (known || text.starts_with('[') || text.starts_with("Connection reset"));
-    if !named && !pooled && !connected && !(known && has_time && is_certain(text)) {
+    let alone = UNMISTAKABLE.iter().any(|start| text.starts_with(start));
+    if !named && !pooled && !connected && !alone && !(known && has_time && is_certain(text)) {
         return None;
     }
     fields.category("network");
@@ -337,6 +375,12 @@ fn network<'a>(text: &'a str, fields: &mut Fields<'a>) {
                 Some(name)
             };
             fields.text("observer.ingress.interface.name", name.unwrap_or_default());
+        } else {
+            // `net_iface_mtu_set: mtu 1500 for tun0`
+            fields.text(
+                "observer.ingress.interface.name",
+                word_after(" for ").unwrap_or_default(),
+            );
         }
     } else if let Some(rest) = text.strip_prefix("net_addr_") {
         fields.event("address", "");

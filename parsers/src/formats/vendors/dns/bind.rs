@@ -255,6 +255,9 @@ fn request<'a>(text: &'a str, fields: &mut Fields<'a>) {
             fields.text("dns.question.name", name(host));
             fields.text("dns.question.type", kind.split(' ').next().unwrap_or_default());
         }
+    } else if text.starts_with("no matching view") {
+        fields.event("no matching view", "failure");
+        fields.text("event.reason", text);
     } else if let Some((what, rest)) = text.split_once('\'')
         && let Some((zone, verdict)) = rest.split_once('\'')
     {

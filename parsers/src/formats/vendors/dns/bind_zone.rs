@@ -104,6 +104,10 @@ fn zone<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
     } else {
         fields.event("zone", "");
     }
+    if let Some((ip, port, _)) = rest.strip_prefix("notify from ").and_then(endpoint) {
+        fields.text("source.ip", ip);
+        fields.text("source.port", port);
+    }
     // A server that the zone comes from or goes to stands behind fixed words.
     for mark in ["master ", "primary ", "primaries ", "server "] {
         if let Some((ip, port, _)) = rest.split_once(mark).and_then(|(_, after)| endpoint(after)) {
@@ -215,21 +219,25 @@ fn resolving<'a>(what: &'a str, rest: &'a str, fields: &mut Fields<'a>) -> bool 
     let Some((asked, rest)) = rest.split_once('\'') else {
         return false;
     };
-    let Some((ip, port, _)) = rest.rsplit_once(": ").and_then(|(_, server)| endpoint(server)) else {
+    let server = rest.rsplit_once(": ").and_then(|(_, server)| endpoint(server));
+    if server.is_none() && !rest.starts_with(" after ") {
         return false;
-    };
+    }
     put_question(asked, fields);
-    fields.text("destination.ip", ip);
-    fields.text("destination.port", port);
+    if let Some((ip, port, _)) = server {
+        fields.text("destination.ip", ip);
+        fields.text("destination.port", port);
+    }
     let (first, others) = what.split_once(' ').unwrap_or((what, ""));
     if first.len() >= 6 && first.bytes().all(|b| b.is_ascii_uppercase()) {
         fields.event(first, "failure");
         fields.text("dns.response_code", first);
         fields.text("event.reason", others);
     } else {
-        fields.event("resolving", "failure");
+        fields.event("resolving", if what == "success" { "success" } else { "failure" });
         // `unexpected RCODE (REFUSED) resolving …`
         if let Some((code, _)) = what.split_once('(').and_then(|(_, rest)| rest.split_once(')')) {
+            let code = code.rsplit(' ').next().unwrap_or_default();
             fields.text("dns.response_code", code);
         }
         fields.text("event.reason", what);

@@ -6,7 +6,7 @@
 
 use super::super::super::fields::{Fields, address};
 use super::super::super::text::{Event, Grammar, Line};
-use super::{is_class, name};
+use super::{endpoint, is_class, name};
 use crate::time;
 use crate::value::Value;
 
@@ -79,13 +79,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             fields.text("error.type", kind);
             fields.text("error.message", message);
         }
-        if let Some(asked) = text.strip_prefix("generate keytag query ") {
-            fields.event("keytag_query", "");
-            fields.text(
-                "dns.question.name",
-                name(asked.split(' ').next().unwrap_or_default()),
-            );
-        }
+        step(text, fields);
     }
     if !named {
         fields.put("message", Value::Str(text));
@@ -122,4 +116,36 @@ fn question<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         fields.number("response.size", words.next().unwrap_or_default());
     }
     true
+}
+
+/// What Unbound does for a name: `resolving example.org. A IN`, `validation failure <example.org. A IN>: reason`,
+/// `reply from <example.org.> 192.0.2.53#53`.
+fn step<'a>(text: &'a str, fields: &mut Fields<'a>) {
+    const STEPS: [(&str, &str, &str); 5] = [
+        ("generate keytag query ", "keytag_query", ""),
+        ("resolving ", "resolving", ""),
+        ("response for ", "response", ""),
+        ("validation success ", "validation", "success"),
+        ("validation failure <", "validation", "failure"),
+    ];
+    if let Some((rest, action, outcome)) = STEPS
+        .iter()
+        .find_map(|(start, action, outcome)| Some((text.strip_prefix(start)?, *action, *outcome)))
+    {
+        let (asked, reason) = rest.split_once(">: ").unwrap_or((rest, ""));
+        let mut words = asked.split(' ');
+        fields.event(action, outcome);
+        fields.text("dns.question.name", name(words.next().unwrap_or_default()));
+        fields.text("dns.question.type", words.next().unwrap_or_default());
+        fields.text("dns.question.class", words.next().unwrap_or_default());
+        fields.text("event.reason", reason);
+    } else if let Some((ip, port, _)) = text
+        .strip_prefix("reply from <")
+        .and_then(|rest| rest.split_once("> "))
+        .and_then(|(_, server)| endpoint(server))
+    {
+        fields.event("reply", "");
+        fields.text("destination.ip", ip);
+        fields.text("destination.port", port);
+    }
 }

@@ -39,6 +39,14 @@ pub(super) const GRAMMAR: Grammar = Grammar {
         "pipelining after",
         " after CONNECT",
         "PREGREET ",
+        "NOQUEUE: ",
+        " notification: ",
+        "conversation with ",
+        "SSL_accept error from ",
+        "SSL_connect error to ",
+        "address not listed for hostname",
+        "Cannot start TLS",
+        "still being delivered",
     ],
     programs: &[],
     read,
@@ -164,6 +172,17 @@ fn about_mail<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         };
         fields.event("tls_used", "");
         put_server(server, fields);
+    } else if [
+        "Cannot start TLS",
+        "TLS is required",
+        "skipped, still",
+        "enabling PIX workarounds",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
+    {
+        fields.event("notice", "");
+        fields.text("event.reason", text);
     } else if let Some((notice, id)) = text.split_once(" notification: ") {
         fields.event("notified", "");
         fields.text("notification", notice);
@@ -250,7 +269,10 @@ pub(super) fn put_remote_id<'a>(reply: &'a str, fields: &mut Fields<'a>) {
 /// `reject: RCPT from peer: 554 5.7.1 …; from=<…> to=<…> proto=ESMTP helo=<…>`, `warning: header Subject: … from peer; …`
 /// and the like: what Postfix or a filter made of a mail. `text` is what follows the action.
 fn verdict<'a>(action: &'a str, text: &'a str, fields: &mut Fields<'a>) -> bool {
-    let (head, envelope) = match text.rfind("; from=<").or_else(|| text.rfind("; proto=")) {
+    let tail = ["; from=<", "; to=<", "; proto="]
+        .iter()
+        .find_map(|mark| text.rfind(mark));
+    let (head, envelope) = match tail {
         Some(at) => (&text[..at], &text[at + 2..]),
         None => (text, ""),
     };

@@ -50,6 +50,12 @@ fn warning<'a>(body: &'a str, fields: &mut Fields<'a>) -> bool {
         fields.text("source.domain", name);
         fields.text("source.ip", ip);
         fields.text("event.reason", reason.trim_start_matches(": "));
+    } else if let Some((ip, name)) = text.split_once(": address not listed for hostname ")
+        && let Some(ip) = address(ip)
+    {
+        fields.event("hostname_mismatch", "failure");
+        fields.text("source.domain", name);
+        fields.text("source.ip", ip);
     } else if let Some((what, rest)) = text.split_once(" from ")
         && let Some((client, rest)) = peer(rest)
     {

@@ -16,6 +16,8 @@ pub enum Parts {
     Url,
     /// A path: `name`, `directory`.
     Path,
+    /// A path of Windows' registry: `hive`, and `key` below it.
+    Registry,
     /// `DOMAIN\name` or `name@domain`: `name`, `domain`, and `email` of the latter.
     Account,
     /// `address:port` or `address`: `ip` or `domain`, `port`.
@@ -73,6 +75,7 @@ impl Parts {
         match self {
             Parts::Url => &["scheme", "domain", "port", "path", "query", "full"],
             Parts::Path => &["name", "directory"],
+            Parts::Registry => &["hive", "key"],
             Parts::Account => &["name", "domain", "email"],
             Parts::Endpoint => &["ip", "domain", "port"],
             _ => &[],

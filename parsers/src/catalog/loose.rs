@@ -26,6 +26,11 @@ impl LooseNames {
         known == column
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// Whether `name` means something.
     pub(super) fn has(&self, name: &str) -> bool {
         self.columns.contains_key(&fold(name))
@@ -37,7 +42,7 @@ impl LooseNames {
 
     /// The column of `name`.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
-        if self.columns.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let mut name = name;

@@ -59,6 +59,12 @@ impl Dataset {
         }
     }
 
+    /// Whether empty texts are no values: where several names of a product mean one column, that which is empty must
+    /// not keep the others from it.
+    pub fn leaves_out_empty(&self) -> bool {
+        !self.loose.is_empty()
+    }
+
     /// What a rule or a query means by `name`, within the log source it was written for. Never fails:
     /// every name means some column, if only one that no event has yet.
     ///

@@ -50,6 +50,10 @@ fn take_apart(derivation: &Derivation, value: &str, builder: &mut BatchBuilder) 
             let (folder, name) = split_path(value);
             put(&derivation.targets, &[name, folder], builder);
         }
+        Parts::Registry => {
+            let (hive, key) = registry(value);
+            put(&derivation.targets, &[hive, key], builder);
+        }
         Parts::Account => put(&derivation.targets, &account(value), builder),
         Parts::Endpoint => {
             let (host, port) = host_port(value);
@@ -221,6 +225,22 @@ fn split_path(path: &str) -> (Option<&str>, Option<&str>) {
     }
 }
 
+/// A registry path's hive, by its short name, and the key below it.
+fn registry(path: &str) -> (Option<&str>, Option<&str>) {
+    let Some((root, key)) = path.split_once('\\') else {
+        return (None, None);
+    };
+    let hive = match root {
+        "HKEY_LOCAL_MACHINE" | "HKLM" => "HKLM",
+        "HKEY_CURRENT_USER" | "HKCU" => "HKCU",
+        "HKEY_CLASSES_ROOT" | "HKCR" => "HKCR",
+        "HKEY_USERS" | "HKU" => "HKU",
+        "HKEY_CURRENT_CONFIG" | "HKCC" => "HKCC",
+        _ => return (None, None),
+    };
+    (Some(hive), Some(key))
+}
+
 /// Name, domain and mail address of an account.
 fn account(text: &str) -> [Option<&str>; 3] {
     if let Some((domain, name)) = text.split_once('\\') {
@@ -313,6 +333,11 @@ mod tests {
         assert_eq!(split_path(r"/tmp/a\b"), (Some("/tmp"), Some(r"a\b")));
         assert_eq!(split_path("c.exe"), (None, Some("c.exe")));
         assert_eq!(split_path(r"D:\"), (Some("D:"), Some("")));
+        assert_eq!(
+            registry(r"HKEY_USERS\S-1-5-18\Run"),
+            (Some("HKU"), Some(r"S-1-5-18\Run"))
+        );
+        assert_eq!(registry(r"C:\Run"), (None, None));
         assert_eq!(account(r"CORP\jane"), [Some("jane"), Some("CORP"), None]);
         assert_eq!(
             account("jane@example.org"),

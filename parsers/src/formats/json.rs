@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::event_time::{number_time, text_time};
 use super::flat::{FlatEvent, FlatReader};
-use super::json_envelope::{object_inside, text_inside};
+use super::json_envelope::{object_inside, text_inside, windows_xml};
 use super::json_select::ByKeys;
 use super::json_time::generic_time;
 use super::json_tree::{Gathered, TreeWriter};
@@ -30,7 +30,7 @@ use super::json_windows::{self, Shape};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
-use super::{EventSink, FrameContext, Reject, auditd, commit, derived, zeek};
+use super::{EventSink, FrameContext, Reject, auditd, commit, derived, xml, zeek};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -319,7 +319,16 @@ impl DocumentWriter {
         sink: &mut EventSink,
         carried: Option<&mut TapeParser>,
     ) -> bool {
-        let (Some(parser), Some((text, key))) = (carried, text_inside(json)) else {
+        let Some(parser) = carried else {
+            return false;
+        };
+        if let Some(event) = windows_xml(json).and_then(|event| xml::to_json(event).ok()) {
+            let written = parser.parse(event.as_bytes(), |event| {
+                self.decode(event, raw, header, context, sink, None).is_ok()
+            });
+            return written.unwrap_or(false);
+        }
+        let Some((text, key)) = text_inside(json) else {
             return false;
         };
         let written = parser.parse(text.as_bytes(), |event| {

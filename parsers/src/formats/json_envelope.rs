@@ -59,6 +59,21 @@ pub(super) fn object_inside<'t>(
     })
 }
 
+/// A Windows event in XML that `document` has whole (Azure's diagnostics, collectors that keep it beside their own
+/// reading).
+pub(super) fn windows_xml(document: Json<'_>) -> Option<&str> {
+    let places = [
+        &["properties", "RawXml"][..],
+        &["RawXml"],
+        &["EventXml"],
+        &["rawXml"],
+    ];
+    let found = places
+        .iter()
+        .find_map(|place| document.at(place).and_then(Json::text))?;
+    found.starts_with("<Event").then_some(found)
+}
+
 /// The text in `document` that may be an event, and its key.
 pub(super) fn text_inside(document: Json<'_>) -> Option<(&str, &'static str)> {
     let at = |path: &[&str]| document.at(path).and_then(Json::text);

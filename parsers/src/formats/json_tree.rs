@@ -225,6 +225,9 @@ impl<'w> TreeWriter<'w> {
     /// Writes a value under the current path. Of what the event and the document around it both say, the latter is
     /// kept aside.
     fn put(&mut self, value: Value<'_>) {
+        if value == Value::Str("") && self.dataset.leaves_out_empty() {
+            return;
+        }
         if self.around.is_some() && self.builder.has(self.path) {
             let name = ["around.", self.path].concat();
             self.builder.aside(&name, &value);

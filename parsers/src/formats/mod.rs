@@ -16,6 +16,8 @@ pub mod flat;
 mod generic;
 mod json;
 mod json_envelope;
+#[cfg(test)]
+mod json_products;
 mod json_repair;
 mod json_select;
 mod json_time;

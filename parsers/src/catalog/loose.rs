@@ -2,7 +2,7 @@
 //!
 //! A catalog file lists them under `loose`, per column. They are compared without case and without separators, and
 //! behind any number of *wrappers*: objects that only hold an event together (`data`, `properties`). A name below any
-//! other object (`target.user_name`, `parent.process_name`) is another thing and is left alone.
+//! other object (`victim.user_name`) is another thing and is left alone, unless it is listed with it (`target_user_name`).
 //!
 //! Declared names and ECS fields come first; a loose name is only asked where they have no answer.
 

@@ -165,7 +165,7 @@ fn products_nobody_described() {
             ("url.query", json!("b=1")),
             ("process.name", json!("x.exe")),
             ("log.level", json!("High")),
-            ("target.user_name", json!("bob")),
+            ("user.target.name", json!("bob")),
             ("target.src_ip", json!("203.0.113.9")),
         ],
     );

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! [vhost[:port] ]client[, proxy…] ident user [time] "request" status bytes[ "referrer" "user agent"[ more]]
+//! [time] client TLSv1.2 cipher "request" bytes          (Apache's ssl_request_log)
 //! ```
 //!
 //! The user name, the request and the headers are the client's text. The servers escape quotes in all of
@@ -38,7 +39,7 @@ struct Line<'a> {
 
 /// Whether `line` is an access log line.
 pub fn looks_like(line: &str) -> bool {
-    Line::parse(line, chrono_tz::UTC).is_some()
+    Line::parse(line, chrono_tz::UTC).is_some() || TlsLine::parse(line, chrono_tz::UTC).is_some()
 }
 
 /// Writes the event of one line to `sink`.
@@ -58,6 +59,16 @@ pub(super) fn decode_message(
     context: &FrameContext<'_>,
     sink: &mut EventSink,
 ) -> Result<(), Reject> {
+    if let Some(line) = TlsLine::parse(message, context.timezone) {
+        let dataset = pinned_or("web.access", context, sink)?;
+        let builder = sink.begin(&dataset);
+        if let Some(host) = host {
+            builder.field("host.name", Value::Str(host));
+        }
+        line.write(builder);
+        commit(builder, context, frame.as_bytes(), 0, Some(line.time));
+        return Ok(());
+    }
     let line = Line::parse(message, context.timezone).ok_or_else(|| {
         Reject::new(
             "not_access_log",
@@ -72,6 +83,58 @@ pub(super) fn decode_message(
     line.write(builder);
     commit(builder, context, frame.as_bytes(), 0, Some(line.time));
     Ok(())
+}
+
+/// A line of the log that Apache keeps of encrypted requests.
+struct TlsLine<'a> {
+    time: i64,
+    client: &'a str,
+    protocol: &'a str,
+    cipher: &'a str,
+    request: &'a str,
+    bytes: &'a str,
+}
+
+impl<'a> TlsLine<'a> {
+    fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<TlsLine<'a>> {
+        let (time, rest) = time::apache(line.strip_prefix('[')?, zone)?;
+        let (head, request) = rest.strip_prefix("] ")?.split_once(" \"")?;
+        let mut words = head.split(' ');
+        let (client, protocol, cipher) = (words.next()?, words.next()?, words.next()?);
+        let is_protocol = protocol.starts_with("TLSv") || protocol.starts_with("SSLv") || protocol == "-";
+        if !is_protocol || words.next().is_some() {
+            return None;
+        }
+        let (request, bytes) = request.trim_end().rsplit_once("\" ")?;
+        let counted = bytes == "-" || bytes.bytes().all(|b| b.is_ascii_digit());
+        counted.then_some(TlsLine {
+            time,
+            client,
+            protocol,
+            cipher,
+            request,
+            bytes,
+        })
+    }
+
+    fn write(&self, builder: &mut BatchBuilder) {
+        match linux::address(self.client) {
+            Some(address) => builder.field("c-ip", Value::Str(address)),
+            None => builder.field("source.domain", Value::Str(self.client)),
+        }
+        if self.protocol != "-" {
+            builder.field("ssl.protocol", Value::Str(self.protocol));
+            let (name, version) = self.protocol.split_once('v').unwrap_or(("", self.protocol));
+            builder.field("tls.version", Value::Str(version));
+            let name = if name == "TLS" { "tls" } else { "ssl" };
+            builder.field("tls.version_protocol", Value::Str(name));
+        }
+        if self.cipher != "-" {
+            builder.field("tls.cipher", Value::Str(self.cipher));
+        }
+        builder.field("sc-bytes", self.bytes.parse().map_or(Value::Null, Value::Int));
+        write_request(self.request, builder);
+    }
 }
 
 impl<'a> Line<'a> {
@@ -132,18 +195,25 @@ impl<'a> Line<'a> {
         write_request(self.request, builder);
     }
 
-    /// `client`, `client, proxy, proxy`, `vhost client` or `client (name)`.
+    /// `client`, `client, proxy, proxy`, `"client, proxy" proxy`, `vhost client` or `client (name)`.
     fn write_clients(&self, builder: &mut BatchBuilder) {
         let mut parts = self.clients.split(',').map(str::trim);
-        let mut first: Vec<&str> = parts.next().unwrap_or_default().split(' ').collect();
-        first.retain(|word| !word.is_empty() && !word.starts_with('('));
+        let words = |part: &'a str| {
+            part.split(' ')
+                .map(|word| word.trim_matches('"'))
+                .filter(|word| !word.is_empty() && !word.starts_with('('))
+        };
+        let mut first: Vec<&str> = words(parts.next().unwrap_or_default()).collect();
         if first.len() > 1 {
             let (name, port) = host_and_port(first[0]);
-            builder.field("cs-host", Value::Str(name));
+            match linux::address(name) {
+                Some(address) => builder.field("s-ip", Value::Str(address)),
+                None => builder.field("cs-host", Value::Str(name)),
+            }
             builder.field("s-port", port.map_or(Value::Null, Value::Int));
             first.remove(0);
         }
-        let clients: Vec<&str> = first.into_iter().chain(parts).collect();
+        let clients: Vec<&str> = first.into_iter().chain(parts.flat_map(words)).collect();
         // With several, the first that is no private address is the one that came from outside.
         let outside = clients
             .iter()
@@ -243,8 +313,10 @@ fn request(input: &str) -> IResult<&str, (&str, &str, Option<&str>)> {
         Some((target, version)) => (target, Some(version)),
         None => (rest, None),
     };
-    // Without a version, only what could be a path is a request and no noise.
-    if version.is_none() && !target.starts_with('/') {
+    // Without a version, only what could be a path or an address is a request and no noise.
+    let is_target =
+        target.starts_with('/') || target.starts_with("http://") || target.starts_with("https://");
+    if version.is_none() && !is_target {
         return Err(nom::Err::Error(nom::error::Error::new(
             input,
             nom::error::ErrorKind::Tag,
@@ -372,6 +444,31 @@ mod tests {
                 ("url_domain", Some("h.example.org")),
                 ("url_path", Some("/p")),
             ],
+        );
+    }
+
+    #[test]
+    fn encrypted_requests_and_lists_of_clients() {
+        check(
+            r#"[03/Feb/2026:04:05:06 +0100] 203.0.113.5 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 "GET /a?b HTTP/1.1" 1375"#,
+            &[
+                ("source_ip", Some("203.0.113.5")),
+                ("tls_version", Some("1.2")),
+                ("tls_cipher", Some("ECDHE-RSA-AES128-GCM-SHA256")),
+                ("url_path", Some("/a")),
+            ],
+        );
+        check(
+            r#"198.51.100.1 2001:db8::7, 10.0.0.1 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
+            &[
+                ("destination_ip", Some("198.51.100.1")),
+                ("source_ip", Some("2001:db8::7")),
+                ("url_domain", None),
+            ],
+        );
+        check(
+            r#""10.0.0.1, 203.0.113.5" 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
+            &[("source_ip", Some("203.0.113.5"))],
         );
     }
 

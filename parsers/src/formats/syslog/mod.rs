@@ -84,7 +84,13 @@ pub(super) fn decode(
             return access::decode_message(header.message, header.host, frame, context, sink);
         }
         if error_log::looks_like(header.message) {
-            return error_log::decode_message(header.message, header.host, frame, context, sink);
+            return error_log::decode_message(
+                header.message,
+                Some((header.host, header.time)),
+                frame,
+                context,
+                sink,
+            );
         }
     }
     let dataset = match context.dataset {

@@ -1,10 +1,12 @@
 //! The products whose lines are known, a folder or file per family; see [`text`](super::text).
 
+mod apps;
 mod aruba;
 mod barracuda;
 mod cisco;
 mod citrix;
 mod clavister;
+mod databases;
 mod desktop;
 mod dhcp;
 mod dns;
@@ -18,12 +20,15 @@ mod keyed;
 mod ldap;
 mod mail;
 mod proxies;
+mod rmm;
 mod sentences;
 mod tables;
 #[cfg(test)]
 mod testing;
 mod trellix;
 mod vcenter;
+mod veeam;
+mod vmware;
 mod vpn;
 #[cfg(test)]
 mod whole;
@@ -36,6 +41,10 @@ use super::text::Grammar;
 /// The grammars of all families. Order decides where two could read the same line.
 pub(super) const GROUPS: &[&[Grammar]] = &[
     windows_text::GRAMMARS,
+    databases::GRAMMARS,
+    apps::GRAMMARS,
+    rmm::GRAMMARS,
+    veeam::GRAMMARS,
     keyed::welf::GRAMMARS,
     keyed::fortinet::GRAMMARS,
     keyed::sophos::GRAMMARS,
@@ -44,6 +53,7 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     clavister::GRAMMARS,
     citrix::GRAMMARS,
     f5::GRAMMARS,
+    vmware::GRAMMARS,
     vcenter::GRAMMARS,
     barracuda::GRAMMARS,
     aruba::GRAMMARS,

@@ -1,0 +1,317 @@
+//! PostgreSQL's log in its text form.
+//!
+//! ```text
+//! 2026-02-03 04:05:06.123 UTC [127] mara@shop FATAL:  password authentication failed for user "mara"
+//! 192.0.2.7 2026-02-03 04:05:06.123 UTC [127] mara@shop FATAL:  …
+//! 2026-02-03 04:05:06.123 UTC:192.0.2.7(5432):mara@shop:[127]:FATAL:  …
+//! ```
+//!
+//! What stands in front of the severity is made of `log_line_prefix`, so its parts are known by their form: a time, an
+//! address with or without a port, `user@database`, a number in brackets. The severity ends at the first `:` with two
+//! spaces behind it, which the server alone writes in front of the message; user and database are a client's text, so a
+//! name in the prefix is taken only where the prefix holds one such pair.
+
+use crate::formats::fields::{Fields, address};
+use crate::formats::text::{Event, Grammar, Line};
+use crate::time;
+use crate::value::Value;
+
+pub(super) const LOG: Grammar = Grammar {
+    name: "postgresql.log",
+    marks: &[
+        "LOG:  ",
+        "FATAL:  ",
+        "ERROR:  ",
+        "PANIC:  ",
+        "WARNING:  ",
+        "NOTICE:  ",
+        "INFO:  ",
+        "DETAIL:  ",
+        "HINT:  ",
+        "STATEMENT:  ",
+        "CONTEXT:  ",
+        "QUERY:  ",
+        "LOCATION:  ",
+        "DEBUG1:  ",
+        "DEBUG:  ",
+        "DEBUG2:  ",
+        "DEBUG3:  ",
+        "DEBUG4:  ",
+        "DEBUG5:  ",
+    ],
+    programs: &["postgres", "postgresql"],
+    read,
+};
+
+fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let by_syslog = line.program().starts_with("postgres");
+    let text = if by_syslog { line.body } else { line.raw };
+    let (prefix, severity, message) = severity(text)?;
+    let mut event = match by_syslog {
+        true => Event::new("postgresql.log"),
+        false => Event::headless("postgresql.log"),
+    };
+    let fields = &mut event.fields;
+    event.time = prefix_parts(prefix, line, fields);
+    // Other programs have levels too; a prefix of this server's has a time or a process.
+    if !by_syslog && event.time.is_none() && fields.get("process.pid").is_none() {
+        return None;
+    }
+    fields.text("log.level", severity);
+    fields.text("message", message.trim_end());
+    if !by_syslog {
+        fields.text("process.name", "postgres");
+    }
+    about(severity, message, fields);
+    Some(event)
+}
+
+/// What is in front of the severity, the severity, and what is behind it.
+fn severity(text: &str) -> Option<(&str, &str, &str)> {
+    let at = memchr::memmem::find(text.as_bytes(), b":  ")?;
+    let (head, message) = (&text[..at], &text[at + 3..]);
+    let word = head
+        .bytes()
+        .rev()
+        .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        .count();
+    let (prefix, severity) = head.split_at(head.len() - word);
+    let known = matches!(
+        severity,
+        "LOG"
+            | "FATAL"
+            | "ERROR"
+            | "PANIC"
+            | "WARNING"
+            | "NOTICE"
+            | "INFO"
+            | "DETAIL"
+            | "HINT"
+            | "STATEMENT"
+            | "CONTEXT"
+            | "QUERY"
+            | "LOCATION"
+            | "DEBUG"
+            | "DEBUG1"
+            | "DEBUG2"
+            | "DEBUG3"
+            | "DEBUG4"
+            | "DEBUG5"
+    );
+    known.then_some((prefix, severity, message))
+}
+
+/// Writes the parts of the prefix; its time comes back.
+fn prefix_parts<'a>(prefix: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) -> Option<i64> {
+    let mut found = None;
+    let mut rest = prefix.trim();
+    let mut words: Vec<&'a str> = Vec::new();
+    let mut accounts = 0;
+    while !rest.is_empty() {
+        if found.is_none()
+            && rest.starts_with(|c: char| c.is_ascii_digit())
+            && let Some((time, behind)) = time::iso(rest, line.context.timezone)
+        {
+            found = Some(time);
+            rest = zone_dropped(behind).trim_start_matches([' ', ':', ',']);
+            continue;
+        }
+        let end = rest.find([' ', ',']).unwrap_or(rest.len());
+        // `UTC:192.0.2.7(5432):mara@shop:[127]:`: colons hold the parts together.
+        let word = &rest[..end];
+        match word.contains("(") || word.contains(":[") || word.ends_with(':') {
+            true => words.extend(word.split(':').filter(|part| !part.is_empty())),
+            false => words.push(word),
+        }
+        rest = rest[end..].trim_start_matches([' ', ',']);
+    }
+    for word in words {
+        let number = word.strip_prefix('[').and_then(|inner| inner.split(']').next());
+        if let Some(inner) = number {
+            // `[127]` or `[127-1]`, the line's number in its session.
+            let (pid, session_line) = inner.split_once('-').unwrap_or((inner, ""));
+            if pid.bytes().all(|b| b.is_ascii_digit()) {
+                fields.number("process.pid", pid);
+                fields.number("session_line", session_line);
+            } else {
+                // A process without a client.
+                fields.known("backend", inner);
+            }
+        } else if let Some((user, database)) = word.split_once('@') {
+            accounts += 1;
+            if accounts == 1 {
+                fields.known("user.name", user);
+                fields.known("database", database);
+            }
+        } else {
+            place(word, fields);
+        }
+    }
+    found
+}
+
+/// `text` without a zone's name at its start.
+fn zone_dropped(text: &str) -> &str {
+    let rest = text.strip_prefix(' ').unwrap_or(text);
+    let letters = rest
+        .bytes()
+        .take_while(|b| b.is_ascii_alphabetic() || *b == b'/')
+        .count();
+    let behind = &rest[letters..];
+    match (2..=6).contains(&letters) && (behind.is_empty() || behind.starts_with([' ', ':'])) {
+        true => behind,
+        false => text,
+    }
+}
+
+/// `192.0.2.7`, `192.0.2.7(5432)`, `client=192.0.2.7`, `user=mara`, `db=shop`, `app=psql`
+fn place<'a>(word: &'a str, fields: &mut Fields<'a>) {
+    let (key, value) = word.split_once('=').unwrap_or(("", word));
+    match key {
+        "user" => fields.known("user.name", value),
+        "db" | "database" => fields.known("database", value),
+        "app" => fields.known("application_name", value),
+        "" | "client" | "host" | "remote" => {
+            let (host, port) = value
+                .strip_suffix(')')
+                .and_then(|value| value.split_once('('))
+                .unwrap_or((value, ""));
+            if address(host).is_some() {
+                fields.source(host);
+                fields.source_port(port);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What messages about clients say.
+fn about<'a>(severity: &str, message: &'a str, fields: &mut Fields<'a>) {
+    let message = message.trim();
+    if let Some((method, user)) = message.split_once(" authentication failed for user \"") {
+        fields.event("login", "failure");
+        fields.category("authentication");
+        fields.text("method", method);
+        fields.text("user.name", user.strip_suffix('"').unwrap_or(user));
+    } else if let Some(user) = message
+        .strip_prefix("role \"")
+        .and_then(|rest| rest.strip_suffix("\" does not exist"))
+        && severity == "FATAL"
+    {
+        fields.event("login", "failure");
+        fields.category("authentication");
+        fields.text("user.name", user);
+    } else if let Some(rest) = message.strip_prefix("no pg_hba.conf entry for ") {
+        let rest = rest.strip_prefix("replication connection from ").unwrap_or(rest);
+        fields.event("login", "failure");
+        fields.category("authentication");
+        if let Some((host, rest)) = rest.strip_prefix("host \"").and_then(|rest| rest.split_once('"')) {
+            fields.source(host);
+            let mut parts = rest.split('"');
+            if parts.next() == Some(", user ") {
+                fields.text("user.name", parts.next().unwrap_or_default());
+            }
+        }
+    } else if let Some(rest) = message.strip_prefix("connection received: host=") {
+        // The host is the server's own look at the socket.
+        let (host, port) = rest.split_once(" port=").unwrap_or((rest, ""));
+        fields.event("connection", "");
+        fields.source(host);
+        fields.source_port(port);
+    } else if let Some(rest) = message
+        .strip_prefix("connection authorized: user=")
+        .or_else(|| message.strip_prefix("replication connection authorized: user="))
+    {
+        fields.event("login", "success");
+        fields.category("authentication");
+        let (user, database) = rest.split_once(" database=").unwrap_or((rest, ""));
+        fields.text(
+            "user.name",
+            user.split(" application_name=").next().unwrap_or(user),
+        );
+        fields.text("database", database.split(' ').next().unwrap_or_default());
+    } else if let Some(rest) = message.strip_prefix("disconnection: session time: ") {
+        fields.event("disconnection", "");
+        if let Some((rest, port)) = rest.rsplit_once(" port=") {
+            fields.source_port(port);
+            if let Some((_, host)) = rest.rsplit_once(" host=") {
+                fields.source(host);
+            }
+        }
+    } else if let Some(rest) = message.strip_prefix("duration: ") {
+        if let Some((millis, rest)) = rest.split_once(" ms") {
+            fields.text("duration_ms", millis);
+            if let Some((_, query)) = rest.split_once("statement: ") {
+                fields.text("query", query);
+            }
+        }
+    } else if let Some(query) = message.strip_prefix("statement: ") {
+        fields.text("query", query);
+    } else if severity == "STATEMENT" {
+        fields.put("query", Value::Str(message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::whole::{check, read, survives_truncation};
+
+    #[test]
+    fn prefixes() {
+        for head in [
+            "2026-02-03 04:05:06.123 UTC:192.0.2.7(5432):mara@shop:[127]:",
+            "192.0.2.7 2026-02-03 04:05:06.123 UTC [127] mara@shop ",
+            "2026-02-03 04:05:06.123 UTC [127]: user=mara,db=shop,app=psql,client=192.0.2.7 ",
+            "2026-02-03 04:05:06.123 UTC [127-3] mara@shop 192.0.2.7(5432) ",
+        ] {
+            let text = format!("{head}FATAL:  password authentication failed for user \"mara\"");
+            check(
+                &text,
+                "postgresql.log",
+                &[
+                    ("@timestamp", "2026-02-03T04:05:06.123Z"),
+                    ("user.name", "mara"),
+                    ("postgresql.log.database", "shop"),
+                    ("source.ip", "192.0.2.7"),
+                    ("process.pid", "127"),
+                    ("log.level", "FATAL"),
+                    ("event.outcome", "failure"),
+                ],
+            );
+            survives_truncation(&text);
+        }
+        check(
+            "Feb  3 04:05:06 db1 postgres[127]: [3-1] LOG:  connection received: host=192.0.2.7 port=51022",
+            "postgresql.log",
+            &[
+                ("host.name", "db1"),
+                ("source.ip", "192.0.2.7"),
+                ("source.port", "51022"),
+            ],
+        );
+    }
+
+    #[test]
+    fn messages() {
+        check(
+            "2026-02-03 04:05:06.123 UTC [127] LOG:  duration: 12.5 ms  statement: SELECT 1;\n\tSELECT 2",
+            "postgresql.log",
+            &[
+                ("postgresql.log.duration_ms", "12.5"),
+                ("postgresql.log.query", "SELECT 1;\n\tSELECT 2"),
+            ],
+        );
+        check(
+            "2026-02-03 04:05:06.123 UTC [127] FATAL:  no pg_hba.conf entry for host \"192.0.2.7\", user \"mara\", database \"shop\", SSL off",
+            "postgresql.log",
+            &[("source.ip", "192.0.2.7"), ("user.name", "mara")],
+        );
+        // A client that calls itself like the server's own words.
+        check(
+            "2026-02-03 04:05:06.123 UTC [127] ERROR:  syntax error at \"LOG:  connection received: host=192.0.2.99 port=1\"",
+            "postgresql.log",
+            &[("source.ip", ""), ("log.level", "ERROR")],
+        );
+        assert!(read("make: ERROR:  no rule").is_empty());
+    }
+}

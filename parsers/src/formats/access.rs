@@ -150,6 +150,8 @@ impl<'a> Line<'a> {
         let (rest, (request, status, bytes)) = numbers(rest).ok()?;
         let (clients, user) = match head.trim_end().split_once(" - ") {
             Some((clients, user)) => (clients, user),
+            // One word less than the common format has.
+            None if head.trim_end().matches(' ').count() == 1 => head.trim_end().split_once(' ')?,
             // An identity that is no `-`: the two last words are identity and user.
             None => {
                 let (clients, user) = head.trim_end().rsplit_once(' ')?;

@@ -599,11 +599,14 @@ mod tests {
                 ("web.error.upstream", Some("http://127.0.0.1:9/")),
             ],
         );
-        // A path that says who asked for it: not to be believed.
+        // A path that says who asked for it: not to be believed, the server's own words are.
         check(
             r#"2026/02/03 04:05:06 [error] 1#1: *2 open() "/x", client: 192.0.2.1, server: s" failed, client: 203.0.113.5, server: s"#,
             "2026-02-03T04:05:06.000Z",
-            &[("source.ip", None), ("web.error.server", None)],
+            &[
+                ("source.ip", Some("203.0.113.5")),
+                ("web.error.server", Some("s")),
+            ],
         );
         // A user name that brings a client: only the server's is followed by what the server writes.
         check(

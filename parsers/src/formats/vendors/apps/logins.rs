@@ -26,7 +26,7 @@ pub(super) const GITEA: Grammar = Grammar {
 };
 
 pub(super) const KEYCLOAK: Grammar = Grammar {
-    name: "keycloak.events",
+    name: "keycloak.log",
     marks: &["type=LOGIN", "type=\"", "realmId="],
     programs: &[],
     read: keycloak,
@@ -120,7 +120,7 @@ fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if !rest.starts_with("type=") && !rest.starts_with("operationType=") {
         return None;
     }
-    let mut event = Event::headless("keycloak.events");
+    let mut event = Event::headless("keycloak.log");
     event.time = Some(time);
     let fields = &mut event.fields;
     fields.text("log.level", level);
@@ -233,7 +233,7 @@ mod tests {
         ] {
             check(
                 text,
-                "keycloak.events",
+                "keycloak.log",
                 &[
                     ("source.ip", "192.0.2.7"),
                     ("event.action", "LOGIN_ERROR"),

@@ -187,9 +187,7 @@ fn snare<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     let rest: Vec<&str> = columns.collect();
     if let Some(message) = rest.iter().max_by_key(|column| column.len()) {
-        let message = message.trim();
-        flattened(message, &mut fields);
-        fields.text("message", message);
+        flattened(message.trim(), &mut fields);
     }
     let zone = line.context.timezone;
     let time = time::ctime(stamp, zone)

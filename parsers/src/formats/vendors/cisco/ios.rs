@@ -71,13 +71,17 @@ const ROWS: &[Row] = &[
     ("UPDOWN", "", "", "Interface {=interface}, changed state to {=state}"),
     ("UPDOWN", "", "", "Line protocol on Interface {=interface}, changed state to {=state}"),
     ("CHANGED", "", "", "Interface {=interface}, changed state to {state}"),
+    ("POWER_GRANTED", "", "", "Interface {=interface}: {}"),
+    ("IEEE_DISCONNECT", "", "", "Interface {=interface}: {}"),
+    ("RADIUS_DEAD", "", "failure", "RADIUS server {@dip}:{} is not responding*"),
+    ("RADIUS_ALIVE", "", "success", "RADIUS server {@dip}:{} is being marked alive*"),
     ("IF_UP", "", "", "Interface {=interface} [({}) ]is {=state}[ {}]"),
     ("IF_DUPLEX", "", "", "Interface {=interface}, {reason}"),
     ("SPEED", "", "", "Interface {=interface}, {reason}"),
-    ("FAIL", "authentication", "failure", "{} for client ({=mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
-    ("SUCCESS", "authentication", "success", "{} for client ({=mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
-    ("START", "authentication", "", "{} for client ({=mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
-    ("RESULT", "authentication", "", "Authentication result '{outcome}' from '{}' for client ({=mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
+    ("FAIL", "authentication", "failure", "{} for client ({mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
+    ("SUCCESS", "authentication", "success", "{} for client ({mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
+    ("START", "authentication", "", "{} for client ({mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
+    ("RESULT", "authentication", "", "Authentication result '{outcome}' from '{}' for client ({mac}) on Interface {=interface}[ AuditSessionID {=audit_session_id}][ {}]"),
     ("PSECURE_VIOLATION", "port-violation", "failure", "{}caused by MAC address {=mac} on port {=interface}[ {}]"),
     ("PSECURE_VIOLATION_MAC_MOVE", "port-violation", "failure", "{}caused by MAC address {=mac} on port {=interface} attempting to access port {=interface_other}"),
     ("PSECURE_VIOLATION_VLAN", "port-violation", "failure", "{}caused by MAC address {=mac} on port {=interface} {}"),
@@ -134,6 +138,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             fields.text("event.outcome", outcome);
         }
         None if found.facility == "ETHPORT" => interface(found.text, fields),
+        None if found.text.starts_with("Interface ") => {
+            let name = found.text[10..].split([' ', ',', ':']).next().unwrap_or_default();
+            fields.text("interface.name", name);
+        }
         None => {}
     }
     fields.text("event.reason", found.text);

@@ -153,6 +153,10 @@ pub(super) fn fill<'a>(line: &Line<'a>, found: &Found<'a>, fields: &mut Fields<'
                 }
             }
             "list_entry" => listed(found, value, fields),
+            "dap_records" => {
+                let records = value.split(',').map(|record| Value::Str(record.trim())).collect();
+                fields.put("dap_records", Value::List(records));
+            }
             "service" => fields.text("network.protocol", value),
             _ => fields.text(name, value),
         }
@@ -255,6 +259,8 @@ fn original<'a>(letter: &str, text: &'a str, fields: &mut Fields<'a>) {
 
 /// `LOCAL\mara`, `LOCAL\corp\mara`, `mara@corp.example`: name and domain.
 fn user<'a>(name: &'a str, domain: &'a str, text: &'a str, fields: &mut Fields<'a>) {
+    // Behind a comma stands the security group.
+    let text = text.split_once(", ").map_or(text, |(user, _)| user);
     let (realm, account) = text.rsplit_once('\\').unwrap_or(("", text));
     let (account, suffix) = account.split_once('@').unwrap_or((account, ""));
     fields.text(name, account);

@@ -38,6 +38,20 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         programs: &[],
         read: framed,
     },
+    // `302013: Built …`, `6|Nov 28 2014 12:59:03|302021: Teardown …`
+    Grammar {
+        name: "cisco.asa (number alone)",
+        marks: &[
+            ": Built ",
+            ": Teardown ",
+            ": Deny ",
+            ": access-list ",
+            ": Inbound ",
+            ": Group ",
+        ],
+        programs: &[],
+        read: numbered,
+    },
     Grammar {
         name: "cisco.asa (text alone)",
         marks: &[
@@ -71,20 +85,6 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         ],
         programs: &[],
         read: bare,
-    },
-    // `302013: Built …`, `6|Nov 28 2014 12:59:03|302021: Teardown …`
-    Grammar {
-        name: "cisco.asa (number alone)",
-        marks: &[
-            ": Built ",
-            ": Teardown ",
-            ": Deny ",
-            ": access-list ",
-            ": Inbound ",
-            ": Group ",
-        ],
-        programs: &[],
-        read: numbered,
     },
 ];
 
@@ -173,24 +173,26 @@ fn bare<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if line.header.tag.is_some() {
         return None;
     }
-    let text = line.body.trim_start_matches(' ');
     let mut found = Found::new();
-    for &(number, (_, action, outcome, shape)) in TELLING.iter() {
-        if may_start(shape, text)
-            && shape::matches(shape, text, endpoint::read, &mut found)
-            && is_telling(&found)
-        {
-            let mut event = Event::new("cisco.asa");
-            // Users of a VPN look alike in many messages.
-            if let Some(number) = number.filter(|_| action != "vpn") {
-                event.fields.text("event.code", line.keep(number.to_string()));
-            }
-            finish(line, &found, action, outcome, &mut event);
-            host(line, &mut event);
-            return Some(event);
-        }
+    let (number, (_, action, outcome, _)) = telling(line.body.trim_start_matches(' '), &mut found)?;
+    let mut event = Event::new("cisco.asa");
+    // Users of a VPN look alike in many messages.
+    if let Some(number) = number.filter(|_| action != "vpn") {
+        event.fields.text("event.code", line.keep(number.to_string()));
     }
-    None
+    finish(line, &found, action, outcome, &mut event);
+    host(line, &mut event);
+    Some(event)
+}
+
+/// The first of the telling shapes that `text` has; its captures are then in `found`.
+fn telling<'a>(text: &'a str, found: &mut Found<'a>) -> Option<(Option<u32>, Row)> {
+    TELLING
+        .iter()
+        .find(|(_, (_, _, _, shape))| {
+            may_start(shape, text) && shape::matches(shape, text, endpoint::read, found) && is_telling(found)
+        })
+        .copied()
 }
 
 /// Whether the first letter of `text` is the shape's, if the shape starts with one.
@@ -264,6 +266,11 @@ fn read<'a>(line: &Line<'a>, number: u32, text: &'a str, event: &mut Event<'a>) 
             finish(line, &found, action, outcome, event);
             return true;
         }
+    }
+    // A number that is newer than this table, or a sentence that moved to another.
+    if let Some((_, (_, action, outcome, _))) = telling(text, &mut found) {
+        finish(line, &found, action, outcome, event);
+        return true;
     }
     false
 }

@@ -19,7 +19,6 @@ pub(super) const ROWS: &[Row] = &[
     (402_117, "ipsec-dropped", "failure", "{=network.type}: {reason} (protocol=~{=proto}) from {s} to {d}"),
     (402_117, "ipsec-dropped", "failure", "{=network.type}: {reason} ({=proto}) packet from {s} to {d}"),
     (402_122, "ipsec-dropped", "failure", "{=network.type}: Received a cleartext packet from {s} to {d} that was to be encapsulated in IPsec that was dropped by IPsec ({reason})"),
-    (405_001, "arp-collision", "", "Received ARP {=arp_type} collision from {s}/{=source.mac} on interface {ifc}"),
     (405_001, "arp-collision", "", "Received ARP {=arp_type} collision from {@ip}/{=source.mac} on interface {=ifc}[ {}]"),
     (405_002, "arp-collision", "", "Received mac mismatch collision from {@ip}/{=source.mac} for authenticated host"),
     (406_001, "inspection", "failure", "FTP port command {reason}: {s} to {d} on interface {ifc}"),

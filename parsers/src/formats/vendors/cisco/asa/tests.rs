@@ -154,6 +154,12 @@ fn unknown_messages_keep_their_frame() {
             ("observer.hostname", "fw1"),
         ],
     );
+    // A known sentence under a number that is not.
+    read(
+        "%ASA-3-799998: TCP access denied by ACL from 192.0.2.7/50001 to inside:192.0.2.1/22",
+        "cisco.asa",
+        &[("event.code", "799998"), ("destination.port", "22")],
+    );
     // Cut off.
     for cut in [
         "%ASA-6-302013: Built outbound TCP conn",

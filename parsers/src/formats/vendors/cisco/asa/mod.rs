@@ -242,7 +242,12 @@ fn is_telling(found: &Found<'_>) -> bool {
         "url",
         "group",
     ];
-    found.iter().any(|(name, _)| WHO.contains(name))
+    // What was done is a verb: `Built`, `est-allowed`.
+    let is_verb = |text: &str| text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
+    found
+        .iter()
+        .all(|&(name, text)| name != "outcome" || is_verb(text))
+        && found.iter().any(|(name, _)| WHO.contains(name))
 }
 
 /// Reads the sentence of message `number`; whether it has a known shape.

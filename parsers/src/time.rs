@@ -260,6 +260,157 @@ pub fn zone_name(text: &str) -> Option<(i64, &str)> {
     Some((minutes * 60 * SECOND, rest))
 }
 
+/// A time that a field of its own holds, in whatever form the product writes it: seconds, milli-, micro- or nanoseconds
+/// since the epoch, ISO 8601 (also with slashes), `Mar 01 2026 10:00:00 UTC`, `03/01/2026 10:00:00`, `Sun Mar 1 10:00:00
+/// 2026`, `01/Mar/2026:10:00:00 +0100`; a zone may follow (`UTC`, `GMT+01:00`, `+0100`).
+///
+/// ```
+/// use borzoi_parsers::time;
+/// let at = |text| time::stated(text, 1_772_355_600_000_000, chrono_tz::UTC);
+/// let first_of_march = Some(1_772_355_600_000_000);
+/// for text in ["1772355600", "1772355600000", "2026/03/01 09:00:00", "Mar 01 2026 10:00:00 GMT+01:00"] {
+///     assert_eq!(at(text), first_of_march, "{text}");
+/// }
+/// assert_eq!(at("yesterday"), None);
+/// ```
+pub fn stated(text: &str, reference: i64, zone: Tz) -> Option<i64> {
+    let text = text.trim();
+    if let Some(instant) = since_epoch(text) {
+        return Some(instant);
+    }
+    let (instant, rest) = any_form(text, reference, zone)?;
+    let rest = rest.trim_matches(' ');
+    if rest.is_empty() {
+        return Some(instant);
+    }
+    let after = rest.strip_prefix("UTC").or_else(|| rest.strip_prefix("GMT"));
+    let offset = after.unwrap_or(rest);
+    if after.is_none() && rest != "Z" && !rest.starts_with(['+', '-']) {
+        // The name of some zone: what it stands for differs from country to country.
+        return rest.bytes().all(|b| b.is_ascii_alphabetic()).then_some(instant);
+    }
+    let (utc, _) = any_form(text, reference, Tz::UTC)?;
+    if offset.is_empty() || offset == "Z" {
+        return Some(utc);
+    }
+    let time = chrono::DateTime::from_timestamp_micros(utc)?.naive_utc();
+    let (instant, rest) = zoned(time, offset, Tz::UTC)?;
+    rest.is_empty().then_some(instant)
+}
+
+/// A date and a time in any form but a count.
+fn any_form(text: &str, reference: i64, zone: Tz) -> Option<(i64, &str)> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return iso(text, zone)
+            .or_else(|| slashed(text, zone))
+            .or_else(|| apache(text, zone))
+            .or_else(|| american(text, zone))
+            .or_else(|| dotted(text, zone))
+            .or_else(|| bsd(text, reference, zone))
+            .or_else(|| day_first(text, zone));
+    }
+    bsd(text, reference, zone)
+        .or_else(|| ctime(text, zone))
+        .or_else(|| french(text, zone))
+}
+
+/// A count since the epoch; how long it is says of what (ten digits: seconds).
+pub fn since_epoch(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    match (digits, text.len() - digits) {
+        (9..=11, 0) => text.parse::<i64>().ok()?.checked_mul(SECOND),
+        (9..=11, _) => epoch(text),
+        (12..=14, 0) => text.parse::<i64>().ok()?.checked_mul(1000),
+        (15..=17, 0) => text.parse().ok(),
+        (18..=19, 0) => Some(text.parse::<i64>().ok()? / 1000),
+        _ => None,
+    }
+}
+
+/// `3/1/2026 10:00:00`, month first; also with a comma, a `T`, and `AM` or `PM`.
+pub fn american(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (month, rest) = number_up_to(text, 2)?;
+    let (day, rest) = number_up_to(rest.strip_prefix('/')?, 2)?;
+    let (year, rest) = number_up_to(rest.strip_prefix('/')?, 4)?;
+    // Two digits of a year, and no seconds, are how some spreadsheets put it.
+    let year = if year < 100 { year + 2000 } else { year };
+    let rest = rest.strip_prefix(',').unwrap_or(rest);
+    let rest = rest
+        .strip_prefix(['T', ' '])
+        .unwrap_or(rest)
+        .trim_start_matches(' ');
+    let (time, leap, rest) = clock(rest).or_else(|| {
+        let (hour, rest) = number_up_to(rest, 2)?;
+        let (minute, rest) = number(rest.strip_prefix(':')?, 2)?;
+        Some((NaiveTime::from_hms_opt(hour, minute, 0)?, 0, rest))
+    })?;
+    let (time, rest) = halved(time, rest);
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
+/// ` PM` after a time of the half day.
+fn halved(time: NaiveTime, rest: &str) -> (NaiveTime, &str) {
+    use chrono::Timelike;
+    let Some(word) = rest.strip_prefix(' ') else {
+        return (time, rest);
+    };
+    let after = word.get(2..).unwrap_or_default();
+    let hour = match word.get(..2) {
+        Some(half) if half.eq_ignore_ascii_case("am") => time.hour() % 12,
+        Some(half) if half.eq_ignore_ascii_case("pm") => time.hour() % 12 + 12,
+        _ => return (time, rest),
+    };
+    (time.with_hour(hour).unwrap_or(time), after)
+}
+
+/// `01 Mar 2026 10:00:00`, `1-Mar-2026 10:00:00`.
+pub fn day_first(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (day, rest) = number_up_to(text, 2)?;
+    let (month, rest) = month(rest.strip_prefix([' ', '-']).unwrap_or(rest))?;
+    let (year, rest) = number(rest.strip_prefix([' ', '-']).unwrap_or(rest), 4)?;
+    let rest = rest.strip_prefix(',').unwrap_or(rest);
+    let (time, leap, rest) = clock(rest.strip_prefix([' ', ':', 'T'])?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
+/// `2026-03-01-10.00.00.250000`, as DB2 writes it.
+fn dotted(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (year, rest) = number(text, 4)?;
+    let (month, rest) = number(rest.strip_prefix('-')?, 2)?;
+    let (day, rest) = number(rest.strip_prefix('-')?, 2)?;
+    let (hour, rest) = number(rest.strip_prefix('-')?, 2)?;
+    let (minute, rest) = number(rest.strip_prefix('.')?, 2)?;
+    let (second, rest) = number(rest.strip_prefix('.')?, 2)?;
+    let fraction = rest.strip_prefix('.').unwrap_or_default();
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = if digits > 0 { &fraction[digits..] } else { rest };
+    let time = NaiveTime::from_hms_opt(hour, minute, second)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((
+        local(date.and_time(time), zone) + micros_of(&fraction[..digits]),
+        rest,
+    ))
+}
+
+/// `déc. 01 2026 10:00:00`: Java's short names of the months, where a French system writes CEF.
+fn french(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    const MONTHS: [&str; 12] = [
+        "janv", "févr", "mars", "avr", "mai", "juin", "juil", "août", "sept", "oct", "nov", "déc",
+    ];
+    let (month, rest) = MONTHS
+        .iter()
+        .zip(1u32..)
+        .find_map(|(name, month)| Some((month, text.strip_prefix(name)?)))?;
+    let rest = spaces(rest.strip_prefix('.').unwrap_or(rest))?;
+    let (day, rest) = number_up_to(rest, 2)?;
+    let (year, rest) = number(spaces(rest)?, 4)?;
+    let (time, leap, rest) = clock(spaces(rest)?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
 fn zoned(time: NaiveDateTime, rest: &str, zone: Tz) -> Option<(i64, &str)> {
     if let Some(rest) = rest.strip_prefix(['Z', 'z']) {
         return Some((time.and_utc().timestamp_micros(), rest));
@@ -440,6 +591,44 @@ mod tests {
         assert_eq!(epoch("1."), None);
     }
 
+    #[test]
+    fn stated_times_in_all_forms() {
+        let wanted = Some(at("2026-03-01T10:00:00Z"));
+        for text in [
+            "1772359200",
+            "1772359200.0",
+            "1772359200000",
+            "1772359200000000000",
+            "2026-03-01 11:00:00+01:00",
+            "2026/03/01 10:00:00",
+            "Mar 01 2026 10:00:00 UTC",
+            "Mar 01 2026 11:00:00 GMT+01:00",
+            "Mar 01 2026 10:00:00.000 CET",
+            "Sun Mar  1 10:00:00 2026",
+            "mars 01 2026 10:00:00 GMT",
+            "1Mar2026 10:00:00",
+            "01-Mar-2026 10:00:00",
+            "03/01/2026, 10:00:00",
+            "3/1/26 10:00 AM",
+            "01/Mar/2026:11:00:00 +0100",
+            "2026-03-01-10.00.00.000000",
+        ] {
+            assert_eq!(stated(text, 0, chrono_tz::UTC), wanted, "{text}");
+        }
+        let berlin = chrono_tz::Europe::Berlin;
+        assert_eq!(stated("Mar 01 2026 11:00:00", 0, berlin), wanted);
+        assert_eq!(stated("Mar 01 2026 10:00:00 UTC", 0, berlin), wanted);
+        for bad in [
+            "",
+            "12",
+            "yesterday",
+            "Mar 01 2026 10:00:00 x=1",
+            "2026-13-01 10:00:00",
+        ] {
+            assert_eq!(stated(bad, 0, chrono_tz::UTC), None, "{bad}");
+        }
+    }
+
     proptest! {
         /// The oracle: try every year from far ahead downwards and take the first that is allowed.
         #[test]
@@ -468,6 +657,7 @@ mod tests {
             let _ = slashed(&text, chrono_tz::UTC);
             let _ = epoch(&text);
             let _ = tai64n(&text);
+            let _ = stated(&text, reference, chrono_tz::Europe::Berlin);
             let _ = rfc3339(reference);
         }
 
@@ -477,6 +667,7 @@ mod tests {
             let _ = iso(&text, chrono_tz::UTC);
             let _ = apache(&text, chrono_tz::UTC);
             let _ = epoch(&text);
+            let _ = stated(&text, 0, chrono_tz::UTC);
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Value<'a> {
     Float(f64),
     /// Text.
     Str(&'a str),
+    /// A point in time, in microseconds since the epoch.
+    Time(i64),
     /// Several scalars (no nesting): stored in list columns; elsewhere in `unmapped`.
     List(Vec<Value<'a>>),
     /// Anything nested, as compact JSON text: goes to `unmapped` under its name.

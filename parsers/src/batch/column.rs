@@ -373,6 +373,7 @@ fn text_of<'v>(value: &'v Value<'_>, number: &'v mut String) -> Option<&'v str> 
         Value::Bool(false) => return Some("false"),
         Value::Int(i) => write!(number, "{i}").expect("writing to a String cannot fail"),
         Value::Float(f) => write!(number, "{f}").expect("writing to a String cannot fail"),
+        Value::Time(micros) => number.push_str(&crate::output::rfc3339(*micros)),
         Value::Null | Value::List(_) | Value::Json(_) => return None,
     }
     Some(number)
@@ -421,6 +422,7 @@ pub(super) fn timestamp(value: &Value<'_>) -> Option<i64> {
         }
         Value::Int(number) => number_time(*number as f64),
         Value::Float(number) => number_time(*number),
+        Value::Time(micros) => Some(*micros),
         _ => None,
     }
 }
@@ -477,6 +479,7 @@ pub(super) fn push_json(json: &mut String, value: &Value<'_>) {
         Value::Float(f) if f.is_finite() => json.push_str(&f.to_string()),
         Value::Float(f) => push_json_string(json, &f.to_string()),
         Value::Str(text) => push_json_string(json, text),
+        Value::Time(micros) => push_json_string(json, &crate::output::rfc3339(*micros)),
         Value::Json(raw) => json.push_str(raw),
         Value::List(items) => {
             json.push('[');

@@ -132,7 +132,7 @@ impl Decoder {
         };
         Decoder {
             json: JsonDecoder::new(&catalog),
-            grammars: Grammars::new(vendors::GROUPS, &catalog),
+            grammars: Grammars::new(vendors::FIRST, vendors::GROUPS, &catalog),
             evtx: EvtxDecoder::new(),
             sink: EventSink::new(catalog, Arc::new(batch)),
             options,

@@ -19,6 +19,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// No fields yet, and room for `many`.
+    pub fn with_room(many: usize) -> Self {
+        Fields {
+            values: Vec::with_capacity(many),
+        }
+    }
+
+    /// The fields so far, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
+        self.values.iter().map(|(name, value)| (*name, value))
+    }
+
     /// Sets `name`, unless it is set.
     pub fn put(&mut self, name: &'a str, value: Value<'a>) {
         if value != Value::Null && self.get(name).is_none() {
@@ -30,6 +42,14 @@ impl<'a> Fields<'a> {
     /// builder puts aside.
     pub fn push(&mut self, name: &'a str, value: Value<'a>) {
         self.values.push((name, value));
+    }
+
+    /// Sets `name` to `value`, whatever it is set to.
+    pub fn replace(&mut self, name: &'a str, value: Value<'a>) {
+        match self.values.iter_mut().find(|(present, _)| *present == name) {
+            Some((_, present)) => *present = value,
+            None => self.values.push((name, value)),
+        }
     }
 
     /// Sets `name` to `text`, unless `text` is empty.
@@ -94,6 +114,99 @@ impl<'a> Fields<'a> {
     pub fn port(&mut self, name: &'a str, port: &str) {
         if let Ok(port) = port.parse::<u16>() {
             self.put(name, Value::Int(i64::from(port)));
+        }
+    }
+
+    /// The URL, or the part of one that a request names, and its parts.
+    pub fn url(&mut self, url: &'a str) {
+        if is_nothing(url) {
+            return;
+        }
+        self.push("url.original", Value::Str(url));
+        let (scheme, rest) = match url.split_once("://") {
+            Some((scheme, rest))
+                if scheme.len() <= 12 && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+            {
+                self.push("url.full", Value::Str(url));
+                (scheme, rest)
+            }
+            _ => ("", url),
+        };
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = match memchr::memchr2(b'/', b'\\', rest.as_bytes()) {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let mut part = |name, text: &'a str| {
+            if !text.is_empty() {
+                self.push(name, Value::Str(text));
+            }
+        };
+        part("url.scheme", scheme);
+        part("url.path", path);
+        part("url.query", query);
+        part("url.fragment", fragment);
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (host, port) = host_port(host);
+        // Without a scheme and a dot the first part is the name of some file, or the letter of a drive.
+        let is_host = !scheme.is_empty() || host.contains('.') || port.is_some();
+        if is_host && !host.contains(' ') {
+            part("url.domain", host);
+            if let Some(port) = port {
+                self.port("url.port", port);
+            }
+        }
+    }
+
+    /// The path of a file, and its name and folder where it has some.
+    pub fn file(&mut self, path: &'a str) {
+        self.text("file.path", path);
+        if let Some((folder, name)) = path.rsplit_once(['/', '\\']) {
+            self.text("file.name", name);
+            self.text("file.directory", folder);
+        }
+    }
+
+    /// The digest of a file, by its length the one or the other.
+    pub fn file_hash(&mut self, digest: &'a str) {
+        let name = match digest.len() {
+            32 => "file.hash.md5",
+            40 => "file.hash.sha1",
+            64 => "file.hash.sha256",
+            _ => return,
+        };
+        if digest.bytes().all(|b| b.is_ascii_hexdigit()) {
+            self.text(name, digest);
+        }
+    }
+
+    /// The protocol above IP, by its name or its number.
+    pub fn transport(&mut self, protocol: &'a str) {
+        let known = match protocol {
+            "1" => "icmp",
+            "2" => "igmp",
+            "6" => "tcp",
+            "17" => "udp",
+            "47" => "gre",
+            "50" => "esp",
+            "58" => "ipv6-icmp",
+            "132" => "sctp",
+            _ => "",
+        };
+        if protocol.bytes().all(|b| b.is_ascii_digit()) {
+            self.text("network.iana_number", protocol);
+            self.text("network.transport", known);
+        } else {
+            self.known("network.transport", protocol);
+        }
+    }
+
+    /// The value of `name`, if it is text.
+    pub fn text_of(&self, name: &str) -> Option<&'a str> {
+        match self.get(name) {
+            Some(Value::Str(text)) => Some(text),
+            _ => None,
         }
     }
 
@@ -177,6 +290,34 @@ mod tests {
         assert_eq!(address("::FFFF:192.0.2.1"), Some("192.0.2.1"));
         assert_eq!(address("fe80::1%eth0"), Some("fe80::1"));
         assert_eq!(address("dc1"), None);
+    }
+
+    #[test]
+    fn urls_in_parts() {
+        let parts = |url| {
+            let mut fields = Fields::new();
+            fields.url(url);
+            fields
+                .into_iter()
+                .skip(1)
+                .map(|(name, value)| match value {
+                    Value::Str(text) => format!("{}={text}", &name[4..]),
+                    other => format!("{}={other:?}", &name[4..]),
+                })
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            parts("https://u@a.example:8443/p/q?x=1#top"),
+            "full=https://u@a.example:8443/p/q?x=1#top scheme=https fragment=top query=x=1 path=/p/q domain=a.example port=Int(8443)"
+        );
+        assert_eq!(
+            parts("/p?x=http://b.example/"),
+            "query=x=http://b.example/ path=/p"
+        );
+        assert_eq!(parts("a.example/p"), "path=/p domain=a.example");
+        assert_eq!(parts("a.example:443"), "domain=a.example port=Int(443)");
+        assert_eq!(parts("index"), "");
     }
 
     #[test]

@@ -304,6 +304,62 @@ mod testing {
         EventSink::new(Catalog::builtin(), Arc::new(BatchOptions::default()))
     }
 
+    /// What comes out of a source with these lines, as in flat JSON output: the names and values of each event.
+    pub(super) fn events_of(lines: &str) -> Vec<serde_json::Map<String, serde_json::Value>> {
+        use crate::frame::{FrameOptions, Framer, Source};
+        use crate::output::{EventWriter, JsonStyle};
+        let source = Arc::new(Source {
+            path: "x".into(),
+            // 2026-03-02.
+            reference_time: 1_772_409_600_000_000,
+        });
+        let mut framer = Framer::new(source, FrameOptions::default());
+        framer.push(crate::input::Chunk {
+            offset: 0,
+            bytes: lines.as_bytes().to_vec(),
+        });
+        framer.finish();
+        let mut decoder = Decoder::new(Catalog::builtin(), DecodeOptions::default());
+        let mut events = Vec::new();
+        while let Some(block) = framer.pop() {
+            for batch in decoder.decode(block).batches {
+                let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+                for row in 0..batch.len() {
+                    let mut json = String::new();
+                    writer.write(row, &mut json);
+                    events.push(serde_json::from_str(&json).expect("output is JSON"));
+                }
+            }
+        }
+        events
+    }
+
+    /// The only event of a line.
+    #[track_caller]
+    pub(super) fn fields_of(line: &str) -> serde_json::Map<String, serde_json::Value> {
+        let mut events = events_of(line);
+        assert_eq!(events.len(), 1, "{line}");
+        events.remove(0)
+    }
+
+    /// The text of one value of an event; empty where there is none.
+    pub(super) fn value(event: &serde_json::Map<String, serde_json::Value>, name: &str) -> String {
+        match event.get(name) {
+            None => String::new(),
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        }
+    }
+
+    /// Checks some values of the only event of a line; an empty one stands for none.
+    #[track_caller]
+    pub(super) fn check(line: &str, wanted: &[(&str, &str)]) {
+        let event = fields_of(line);
+        for (name, text) in wanted {
+            assert_eq!(value(&event, name), *text, "{name} of {line}: {event:?}");
+        }
+    }
+
     /// The first batch that comes out of a frame which must be of the format of `decode`.
     pub(super) fn batch(
         frame: &str,

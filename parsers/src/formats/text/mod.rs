@@ -10,6 +10,7 @@
 //! the writer of the line would have set. So it anchors at text that only the writer can have written, from the ends
 //! inwards, and never searches a line for the first thing that looks like an address.
 
+pub(crate) mod cells;
 pub(super) mod described;
 pub(crate) mod grok;
 pub(crate) mod layout;
@@ -130,6 +131,8 @@ pub(crate) const MARKED: usize = 2048;
 
 /// All grammars, ready to be asked.
 pub(super) struct Grammars {
+    /// Grammars that a line's first bytes decide for.
+    first: Vec<Grammar>,
     grammars: Vec<Grammar>,
     marks: AhoCorasick,
     /// Grammar of each mark.
@@ -156,8 +159,9 @@ pub(crate) enum Reader {
 }
 
 impl Grammars {
-    /// The grammars of `groups`, in this order, and what `catalog` describes.
-    pub(super) fn new(groups: &[&[Grammar]], catalog: &Catalog) -> Self {
+    /// The grammars of `first`, which are asked about every line before marks are sought in it, those of `groups`, in this
+    /// order, and what `catalog` describes.
+    pub(super) fn new(first: &[&[Grammar]], groups: &[&[Grammar]], catalog: &Catalog) -> Self {
         let grammars: Vec<Grammar> = groups.concat();
         let mut marks = Vec::new();
         let mut marked = Vec::new();
@@ -176,6 +180,7 @@ impl Grammars {
             }
         }
         Grammars {
+            first: first.concat(),
             asked: vec![false; grammars.len()],
             marks: AhoCorasick::new(marks).expect("marks are few and short"),
             grammars,
@@ -227,6 +232,11 @@ impl Grammars {
 
     /// The event of `line`, and the grammar that reads it.
     fn read<'a>(&self, line: &Line<'a>, asked: &mut [bool]) -> Option<(&Grammar, Event<'a>)> {
+        for grammar in &self.first {
+            if let Some(event) = (grammar.read)(line) {
+                return Some((grammar, event));
+            }
+        }
         asked.fill(false);
         for &index in &self.always {
             asked[index] = true;

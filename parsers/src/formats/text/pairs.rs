@@ -77,13 +77,12 @@ impl<'a> Iterator for Pairs<'a> {
             ..
         } = self.style;
         loop {
-            let rest = self
+            let start = self
                 .rest
-                .trim_start_matches(|c: char| c == ' ' || c as u32 == u32::from(between));
-            if rest.is_empty() {
-                self.rest = rest;
-                return None;
-            }
+                .bytes()
+                .position(|b| b != b' ' && b != between)
+                .unwrap_or(self.rest.len());
+            let rest = &self.rest[start..];
             let bytes = rest.as_bytes();
             let end_of_key = bytes
                 .iter()

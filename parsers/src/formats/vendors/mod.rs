@@ -3,6 +3,7 @@
 mod apps;
 mod aruba;
 mod barracuda;
+mod cef;
 mod cisco;
 mod citrix;
 mod clavister;
@@ -12,13 +13,16 @@ mod dhcp;
 mod dns;
 mod f5;
 mod filters;
+mod fortinet;
 mod ftp;
 mod guards;
 mod hosts;
 mod junos;
 mod keyed;
 mod ldap;
+mod leef;
 mod mail;
+mod paloalto;
 mod proxies;
 mod rmm;
 mod sentences;
@@ -37,6 +41,15 @@ mod windows_text;
 pub(crate) use windows_text::event_of_title;
 
 use super::text::Grammar;
+
+/// Grammars whose own first bytes decide, so that they are asked about every line: each must refuse a line that is not its
+/// own within a few comparisons.
+pub(super) const FIRST: &[&[Grammar]] = &[
+    cef::GRAMMARS,
+    leef::GRAMMARS,
+    fortinet::GRAMMARS,
+    paloalto::GRAMMARS,
+];
 
 /// The grammars of all families. Order decides where two could read the same line.
 pub(super) const GROUPS: &[&[Grammar]] = &[

@@ -1,0 +1,150 @@
+//! The extension: `key=value` pairs whose values end where the next ` key=` begins.
+
+use std::borrow::Cow;
+
+use super::super::super::text::Line;
+
+/// The pairs of `text`, in order: keys and values as they stand there, without the spaces between them.
+pub(crate) fn pairs(text: &str) -> Pairs<'_> {
+    Pairs { rest: text }
+}
+
+/// See [`pairs`].
+pub(crate) struct Pairs<'a> {
+    rest: &'a str,
+}
+
+/// What a key may consist of.
+const KEY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'[' | b']');
+        byte += 1;
+    }
+    table
+};
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    #[inline]
+    fn next(&mut self) -> Option<(&'a str, &'a str)> {
+        let rest = self.rest;
+        let bytes = rest.as_bytes();
+        let sign = memchr::memchr(b'=', bytes)?;
+        let key = rest[..sign].rsplit(' ').next().unwrap_or_default();
+        let start = sign + 1;
+        let mut from = start;
+        while let Some(found) = memchr::memchr(b'=', &bytes[from..]) {
+            let at = from + found;
+            let mut key_start = at;
+            while key_start > start && KEY[usize::from(bytes[key_start - 1])] {
+                key_start -= 1;
+            }
+            // A sign in a value has a backslash before it, or no word of its own.
+            if key_start > start
+                && bytes[key_start - 1] == b' '
+                && (bytes[key_start].is_ascii_alphabetic() || bytes[key_start] == b'_')
+            {
+                self.rest = &rest[key_start..];
+                return Some((key, rest[start..key_start - 1].trim_matches(' ')));
+            }
+            from = at + 1;
+        }
+        self.rest = "";
+        Some((key, rest[start..].trim_matches([' ', '\r', '\n'])))
+    }
+}
+
+/// What a value means: its escapes undone, and quotes around the whole of it left out.
+#[inline]
+pub(crate) fn meant<'a>(value: &'a str, line: &Line<'a>) -> &'a str {
+    let value = match value.as_bytes() {
+        [quote @ (b'"' | b'\''), inner @ .., last]
+            if quote == last && memchr::memchr(*quote, inner).is_none() =>
+        {
+            &value[1..value.len() - 1]
+        }
+        _ => value,
+    };
+    match unescaped(value, b"\\=") {
+        Cow::Borrowed(value) => value,
+        Cow::Owned(text) => line.keep(text),
+    }
+}
+
+/// `text` without the backslashes before `escapable` bytes; `\n` and `\r` are line breaks. Other backslashes stand for
+/// themselves.
+pub(crate) fn unescaped<'a>(text: &'a str, escapable: &[u8]) -> Cow<'a, str> {
+    if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        rest = after;
+        match after.as_bytes().first() {
+            Some(b'n') if escapable.contains(&b'=') && !is_path(before, &after[1..]) => {
+                out.push('\n');
+                rest = &after[1..];
+            }
+            Some(b'r') if escapable.contains(&b'=') && after.starts_with("r\\n") => {
+                out.push('\r');
+                rest = &after[1..];
+            }
+            Some(byte) if escapable.contains(byte) => {
+                out.push(char::from(*byte));
+                rest = &after[1..];
+            }
+            _ => out.push('\\'),
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Whether `\n` stands in a path of Windows whose writer escaped nothing (`C:\new`).
+fn is_path(before: &str, after: &str) -> bool {
+    before.ends_with(':') || (!before.is_empty() && after.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str) -> Vec<(&str, &str)> {
+        pairs(text).collect()
+    }
+
+    #[test]
+    fn values_end_where_the_next_key_begins() {
+        assert_eq!(
+            all("act=one word src=192.0.2.1  msg=x = y\\=1 a=b=c empty= last=z "),
+            [
+                ("act", "one word"),
+                ("src", "192.0.2.1"),
+                ("msg", "x = y\\=1"),
+                ("a", "b=c"),
+                ("empty", ""),
+                ("last", "z")
+            ]
+        );
+        assert_eq!(all(" noise key=value"), [("key", "value")]);
+        assert_eq!(all("no pairs"), []);
+        assert_eq!(all("=x"), [("", "x")]);
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(unescaped("a\\=b C:\\\\x \\| y", b"\\="), "a=b C:\\x \\| y");
+        assert_eq!(unescaped("C:\\Temp\\new", b"\\="), "C:\\Temp\\new");
+        assert_eq!(
+            unescaped("GET / HTTP/1.0\\r\\nHost: x\\r\\n", b"\\="),
+            "GET / HTTP/1.0\r\nHost: x\r\n"
+        );
+        assert_eq!(unescaped("a\\|b\\\\", b"\\|"), "a|b\\");
+    }
+}

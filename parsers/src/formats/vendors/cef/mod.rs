@@ -1,0 +1,366 @@
+//! ArcSight's Common Event Format, which some hundred products write.
+//!
+//! ```text
+//! CEF:0|Vendor|Product|1.0|100|Connection denied|5|src=192.0.2.1 spt=4242 cs1=Edge cs1Label=Zone msg=no such rule
+//! ```
+//!
+//! The header's seven fields are the writer's own, and so is every key. Values are not: a stranger who gets ` duser=x` into
+//! one that the product failed to escape has made a field. The first value of a key holds, so that what the product wrote
+//! in front stands. A line is CEF only if the text behind the syslog header starts with it (or with the few words that
+//! known products put before it), never because it stands somewhere in a message.
+//!
+//! What the keys mean is said once, in the catalog's base `cef`; a product's own keys are in the dataset that extends it
+//! ([`datasets`] says which). Custom fields (`cs1`, `cs1Label`) keep their names and are there under their label too:
+//! `label.Zone`.
+
+pub(super) mod datasets;
+pub(super) mod extension;
+mod products;
+
+use std::borrow::Cow;
+
+use super::super::fields::{Fields, address, is_nothing};
+use super::super::text::{Event, Grammar, Line};
+use crate::time;
+use crate::value::Value;
+use extension::{meant, pairs, unescaped};
+
+/// Asked before marks are sought: the first bytes decide.
+pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
+    name: "cef",
+    marks: &["CEF:"],
+    programs: &["cef"],
+    read,
+}];
+
+/// The header of a line.
+struct Header<'a> {
+    version: &'a str,
+    vendor: &'a str,
+    product: &'a str,
+    product_version: &'a str,
+    class: &'a str,
+    name: &'a str,
+    severity: &'a str,
+    extension: &'a str,
+}
+
+fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let text = start(line)?;
+    let header = header(text, line)?;
+    let dataset = datasets::dataset(header.vendor, header.product);
+    let mut event = Extension {
+        line,
+        fields: Fields::with_room(64),
+        labels: Labels::default(),
+        time: None,
+        rank: 0,
+    };
+    let fields = &mut event.fields;
+    for (name, text) in [
+        ("cef.version", header.version),
+        ("observer.vendor", header.vendor),
+        ("observer.product", header.product),
+        ("observer.version", header.product_version),
+        ("event.code", header.class),
+        ("cef.device.event_class_id", header.class),
+        ("cef.name", header.name),
+        ("cef.severity", header.severity),
+    ] {
+        if !text.is_empty() {
+            fields.push(name, Value::Str(text));
+        }
+    }
+    if products::class_is_rule(dataset) && !header.class.is_empty() {
+        fields.push("rule.id", Value::Str(header.class));
+    }
+    if let Ok(severity) = header.severity.parse() {
+        fields.push("event.severity", Value::Int(severity));
+    }
+    for (key, value) in pairs(header.extension) {
+        if !value.is_empty() {
+            event.pair(key, meant(value, line));
+        }
+    }
+    event.name_custom_fields();
+    let (time, mut fields) = (event.time, event.fields);
+    products::finish(dataset, &header, &mut fields, line);
+    let acted = ["act", "deviceAction", "event.action", "fw_action"]
+        .iter()
+        .any(|name| fields.get(name).is_some())
+        || dataset == "fortinet.fortigate";
+    if !acted || products::is_named_by_header(dataset) {
+        fields.text("event.action", header.name);
+    }
+    match fields.text_of("message") {
+        Some(message) if fields.get("reason").is_none() => fields.text("event.reason", message),
+        Some(_) => {}
+        None if header.name.is_empty() => fields.push("message", Value::Str(line.body)),
+        None => fields.push("message", Value::Str(header.name)),
+    }
+    if line.header.host.is_none()
+        && dataset != "bitdefender.gravityzone"
+        && let Some(host) = fields.text_of("dvchost")
+    {
+        fields.push("host.name", Value::Str(host));
+    }
+    Some(Event {
+        dataset,
+        time,
+        fields,
+    })
+}
+
+/// The text behind `CEF:`, if the line is one.
+fn start<'a>(line: &Line<'a>) -> Option<&'a str> {
+    let body = line.body.trim_start_matches([' ', '\u{feff}']);
+    for before in ["", "-: ", ": ", "- ", "ASM:"] {
+        if let Some(rest) = body
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_prefix("CEF:"))
+        {
+            return Some(rest.trim_start_matches(' '));
+        }
+    }
+    // A collector took `CEF:` for the tag of the line.
+    let tagged = line.header.tag.is_some_and(|tag| tag.eq_ignore_ascii_case("cef"));
+    let bare = matches!(body.as_bytes(), [b'0' | b'1', b'|', ..]) && line.header.tag.is_none();
+    (tagged || bare && is_whole(body)).then_some(body)
+}
+
+/// Whether `text`, which nothing announces, is a whole header with an extension behind it.
+fn is_whole(text: &str) -> bool {
+    let Some(at) = memchr::memchr_iter(b'|', text.as_bytes()).nth(6) else {
+        return false;
+    };
+    let extension = &text[at + 1..];
+    let key = extension
+        .trim_start()
+        .bytes()
+        .take_while(u8::is_ascii_alphanumeric)
+        .count();
+    extension.trim().is_empty() || key > 0 && extension.trim_start()[key..].starts_with('=')
+}
+
+fn header<'a>(text: &'a str, line: &Line<'a>) -> Option<Header<'a>> {
+    let mut rest = text;
+    let version = next(&mut rest, line)?;
+    let is_version = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if !is_version {
+        return None;
+    }
+    let vendor = next(&mut rest, line)?;
+    let product = next(&mut rest, line)?;
+    let mut more = || next(&mut rest, line).unwrap_or_default();
+    let mut header = Header {
+        version,
+        vendor,
+        product,
+        product_version: more(),
+        class: more(),
+        name: more(),
+        severity: more(),
+        extension: "",
+    };
+    let doubled = header.vendor.is_empty()
+        && rest
+            .split_once('=')
+            .is_some_and(|(before, _)| before.contains('|'));
+    if doubled {
+        // Check Point's exporter, told to, writes an empty field first.
+        header.vendor = header.product;
+        header.product = header.product_version;
+        header.product_version = header.class;
+        header.class = header.name;
+        header.name = header.severity;
+        header.severity = next(&mut rest, line).unwrap_or_default();
+    }
+    header.extension = rest;
+    Some(header)
+}
+
+/// Takes the next field off `rest`; `None` at the end.
+fn next<'a>(rest: &mut &'a str, line: &Line<'a>) -> Option<&'a str> {
+    let (field, after) = field(rest)?;
+    *rest = after.unwrap_or_default();
+    Some(match unescaped(field, b"\\|") {
+        Cow::Borrowed(field) => field.trim_matches(' '),
+        Cow::Owned(text) => line.keep(text.trim_matches(' ')),
+    })
+}
+
+/// The field that `text` starts with and what stands behind its bar; `None` at the end.
+fn field(text: &str) -> Option<(&str, Option<&str>)> {
+    let bytes = text.as_bytes();
+    if bytes.is_empty() {
+        return None;
+    }
+    for at in memchr::memchr_iter(b'|', bytes) {
+        let backslashes = bytes[..at].iter().rev().take_while(|&&b| b == b'\\').count();
+        if backslashes % 2 == 0 {
+            return Some((&text[..at], Some(&text[at + 1..])));
+        }
+    }
+    Some((text, None))
+}
+
+/// Labels of custom fields: the key that each is for, and the label.
+#[derive(Default)]
+struct Labels<'a> {
+    labels: [(&'a str, &'a str); 16],
+    count: usize,
+}
+
+/// An event while its extension is read.
+struct Extension<'l, 'a> {
+    line: &'l Line<'a>,
+    fields: Fields<'a>,
+    labels: Labels<'a>,
+    time: Option<i64>,
+    /// Of which rank the time is; a higher one says better when the event was.
+    rank: u8,
+}
+
+impl<'a> Extension<'_, 'a> {
+    #[inline]
+    fn pair(&mut self, key: &'a str, value: &'a str) {
+        let fields = &mut self.fields;
+        match key {
+            "src" | "sourceAddress" => host(fields, key, ["source.ip", "source.domain"], value),
+            "dst" | "destinationAddress" => {
+                host(fields, key, ["destination.ip", "destination.domain"], value)
+            }
+            "dvc" | "deviceAddress" => device(fields, value),
+            "rt" | "deviceReceiptTime" => {
+                self.clock(value, 9);
+                self.fields.push(key, Value::Str(value));
+            }
+            "start" | "startTime" => self.moment("event.start", value, 7),
+            "end" | "endTime" => self.moment("event.end", value, 3),
+            "deviceCustomDate1"
+            | "deviceCustomDate2"
+            | "flexDate1"
+            | "fileCreateTime"
+            | "fileModificationTime" => {
+                fields.push(key, self.line.instant(value));
+            }
+            "msg" | "message" => fields.put("message", Value::Str(value)),
+            "reason" if is_nothing(value) => {}
+            "request" | "requestUrl" => fields.url(value),
+            "filePath" => fields.file(value),
+            "fileHash" => {
+                fields.file_hash(value);
+                fields.push(key, Value::Str(value));
+            }
+            "proto" | "transportProtocol" => match value.split_once('/') {
+                Some((transport, protocol)) => {
+                    fields.transport(transport);
+                    fields.push("app", Value::Str(protocol));
+                }
+                None => fields.transport(value),
+            },
+            "deviceDirection" => match value {
+                "0" => fields.push("network.direction", Value::Str("inbound")),
+                "1" => fields.push("network.direction", Value::Str("outbound")),
+                _ => fields.push(key, Value::Str(value)),
+            },
+            "suser" | "sourceUserName" => {
+                fields.push(key, Value::Str(value));
+                if memchr::memchr(b'@', value.as_bytes()).is_some() && !value.contains(' ') {
+                    fields.push("source.user.email", Value::Str(value));
+                }
+            }
+            "sproc" | "sourceProcessName" | "deviceProcessName" => match value.rsplit_once(['/', '\\']) {
+                Some((folder, name)) if folder.starts_with('/') || folder.contains(['\\', ':']) => {
+                    fields.push("process.executable", Value::Str(value));
+                    fields.push("process.name", Value::Str(name));
+                    fields.push("process.working_directory", Value::Str(folder));
+                }
+                _ => fields.push("process.name", Value::Str(value)),
+            },
+            _ => self.other(key, value),
+        }
+    }
+
+    fn other(&mut self, key: &'a str, value: &'a str) {
+        if let Some(custom) = key.strip_suffix("Label")
+            && let Some(place) = self.labels.labels.get_mut(self.labels.count)
+        {
+            *place = (custom, value);
+            self.labels.count += 1;
+        } else if key.len() > 4 && (key.ends_with("Time") || key.ends_with("time")) {
+            self.clock(value, if key.ends_with("eventtime") { 8 } else { 5 });
+        } else if key == "Date" {
+            self.clock(value, 4);
+        }
+        self.fields.push(key, Value::Str(value));
+    }
+
+    /// Takes note of a time that stands for the event's, unless a better one did.
+    fn clock(&mut self, value: &str, rank: u8) {
+        if rank > self.rank
+            && let Value::Time(instant) = self.line.instant(value)
+        {
+            self.time = Some(instant);
+            self.rank = rank;
+        }
+    }
+
+    fn moment(&mut self, name: &'a str, value: &'a str, rank: u8) {
+        let instant = self.line.instant(value);
+        if let Value::Time(micros) = instant
+            && rank > self.rank
+        {
+            self.time = Some(micros);
+            self.rank = rank;
+        }
+        self.fields.push(name, instant);
+    }
+
+    /// Gives custom fields the names that their labels say.
+    fn name_custom_fields(&mut self) {
+        for &(key, label) in &self.labels.labels[..self.labels.count] {
+            let value = self
+                .fields
+                .iter()
+                .find_map(|(name, value)| (name == key).then(|| value.clone()));
+            if let Some(value) = value
+                && label.len() <= 64
+            {
+                self.fields.push(self.line.name("label.", label), value);
+            }
+        }
+    }
+}
+
+/// An address, or the name that stands in its place.
+pub(super) fn host<'a>(fields: &mut Fields<'a>, key: &'a str, [ip, domain]: [&'a str; 2], value: &'a str) {
+    match address(value) {
+        Some(address) => fields.push(ip, Value::Str(address)),
+        None if is_nothing(value) => fields.push(key, Value::Str(value)),
+        None => fields.push(domain, Value::Str(value)),
+    }
+}
+
+/// The device's address or addresses, or its name.
+fn device<'a>(fields: &mut Fields<'a>, value: &'a str) {
+    if let Some(address) = address(value) {
+        fields.push("dvc", Value::Str(address));
+    } else if value.split(',').all(|part| address(part.trim()).is_some()) {
+        let all = value.split(',').map(|part| Value::Str(part.trim())).collect();
+        fields.push("host.ip", Value::List(all));
+    } else if !is_nothing(value) {
+        fields.push("dvchost", Value::Str(value));
+    }
+}
+
+impl<'a> Line<'a> {
+    /// The point in time that a field states, or its text if it states none.
+    pub(in crate::formats) fn instant(&self, text: &'a str) -> Value<'a> {
+        time::stated(text, self.context.reference_time, self.context.timezone)
+            .map_or(Value::Str(text), Value::Time)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use super::super::super::testing::{check, fields_of, value};
+
+#[test]
+fn header_extension_and_labels() {
+    check(
+        "<14>Mar  1 10:00:00 fw1 CEF:0|Example\\|Co|Gate \\\\ Wall|1.0|100|Connection denied|5|src=192.0.2.4 spt=4242 dst=db.example dvchost=gate7 act=deny proto=6 rt=1772355600250 start=Mar 01 2026 09:00:00 UTC cs1Label=Rule Name cs1=no way cn1=5 cn1Label=Hits cs2=x msg=a \\= b reason=N/A",
+        &[
+            ("event.dataset", "generic.cef"),
+            ("@timestamp", "2026-03-01T09:00:00.250Z"),
+            ("event.start", "2026-03-01T09:00:00.000Z"),
+            ("host.name", "fw1"),
+            ("observer.hostname", "gate7"),
+            ("observer.vendor", "Example|Co"),
+            ("observer.product", "Gate \\ Wall"),
+            ("event.code", "100"),
+            ("cef.name", "Connection denied"),
+            ("event.severity", "5"),
+            ("event.action", "deny"),
+            ("source.ip", "192.0.2.4"),
+            ("source.port", "4242"),
+            ("destination.domain", "db.example"),
+            ("destination.ip", ""),
+            ("network.transport", "tcp"),
+            ("rule.name", "no way"),
+            ("cef.cs1", "no way"),
+            ("cef.label.Hits", "5"),
+            ("message", "a = b"),
+            ("event.reason", "a = b"),
+        ],
+    );
+}
+
+#[test]
+fn ways_to_announce_it() {
+    for line in [
+        "CEF:0|V|P|1|2|n|3|src=192.0.2.4",
+        "CEF: 0|V|P|1|2|n|3| src=192.0.2.4",
+        "Mar  1 10:00:00 h CEF: 0|V|P|1|2|n|3|src=192.0.2.4",
+        "<13>Mar  1 10:00:00 h sender_cef -: CEF:0|V|P|1|2|n|3|src=192.0.2.4",
+        "ASM:CEF:0|V|P|1|2|n|3|src=192.0.2.4",
+        "0|V|P|1|2|n|3|src=192.0.2.4",
+        "CEF:0||V|P|1|2|n|3|src=192.0.2.4",
+    ] {
+        check(
+            line,
+            &[
+                ("observer.vendor", "V"),
+                ("cef.name", "n"),
+                ("event.severity", "3"),
+                ("source.ip", "192.0.2.4"),
+                ("event.action", "n"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn urls_files_and_users() {
+    check(
+        "CEF:0|V|P|1|2|n|Low|request=https://a.example:8443/p?q\\=1 filePath=C:\\\\Temp\\\\x.exe fileHash=d41d8cd98f00b204e9800998ecf8427e suser=ann@a.example requestMethod=GET act=\"Logon\" dvc=192.0.2.1, 192.0.2.2",
+        &[
+            ("url.domain", "a.example"),
+            ("url.port", "8443"),
+            ("url.query", "q=1"),
+            ("file.name", "x.exe"),
+            ("file.path", "C:\\Temp\\x.exe"),
+            ("file.hash.md5", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("source.user.email", "ann@a.example"),
+            ("event.action", "Logon"),
+            ("cef.severity", "Low"),
+            ("host.ip", "[\"192.0.2.1\",\"192.0.2.2\"]"),
+        ],
+    );
+}
+
+#[test]
+fn products_have_their_own() {
+    check(
+        "CEF:0|Fortinet|Fortigate|v7|13|traffic:forward accept|3|FTNTFGTlogid=0000000013 FTNTFGTeventtime=1772355600 src=192.0.2.4 FTNTFGTpolicyid=9 act=accept app=HTTPS in=5 out=6",
+        &[
+            ("event.dataset", "fortinet.fortigate"),
+            ("@timestamp", "2026-03-01T09:00:00.000Z"),
+            ("event.code", "0000000013"),
+            ("rule.id", "9"),
+            ("source.bytes", "6"),
+        ],
+    );
+    check(
+        "CEF:0|IBM|IBM i|7.4|QSYS-QAUDJRN|T-AF|Medium|suser=ANN sproc=000123/ANN/JOB1 shost=SYS1 msg=no",
+        &[
+            ("process.pid", "123"),
+            ("process.name", "ANN/JOB1"),
+            ("event.code", "T-AF"),
+            ("host.name", "SYS1"),
+            ("user.name", "ANN"),
+        ],
+    );
+}
+
+#[test]
+fn what_strangers_write() {
+    let event = fields_of("CEF:0|V|P|1|2|n|3|src=192.0.2.4 suser=x\\=1 msg=a src=203.0.113.9");
+    assert_eq!(value(&event, "source.ip"), "192.0.2.4");
+    let event = fields_of(
+        "Mar  1 10:00:00 web1 sshd[7]: Invalid user CEF:0|V|P|1|2|n|3|src=203.0.113.9 from 192.0.2.1 port 4",
+    );
+    assert_eq!(value(&event, "source.ip"), "192.0.2.1");
+}
+
+#[test]
+fn cut_off() {
+    for line in ["CEF:0|V|P", "CEF:0|V|P|1|2|n", "CEF:0|V|P|1|2|n|3|src"] {
+        let event = fields_of(line);
+        assert_eq!(value(&event, "event.dataset"), "generic.cef", "{line}");
+        assert_eq!(value(&event, "observer.product"), "P", "{line}");
+    }
+    for line in ["CEF:", "CEF:0", "CEF:0|", "CEF:x|V|P|1", "0|1|2"] {
+        let event = fields_of(line);
+        assert_ne!(value(&event, "event.dataset"), "generic.cef", "{line}");
+    }
+}

@@ -1,0 +1,235 @@
+//! FortiOS: pairs without end, the device's own from the first to the last.
+//!
+//! ```text
+//! date=2026-03-01 time=10:00:00 devname="fw1" devid="FG100F0" logid="0000000013" type="traffic" subtype="forward" …
+//! ```
+//!
+//! The line consists of pairs, with spaces or commas between them, so that a line which starts with one of the device's
+//! keys and has a type and a subtype is one. Values that strangers choose (URLs, user names, agents) stand in quotes with
+//! the quotes in them escaped; the first value of a key holds. The meaning of the keys is in the catalog. The same device
+//! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
+
+use super::super::fields::{Fields, address, is_nothing};
+use super::super::text::pairs::{Pair, Style, pairs, unescaped};
+use super::super::text::{Event, Grammar, Line};
+use crate::time;
+use crate::value::Value;
+
+/// Asked before marks are sought: the first key decides.
+pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
+    name: "fortigate",
+    marks: &["logid="],
+    programs: &[],
+    read,
+}];
+
+const DATASET: &str = "fortinet.fortigate";
+
+/// What is not yet a field while pairs are read.
+#[derive(Default)]
+struct Seen<'a> {
+    date: &'a str,
+    time: &'a str,
+    zone: &'a str,
+    instant: Option<i64>,
+    kind: bool,
+    subkind: bool,
+    id: bool,
+    /// It is one of the vendor's other products.
+    other: bool,
+    message: &'a str,
+    reason: &'a str,
+    name: &'a str,
+}
+
+fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let body = line.body.trim_start_matches(' ');
+    let body = without_priority(body);
+    let (key, value) = body.split_at(body.as_bytes().iter().take(12).position(|&b| b == b'=')?);
+    let starts = matches!(
+        key,
+        "date"
+            | "time"
+            | "devname"
+            | "devid"
+            | "itime"
+            | "logver"
+            | "eventtime"
+            | "timestamp"
+            | "tz"
+            | "type"
+            | "logid"
+            | "vd"
+    );
+    if !starts {
+        return None;
+    }
+    let end = match value.as_bytes().get(1) {
+        Some(b'"') => 2 + memchr::memchr(b'"', value.as_bytes().get(2..)?)?,
+        _ => memchr::memchr2(b' ', b',', value.as_bytes())?,
+    };
+    let comma = value.as_bytes()[end..].iter().take(2).any(|&b| b == b',');
+    let style = if comma { Style::COMMAS } else { Style::SPACED };
+    let mut fields = Fields::with_room(64);
+    let mut seen = Seen::default();
+    for pair in pairs(body, style) {
+        take(pair, line, &mut fields, &mut seen);
+    }
+    if !seen.kind || !(seen.subkind || seen.id) || seen.other {
+        return None;
+    }
+    let reason = if seen.reason.is_empty() {
+        seen.message
+    } else {
+        seen.reason
+    };
+    if !reason.is_empty() {
+        fields.push("event.reason", Value::Str(reason));
+    }
+    let message = if seen.message.is_empty() {
+        line.body
+    } else {
+        seen.message
+    };
+    fields.push("message", Value::Str(message));
+    if line.header.host.is_none() && !seen.name.is_empty() {
+        fields.push("host.name", Value::Str(seen.name));
+    }
+    let time = seen.instant.or_else(|| {
+        let bare = seen.zone.trim_matches('"');
+        let text = line.keep([seen.date, "T", seen.time, bare].concat());
+        time::iso(text, line.context.timezone).map(|(instant, _)| instant)
+    });
+    Some(Event {
+        dataset: DATASET,
+        time,
+        fields,
+    })
+}
+
+/// The text behind a syslog priority that has nothing else of a header behind it.
+fn without_priority(body: &str) -> &str {
+    let digits = body.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+    match digits {
+        Some((digits, rest)) if digits.len() <= 3 && digits.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => body,
+    }
+}
+
+fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut Seen<'a>) {
+    let Pair { key, value, escaped } = pair;
+    if value.is_empty() {
+        return;
+    }
+    let value = match escaped {
+        true => line.keep(unescaped(value)),
+        false => value,
+    };
+    match key {
+        "date" => seen.date = value,
+        "time" => seen.time = value,
+        "tz" => seen.zone = value,
+        "eventtime" => seen.instant = time::since_epoch(value),
+        "msg" => seen.message = value,
+        "reason" if is_nothing(value) => {}
+        "reason" => seen.reason = value,
+        "proto" => fields.transport(value),
+        "url" => fields.url(value),
+        "ipaddr" => {
+            let all = value.split(',').map(|part| Value::Str(part.trim())).collect();
+            fields.push("ipaddr", Value::List(all));
+        }
+        "ui" => {
+            fields.push(key, Value::Str(value));
+            // Where the administrator sits: `https(192.0.2.1)`.
+            let place = value
+                .split_once('(')
+                .and_then(|(_, place)| address(place.trim_end_matches(')')));
+            if let Some(place) = place {
+                fields.push("source.ip", Value::Str(place));
+            }
+        }
+        _ => {
+            match key {
+                "type" => seen.kind = true,
+                "subtype" => seen.subkind = true,
+                "logid" => seen.id = true,
+                "log_id" | "device_id" | "msg_id" => seen.other = true,
+                "devid" => seen.other |= value.starts_with("FPX"),
+                "devname" => seen.name = value,
+                _ => {}
+            }
+            if !is_nothing(value) {
+                fields.push(key, Value::Str(value));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{check, fields_of, value};
+
+    #[test]
+    fn traffic() {
+        check(
+            r#"<189>date=2026-03-01 time=10:00:00 devname="fw1" devid="FG1" eventtime=1772355600250000000 tz="+0100" logid="0000000013" type="traffic" subtype="forward" level="notice" vd="root" srcip=192.0.2.4 srcport=5000 srcintf="lan" dstip=198.51.100.9 dstport=443 dstintf="wan1" proto=6 action="accept" policyid=7 service="HTTPS" sentbyte=10 rcvdbyte=20 sentpkt=1 rcvdpkt=2"#,
+            &[
+                ("event.dataset", "fortinet.fortigate"),
+                ("@timestamp", "2026-03-01T09:00:00.250Z"),
+                ("observer.hostname", "fw1"),
+                ("host.name", "fw1"),
+                ("observer.serial_number", "FG1"),
+                ("event.code", "0000000013"),
+                ("source.ip", "192.0.2.4"),
+                ("destination.port", "443"),
+                ("network.transport", "tcp"),
+                ("network.protocol", "HTTPS"),
+                ("rule.id", "7"),
+                ("source.packets", "1"),
+                ("observer.ingress.interface.name", "lan"),
+                ("observer.egress.interface.name", "wan1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn times_without_a_count_and_commas() {
+        check(
+            r#"date=2026-03-01,time=10:00:00,tz="+0100",devname="fw1",logid="0100032001",type="event",subtype="system",user="ann",ui="https(192.0.2.8)",action="login",status="success",msg="Administrator ann, at last""#,
+            &[
+                ("@timestamp", "2026-03-01T09:00:00.000Z"),
+                ("user.name", "ann"),
+                ("source.ip", "192.0.2.8"),
+                ("event.outcome", "success"),
+                ("message", "Administrator ann, at last"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_strangers_write() {
+        let event = fields_of(
+            r#"date=2026-03-01 time=10:00:00 logid="1" type="utm" subtype="webfilter" srcip=192.0.2.4 url="/?\" srcip=203.0.113.1 user=\"root" agent="x srcip=203.0.113.2""#,
+        );
+        assert_eq!(value(&event, "source.ip"), "192.0.2.4");
+        assert_eq!(value(&event, "user.name"), "");
+        assert_eq!(value(&event, "url.path"), "/");
+        let event = fields_of(
+            "Mar  1 10:00:00 web1 sshd[7]: Invalid user type=traffic subtype=x logid=1 srcip=192.0.2.9 from 192.0.2.1 port 4",
+        );
+        assert_eq!(value(&event, "source.ip"), "192.0.2.1");
+    }
+
+    #[test]
+    fn cut_off() {
+        check(
+            r#"date=2026-03-01 time=10:00:00 logid="1" type="utm" subtype="webfilter" srcip=192.0.2.4 url="/half"#,
+            &[("source.ip", "192.0.2.4"), ("url.original", "\"/half")],
+        );
+        assert_eq!(
+            value(&fields_of("date=2026-03-01"), "event.dataset"),
+            "generic.lines"
+        );
+    }
+}

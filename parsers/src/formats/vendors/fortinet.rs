@@ -104,6 +104,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         dataset: DATASET,
         time,
         fields,
+        headless: false,
     })
 }
 

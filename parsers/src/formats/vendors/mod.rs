@@ -4,6 +4,7 @@ mod apps;
 mod aruba;
 mod barracuda;
 mod cef;
+mod checkpoint;
 mod cisco;
 mod citrix;
 mod clavister;
@@ -49,6 +50,7 @@ pub(super) const FIRST: &[&[Grammar]] = &[
     leef::GRAMMARS,
     fortinet::GRAMMARS,
     paloalto::GRAMMARS,
+    checkpoint::GRAMMARS,
 ];
 
 /// The grammars of all families. Order decides where two could read the same line.

@@ -108,6 +108,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         dataset,
         time,
         fields,
+        headless: false,
     })
 }
 

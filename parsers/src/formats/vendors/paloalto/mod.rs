@@ -82,6 +82,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         dataset: "panw.panos",
         time,
         fields,
+        headless: false,
     })
 }
 

@@ -351,6 +351,7 @@ impl Gathered {
             Value::Int(int) => self.add(number, &int.to_string()),
             Value::Float(float) => self.add(number, &float.to_string()),
             Value::Bool(flag) => self.add(number, if *flag { "true" } else { "false" }),
+            Value::Time(micros) => self.add(number, &crate::output::rfc3339(*micros)),
             Value::Null | Value::List(_) | Value::Json(_) => {}
         }
     }

@@ -17,7 +17,26 @@ use crate::formats::text::{Event, Grammar, Line};
 pub(super) const GRAMMARS: &[Grammar] = &[
     Grammar {
         name: "Aruba AOS-S",
-        marks: &["-CMDR: ", "-STBY: ", "-MMBR: "],
+        marks: &[
+            "-CMDR: ",
+            "-STBY: ",
+            "-MMBR: ",
+            "ports:  ",
+            "auth:  ",
+            "mgr:  ",
+            "snmp:  ",
+            "dhcp-snoop:  ",
+            "crypto:  ",
+            "lldp:  ",
+            "ssh:  ",
+            "stp:  ",
+            "lacp:  ",
+            "ip:  ",
+            "system:  ",
+            "update:  ",
+            "tftp:  ",
+            "loop-protect:  ",
+        ],
         programs: &[],
         read: switch,
     },
@@ -37,18 +56,49 @@ pub(super) const GRAMMARS: &[Grammar] = &[
 
 const DATASET: &str = "aruba.network";
 
+/// Parts of a switch that write under their names.
+const FACILITIES: [&str; 15] = [
+    "ports",
+    "auth",
+    "mgr",
+    "snmp",
+    "dhcp-snoop",
+    "crypto",
+    "lldp",
+    "ssh",
+    "stp",
+    "lacp",
+    "ip",
+    "system",
+    "update",
+    "tftp",
+    "loop-protect",
+];
+
 fn switch<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let at = ["-CMDR: ", "-STBY: ", "-MMBR: "]
+    // `facility:  member: text`; a switch that is no member of a stack has no member.
+    let roles = ["-CMDR: ", "-STBY: ", "-MMBR: "];
+    let (head, member, text) = match roles
         .iter()
-        .find_map(|role| line.body.find(role).map(|at| at + role.len()))?;
-    let (head, text) = line.body.split_at(at);
-    let member = head.trim_end().trim_end_matches(':').rsplit(' ').next()?;
-    let facility = match head.split_once(':') {
-        Some((facility, _)) if head.contains(":  ") => facility.rsplit(' ').next()?,
-        // The header has the facility as its program.
-        _ => line.program(),
+        .find_map(|role| Some(line.body.find(role)? + role.len()))
+    {
+        Some(at) => {
+            let (head, text) = line.body.split_at(at);
+            let member = head.trim_end().trim_end_matches(':').rsplit(' ').next()?;
+            (head, member, text)
+        }
+        None => {
+            let (head, text) = line.body.split_once(":  ")?;
+            (&line.body[..head.len() + 3], "", text)
+        }
     };
-    if !member.starts_with("ST") || facility.is_empty() || head.len() > 64 {
+    let facility = match head.split_once(":  ") {
+        Some((facility, _)) => facility.rsplit(' ').next()?,
+        // The header has the facility as its program.
+        None => line.program(),
+    };
+    let known = FACILITIES.contains(&facility) || member.starts_with("ST");
+    if !known || facility.is_empty() || head.len() > 64 {
         return None;
     }
     let mut event = Event::new(DATASET);
@@ -181,11 +231,16 @@ fn said<'a>(fields: &mut Fields<'a>, text: &'a str) {
                 target,
             );
         }
-    } else if text.starts_with("Mgmt User Authentication ") {
+    } else if text.starts_with("Mgmt User Authentication ") || text.starts_with("User Authentication ") {
+        let done = text.contains("Authentication Successful") || text.contains("Authentication succeeded");
+        fields.event("authentication", if done { "success" } else { "failure" });
         for pair in pairs(text, Style::SPACED) {
             match pair.key {
                 "username" => put_user(fields, pair.value),
                 "userip" => fields.source(pair.value),
+                "IP" => fields.text("client.ip", address(pair.value).unwrap_or_default()),
+                "MAC" => fields.text("source.mac", pair.value),
+                "AP" => fields.text("aruba.network.access_point", pair.value),
                 "servername" => fields.text("destination.domain", pair.value),
                 "serverip" => fields.destination(pair.value),
                 _ => {}

@@ -171,6 +171,12 @@ fn put_part<'a>(fields: &mut Fields<'a>, name: &'a str, value: &'a str) {
         }
         "CipherSuite" => fields.text("tls.cipher", value),
         "Command" => fields.text("process.command_line", value),
+        "username:domainname" => {
+            let (name, domain) = value.rsplit_once(':').unwrap_or((value, ""));
+            fields.text("user.name", name);
+            fields.text("user.domain", domain);
+        }
+        "applicationName" => fields.text("network.application", value),
         "Denied_by_policy" => fields.text("rule.name", value),
         "Failure_reason" | "Reason" => fields.text("event.reason", value),
         "Group(s)" => fields.text("group.name", value),

@@ -103,7 +103,22 @@ fn numbered<'a>(fields: &mut Fields<'a>, text: &'a str) {
         fields.text("rule.name", profile);
         return;
     }
-    if let Some((from, rest)) = text.split_once(" -> ")
+    if let Some(rest) = text.strip_prefix("AUDIT - ") {
+        audit(fields, rest);
+    } else if let Some(rest) = text.strip_prefix("SSL Handshake failed for TCP ")
+        && let Some((from, to)) = rest.split_once(" -> ")
+    {
+        put_peer(fields, "source.ip", "source.domain", "source.port", from);
+        put_peer(
+            fields,
+            "destination.ip",
+            "destination.domain",
+            "destination.port",
+            to,
+        );
+        fields.text("network.transport", "tcp");
+        fields.text("event.outcome", "failure");
+    } else if let Some((from, rest)) = text.split_once(" -> ")
         && let Some((to, reason)) = rest.split_once(": ")
         && address(host_port(from).0).is_some()
     {
@@ -121,6 +136,28 @@ fn numbered<'a>(fields: &mut Fields<'a>, text: &'a str) {
         }
     }
     fields.text("event.reason", text);
+}
+
+/// `client Unknown, user admin - transaction #7-2 - object 0 - modify { … } [Status=Command OK]`, or pam's pairs.
+fn audit<'a>(fields: &mut Fields<'a>, text: &'a str) {
+    let head = text.split(" - ").next().unwrap_or_default();
+    if let Some((_, user)) = head.rsplit_once("user ") {
+        fields.text("user.name", user);
+    }
+    if let Some((_, rest)) = text.split_once(" - RAW: ") {
+        for pair in pairs(rest, Style::SPACED) {
+            match pair.key {
+                "host" => fields.source(pair.value),
+                "user" => fields.text("user.name", pair.value.split('(').next().unwrap_or_default()),
+                _ => {}
+            }
+        }
+    } else if let Some((rest, status)) = text.rsplit_once(" [Status=") {
+        let command = rest.rsplit_once(" - ").map_or(rest, |(_, command)| command);
+        fields.text("process.command_line", command);
+        let done = status.starts_with("Command OK");
+        fields.text("event.outcome", if done { "success" } else { "failure" });
+    }
 }
 
 fn access_policy<'a>(fields: &mut Fields<'a>, text: &'a str) {
@@ -162,7 +199,27 @@ fn access_policy<'a>(fields: &mut Fields<'a>, text: &'a str) {
             );
         }
     } else if let Some(rest) = text.strip_prefix("New session from client IP ") {
+        // `192.0.2.7 (ST=…/CC=…/C=…) at VIP 198.51.100.9 Listener /Common/vs (Reputation=Unknown)`
         fields.source(rest.split(' ').next().unwrap_or_default());
+        if let Some((_, rest)) = rest.split_once(" at VIP ") {
+            fields.destination(rest.split(' ').next().unwrap_or_default());
+        }
+    } else if let Some(rest) = text.strip_prefix("Assigned PPP ") {
+        // `Dynamic IPv4: 10.0.0.5 Tunnel Type: VPN_TUNNELTYPE_TLS NA Resource: /Common/na Client IP: 192.0.2.7 - …`
+        if let Some((_, host)) = rest.rsplit_once("Client IP: ") {
+            fields.source(host.split(' ').next().unwrap_or_default());
+        }
+        if let Some((_, host)) = rest.split_once(": ") {
+            fields.text(
+                "source.nat.ip",
+                address(host.split(' ').next().unwrap_or_default()).unwrap_or_default(),
+            );
+        }
+    } else if let Some(rest) = text.strip_prefix("Received client info - Hostname: ") {
+        fields.text(
+            "client.domain",
+            rest.split_once(" Type: ").map_or("", |(name, _)| name),
+        );
     } else if let Some(user) = text.strip_prefix("Username '") {
         fields.text("user.name", user.strip_suffix('\'').unwrap_or(user));
     }
@@ -256,12 +313,24 @@ fn rule<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) -> Option<(
 
 /// The web server of the management interface: `31/Mar/2026:10:00:00 +0200] 192.0.2.7 TLSv1.2 CIPHER "/my.policy" 199`.
 fn management<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) -> Option<i64> {
+    // The access log has address and user in front of the time.
+    let (who, text) = text.split_once(" [").unwrap_or(("", text));
     let (stamp, rest) = text.split_once(']')?;
     let (micros, _) = time::apache(stamp, line.context.timezone)?;
-    let (head, request) = rest.trim_start().split_once(" \"")?;
+    let (head, request) = rest.trim_start().split_once('"')?;
+    if let Some((client, user)) = who.split_once(' ') {
+        fields.source(client);
+        fields.known("user.name", user.rsplit(' ').next().unwrap_or_default());
+        let (request, numbers) = request.rsplit_once("\" ").unwrap_or((request, ""));
+        put_request(fields, request);
+        let (status, bytes) = numbers.split_once(' ').unwrap_or((numbers, ""));
+        fields.number("http.response.status_code", status);
+        fields.number("http.response.bytes", bytes);
+        return Some(micros);
+    }
     let mut words = head.split(' ');
     fields.source(words.next()?);
-    let protocol = words.next().unwrap_or_default();
+    let protocol = words.next().unwrap_or_default().trim();
     fields.text("tls.version", protocol.strip_prefix("TLSv").unwrap_or_default());
     fields.text("tls.cipher", words.next().unwrap_or_default());
     let (request, bytes) = request.rsplit_once("\" ").unwrap_or((request, ""));
@@ -345,6 +414,21 @@ mod tests {
                 ("url.domain", "www.example.org"),
                 ("tls.version", "1.3"),
                 ("rule.name", "/Common/log"),
+            ],
+        );
+        check(
+            "mcpd[7]: 01070417:5: AUDIT - client Unknown, user admin - transaction #7-2 - object 0 - modify { x - y } [Status=Command OK]",
+            "f5.bigip",
+            &[("user.name", "admin"), ("event.outcome", "success")],
+        );
+        check(
+            "logger[7]: [ssl_acc] 192.0.2.7 - admin [01/Mar/2026:10:00:00 +0100] \"GET /tmui HTTP/1.1\" 200 12",
+            "f5.bigip",
+            &[
+                ("source.ip", "192.0.2.7"),
+                ("user.name", "admin"),
+                ("url.path", "/tmui"),
+                ("http.response.status_code", "200"),
             ],
         );
     }

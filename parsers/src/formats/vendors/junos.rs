@@ -28,6 +28,27 @@ pub(super) const GRAMMARS: &[Grammar] = &[
             "rpd[",
             "keyadmin[",
             "xntpd: kernel ",
+            "SSHD_LOGIN",
+            "LOGIN_FAILED:",
+            "SNMPD_",
+            "SNMP_TRAP",
+            "KMD_",
+            "CHASSISD_",
+            "L2ALD_",
+            "DDOS_PROTOCOL",
+            "PFE_",
+            "RPD_",
+            "ESWD_",
+            "LIBJNX",
+            "EVENTD_",
+            "IDP_ATTACK",
+            "WEBFILTER_",
+            "APPTRACK_",
+            "PKID_",
+            "LLDPD_",
+            "LACPD_",
+            "MIB2D_",
+            "DCD_",
         ],
         programs: &[
             "mgd", "rpd", "l2ald", "chassisd", "dcd", "eswd", "jsrpd", "rtlogd", "rt_flow", "rt_ids",
@@ -96,6 +117,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         flow(fields, name, rest);
     } else if name.starts_with("UI_") {
         interface_event(fields, name, rest);
+    } else if let Some(rest) = rest.strip_prefix("Login failed for user '")
+        && let Some((user, host)) = rest.rsplit_once("' from host '")
+    {
+        fields.text("user.name", user);
+        fields.source(host.trim_end_matches(['.', '\'']));
+        fields.text("event.outcome", "failure");
     } else if !name.contains('_') {
         return None;
     }
@@ -121,13 +148,14 @@ fn interface_event<'a>(fields: &mut Fields<'a>, name: &str, text: &'a str) {
     let end = match name {
         "UI_CMDLINE_READ_LINE" => rest.find("' command '"),
         "UI_JUNOSCRIPT_CMD" => rest.find("' used JUNOScript client to run command '"),
+        "UI_NETCONF_CMD" => rest.find("' used NETCONF client to run command '"),
         _ => rest.find("' "),
     };
     let Some(end) = end else { return };
     fields.text("user.name", &rest[..end]);
     let rest = &rest[end + 2..];
     match name {
-        "UI_CMDLINE_READ_LINE" | "UI_JUNOSCRIPT_CMD" => {
+        "UI_CMDLINE_READ_LINE" | "UI_JUNOSCRIPT_CMD" | "UI_NETCONF_CMD" => {
             if let Some((_, command)) = rest.split_once("command '") {
                 fields.text(
                     "process.command_line",
@@ -351,6 +379,11 @@ mod tests {
                 ),
                 ("source.ip", ""),
             ],
+        );
+        check(
+            "sshd[7]: SSHD_LOGIN_FAILED: Login failed for user 'x' from host '203.0.113.1' from host '192.0.2.7'",
+            "juniper.junos",
+            &[("source.ip", "192.0.2.7"), ("event.action", "SSHD_LOGIN_FAILED")],
         );
         survives_truncation(line);
     }

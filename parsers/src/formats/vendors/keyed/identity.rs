@@ -23,7 +23,7 @@ pub(in crate::formats::vendors) const GRAMMARS: &[Grammar] = &[
     },
     Grammar {
         name: "Wallix Bastion, engine",
-        marks: &["action=\"authentify\"", "client_ip=\""],
+        marks: &["action=\"", "client_ip=\""],
         programs: &["wabengine", "wabauth", "wabaudit"],
         read: wallix_engine,
     },
@@ -70,14 +70,20 @@ fn wallix_session<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 fn wallix_engine<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let (_, _, text) = line.tagged();
-    let text = text.strip_prefix("[wabengine] ").unwrap_or(text);
-    let mut event = keyed(
-        line,
-        text,
-        Style::SPACED,
-        "wallix.bastion",
-        &["action", "user", "client_ip"],
-    )?;
+    // `[wabengine] `, `[wabaudit] ` and such say again who writes.
+    let (own, text) = match text.strip_prefix("[wab").and_then(|rest| rest.split_once("] ")) {
+        Some((_, rest)) => (true, rest),
+        None => (line.program().starts_with("wab"), text),
+    };
+    if !own && !text.starts_with("action=\"") {
+        return None;
+    }
+    let keys: &[&str] = if own {
+        &["action"]
+    } else {
+        &["action", "user", "client_ip"]
+    };
+    let mut event = keyed(line, text, Style::SPACED, "wallix.bastion", keys)?;
     let fields = &mut event.fields;
     fields.text("event.reason", text_of(fields, "infos"));
     match text_of(fields, "status") {

@@ -80,6 +80,11 @@ fn endpoint_protection<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut happened = "";
     let fields = &mut event.fields;
     for cell in &cells {
+        match *cell {
+            "TCP" | "UDP" | "ICMP" => fields.text("network.transport", cell),
+            "Inbound" | "Outbound" => fields.text("network.direction", cell),
+            _ => {}
+        }
         let Some((name, value)) = label(cell) else {
             plain.push(cell);
             continue;
@@ -104,6 +109,14 @@ fn endpoint_protection<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             "Remote Host IP" | "Remote" => {
                 fields.text("destination.ip", first_address(value).unwrap_or_default())
             }
+            "Local Host MAC" => fields.text("source.mac", value),
+            "Remote Host MAC" => fields.text("destination.mac", value),
+            "Remote Host Name" => fields.text("destination.domain", value),
+            "Application" => fields.text("process.executable", value),
+            "Action" => fields.text("event.action", value),
+            "Admin" => fields.text("user.name", value),
+            "SHA-256" => fields.text("file.hash.sha256", value),
+            "MD-5" | "MD5" => fields.text("file.hash.md5", value),
             "Local Port" => fields.port("source.port", value),
             "Remote Port" => fields.port("destination.port", value),
             "Rule" => fields.text("rule.name", value),

@@ -203,6 +203,157 @@ pub fn rfc3339(micros: i64) -> Option<String> {
         .map(|instant| instant.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))
 }
 
+/// A time that a field of its own holds, in whatever form the product writes it: seconds, milli-, micro- or nanoseconds
+/// since the epoch, ISO 8601 (also with slashes), `Mar 01 2026 10:00:00 UTC`, `03/01/2026 10:00:00`, `Sun Mar 1 10:00:00
+/// 2026`, `01/Mar/2026:10:00:00 +0100`; a zone may follow (`UTC`, `GMT+01:00`, `+0100`).
+///
+/// ```
+/// use borzoi_parsers::time;
+/// let at = |text| time::stated(text, 1_772_355_600_000_000, chrono_tz::UTC);
+/// let first_of_march = Some(1_772_355_600_000_000);
+/// for text in ["1772355600", "1772355600000", "2026/03/01 09:00:00", "Mar 01 2026 10:00:00 GMT+01:00"] {
+///     assert_eq!(at(text), first_of_march, "{text}");
+/// }
+/// assert_eq!(at("yesterday"), None);
+/// ```
+pub fn stated(text: &str, reference: i64, zone: Tz) -> Option<i64> {
+    let text = text.trim();
+    if let Some(instant) = since_epoch(text) {
+        return Some(instant);
+    }
+    let (instant, rest) = any_form(text, reference, zone)?;
+    let rest = rest.trim_matches(' ');
+    if rest.is_empty() {
+        return Some(instant);
+    }
+    let after = rest.strip_prefix("UTC").or_else(|| rest.strip_prefix("GMT"));
+    let offset = after.unwrap_or(rest);
+    if after.is_none() && rest != "Z" && !rest.starts_with(['+', '-']) {
+        // The name of some zone: what it stands for differs from country to country.
+        return rest.bytes().all(|b| b.is_ascii_alphabetic()).then_some(instant);
+    }
+    let (utc, _) = any_form(text, reference, Tz::UTC)?;
+    if offset.is_empty() || offset == "Z" {
+        return Some(utc);
+    }
+    let time = chrono::DateTime::from_timestamp_micros(utc)?.naive_utc();
+    let (instant, rest) = zoned(time, offset, Tz::UTC)?;
+    rest.is_empty().then_some(instant)
+}
+
+/// A date and a time in any form but a count.
+fn any_form(text: &str, reference: i64, zone: Tz) -> Option<(i64, &str)> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return iso(text, zone)
+            .or_else(|| slashed(text, zone))
+            .or_else(|| apache(text, zone))
+            .or_else(|| american(text, zone))
+            .or_else(|| dotted(text, zone))
+            .or_else(|| bsd(text, reference, zone))
+            .or_else(|| day_first(text, zone));
+    }
+    bsd(text, reference, zone)
+        .or_else(|| ctime(text, zone))
+        .or_else(|| french(text, zone))
+}
+
+/// A count since the epoch; how long it is says of what (ten digits: seconds).
+pub fn since_epoch(text: &str) -> Option<i64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    match (digits, text.len() - digits) {
+        (9..=11, 0) => text.parse::<i64>().ok()?.checked_mul(SECOND),
+        (9..=11, _) => epoch(text),
+        (12..=14, 0) => text.parse::<i64>().ok()?.checked_mul(1000),
+        (15..=17, 0) => text.parse().ok(),
+        (18..=19, 0) => Some(text.parse::<i64>().ok()? / 1000),
+        _ => None,
+    }
+}
+
+/// `3/1/2026 10:00:00`, month first; also with a comma, a `T`, and `AM` or `PM`.
+pub fn american(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (month, rest) = number_up_to(text, 2)?;
+    let (day, rest) = number_up_to(rest.strip_prefix('/')?, 2)?;
+    let (year, rest) = number_up_to(rest.strip_prefix('/')?, 4)?;
+    // Two digits of a year, and no seconds, are how some spreadsheets put it.
+    let year = if year < 100 { year + 2000 } else { year };
+    let rest = rest.strip_prefix(',').unwrap_or(rest);
+    let rest = rest
+        .strip_prefix(['T', ' '])
+        .unwrap_or(rest)
+        .trim_start_matches(' ');
+    let (time, leap, rest) = clock(rest).or_else(|| {
+        let (hour, rest) = number_up_to(rest, 2)?;
+        let (minute, rest) = number(rest.strip_prefix(':')?, 2)?;
+        Some((NaiveTime::from_hms_opt(hour, minute, 0)?, 0, rest))
+    })?;
+    let (time, rest) = halved(time, rest);
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
+/// ` PM` after a time of the half day.
+fn halved(time: NaiveTime, rest: &str) -> (NaiveTime, &str) {
+    use chrono::Timelike;
+    let Some(word) = rest.strip_prefix(' ') else {
+        return (time, rest);
+    };
+    let after = word.get(2..).unwrap_or_default();
+    let hour = match word.get(..2) {
+        Some(half) if half.eq_ignore_ascii_case("am") => time.hour() % 12,
+        Some(half) if half.eq_ignore_ascii_case("pm") => time.hour() % 12 + 12,
+        _ => return (time, rest),
+    };
+    (time.with_hour(hour).unwrap_or(time), after)
+}
+
+/// `01 Mar 2026 10:00:00`, `1-Mar-2026 10:00:00`.
+pub fn day_first(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (day, rest) = number_up_to(text, 2)?;
+    let (month, rest) = month(rest.strip_prefix([' ', '-']).unwrap_or(rest))?;
+    let (year, rest) = number(rest.strip_prefix([' ', '-']).unwrap_or(rest), 4)?;
+    let rest = rest.strip_prefix(',').unwrap_or(rest);
+    let (time, leap, rest) = clock(rest.strip_prefix([' ', ':', 'T'])?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
+/// `2026-03-01-10.00.00.250000`, as DB2 writes it.
+fn dotted(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let (year, rest) = number(text, 4)?;
+    let (month, rest) = number(rest.strip_prefix('-')?, 2)?;
+    let (day, rest) = number(rest.strip_prefix('-')?, 2)?;
+    let (hour, rest) = number(rest.strip_prefix('-')?, 2)?;
+    let (minute, rest) = number(rest.strip_prefix('.')?, 2)?;
+    let (second, rest) = number(rest.strip_prefix('.')?, 2)?;
+    let fraction = rest.strip_prefix('.').unwrap_or_default();
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = if digits > 0 { &fraction[digits..] } else { rest };
+    let time = NaiveTime::from_hms_opt(hour, minute, second)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((
+        local(date.and_time(time), zone) + micros_of(&fraction[..digits]),
+        rest,
+    ))
+}
+
+/// `déc. 01 2026 10:00:00`: Java's short names of the months, where a French system writes CEF.
+fn french(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    const MONTHS: [&str; 12] = [
+        "janv", "févr", "mars", "avr", "mai", "juin", "juil", "août", "sept", "oct", "nov", "déc",
+    ];
+    let (month, rest) = MONTHS
+        .iter()
+        .zip(1u32..)
+        .find_map(|(name, month)| Some((month, text.strip_prefix(name)?)))?;
+    let rest = spaces(rest.strip_prefix('.').unwrap_or(rest))?;
+    let (day, rest) = number_up_to(rest, 2)?;
+    let (year, rest) = number(spaces(rest)?, 4)?;
+    let (time, leap, rest) = clock(spaces(rest)?)?;
+    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
+    Some((local(date.and_time(time), zone) + leap, rest))
+}
+
 /// The zone that `text` starts with by the abbreviation that devices write (`CEST`), as microseconds east of UTC.
 /// Those that stand for several zones mean what North America and Europe mean by them.
 pub fn zone_name(text: &str) -> Option<(i64, &str)> {

@@ -6,6 +6,8 @@ mod barracuda;
 mod cef;
 mod checkpoint;
 mod cisco;
+mod cef;
+mod checkpoint;
 mod citrix;
 mod clavister;
 mod databases;

@@ -2,12 +2,11 @@
 
 mod apps;
 mod aruba;
+mod aws;
 mod barracuda;
 mod cef;
 mod checkpoint;
 mod cisco;
-mod cef;
-mod checkpoint;
 mod citrix;
 mod clavister;
 mod databases;
@@ -26,6 +25,7 @@ mod ldap;
 mod leef;
 mod mail;
 mod paloalto;
+mod proxied;
 mod proxies;
 mod rmm;
 mod sentences;
@@ -53,6 +53,8 @@ pub(super) const FIRST: &[&[Grammar]] = &[
     fortinet::GRAMMARS,
     paloalto::GRAMMARS,
     checkpoint::GRAMMARS,
+    aws::GRAMMARS,
+    proxied::GRAMMARS,
 ];
 
 /// The grammars of all families. Order decides where two could read the same line.

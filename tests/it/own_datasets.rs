@@ -73,3 +73,59 @@ fn hunts_know_the_names_groups_and_log_sources_of_own_datasets() {
     );
     assert_eq!(hunt(&["--rule", &rule, "select user_name from matches"]), ["bob"]);
 }
+
+/// A format described in YAML alone: recognised, tested, explained, matched by a rule.
+#[test]
+fn a_format_without_rust() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = dir.path().join("catalog");
+    std::fs::create_dir(&catalog).unwrap();
+    let file = catalog.join("door.yaml");
+    let description = r#"dataset: acme.door
+title: Door controllers
+groups: [physical]
+prefix: acme.
+lines:
+  patterns: ['door %{INT:gate} %{WORD:verdict} badge=%{WORD:badge}(?: %{GREEDYDATA:more})?']
+  pairs: {in: more}
+sigma:
+  - {product: acme, service: door, names: {User: badge}}
+fields:
+  - {native: badge, column: user.name}
+tests:
+  - line: '<34>Mar  1 10:00:00 ctl7 doors: door 7 denied badge=bob floor=3'
+    expect: {user.name: bob, acme.gate: 7, acme.floor: "3", host.name: ctl7}
+"#;
+    std::fs::write(&file, description).unwrap();
+    let log = dir.path().join("door.log");
+    let lines = "Mar  1 10:00:00 ctl7 doors: door 7 denied badge=bob floor=3\nMar  1 10:00:01 ctl7 doors: hello\n";
+    std::fs::write(&log, lines).unwrap();
+    let rule = dir.path().join("door.yml");
+    std::fs::write(&rule, RULE).unwrap();
+    let (catalog, log, rule) = (
+        catalog.to_str().unwrap(),
+        log.to_str().unwrap(),
+        rule.to_str().unwrap(),
+    );
+
+    let tested = run(["datasets", "test", "acme.door", "--catalog", catalog]);
+    assert!(tested.stdout.contains("1 lines passed, 0 failed"), "{}", tested.stdout);
+    assert_eq!(tested.code, Some(0));
+
+    let explained = run(["parse", "--catalog", catalog, "--explain", log]).stdout;
+    assert!(explained.contains("parser    pattern 1 of acme.door"), "{explained}");
+    assert!(explained.contains("acme.floor = \"3\""), "{explained}");
+    assert!(explained.contains("dataset   linux.syslog"), "{explained}");
+
+    let scanned = run(["scan", log, "--catalog", catalog, "--rules", rule]);
+    assert_eq!(scanned.stdout.lines().count(), 1, "{}", scanned.stderr);
+
+    std::fs::write(&file, description.replace("floor: \"3\"", "floor: \"4\"")).unwrap();
+    let tested = run(["datasets", "test", "--catalog", catalog]);
+    assert!(
+        tested.stdout.contains("acme.floor: wanted \"4\", got \"3\""),
+        "{}",
+        tested.stdout
+    );
+    assert_eq!(tested.code, Some(1));
+}

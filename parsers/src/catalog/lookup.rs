@@ -96,7 +96,7 @@ impl Catalog {
     /// let catalog = Catalog::builtin();
     /// let served = catalog.datasets_for(Some("windows"), Some("process_creation"), None);
     /// let names: Vec<&str> = served.iter().map(|(dataset, _)| &*dataset.name).collect();
-    /// assert_eq!(names, ["windows.sysmon", "windows.security"]);
+    /// assert_eq!(names, ["windows.security", "windows.sysmon"]);
     /// assert!(catalog.datasets_for(Some("plan9"), None, None).is_empty());
     /// ```
     pub fn datasets_for(

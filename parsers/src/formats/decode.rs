@@ -12,8 +12,7 @@ use super::json::JsonDecoder;
 use super::syslog::Header;
 use super::text::{Grammars, Reader};
 use super::{
-    EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, netflow, syslog, vendors,
-    xml, zeek,
+    EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, netflow, syslog, xml, zeek,
 };
 use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
@@ -132,7 +131,7 @@ impl Decoder {
         };
         Decoder {
             json: JsonDecoder::new(&catalog),
-            grammars: Grammars::new(vendors::FIRST, vendors::GROUPS, &catalog),
+            grammars: Grammars::new(&catalog),
             evtx: EvtxDecoder::new(),
             sink: EventSink::new(catalog, Arc::new(batch)),
             options,
@@ -401,7 +400,7 @@ impl Parts<'_> {
             Some(Format::Netflow) => Err(Reject::new("not_netflow", "no export packet")),
             Some(Format::Lines) => generic::decode_line(text, context, self.sink),
             Some(Format::Syslog) => match syslog::header_of(text, context.reference_time, context.timezone) {
-                Some(header) => self.decode_line(text, Some(&header), context),
+                Some(header) => self.decode_line(text, Some(&header), context, false),
                 None => Err(Reject::new(
                     "not_syslog",
                     "no priority and no timestamp at the start of the line",
@@ -413,7 +412,7 @@ impl Parts<'_> {
                     return zeek::decode_tsv(header, text, context, self.sink);
                 }
                 let header = syslog::header_of(text, context.reference_time, context.timezone);
-                self.decode_line(text, header.as_ref(), context)
+                self.decode_line(text, header.as_ref(), context, block.framing == Framing::Json)
             }
         }
     }
@@ -425,6 +424,7 @@ impl Parts<'_> {
         line: &str,
         header: Option<&Header<'_>>,
         context: &FrameContext<'_>,
+        between_documents: bool,
     ) -> Result<(), Reject> {
         let Parts {
             json,
@@ -456,6 +456,11 @@ impl Parts<'_> {
                 *reader = Took::Format(Format::Syslog);
                 syslog::decode(header, line, context, sink)
             }
+            // Between documents, what nothing shows to be a record is a damaged one.
+            None if between_documents && context.dataset.is_none() => Err(Reject::new(
+                "unknown_format",
+                "no JSON, and no line of a known form; name its format with --format",
+            )),
             None => {
                 *reader = Took::Any;
                 generic::decode_line(line, context, sink)

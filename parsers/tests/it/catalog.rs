@@ -296,3 +296,18 @@ fn fields_of_real_events_do_not_meet_in_a_column() {
     assert!(events > 6_000, "the corpus has its known size");
     assert!(met.is_empty(), "{met:#?}");
 }
+
+/// The page that lists all datasets is what the catalog says. `BORZOI_UPDATE_GOLDEN=1` writes it anew.
+#[test]
+fn the_page_of_datasets_is_up_to_date() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/datasets.md");
+    let page = borzoi_parsers::catalog::page(&Catalog::builtin());
+    if std::env::var_os("BORZOI_UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).expect("docs can be written");
+    }
+    let written = std::fs::read_to_string(&path).expect("the page is there");
+    assert!(
+        written == page,
+        "docs/datasets.md is not what the catalog says: run `borzoi datasets list > docs/datasets.md`"
+    );
+}

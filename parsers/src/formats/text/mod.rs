@@ -19,9 +19,9 @@ pub(crate) mod parts;
 pub(crate) mod shape;
 pub(crate) mod url;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use bumpalo::Bump;
 use hashbrown::HashMap;
 
@@ -129,8 +129,8 @@ pub(crate) struct Grammar {
 /// Marks stand among this many first bytes of a line.
 pub(crate) const MARKED: usize = 2048;
 
-/// All grammars, ready to be asked.
-pub(super) struct Grammars {
+/// All grammars, ready to be asked; made once for all decoders.
+struct Table {
     /// Grammars that a line's first bytes decide for.
     first: Vec<Grammar>,
     grammars: Vec<Grammar>,
@@ -138,10 +138,15 @@ pub(super) struct Grammars {
     /// Grammar of each mark.
     marked: Vec<usize>,
     programs: HashMap<&'static str, Vec<usize>>,
-    /// Asked about every line.
-    always: Vec<usize>,
-    /// Scratch: which grammars are to be asked about a line.
-    asked: Vec<bool>,
+    /// Those asked about every line, as a set.
+    always: Vec<u64>,
+}
+
+/// All grammars, and what reading lines takes.
+pub(super) struct Grammars {
+    table: &'static Table,
+    /// Scratch: which grammars are to be asked about a line, one bit each.
+    asked: Vec<u64>,
     /// Formats of catalog files, asked before all others: whoever describes a line means it.
     described: Option<Described>,
     arena: Bump,
@@ -158,15 +163,15 @@ pub(crate) enum Reader {
     Pattern(usize),
 }
 
-impl Grammars {
-    /// The grammars of `first`, which are asked about every line before marks are sought in it, those of `groups`, in this
-    /// order, and what `catalog` describes.
-    pub(super) fn new(first: &[&[Grammar]], groups: &[&[Grammar]], catalog: &Catalog) -> Self {
+impl Table {
+    /// The grammars of `first`, which are asked about every line before marks are sought in it, and those of `groups`,
+    /// in this order.
+    fn new(first: &[&[Grammar]], groups: &[&[Grammar]]) -> Self {
         let grammars: Vec<Grammar> = groups.concat();
         let mut marks = Vec::new();
         let mut marked = Vec::new();
         let mut programs: HashMap<&'static str, Vec<usize>> = HashMap::new();
-        let mut always = Vec::new();
+        let mut always = vec![0; grammars.len().div_ceil(64)];
         for (index, grammar) in grammars.iter().enumerate() {
             for mark in grammar.marks {
                 marks.push(*mark);
@@ -176,17 +181,78 @@ impl Grammars {
                 programs.entry(program).or_default().push(index);
             }
             if grammar.marks.is_empty() && grammar.programs.is_empty() {
-                always.push(index);
+                insert(&mut always, index);
             }
         }
-        Grammars {
+        // Every line goes through it: a dense table reads a byte in a nanosecond.
+        let marks = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(marks)
+            .expect("marks are few and short");
+        Table {
             first: first.concat(),
-            asked: vec![false; grammars.len()],
-            marks: AhoCorasick::new(marks).expect("marks are few and short"),
             grammars,
+            marks,
             marked,
             programs,
             always,
+        }
+    }
+
+    fn shipped() -> &'static Table {
+        static TABLE: OnceLock<Table> = OnceLock::new();
+        TABLE.get_or_init(|| Table::new(super::vendors::FIRST, super::vendors::GROUPS))
+    }
+
+    /// The event of `line`, and the grammar that reads it.
+    fn read<'a>(&self, line: &Line<'a>, asked: &mut [u64]) -> Option<(&Grammar, Event<'a>)> {
+        for grammar in &self.first {
+            if let Some(event) = (grammar.read)(line) {
+                return Some((grammar, event));
+            }
+        }
+        asked.copy_from_slice(&self.always);
+        let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
+        for found in self.marks.find_overlapping_iter(head) {
+            insert(asked, self.marked[found.pattern().as_usize()]);
+        }
+        if let Some(tag) = line.header.program() {
+            let named = match self.programs.get(tag) {
+                Some(named) => Some(named),
+                None if tag.bytes().any(|b| b.is_ascii_uppercase()) => {
+                    self.programs.get(tag.to_ascii_lowercase().as_str())
+                }
+                None => None,
+            };
+            for &index in named.into_iter().flatten() {
+                insert(asked, index);
+            }
+        }
+        for (word, &bits) in asked.iter().enumerate() {
+            let mut bits = bits;
+            while bits != 0 {
+                let grammar = &self.grammars[word * 64 + bits.trailing_zeros() as usize];
+                if let Some(event) = (grammar.read)(line) {
+                    return Some((grammar, event));
+                }
+                bits &= bits - 1;
+            }
+        }
+        None
+    }
+}
+
+fn insert(set: &mut [u64], index: usize) {
+    set[index / 64] |= 1 << (index % 64);
+}
+
+impl Grammars {
+    /// The shipped grammars, and what `catalog` describes.
+    pub(super) fn new(catalog: &Catalog) -> Self {
+        let table = Table::shipped();
+        Grammars {
+            asked: table.always.clone(),
+            table,
             described: Described::new(catalog),
             arena: Bump::new(),
             reader: Reader::Grammar("none"),
@@ -216,55 +282,14 @@ impl Grammars {
             self.reader = Reader::Pattern(number);
             return Some(write(event, &line, header.is_some(), sink));
         }
-        let mut asked = std::mem::take(&mut self.asked);
-        let read = self.read(&line, &mut asked);
-        let name = read.as_ref().map_or("none", |(grammar, _)| grammar.name);
-        let result = read.map(|(_, event)| write(event, &line, header.is_some(), sink));
-        self.asked = asked;
-        self.reader = Reader::Grammar(name);
-        result
+        let (grammar, event) = self.table.read(&line, &mut self.asked)?;
+        self.reader = Reader::Grammar(grammar.name);
+        Some(write(event, &line, header.is_some(), sink))
     }
 
     /// Who read the last line that was read here.
     pub(super) fn reader(&self) -> Reader {
         self.reader
-    }
-
-    /// The event of `line`, and the grammar that reads it.
-    fn read<'a>(&self, line: &Line<'a>, asked: &mut [bool]) -> Option<(&Grammar, Event<'a>)> {
-        for grammar in &self.first {
-            if let Some(event) = (grammar.read)(line) {
-                return Some((grammar, event));
-            }
-        }
-        asked.fill(false);
-        for &index in &self.always {
-            asked[index] = true;
-        }
-        let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
-        for found in self.marks.find_overlapping_iter(head) {
-            asked[self.marked[found.pattern().as_usize()]] = true;
-        }
-        if let Some(tag) = line.header.program() {
-            let named = match self.programs.get(tag) {
-                Some(named) => Some(named),
-                None if tag.bytes().any(|b| b.is_ascii_uppercase()) => {
-                    self.programs.get(tag.to_ascii_lowercase().as_str())
-                }
-                None => None,
-            };
-            for &index in named.into_iter().flatten() {
-                asked[index] = true;
-            }
-        }
-        asked
-            .iter()
-            .enumerate()
-            .filter(|(_, asked)| **asked)
-            .find_map(|(index, _)| {
-                let grammar = &self.grammars[index];
-                (grammar.read)(line).map(|event| (grammar, event))
-            })
     }
 }
 

@@ -88,6 +88,7 @@ fn text_of(value: &Value<'_>) -> String {
         Value::Float(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::List(items) => items.iter().map(text_of).collect::<Vec<_>>().join(","),
+        Value::Time(micros) => crate::time::rfc3339(*micros).unwrap_or_default(),
         Value::Null => String::new(),
     }
 }

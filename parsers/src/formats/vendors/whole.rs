@@ -13,7 +13,7 @@ use crate::output::{EventWriter, JsonStyle};
 pub(super) fn read(raw: &str) -> BTreeMap<String, Value> {
     let mut sink = sink();
     let header = header_of(raw, CONTEXT.reference_time, CONTEXT.timezone);
-    let mut grammars = Grammars::new(super::FIRST, super::GROUPS, sink.catalog());
+    let mut grammars = Grammars::new(sink.catalog());
     match grammars.decode(raw, header.as_ref(), &CONTEXT, &mut sink) {
         Some(Ok(())) => {}
         _ => return BTreeMap::new(),

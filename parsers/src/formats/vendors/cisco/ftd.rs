@@ -148,7 +148,6 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::formats::vendors::cisco::testing::{lacks, read};
 
     #[test]

@@ -41,7 +41,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         time: None,
         known: 0,
     };
-    let found = match body.as_bytes().first()? {
+    let found = match body.as_bytes().first().unwrap_or(&b' ') {
         b'[' => reading.bracketed(body.get(1..)?),
         b's' if body.starts_with("syslog[") => reading.bracketed(&body[7..]),
         b't' if body.starts_with("time=") => reading.barred(body),

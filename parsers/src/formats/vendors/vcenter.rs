@@ -237,6 +237,13 @@ fn service<'a>(fields: &mut Fields<'a>, text: &'a str) -> Option<()> {
     if !known || program.contains(' ') || program.is_empty() {
         return None;
     }
+    // Services of the hosts themselves, which write the same.
+    if matches!(
+        program,
+        "Hostd" | "hostd" | "vpxa" | "Vpxa" | "Rhttpproxy" | "rhttpproxy" | "Fdm" | "fdm"
+    ) {
+        return None;
+    }
     fields.text("log.level", level);
     fields.text("process.name", program);
     let (pid, thread) = pid.split_once(':').unwrap_or((pid, ""));

@@ -311,7 +311,10 @@ mod tests {
             parts("https://u@a.example:8443/p/q?x=1#top"),
             "full=https://u@a.example:8443/p/q?x=1#top scheme=https path=/p/q query=x=1 fragment=top domain=a.example port=Int(8443)"
         );
-        assert_eq!(parts("/p?x=http://b.example/"), "path=/p query=x=http://b.example/");
+        assert_eq!(
+            parts("/p?x=http://b.example/"),
+            "path=/p query=x=http://b.example/"
+        );
         assert_eq!(parts("a.example/p"), "path=/p domain=a.example");
         assert_eq!(parts("a.example:443"), "domain=a.example port=Int(443)");
         assert_eq!(parts("index"), "");

@@ -72,9 +72,7 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Option<Kind>> {
             },
         };
     }
-    let Some(end) = feed.or(whole.then_some(text.len())) else {
-        return None;
-    };
+    let end = feed.or(whole.then_some(text.len()))?;
     let line = text[..end].trim_ascii();
     if matches!(count(line), Count::Is { .. }) {
         return Some(Some(Kind::Counted));
@@ -92,9 +90,7 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Option<Kind>> {
     if is_date || is_sentence(line) {
         // The next line decides.
         let rest = text[end..].trim_ascii_start();
-        let Some(end) = memchr::memchr(b'\n', rest).or(whole.then_some(rest.len())) else {
-            return None;
-        };
+        let end = memchr::memchr(b'\n', rest).or(whole.then_some(rest.len()))?;
         let next = rest[..end].trim_ascii();
         return Some(match is_date {
             true => next.starts_with(b"LogName=").then_some(Kind::WindowsPairs),

@@ -146,11 +146,11 @@ fn cx<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         interface(fields, rest.split(' ').next().unwrap_or_default());
     } else if let Some((_, rest)) = text.split_once(" on port ") {
         interface(fields, rest.split(' ').next().unwrap_or_default());
-    } else if let Some(rest) = text.strip_prefix("User ") {
-        if let Some((user, rest)) = rest.split_once(" logged ") {
-            put_user(fields, user);
-            fields.text("source.ip", first_address(rest).unwrap_or_default());
-        }
+    } else if let Some(rest) = text.strip_prefix("User ")
+        && let Some((user, rest)) = rest.split_once(" logged ")
+    {
+        put_user(fields, user);
+        fields.text("source.ip", first_address(rest).unwrap_or_default());
     }
     Some(event)
 }

@@ -191,7 +191,7 @@ fn proftpd_message<'a>(text: &'a str, fields: &mut Fields<'a>) {
         fields.category("authentication");
         for (mark, outcome) in VERDICTS {
             if let Some(at) = text.rfind(mark)
-                && at >= kind.len() + 1
+                && at > kind.len()
             {
                 fields.event("login", outcome);
                 fields.text("user.name", &text[kind.len() + 1..at]);

@@ -147,7 +147,7 @@ fn radius<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.text("event.reason", reason.strip_suffix(')').unwrap_or(reason));
     }
     let (user, rest) = rest.rsplit_once("] (from client ")?;
-    let (client, rest) = rest.rsplit_once(" port ").map(|(client, rest)| (client, rest))?;
+    let (client, rest) = rest.rsplit_once(" port ")?;
     who(fields, user);
     fields.text("host.name", client);
     let rest = rest.trim_end_matches(')');

@@ -99,7 +99,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         let own = matches!(program, "keyadmin" | "rpd" | "mgd" | "l2ald" | "chassisd");
         if own && !word.contains(' ') {
             fields.text("event.action", word);
-        } else if !own && !(program == "xntpd" && text.starts_with("kernel ")) {
+        } else if !(own || program == "xntpd" && text.starts_with("kernel ")) {
             return None;
         }
         return Some(event);

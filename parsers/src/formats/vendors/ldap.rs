@@ -157,7 +157,7 @@ fn put_domain<'a>(dn: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) {
         domain.push_str(part);
     }
     match domain.is_empty() {
-        true => fields.text("entry.domain", of("o").last().unwrap_or_default()),
+        true => fields.text("entry.domain", of("o").next_back().unwrap_or_default()),
         false => fields.text("entry.domain", line.keep(domain)),
     }
 }

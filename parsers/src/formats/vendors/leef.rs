@@ -1,7 +1,7 @@
 //! IBM's Log Event Extended Format, which QRadar's sources write.
 //!
 //! ```text
-//! LEEF:1.0|Vendor|Product|7.1|Connection_Allowed|src=192.0.2.1	dst=198.51.100.7	usrName=ann
+//! LEEF:1.0|Vendor|Product|7.1|Connection_Allowed|src=192.0.2.1<TAB>dst=198.51.100.7<TAB>usrName=ann
 //! LEEF:2.0|Vendor|Product|7.1|15345|^|src=192.0.2.1^dst=198.51.100.7
 //! ```
 //!

@@ -192,7 +192,7 @@ fn read_openvpn<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let pooled = has_time && !identified && pool(text, fields);
     let connected = identified && (known || text.starts_with('[') || text.starts_with("Connection reset"));
     let alone = UNMISTAKABLE.iter().any(|start| text.starts_with(start));
-    if !named && !pooled && !connected && !alone && !(known && has_time && is_certain(text)) {
+    if !(named || pooled || connected || alone || known && has_time && is_certain(text)) {
         return None;
     }
     fields.category("network");

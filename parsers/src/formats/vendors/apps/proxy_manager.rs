@@ -26,9 +26,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let (status, request) = head.split_once(" - ").and_then(|(status, request)| {
         // `- 404 404 - GET …`: the cache's word, the upstream's status, the proxy's.
         match status == "-" || request.starts_with(|c: char| c.is_ascii_digit()) {
-            true => request
-                .split_once(" - ")
-                .map(|(status, request)| (status, request)),
+            true => request.split_once(" - "),
             false => Some((status, request)),
         }
     })?;

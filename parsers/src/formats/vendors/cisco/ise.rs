@@ -251,10 +251,11 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
             }
         }
         // The log repeats these in pairs of one name.
-        "NetworkDeviceGroups" => match value.split_once('#') {
-            Some((tree, _)) => fields.text(line.name("device_group.", tree), value),
-            None => {}
-        },
+        "NetworkDeviceGroups" => {
+            if let Some((tree, _)) = value.split_once('#') {
+                fields.text(line.name("device_group.", tree), value);
+            }
+        }
         "Step" => {}
         _ => fields.text(name, value),
     }

@@ -36,7 +36,9 @@ pub fn local(time: NaiveDateTime, zone: Tz) -> i64 {
         LocalResult::Ambiguous(earlier, later) => earlier.timestamp_micros().min(later.timestamp_micros()),
         LocalResult::None => {
             // No gap is a day long, so a day earlier the old offset is still in force.
-            let before = time - TimeDelta::days(1);
+            let Some(before) = time.checked_sub_signed(TimeDelta::days(1)) else {
+                return time.and_utc().timestamp_micros();
+            };
             match zone.from_local_datetime(&before) {
                 LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => {
                     instant.timestamp_micros() + DAY

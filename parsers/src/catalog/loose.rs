@@ -42,7 +42,7 @@ impl LooseNames {
 
     /// The column of `name`.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
-        if self.is_empty() {
+        if self.is_empty() || name.len() > 1024 {
             return None;
         }
         let mut name = name;

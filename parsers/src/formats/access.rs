@@ -141,7 +141,9 @@ impl<'a> Line<'a> {
     fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Line<'a>> {
         let line = line.trim_end_matches(['\n', '\r', ' ']);
         let (head, time, rest) = line.match_indices("] \"").find_map(|(at, _)| {
-            let open = line[..at].rfind('[')?;
+            // A time has less than 64 bytes; further back it would be sought again and again.
+            let from = at.saturating_sub(64);
+            let open = from + memchr::memrchr(b'[', &line.as_bytes()[from..at])?;
             match time::apache(&line[open + 1..at], zone) {
                 Some((time, "")) => Some((&line[..open], time, &line[at + 2..])),
                 _ => None,

@@ -109,7 +109,7 @@ fn local_to_utc(micros: i64, zone: Tz) -> Option<i64> {
         }
         chrono::LocalResult::None => {
             let before = zone
-                .from_local_datetime(&(local - chrono::TimeDelta::hours(3)))
+                .from_local_datetime(&local.checked_sub_signed(chrono::TimeDelta::hours(3))?)
                 .earliest()?;
             Some(before.timestamp_micros() + 3 * 3_600_000_000)
         }

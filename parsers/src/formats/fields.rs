@@ -4,6 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::value::Value;
 
+/// With more fields than these nobody asks whether one is set: the batch builder puts later ones aside.
+const MANY: usize = 512;
+
 /// The fields of one event, by ECS names or the producer's own. The first value of a name holds; later ones are
 /// ignored.
 #[derive(Debug, Default, PartialEq)]
@@ -33,7 +36,7 @@ impl<'a> Fields<'a> {
 
     /// Sets `name`, unless it is set.
     pub fn put(&mut self, name: &'a str, value: Value<'a>) {
-        if value != Value::Null && self.get(name).is_none() {
+        if value != Value::Null && (self.values.len() >= MANY || self.get(name).is_none()) {
             self.values.push((name, value));
         }
     }

@@ -161,7 +161,9 @@ pub(super) fn carried_json<'a>(line: &'a str, header: Option<&Header<'a>>) -> Op
     let body = header.map_or(line, |header| header.message).trim();
     let at = body.as_bytes().iter().take(PREFIX).position(|&b| b == b'{')?;
     let (prefix, document) = body.split_at(at);
-    let plain = !prefix.contains(['"', '=', '}']);
+    // Behind a header, a sentence in front is a program's, and what it quotes a stranger's.
+    let plain =
+        !prefix.contains(['"', '=', '}']) && (header.is_none() || prefix.split_whitespace().count() <= 1);
     if !plain || !document.ends_with('}') {
         return None;
     }

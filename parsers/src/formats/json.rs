@@ -38,6 +38,9 @@ use crate::value::Value;
 /// Objects nested deeper than this are kept as JSON text.
 pub(super) const MAX_DEPTH: usize = 32;
 
+/// Objects below a longer path are kept as JSON text: every member has a name as long as that.
+pub(super) const MAX_PATH: usize = 1024;
+
 /// Keys that hold the time of an event, best first: what the producer calls its own time, then what
 /// shippers add.
 pub(super) const TIME_KEYS: &[&str] = &[
@@ -459,7 +462,7 @@ pub(super) fn write_members(json: Json<'_>, builder: &mut BatchBuilder, path: &m
 
 /// Writes a value under `path`, which it may leave longer.
 pub(super) fn write_at(value: Json<'_>, builder: &mut BatchBuilder, path: &mut String, depth: usize) {
-    if value.is_object() && depth < MAX_DEPTH && value.members().next().is_some() {
+    if value.is_object() && depth < MAX_DEPTH && path.len() <= MAX_PATH && value.members().next().is_some() {
         path.push('.');
         write_members(value, builder, path, depth + 1);
     } else {

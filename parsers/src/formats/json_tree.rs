@@ -14,7 +14,7 @@
 //! On the way the values are gathered that [`Copies`](crate::catalog::Copies) wants; the columns they fill come last.
 
 use super::event_time::text_time;
-use super::json::{MAX_DEPTH, find, json_time, owned_scalar};
+use super::json::{MAX_DEPTH, MAX_PATH, find, json_time, owned_scalar};
 use super::tape::{Json, TapeParser};
 use crate::batch::BatchBuilder;
 use crate::catalog::{ColumnType, CopiedColumn, Dataset};
@@ -129,7 +129,7 @@ impl<'w> TreeWriter<'w> {
             json.write(&mut text);
             self.gathered.add(number, &text);
         }
-        if depth < MAX_DEPTH && json.members().next().is_some() {
+        if depth < MAX_DEPTH && self.path.len() <= MAX_PATH && json.members().next().is_some() {
             self.members(json, depth + 1);
         } else {
             self.whole(json);
@@ -238,7 +238,7 @@ impl<'w> TreeWriter<'w> {
 
     /// Writes the members of a list's elements, if they are objects.
     fn elements(&mut self, list: Json<'_>, depth: usize) {
-        if depth >= MAX_DEPTH || list.elements().any(|item| !item.is_object()) {
+        if depth >= MAX_DEPTH || self.path.len() > MAX_PATH || list.elements().any(|item| !item.is_object()) {
             return;
         }
         for chosen in self.dataset.copies.chosen(self.path) {
@@ -279,6 +279,9 @@ impl<'w> TreeWriter<'w> {
             let Some(name) = item.get(name_key).and_then(Json::text) else {
                 continue;
             };
+            if name.len() > MAX_PATH {
+                continue;
+            }
             self.enter(name);
             let entry = self.path.len();
             for (key, value) in item.members().filter(|(key, _)| *key != name_key) {
@@ -366,6 +369,10 @@ struct Columns<'t> {
 
 impl<'t> Columns<'t> {
     fn add(&mut self, json: Json<'t>, path: &str, depth: usize) {
+        // The list is kept whole anyway.
+        if path.len() > MAX_PATH {
+            return;
+        }
         if json.is_object() {
             for (key, value) in json.members() {
                 let path = match path {
@@ -379,6 +386,9 @@ impl<'t> Columns<'t> {
         } else if let Some(name_key) = name_key(json) {
             for item in json.elements() {
                 let name = item.get(name_key).and_then(Json::text).unwrap_or_default();
+                if name.len() > MAX_PATH {
+                    continue;
+                }
                 for (key, value) in item.members().filter(|(key, _)| *key != name_key) {
                     let path = match VALUES.contains(&key) {
                         true => [path, name].join("."),

@@ -671,7 +671,7 @@ impl Framer {
             }
             let mut done = Vec::new();
             let packet = packets.next(bytes, self.base + start as u64, at_end, &mut done);
-            let overdue = packets.overdue();
+            let overdue: Vec<_> = std::iter::from_fn(|| packets.overdue()).collect();
             match packet {
                 Packet::Unfinished => return,
                 Packet::Taken(length) => self.cursor += length,
@@ -681,7 +681,7 @@ impl Framer {
                 }
             }
             self.emit_made(done);
-            if let Some((offset, reject, raw)) = overdue {
+            for (offset, reject, raw) in overdue {
                 self.keep(RejectRecord::new(&self.source, offset, reject, &raw));
             }
         }

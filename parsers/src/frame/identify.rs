@@ -37,7 +37,7 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Framing> {
         if netflow::looks_like(head) {
             return Some(Framing::Netflow);
         }
-        if head.len() < 16 && !whole {
+        if head.len() < 24 && !whole {
             return None;
         }
     } else if head == [0] && !whole {

@@ -434,11 +434,13 @@ fn strip_any<'a>(message: &'a str, starts: &[&str]) -> Option<&'a str> {
 /// `before A port N after`, `A` being in front of the ` port ` at `at`.
 fn endpoint_at<'a>(text: &'a str, at: usize, separator: &str) -> Option<Endpoint<'a>> {
     let head = &text[..at];
-    let (before, host) = match head.rfind(separator) {
-        Some(split) => (&head[..split], &head[split + separator.len()..]),
+    // A host holds no space: its separator ends at the last one.
+    let start = head.rfind(' ').map_or(0, |at| at + 1);
+    let (before, host) = match head[..start].strip_suffix(separator) {
+        Some(before) => (before, &head[start..]),
         // The endpoint may be all there is in front.
-        None if separator == " " => ("", head),
-        None => (head.strip_suffix("from ")?, ""),
+        None if start == 0 && separator == " " => ("", head),
+        None => return None,
     };
     let rest = &text[at + " port ".len()..];
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

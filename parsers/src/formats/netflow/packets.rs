@@ -19,6 +19,8 @@ use crate::formats::auditd::Assembled;
 const MAX_TEMPLATES: usize = 16 << 10;
 /// Bytes of sets that wait for their templates at most.
 const WAITING_BYTES: usize = 1 << 20;
+/// What a waiting set takes besides its bytes.
+const WAITING_COST: usize = 128;
 /// Fields of a template at most.
 const MAX_FIELDS: usize = 4096;
 /// Bytes of one packet at most.
@@ -81,7 +83,7 @@ impl SetHeader {
 }
 
 /// The form of records. Eight bytes a field: number (two bytes), length (two), enterprise (four; 0 for IANA's).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Template {
     fields: Vec<u8>,
     scopes: u16,
@@ -298,9 +300,13 @@ impl Packets {
 
     fn data(&mut self, header: SetHeader, records: &[u8], offset: u64, done: &mut Vec<Assembled>) {
         match self.templates.get(&key(header)) {
+            // A set that cannot hold a record does not need the template to be refused.
+            Some(template) if records.len() < template.least() => {
+                done.push(Template::default().set(header, records, offset));
+            }
             Some(template) => done.push(template.set(header, records, offset)),
             None => {
-                self.waiting_bytes += records.len();
+                self.waiting_bytes += records.len() + WAITING_COST;
                 self.waiting.push_back(Waiting {
                     header,
                     offset,
@@ -316,7 +322,7 @@ impl Packets {
             return None;
         }
         let waiting = self.waiting.pop_front()?;
-        self.waiting_bytes -= waiting.records.len();
+        self.waiting_bytes -= waiting.records.len() + WAITING_COST;
         let detail = format!(
             "template {} of source {} did not come in time",
             waiting.header.template, waiting.header.domain
@@ -343,10 +349,18 @@ impl Packets {
             if self.templates.len() >= MAX_TEMPLATES && !self.templates.contains_key(&key(header)) {
                 self.templates.clear();
             }
+            if !self
+                .waiting
+                .iter()
+                .any(|waiting| key(waiting.header) == key(header))
+            {
+                self.templates.insert(key(header), template);
+                continue;
+            }
             let mut still = VecDeque::new();
             for waiting in self.waiting.drain(..) {
                 if key(waiting.header) == key(header) {
-                    self.waiting_bytes -= waiting.records.len();
+                    self.waiting_bytes -= waiting.records.len() + WAITING_COST;
                     done.push(template.set(waiting.header, &waiting.records, waiting.offset));
                 } else {
                     still.push_back(waiting);
@@ -359,6 +373,20 @@ impl Packets {
 }
 
 impl Template {
+    /// Bytes of a record at least.
+    fn least(&self) -> usize {
+        let lengths = self.fields.chunks_exact(8).filter_map(|field| u16_at(field, 2));
+        lengths
+            .map(|length| {
+                if length == u16::MAX {
+                    1
+                } else {
+                    usize::from(length)
+                }
+            })
+            .sum()
+    }
+
     /// Records with their template in front.
     fn set(&self, header: SetHeader, records: &[u8], offset: u64) -> Assembled {
         let mut frame = Vec::with_capacity(SET_HEADER + self.fields.len() + records.len());

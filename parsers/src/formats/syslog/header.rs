@@ -191,6 +191,10 @@ fn structured_data(input: &str) -> IResult<&str, Structured<'_>> {
 fn element(input: &str) -> IResult<&str, Structured<'_>> {
     let ends_name = |c: char| matches!(c, ' ' | '=' | ']' | '"');
     let (mut rest, id) = preceded(char('['), take_till1(ends_name)).parse(input)?;
+    // Every parameter gets a name that begins with it.
+    if id.len() > 256 {
+        return Err(refuse(input));
+    }
     let mut values = Vec::new();
     loop {
         let (after, _) = space0.parse(rest)?;

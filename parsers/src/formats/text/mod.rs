@@ -126,6 +126,26 @@ pub(crate) struct Grammar {
     pub(crate) read: for<'a> fn(&Line<'a>) -> Option<Event<'a>>,
 }
 
+/// Programs whose messages no mark makes another product's.
+const SETTLED: &[&str] = &[
+    "sshd",
+    "sshd-session",
+    "sshd-auth",
+    "dropbear",
+    "sudo",
+    "su",
+    "login",
+    "cron",
+    "CRON",
+    "crond",
+    "useradd",
+    "userdel",
+    "usermod",
+    "groupadd",
+    "passwd",
+    "systemd-logind",
+];
+
 /// Marks stand among this many first bytes of a line.
 pub(crate) const MARKED: usize = 2048;
 
@@ -211,10 +231,15 @@ impl Table {
                 return Some((grammar, event));
             }
         }
-        asked.copy_from_slice(&self.always);
-        let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
-        for found in self.marks.find_overlapping_iter(head) {
-            insert(asked, self.marked[found.pattern().as_usize()]);
+        asked.fill(0);
+        // What these programs write is known; whatever else seems to stand in it, a stranger may have typed.
+        let settled = line.header.tag.is_some() && SETTLED.contains(&line.program());
+        if !settled {
+            asked.copy_from_slice(&self.always);
+            let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
+            for found in self.marks.find_overlapping_iter(head) {
+                insert(asked, self.marked[found.pattern().as_usize()]);
+            }
         }
         if let Some(tag) = line.header.program() {
             let named = match self.programs.get(tag) {

@@ -41,16 +41,16 @@ pub(crate) fn keyed<'a>(
         return None;
     }
     let mut event = Event::new(dataset);
-    let mut missing = keys.len();
+    let mut seen = 0_u64;
     for pair in pairs(text, style) {
-        if keys.contains(&pair.key) && event.fields.get(pair.key).is_none() {
-            missing = missing.saturating_sub(1);
+        if let Some(at) = keys.iter().position(|key| *key == pair.key) {
+            seen |= 1 << at;
         }
         if !is_blank(pair.value) {
             event.fields.put(pair.key, Value::Str(value(line, pair)));
         }
     }
-    (missing == 0).then_some(event)
+    (seen.count_ones() as usize == keys.len()).then_some(event)
 }
 
 /// The text that a field has, or nothing.

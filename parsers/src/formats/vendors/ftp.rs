@@ -79,7 +79,8 @@ fn read_vsftpd<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return Some(event);
     };
     let (head, rest) = (&text[..at], &text[at + ": Client \"".len() + ip.len() + 1..]);
-    let certain = peers.all(|(_, other)| address(other) == address(ip));
+    let others: Vec<_> = peers.collect();
+    let certain = others.iter().all(|(_, other)| address(other) == address(ip));
     let (user, kind) = match head.strip_prefix('[').and_then(|head| head.rsplit_once("] ")) {
         Some((user, kind)) => (user, kind),
         None => ("", head),
@@ -88,6 +89,10 @@ fn read_vsftpd<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return Some(event);
     }
     fields.text("source.ip", address(ip).unwrap_or_default());
+    // A name that holds the server's own words leaves open how it ended, and for whom.
+    if !others.is_empty() {
+        return Some(event);
+    }
     fields.text("user.name", user);
     let (outcome, action) = match kind.split_once(' ') {
         Some(("OK", action)) => ("success", action),
@@ -191,6 +196,7 @@ fn proftpd_message<'a>(text: &'a str, fields: &mut Fields<'a>) {
         fields.category("authentication");
         for (mark, outcome) in VERDICTS {
             if let Some(at) = text.rfind(mark)
+                && (outcome != "success" || text.trim_end_matches('.').ends_with(mark))
                 && at > kind.len()
             {
                 fields.event("login", outcome);

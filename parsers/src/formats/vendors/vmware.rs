@@ -72,6 +72,14 @@ fn is_level(word: &str) -> bool {
 
 fn originator<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let at = memchr::memmem::find(line.raw.as_bytes(), b"[Originator@")?;
+    // Behind another program's tag it is that program's text, which a stranger may have chosen.
+    if line.header.tag.is_some() {
+        let word = line.body.split_ascii_whitespace().next().unwrap_or_default();
+        let own = word.starts_with("[Originator@") || is_level(word);
+        if !own && !word.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+    }
     let (head, rest) = line.raw.split_at(at);
     let end = end_of_element(rest)?;
     let (element, text) = (&rest[1..end], rest[end + 1..].trim());

@@ -180,7 +180,7 @@ fn read_openvpn<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         if let Some((micros, rest)) = text.strip_prefix("us=").and_then(|rest| rest.split_once(' '))
             && let Ok(micros) = micros.parse::<i64>()
         {
-            event.time = Some(time + micros);
+            event.time = time.checked_add(micros);
             text = rest;
         }
     }
@@ -248,7 +248,10 @@ fn pool<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
     let Some(ip) = address(v4) else {
         return false;
     };
-    if name.is_empty() || name.contains([' ', ':', '=', '"']) || v6.is_none() {
+    if name.is_empty()
+        || name.contains([' ', ':', '=', '"'])
+        || v6.is_none_or(|v6| !v6.is_empty() && address(v6).is_none())
+    {
         return false;
     }
     fields.event("pool", "");

@@ -62,7 +62,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if !by_syslog {
         fields.text("process.name", "postgres");
     }
-    about(severity, message, fields);
+    // User and database stand in front of the severity: one that holds a severity itself hides the real one.
+    if !message.contains(":  ") {
+        about(severity, message, fields);
+    }
     Some(event)
 }
 

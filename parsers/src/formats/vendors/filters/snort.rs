@@ -138,6 +138,9 @@ fn time_of_day(text: &str) -> Option<(i64, &str)> {
     let end = text.find([' ', '\t']).unwrap_or(text.len());
     let (clock, rest) = text.split_at(end);
     let (whole, fraction) = clock.split_once('.').unwrap_or((clock, ""));
+    if whole.matches(':').count() != 2 {
+        return None;
+    }
     let mut total: i64 = 0;
     for part in whole.split(':') {
         let number: i64 = part.parse().ok().filter(|number| (0..60).contains(number))?;
@@ -148,7 +151,7 @@ fn time_of_day(text: &str) -> Option<(i64, &str)> {
         let digit = fraction.as_bytes().get(position).copied().unwrap_or(b'0');
         micros = micros * 10 + i64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
     }
-    (whole.matches(':').count() == 2).then_some((total * 1_000_000 + micros, rest))
+    Some((total * 1_000_000 + micros, rest))
 }
 
 #[cfg(test)]

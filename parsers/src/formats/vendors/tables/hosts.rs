@@ -257,7 +257,7 @@ fn trend_file<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         put_url(fields, cells[3]);
         fields.text("event.code", cells[2]);
         fields.text("rule.category", cells[5]);
-        fields.text("process.executable", cells[8]);
+        fields.text("process.executable", cells.get(8).copied().unwrap_or_default());
         return Some(event);
     }
     event.time = exact.or(Some(local));

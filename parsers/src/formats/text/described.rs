@@ -88,6 +88,7 @@ impl Described {
         })?;
         let lines = &pattern.dataset.lines;
         let mut event = Event::new(line.keep(&*pattern.dataset.name));
+        let mut more = None;
         for (group, name, is_time) in &pattern.fields {
             let Some(span) = self.captures.get_group(*group) else {
                 continue;
@@ -95,22 +96,25 @@ impl Described {
             let value = &text[span.range()];
             if *is_time && let Some(time) = instant(value, lines.time.as_deref(), line) {
                 event.time = event.time.or(Some(time));
-            } else if lines.pairs.as_ref().is_some_and(|pairs| pairs.field == *name) {
-                for pair in pairs(
-                    value,
-                    lines
-                        .pairs
-                        .as_ref()
-                        .map_or(super::pairs::Style::SPACED, |p| p.style),
-                ) {
-                    let value = match pair.escaped {
-                        true => line.keep(unescaped(pair.value)),
-                        false => pair.value,
-                    };
-                    event.fields.text(pair.key, value);
-                }
+            } else if let Some(style) = lines
+                .pairs
+                .as_ref()
+                .filter(|pairs| pairs.field == *name)
+                .map(|p| p.style)
+            {
+                more = Some((value, style));
             } else if !value.is_empty() {
                 event.fields.put(line.keep(name), Value::Str(value));
+            }
+        }
+        // What the pattern names itself stands before what pairs call the same.
+        if let Some((value, style)) = more {
+            for pair in pairs(value, style) {
+                let value = match pair.escaped {
+                    true => line.keep(unescaped(pair.value)),
+                    false => pair.value,
+                };
+                event.fields.text(pair.key, value);
             }
         }
         Some((pattern.number, event))

@@ -113,19 +113,20 @@ fn read_roundcube<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     };
     fields.event("login", "failure");
     fields.category("authentication");
-    // What the mail server answered may repeat the name; Roundcube's own words end before it.
-    let own = ["AUTHENTICATE ", "LOGIN: ", " in session "]
-        .iter()
-        .filter_map(|mark| rest.rfind(mark))
-        .min()
-        .map_or(rest, |at| &rest[..at]);
-    if let Some((user, from)) = own.trim_end().trim_end_matches('.').rsplit_once(" from ") {
-        // Behind a proxy: `192.0.2.1(X-Forwarded-For: …)`.
-        let ip = from.split(['(', ' ']).next().unwrap_or_default();
-        if let Some(ip) = address(ip) {
-            fields.text("source.ip", ip);
-            fields.text("user.name", user);
-        }
+    // The name may hold ` from ADDRESS` itself, and the mail server's answer behind it may repeat the name: where the
+    // addresses differ, none is certain. Behind a proxy: `192.0.2.1(X-Forwarded-For: …)`.
+    let found: Vec<(usize, &str)> = rest
+        .match_indices(" from ")
+        .filter_map(|(at, mark)| {
+            let host = rest[at + mark.len()..].split(['(', ' ']).next()?;
+            Some((at, address(host.trim_end_matches('.'))?))
+        })
+        .collect();
+    if let Some(&(at, ip)) = found.last()
+        && found.iter().all(|(_, other)| *other == ip)
+    {
+        fields.text("source.ip", ip);
+        fields.text("user.name", &rest[..at]);
     }
     Some(event)
 }

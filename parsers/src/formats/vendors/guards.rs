@@ -121,7 +121,19 @@ fn login<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
     else {
         return false;
     };
-    // The last of each: names and the workstation are the client's.
+    // Names and the workstation are the client's: if they hold the server's words, nothing of what follows is certain.
+    let marks = [
+        "] at [",
+        "] with [",
+        "] status [",
+        "] workstation [",
+        "] remote host [",
+    ];
+    if marks.iter().any(|mark| rest.matches(mark).nth(1).is_some()) {
+        fields.event("login", "unknown");
+        fields.category("authentication");
+        return true;
+    }
     let Some((names, rest)) = rest.rsplit_once("] at [") else {
         return false;
     };

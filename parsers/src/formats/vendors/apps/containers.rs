@@ -63,7 +63,9 @@ fn jboss<'a>(line: &Line<'a>) -> Option<Event<'a>> {
                 let all = pair.value.split(',').map(|one| Value::Str(one.trim())).collect();
                 fields.put("x_forwarded_for", Value::List(all));
             }
-            key => fields.known(key, pair.value),
+            // A dotted key would be a column of its own choice.
+            key if !key.contains('.') => fields.known(key, pair.value),
+            _ => {}
         }
     }
     Some(event)

@@ -145,7 +145,9 @@ fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
                 fields.event(value, outcome);
             }
             "error" => fields.known("event.reason", value),
-            _ => fields.known(key, value),
+            // A dotted key would be a column of its own choice.
+            _ if !key.contains('.') => fields.known(key, value),
+            _ => {}
         }
     }
     Some(event)

@@ -270,6 +270,13 @@ fn bracketed(text: &str) -> Option<(&str, &str)> {
 fn denied<'a>(text: &'a str, fields: &mut Fields<'a>) {
     fields.event("login", "failure");
     fields.category("authentication");
+    // The name of a database is the client's and stands behind the account.
+    let text = match text.ends_with("(using password: YES)") || text.ends_with("(using password: NO)") {
+        true => text,
+        false => text
+            .split_once("' to database '")
+            .map_or(text, |(account, _)| account),
+    };
     let Some((user, host)) = text.rsplit_once("'@'") else {
         return;
     };
@@ -277,7 +284,7 @@ fn denied<'a>(text: &'a str, fields: &mut Fields<'a>) {
     if !is_nothing(name) {
         fields.put("user.name", Value::Str(name));
     }
-    if let Some((host, _)) = host.split_once('\'') {
+    if let Some(host) = host.split('\'').next() {
         fields.source(host);
     }
 }

@@ -98,7 +98,8 @@ tests:
 "#;
     std::fs::write(&file, description).unwrap();
     let log = dir.path().join("door.log");
-    let lines = "Mar  1 10:00:00 ctl7 doors: door 7 denied badge=bob floor=3\nMar  1 10:00:01 ctl7 doors: hello\n";
+    let lines =
+        "Mar  1 10:00:00 ctl7 doors: door 7 denied badge=bob floor=3\nMar  1 10:00:01 ctl7 doors: hello\n";
     std::fs::write(&log, lines).unwrap();
     let rule = dir.path().join("door.yml");
     std::fs::write(&rule, RULE).unwrap();
@@ -109,11 +110,18 @@ tests:
     );
 
     let tested = run(["datasets", "test", "acme.door", "--catalog", catalog]);
-    assert!(tested.stdout.contains("1 lines passed, 0 failed"), "{}", tested.stdout);
+    assert!(
+        tested.stdout.contains("1 lines passed, 0 failed"),
+        "{}",
+        tested.stdout
+    );
     assert_eq!(tested.code, Some(0));
 
     let explained = run(["parse", "--catalog", catalog, "--explain", log]).stdout;
-    assert!(explained.contains("parser    pattern 1 of acme.door"), "{explained}");
+    assert!(
+        explained.contains("parser    pattern 1 of acme.door"),
+        "{explained}"
+    );
     assert!(explained.contains("acme.floor = \"3\""), "{explained}");
     assert!(explained.contains("dataset   linux.syslog"), "{explained}");
 

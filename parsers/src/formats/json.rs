@@ -26,6 +26,7 @@ use super::json_envelope::{object_inside, text_inside, windows_xml};
 use super::json_select::ByKeys;
 use super::json_time::generic_time;
 use super::json_tree::{Gathered, TreeWriter};
+use super::json_wazuh;
 use super::json_windows::{self, Shape};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
@@ -299,6 +300,8 @@ impl DocumentWriter {
         };
         if let Some(dataset) = found {
             self.write(&dataset, json, None, raw, header, context, sink);
+        } else if let Some((event, dataset, key)) = self.datasets.of_wazuh(json) {
+            self.write(&dataset, event, Some((json, key)), raw, header, context, sink);
         } else if let Some((event, dataset, key)) = object_inside(json, &self.datasets) {
             self.write(&dataset, event, Some((json, key)), raw, header, context, sink);
         } else if !self.decode_text_inside(json, raw, header, context, sink, carried) {
@@ -401,6 +404,13 @@ fn zeek_path(json: Json<'_>) -> Option<&str> {
 }
 
 impl JsonDatasets {
+    /// The record of an integration of Wazuh in a document: its own dataset, else the integration's.
+    fn of_wazuh<'t>(&self, json: Json<'t>) -> Option<(Json<'t>, Arc<Dataset>, &'static str)> {
+        let record = json_wazuh::record(json)?;
+        let named = || self.aliases.get(record.dataset).cloned();
+        Some((record.event, self.known(record.event).or_else(named)?, record.key))
+    }
+
     /// The dataset of a document; `None`: it is none that is known.
     pub(super) fn known(&self, json: Json<'_>) -> Option<Arc<Dataset>> {
         let named = [

@@ -6,6 +6,7 @@
 //! | Winlogbeat 6 | `{"log_name":…,"event_id":…,"event_data":{…}}` |
 //! | ECS (Winlogbeat 7+, Elastic Agent) | `{"winlog":{"channel":…,"event_data":{…}},"process":{…}}`, nested or dotted |
 //! | PowerShell | `Get-WinEvent … \| ConvertTo-Json`: `{"Id":…,"LogName":…,"ProviderName":…,"Properties":[{"Value":…}]}` |
+//! | Wazuh | `{"win":{"system":{…},"eventdata":{…}}}`, see [`json_wazuh`](super::json_wazuh) |
 //! | flat | `{"EventID":…,"Channel":…,"CommandLine":…}` (NXLog, Logstash) |
 //!
 //! *Event time*, best first: `System/TimeCreated`, `winlog.time_created` (when the event was written); in flat events of Sysmon
@@ -17,6 +18,7 @@
 use super::FrameContext;
 use super::event_time::{iso_time, text_time};
 use super::json::{MAX_DEPTH, TIME_KEYS, json_time, write_at, write_members, write_value};
+use super::json_wazuh;
 use super::tape::Json;
 use crate::batch::BatchBuilder;
 use crate::value::Value;
@@ -29,6 +31,7 @@ pub(super) enum Shape {
     Ecs,
     Flat,
     PowerShell,
+    Wazuh,
     Other,
 }
 
@@ -62,6 +65,9 @@ pub(super) fn shape(json: Json<'_>) -> (Shape, Origin<'_>) {
                 return (Shape::Dump, dump_origin(json));
             }
             "winlog" if value.is_object() => return (Shape::Ecs, ecs_origin(json)),
+            "win" | "data" if let Some(win) = json_wazuh::windows(json) => {
+                return (Shape::Wazuh, json_wazuh::origin(win));
+            }
             "event_data" if value.is_object() => beat = true,
             "record_number" => beat = true,
             "EventID" | "EventId" | "event_id" => event_id = true,
@@ -213,6 +219,7 @@ pub(super) fn write(
             created.or(shipped)
         }
         Shape::PowerShell => write_rendered(json, builder, path, context),
+        Shape::Wazuh => json_wazuh::write(json, json_wazuh::windows(json)?, builder, path),
         Shape::Flat | Shape::Other => write_flat(json, origin, builder, path, context),
     }
 }

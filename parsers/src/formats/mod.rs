@@ -22,6 +22,7 @@ mod json_repair;
 mod json_select;
 mod json_time;
 mod json_tree;
+mod json_wazuh;
 mod json_windows;
 pub mod linux;
 pub(crate) mod netflow;

@@ -6,6 +6,9 @@ use super::json::find;
 use super::tape::Json;
 use crate::catalog::{Catalog, Dataset};
 
+/// Datasets that are looked at for one event: real ones have far fewer whose rarest key they have.
+const MOST_CANDIDATES: usize = 64;
+
 /// Datasets that are recognised by keys. Of each set of keys one (that fewest sets have) is looked up by the keys
 /// of an event, so that what an event costs does not grow with the number of datasets.
 pub(super) struct ByKeys {
@@ -45,11 +48,17 @@ impl ByKeys {
     /// The dataset most of whose keys an event has, all of a set; of equals, the first of the catalog.
     pub(super) fn of(&self, json: Json<'_>) -> Option<&Arc<Dataset>> {
         let mut candidates: Vec<usize> = Vec::new();
-        for (key, _) in json.members() {
-            candidates.extend(self.anchors.get(key).into_iter().flatten());
+        'members: for (key, _) in json.members() {
+            for &index in self.anchors.get(key).into_iter().flatten() {
+                if candidates.len() == MOST_CANDIDATES {
+                    break 'members;
+                }
+                if !candidates.contains(&index) {
+                    candidates.push(index);
+                }
+            }
         }
         candidates.sort_unstable();
-        candidates.dedup();
         let mut best: Option<(usize, &Arc<Dataset>)> = None;
         for dataset in candidates.into_iter().map(|index| &self.datasets[index]) {
             let keys = dataset.select.matches_json(
@@ -76,5 +85,37 @@ fn says(value: &str, text: &str) -> bool {
             .get(..start.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(start)),
         None => value.to_lowercase() == text.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::tape::TapeParser;
+
+    /// The dataset of a document.
+    fn dataset_of(document: &str) -> Option<String> {
+        let by_keys = ByKeys::new(&Catalog::builtin());
+        let found = TapeParser::new().parse(document.as_bytes(), |json| {
+            by_keys.of(json).map(|dataset| dataset.name.to_string())
+        });
+        found.expect("a document")
+    }
+
+    #[test]
+    fn a_key_that_comes_often_costs_no_memory() {
+        let finding =
+            r#""schemaVersion":"2.0","accountId":"1","type":"x","service":{"detectorId":"d"},"severity":2"#;
+        let many = format!("{{{finding}{}}}", r#","accountId":"2""#.repeat(100_000));
+        assert_eq!(dataset_of(&many), dataset_of(&format!("{{{finding}}}")));
+    }
+
+    #[test]
+    fn the_keys_of_all_datasets_at_once_are_bounded() {
+        let by_keys = ByKeys::new(&Catalog::builtin());
+        let keys: Vec<String> = by_keys.anchors.keys().map(|key| format!("{key:?}:1")).collect();
+        assert!(by_keys.datasets.len() > MOST_CANDIDATES);
+        // Whatever it is taken for, it is answered.
+        dataset_of(&format!("{{{}}}", keys.join(",")));
     }
 }

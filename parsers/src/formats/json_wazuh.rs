@@ -44,7 +44,12 @@ pub(super) struct Record<'t> {
 /// The Windows event that `document` holds.
 pub(super) fn windows(document: Json<'_>) -> Option<Json<'_>> {
     let win = document.get("win").or_else(|| document.at(&["data", "win"]))?;
-    win.get("system").is_some_and(Json::is_object).then_some(win)
+    is_windows(win).then_some(win)
+}
+
+/// Whether the value of a member `win` is a Windows event.
+pub(super) fn is_windows(win: Json<'_>) -> bool {
+    win.get("system").is_some_and(Json::is_object)
 }
 
 /// The integration's record that `document` holds.

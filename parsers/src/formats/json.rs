@@ -288,8 +288,7 @@ impl DocumentWriter {
             Some(pinned) => Some(pinned.clone()),
             None => {
                 if let Some(zeek_path) = zeek_path(json) {
-                    let text = String::from_utf8_lossy(raw);
-                    return zeek::decode_json(zeek_path, &text, context, sink);
+                    return zeek::decode_json(zeek_path, json, raw, context, sink);
                 }
                 let host = header.and_then(|header| header.host);
                 if let Some(result) = auditd::decode_laurel(json, host, raw, context, sink) {

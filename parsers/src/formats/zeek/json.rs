@@ -1,9 +1,9 @@
 //! Zeek's JSON, one object a line.
 
-use serde_json::Value as Json;
-
 use super::{Totals, dataset};
 use crate::batch::BatchBuilder;
+use crate::formats::json::{MAX_DEPTH, MAX_PATH, write_value};
+use crate::formats::tape::Json;
 use crate::formats::{EventSink, FrameContext, Reject, commit};
 use crate::time;
 use crate::value::{Value, parse_timestamp};
@@ -117,75 +117,71 @@ pub fn json_path<'k>(keys: &[&str], path: Option<&'k str>) -> Option<&'k str> {
     }
 }
 
-/// Writes the event of one Zeek JSON object of the log `path` (see [`json_path`]) to `sink`.
+/// Writes the event of one Zeek JSON object of the log `path` (see [`json_path`]) to `sink`; `frame` is the record.
 ///
 /// # Errors
 ///
-/// `not_json` if the frame is no JSON object.
-pub fn decode_json(
+/// `no_dataset` if the catalog has none for Zeek.
+pub(in crate::formats) fn decode_json(
     path: &str,
-    frame: &str,
+    json: Json<'_>,
+    frame: &[u8],
     context: &FrameContext<'_>,
     sink: &mut EventSink,
 ) -> Result<(), Reject> {
-    let parsed: Json =
-        serde_json::from_str(frame).map_err(|error| Reject::new("not_json", error.to_string()))?;
-    let Json::Object(members) = parsed else {
-        return Err(Reject::new("not_json", "not a JSON object"));
-    };
     let dataset = dataset(path, context, sink)?;
     let builder = sink.begin(&dataset);
     let mut event = Event {
         builder,
+        name: String::new(),
         time: None,
         totals: Totals::default(),
     };
-    if !members.contains_key("_path") {
+    if json.get("_path").is_none() {
         event.builder.field("_path", Value::Str(path));
     }
-    for (key, value) in &members {
-        event.field(key, value);
-    }
+    event.members(json, 0);
     event.totals.write(event.builder);
     let time = event.time;
-    commit(builder, context, frame.as_bytes(), 0, time);
+    commit(builder, context, frame, 0, time);
     Ok(())
 }
 
 struct Event<'b> {
     builder: &'b mut BatchBuilder,
+    /// Scratch: the dotted name of the field being written.
+    name: String,
     time: Option<i64>,
     totals: Totals,
 }
 
 impl Event<'_> {
-    fn field(&mut self, name: &str, value: &Json) {
-        let value = match value {
-            Json::Null => return,
-            Json::Bool(flag) => Value::Bool(*flag),
-            Json::String(text) => Value::Str(text),
-            Json::Number(number) => match number.as_i64() {
-                Some(whole) => Value::Int(whole),
-                None => number.as_f64().map_or(Value::Null, Value::Float),
-            },
-            Json::Array(items) => {
-                let scalars: Option<Vec<Value<'_>>> = items.iter().map(scalar).collect();
-                match scalars {
-                    Some(scalars) if scalars.is_empty() => return,
-                    Some(scalars) => Value::List(scalars),
-                    None => {
-                        let text = serde_json::Value::Array(items.clone()).to_string();
-                        return self.builder.field(name, Value::Json(&text));
-                    }
-                }
+    fn members(&mut self, json: Json<'_>, depth: usize) {
+        let length = self.name.len();
+        for (key, value) in json.members() {
+            if length > 0 {
+                self.name.push('.');
             }
+            self.name.push_str(key);
             // `{"id": {"orig_h": …}}` is `id.orig_h`.
-            Json::Object(members) => {
-                for (key, value) in members {
-                    self.field(&format!("{name}.{key}"), value);
-                }
-                return;
+            if value.is_object() && depth < MAX_DEPTH && self.name.len() <= MAX_PATH {
+                self.members(value, depth + 1);
+            } else {
+                self.field(value);
             }
+            self.name.truncate(length);
+        }
+    }
+
+    fn field(&mut self, json: Json<'_>) {
+        let name = self.name.as_str();
+        let mut number = String::new();
+        let Some(value) = json.scalar(&mut number) else {
+            // An empty list says nothing.
+            if json.is_object() || json.elements().next().is_some() {
+                write_value(name, json, self.builder);
+            }
+            return;
         };
         self.totals.see(name, &value);
         if TIMES.contains(&name)
@@ -200,18 +196,6 @@ impl Event<'_> {
             }
         }
         self.builder.field(name, value);
-    }
-}
-
-fn scalar(value: &Json) -> Option<Value<'_>> {
-    match value {
-        Json::Bool(flag) => Some(Value::Bool(*flag)),
-        Json::String(text) => Some(Value::Str(text)),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => Some(Value::Int(whole)),
-            None => number.as_f64().map(Value::Float),
-        },
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

@@ -21,7 +21,8 @@ use crate::value::Value;
 
 pub(super) use bare::header_of_bare_line;
 pub use header::ZeekHeader;
-pub use json::{decode_json, json_path};
+pub(super) use json::decode_json;
+pub use json::json_path;
 
 /// Whether `line` starts a Zeek TSV log.
 pub fn looks_like(line: &str) -> bool {

@@ -88,6 +88,12 @@ pub struct InputArgs {
     /// Keep the raw bytes of every event in event.original
     #[arg(long)]
     pub keep_original: bool,
+    /// Columns to derive from others, of the families user-agent, url, domain, direction and decoded; or all, or none
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',', default_value = "all")]
+    pub enrich: Vec<String>,
+    /// A network of your own beside the private ones, for network.direction; repeat it for more
+    #[arg(long = "own-network", value_name = "CIDR")]
+    pub own_networks: Vec<String>,
     /// Number of threads that parse and match [default: all cores]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::enrich::{Enricher, Enrichment};
 use borzoi_parsers::formats::{DecodeOptions, Decoder};
 use borzoi_parsers::frame::{BlockReader, FrameOptions, Read};
 use borzoi_parsers::input::{ChunkSource, InputOptions};
@@ -32,7 +33,7 @@ pub enum Outcome {
     },
 }
 
-/// Parses the bytes of a test event (or any small text) as `borzoi scan` would.
+/// Parses the bytes of a test event (or any small text) as `borzoi scan` would, with all derived columns.
 ///
 /// # Errors
 /// If nothing in it is an event, or the dataset is not in the catalog.
@@ -60,13 +61,14 @@ pub fn parse_events(
             ..DecodeOptions::default()
         },
     );
+    let mut enricher = Enricher::new(Enrichment::default());
     let mut batches = Vec::new();
     let mut refused = Vec::new();
     loop {
         match blocks.next(None) {
             Read::Block(block) => {
                 let decoded = decoder.decode(block);
-                batches.extend(decoded.batches);
+                batches.extend(decoded.batches.into_iter().map(|batch| enricher.enrich(batch)));
                 refused.extend(
                     decoded
                         .rejects

@@ -41,6 +41,7 @@
 pub mod batch;
 pub mod catalog;
 pub mod check;
+pub mod enrich;
 pub mod explain;
 pub mod formats;
 pub mod frame;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
+use crate::enrich::{Enricher, Enrichment};
 use crate::formats::{DecodeOptions, Decoded, Decoder};
 use crate::frame::{BlockReader, FrameOptions, Read};
 use crate::input::{InputError, InputOptions, InputSet};
@@ -16,6 +17,8 @@ pub struct ParseOptions {
     pub frame: FrameOptions,
     /// How frames are decoded.
     pub decode: DecodeOptions,
+    /// Which columns are derived from others.
+    pub enrich: Enrichment,
 }
 
 /// Reads all inputs one after another and hands every decoded block to `take`. The inputs that could not
@@ -28,6 +31,7 @@ pub fn parse_all(
 ) -> Vec<InputError> {
     let mut errors = inputs.errors.clone();
     let mut decoder = Decoder::new(catalog.clone(), options.decode.clone());
+    let mut enricher = Enricher::new(options.enrich.clone());
     let frame_options = FrameOptions {
         format: options.decode.format,
         tenant: options.decode.tenant.clone(),
@@ -44,7 +48,12 @@ pub fn parse_all(
         let mut blocks = BlockReader::new(chunks, frame_options.clone());
         loop {
             match blocks.next(None) {
-                Read::Block(block) => take(decoder.decode(block)),
+                Read::Block(block) => {
+                    let mut decoded = decoder.decode(block);
+                    let batches = std::mem::take(&mut decoded.batches).into_iter();
+                    decoded.batches = batches.map(|batch| enricher.enrich(batch)).collect();
+                    take(decoded);
+                }
                 Read::Error(error) => errors.push(error),
                 Read::Idle => {}
                 Read::End => break,

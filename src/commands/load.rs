@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::ScanOptions;
 use borzoi_parsers::catalog::{Catalog, Dataset};
+use borzoi_parsers::enrich::{Enrichment, Family, Network};
 use borzoi_parsers::formats::{DecodeOptions, Format};
 use borzoi_parsers::frame::FrameOptions;
 use borzoi_rules::{LoadReport, Loader, Placeholders};
@@ -34,6 +35,29 @@ pub fn dataset(name: &str, catalog: &Catalog) -> Result<Arc<Dataset>, Failure> {
         Failure::usage(format!(
             "no dataset `{name}`{hint} (`borzoi datasets` lists them)"
         ))
+    })
+}
+
+/// Which columns are derived from others.
+fn enrichment(args: &InputArgs) -> Result<Enrichment, Failure> {
+    let mut families = Vec::new();
+    for name in &args.enrich {
+        match (name.as_str(), Family::of_name(name)) {
+            ("all", _) => families.extend(Family::ALL),
+            ("none", _) => {}
+            (_, Some(family)) => families.push(family),
+            (_, None) => {
+                let known = Family::ALL.map(Family::name).join(", ");
+                return Err(Failure::usage(format!(
+                    "no family of columns `{name}`; there are: {known}; or all, or none"
+                )));
+            }
+        }
+    }
+    let networks = args.own_networks.iter().map(|text| Network::parse(text));
+    Ok(Enrichment {
+        families,
+        own_networks: networks.collect::<Result<_, _>>().map_err(Failure::usage)?,
     })
 }
 
@@ -72,6 +96,7 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
             batch_rows: args.batch_rows.max(1),
             ..FrameOptions::default()
         },
+        enrich: enrichment(args)?,
         ..ScanOptions::default()
     };
     if let Some(threads) = args.threads {

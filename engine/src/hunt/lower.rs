@@ -23,7 +23,7 @@ use super::tables::DAY;
 use crate::matcher::glob::Glob;
 use crate::matcher::regexes::CompiledRegex;
 use crate::matcher::single::Test;
-use crate::matcher::values::{dotted_name, is_bookkeeping};
+use crate::matcher::values::{dotted_name, is_searched};
 use crate::resolve::{FieldKey, Route, routes};
 
 /// Whether a log source reaches into a dataset at all.
@@ -212,7 +212,7 @@ impl Lowering<'_> {
             .schema
             .fields()
             .iter()
-            .filter(|field| !is_bookkeeping(field.name()))
+            .filter(|field| is_searched(field))
             .map(|field| column(field))
             .collect();
         let question = Question::Holds {

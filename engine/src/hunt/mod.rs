@@ -22,6 +22,7 @@
 //! for some tenants has no table in which another tenant's rows could appear.
 
 mod coerce;
+mod derived;
 mod error;
 pub mod functions;
 mod lower;
@@ -224,10 +225,10 @@ impl Hunt {
                     datasets.push(dataset.clone());
                 }
                 for stored in self.stored.iter().filter(|stored| stored.dataset == dataset.name) {
-                    let Some(condition) = lower::lower(rule, dataset, &stored.provider.schema())? else {
+                    let mut member = tables::Member::new(stored.clone(), Some(dataset));
+                    let Some(condition) = lower::lower(rule, dataset, &member.schema())? else {
                         continue;
                     };
-                    let mut member = tables::Member::new(stored.clone());
                     member.condition = Some(condition);
                     let level = serde_json::to_value(rule.meta.level).unwrap_or_default();
                     for (column, value) in [

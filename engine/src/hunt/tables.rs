@@ -17,6 +17,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use borzoi_parsers::batch::DOTTED_NAME;
 use borzoi_parsers::catalog::{Catalog, ColumnType, Dataset, STANDARD_COLUMNS, UNMAPPED};
+use borzoi_parsers::enrich::{Family, columns};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
@@ -28,6 +29,8 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 
+use super::derived::{self, Made};
+use super::functions::derived::type_of;
 use super::recheck::Rechecked;
 use crate::alert_table::alert_batch;
 
@@ -80,10 +83,13 @@ pub(crate) struct Member {
     pub(crate) condition: Option<Expr>,
     /// Columns whose value is the same in every row of the member.
     pub(crate) constants: BTreeMap<String, ScalarValue>,
+    /// Columns that are made of stored ones.
+    made: Vec<Made>,
 }
 
 impl Member {
-    pub(crate) fn new(stored: StoredTable) -> Self {
+    pub(crate) fn new(stored: StoredTable, dataset: Option<&Arc<Dataset>>) -> Self {
+        let made = dataset.map(|dataset| derived::made(&stored.provider.schema(), dataset));
         let constants = BTreeMap::from([
             ("tenant".to_owned(), ScalarValue::from(&*stored.tenant)),
             ("dataset".to_owned(), ScalarValue::from(&*stored.dataset)),
@@ -92,7 +98,46 @@ impl Member {
             stored,
             condition: None,
             constants,
+            made: made.unwrap_or_default(),
         }
+    }
+
+    /// Its columns: the stored and the derived ones.
+    pub(crate) fn schema(&self) -> Schema {
+        derived::with_made(&self.stored.provider.schema(), &self.made)
+    }
+
+    /// Its column of this name.
+    fn field(&self, name: &str) -> Option<Field> {
+        match self.made.iter().find(|made| made.field.name() == name) {
+            Some(made) => Some(made.field.clone()),
+            None => self.stored.provider.schema().field_with_name(name).cloned().ok(),
+        }
+    }
+
+    /// Adds those derived columns to a scan of the stored ones that are asked for.
+    fn with_made(
+        &self,
+        scan: LogicalPlanBuilder,
+        is_asked: impl Fn(&str) -> bool,
+    ) -> Result<LogicalPlanBuilder> {
+        let asked: Vec<&Made> = self
+            .made
+            .iter()
+            .filter(|made| is_asked(made.field.name()))
+            .collect();
+        if asked.is_empty() {
+            return Ok(scan);
+        }
+        let stored = self.stored.provider.schema();
+        let own = stored.fields().iter().map(|field| field.name());
+        let own = own
+            .filter(|name| asked.iter().all(|made| made.field.name() != *name))
+            .map(|name| Expr::Column(Column::from_name(name)));
+        let more = asked
+            .iter()
+            .map(|made| made.expr.clone().alias(made.field.name()));
+        scan.project(own.chain(more).collect::<Vec<_>>())
     }
 }
 
@@ -141,8 +186,8 @@ impl UnionTable {
         let target = field.data_type();
         let value = match member.constants.get(field.name()) {
             Some(constant) => cast_unless(lit(constant.clone()), &constant.data_type(), target),
-            None => match member.stored.provider.schema().field_with_name(field.name()) {
-                Ok(stored) => {
+            None => match member.field(field.name()) {
+                Some(stored) => {
                     let column = Expr::Column(Column::from_name(field.name()));
                     match (stored.data_type(), target) {
                         (DataType::List(_) | DataType::LargeList(_), DataType::Utf8View) => {
@@ -151,7 +196,7 @@ impl UnionTable {
                         (have, want) => cast_unless(column, have, want),
                     }
                 }
-                Err(_) => lit(ScalarValue::try_from(target).unwrap_or(ScalarValue::Null)),
+                None => lit(ScalarValue::try_from(target).unwrap_or(ScalarValue::Null)),
             },
         };
         value.alias(field.name())
@@ -218,6 +263,16 @@ impl TableProvider for UnionTable {
             let source = provider_as_source(Arc::new(Rechecked::new(member.stored.provider.clone())));
             let scan_name = format!("{}_{position}", self.name);
             let mut part = LogicalPlanBuilder::scan(scan_name, source, None)?;
+            let asked = member.condition.iter().flat_map(Expr::column_refs);
+            let asked: BTreeSet<&str> = asked.map(|column| column.name.as_str()).collect();
+            let is_needed = |name: &str| {
+                let needed = self
+                    .schema
+                    .index_of(name)
+                    .is_ok_and(|index| needed.contains(&index));
+                needed || asked.contains(name)
+            };
+            part = member.with_made(part, is_needed)?;
             if let Some(condition) = &member.condition {
                 part = part.filter(condition.clone())?;
             }
@@ -364,6 +419,21 @@ impl ColumnCollector {
         self.fields(&table.provider.schema(), true);
     }
 
+    /// The columns that are made of those collected so far, in events of a dataset.
+    pub(crate) fn derived(&mut self, dataset: &Dataset) {
+        for derived in columns() {
+            let has = |sql: &Arc<str>| self.found.contains_key(&**sql);
+            let enough = match derived.family {
+                Family::Direction => derived.from_sql.iter().all(has),
+                _ => derived.from_sql.iter().any(has),
+            };
+            if enough && derived.is_open_in(dataset) {
+                let (column, data_type) = (&derived.column, type_of(derived));
+                self.add(&column.sql, &column.dotted, data_type, false);
+            }
+        }
+    }
+
     fn fields(&mut self, schema: &Schema, stored: bool) {
         for field in schema.fields() {
             let dotted = field
@@ -461,7 +531,7 @@ pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<U
     let members = alerts
         .into_iter()
         .map(|table| {
-            let mut member = Member::new(table.clone());
+            let mut member = Member::new(table.clone(), None);
             // The alert's own `dataset` says what wrote the event.
             member.constants.remove("dataset");
             member
@@ -487,8 +557,15 @@ pub(crate) fn union_of(
     for table in members {
         columns.stored(table);
     }
+    for dataset in &datasets {
+        columns.derived(dataset);
+    }
     columns.retain(keep);
-    let members = members.iter().map(|&table| Member::new(table.clone())).collect();
+    let dataset_of = |table: &StoredTable| datasets.iter().find(|dataset| dataset.name == table.dataset);
+    let members = members
+        .iter()
+        .map(|&table| Member::new(table.clone(), dataset_of(table)))
+        .collect();
     UnionTable::new(name, columns.finish(), members, datasets)
 }
 
@@ -503,6 +580,9 @@ pub(crate) fn matches(members: Vec<Member>, datasets: Vec<Arc<Dataset>>) -> Unio
     }
     for member in &members {
         columns.stored(&member.stored);
+    }
+    for dataset in &datasets {
+        columns.derived(dataset);
     }
     let text = |sql: &str| TableColumn {
         sql: Arc::from(sql),

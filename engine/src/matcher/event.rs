@@ -12,7 +12,7 @@ use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::UNMAPPED;
 use hashbrown::HashMap;
 
-use super::values::{Found, Texts, dotted_name, is_bookkeeping, visit_unmapped};
+use super::values::{Found, Texts, dotted_name, is_searched, visit_unmapped};
 use crate::resolve::{FieldKey, UnmappedPath};
 
 /// The texts of the events of a batch, of one event at a time.
@@ -119,7 +119,7 @@ impl<'a> EventTexts<'a> {
         let every = self.every.get_or_init(|| {
             let mut found = Vec::new();
             for (index, field) in self.batch.events.schema_ref().fields().iter().enumerate() {
-                if !is_bookkeeping(field.name()) {
+                if is_searched(field) {
                     self.read_column(index, &mut found);
                 }
             }

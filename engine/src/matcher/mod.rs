@@ -249,6 +249,24 @@ impl CompiledRules {
         rules.entry(index).or_insert(Arc::new(ready)).clone()
     }
 
+    /// SQL names of the derived columns ([`borzoi_parsers::enrich`]) that rules ask for in events of `dataset`.
+    pub fn derived_columns(&self, dataset: &Dataset) -> Vec<Arc<str>> {
+        let plan = self.plan(dataset);
+        let tests = plan.row_tests.iter().flat_map(|test| [&test.field, &test.other]);
+        let keys: Vec<&crate::resolve::FieldKey> = plan
+            .fields
+            .iter()
+            .filter_map(|field| field.key.as_ref())
+            .chain(tests)
+            .collect();
+        borzoi_parsers::enrich::columns()
+            .iter()
+            .map(|derived| &derived.column)
+            .filter(|column| keys.iter().any(|key| key.is_column(&column.sql, &column.dotted)))
+            .map(|column| column.sql.clone())
+            .collect()
+    }
+
     fn plan(&self, dataset: &Dataset) -> Arc<Plan> {
         let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = plans.get(&dataset.name) {

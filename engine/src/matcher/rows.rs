@@ -13,7 +13,7 @@ use super::plan::{FieldPlan, Plan, RowTest};
 use super::sets::{EMPTY, SetId, SetTable};
 use super::single::relates;
 use super::unmapped;
-use super::values::{Texts, columns_of, is_bookkeeping, values_of};
+use super::values::{Texts, columns_of, is_searched, values_of};
 use crate::resolve::FieldKey;
 
 /// Longer values are searched every time: remembering them costs more than it saves.
@@ -265,7 +265,7 @@ impl DatasetState {
         let mut merged = vec![EMPTY; rows];
         let schema = batch.events.schema_ref();
         for (field, column) in schema.fields().iter().zip(batch.events.columns()) {
-            if is_bookkeeping(field.name()) {
+            if !is_searched(field) {
                 continue;
             }
             let more = column_sets(column, rows, field_plan, state, &mut work);
@@ -309,7 +309,7 @@ impl DatasetState {
             .fields()
             .iter()
             .zip(batch.events.columns())
-            .filter(|(field, _)| !is_bookkeeping(field.name()))
+            .filter(|(field, _)| is_searched(field))
             .filter_map(|(_, column)| Texts::of(column))
             .collect();
         let unmapped_column = batch.column(UNMAPPED).and_then(|array| strings(array));

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, ListArray};
 use arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
-use borzoi_parsers::batch::{DOTTED_NAME, EventBatch, StringColumn, strings};
+use borzoi_parsers::batch::{DERIVED, DOTTED_NAME, EventBatch, StringColumn, strings};
 use borzoi_parsers::catalog::UNMAPPED;
 use borzoi_parsers::output::rfc3339;
 
@@ -120,6 +120,12 @@ pub(crate) fn is_bookkeeping(sql: &str) -> bool {
         sql,
         "time" | "ingest_time" | "tenant" | "dataset" | "event_id" | "log_file_path" | "log_offset" | "day"
     ) || sql == UNMAPPED
+}
+
+/// Whether keywords look at a column: one of the event's own texts. What was made of others would be found twice, or
+/// by chance of what else was asked.
+pub(crate) fn is_searched(field: &Field) -> bool {
+    !is_bookkeeping(field.name()) && !field.metadata().contains_key(DERIVED)
 }
 
 /// The columns of `events` that hold the field.

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::enrich::Enrichment;
 use borzoi_parsers::formats::{DecodeCounters, DecodeOptions};
 use borzoi_parsers::frame::{BlockReader, FrameOptions, Read, RejectRecord};
 use borzoi_parsers::input::{Input, InputError, InputOptions, InputSet};
@@ -111,6 +112,9 @@ pub struct ScanOptions {
     pub frame: FrameOptions,
     /// How frames are decoded.
     pub decode: DecodeOptions,
+    /// Which columns are derived from others: all of them for the sink, those that rules ask for otherwise. They are
+    /// not stored.
+    pub enrich: Enrichment,
     /// Threads that decode and match.
     pub threads: NonZeroUsize,
 }
@@ -121,6 +125,7 @@ impl Default for ScanOptions {
             input: InputOptions::default(),
             frame: FrameOptions::default(),
             decode: DecodeOptions::default(),
+            enrich: Enrichment::default(),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
@@ -245,7 +250,7 @@ impl Scan {
             || {
                 let mut worker = Worker::new(
                     &self.catalog,
-                    &self.options.decode,
+                    &self.options,
                     self.rules.as_ref(),
                     stores,
                     wants_events,
@@ -412,7 +417,8 @@ impl Collector<'_> {
         }
         self.summary.decode += decoded.counters;
         self.summary.matching += block.matching;
-        self.sink.events(&decoded.batches)?;
+        self.sink
+            .events(block.shown.as_ref().unwrap_or(&decoded.batches))?;
         for alert in &block.alerts {
             self.summary.alerts += 1;
             self.sink.alert(alert)?;

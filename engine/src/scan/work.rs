@@ -6,10 +6,13 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
-use borzoi_parsers::formats::{DecodeOptions, Decoded, Decoder, Format};
+use borzoi_parsers::enrich::Enricher;
+use borzoi_parsers::formats::{Decoded, Decoder, Format};
 use borzoi_parsers::frame::{FrameBlock, Framing};
 use borzoi_parsers::input::InputError;
+use hashbrown::HashMap;
 
+use super::ScanOptions;
 use crate::alert::Alert;
 use crate::alert_build::AlertBuilder;
 use crate::alert_table::alert_batch;
@@ -35,6 +38,8 @@ pub(super) enum Output {
 /// A block's results.
 pub(super) struct Block {
     pub(super) decoded: Decoded,
+    /// Its events with their derived columns, where the sink wants events and there are such columns.
+    pub(super) shown: Option<Vec<EventBatch>>,
     pub(super) alerts: Vec<Alert>,
     /// The alerts as rows of the table `alerts`.
     pub(super) alert_table: Option<RecordBatch>,
@@ -51,6 +56,7 @@ pub(super) struct Worker {
     chosen: Option<Chosen>,
     decoder: Decoder,
     matcher: Option<BatchMatcher>,
+    derived: Derived,
     /// Whether alerts are stored, and their rows therefore needed.
     stores: bool,
 }
@@ -62,17 +68,57 @@ struct Chosen {
     whole: u32,
 }
 
+/// Columns made of others.
+struct Derived {
+    enricher: Enricher,
+    /// All of them are wanted, for the sink.
+    all: bool,
+    /// By dataset: those that rules ask for.
+    asked: HashMap<Arc<str>, Vec<Arc<str>>>,
+}
+
+impl Derived {
+    /// The batches as the sink sees them, if they have derived columns.
+    fn shown(&mut self, batches: &[EventBatch]) -> Option<Vec<EventBatch>> {
+        self.all.then(|| {
+            let batches = batches.iter().cloned();
+            batches.map(|batch| self.enricher.enrich(batch)).collect()
+        })
+    }
+
+    /// The batch with the columns that rules ask for; `None` if that is the batch as it is.
+    fn matched(&mut self, batch: &EventBatch, rules: &CompiledRules) -> Option<EventBatch> {
+        if !self.asked.contains_key(&batch.dataset.name) {
+            let asked = rules.derived_columns(&batch.dataset);
+            self.asked.insert(batch.dataset.name.clone(), asked);
+        }
+        let asked = self.asked.get(&batch.dataset.name)?;
+        if asked.is_empty() {
+            return None;
+        }
+        self.enricher
+            .enrich_only(batch, |column| asked.contains(&column.sql))
+    }
+}
+
 /// So many blocks are matched whole after one of which most events had to be looked at.
 const WHOLE_BLOCKS: u32 = 15;
 
 impl Worker {
     pub(super) fn new(
         catalog: &Arc<Catalog>,
-        options: &DecodeOptions,
+        options: &ScanOptions,
         rules: Option<&Arc<CompiledRules>>,
         stores: bool,
         wants_events: bool,
     ) -> Self {
+        let enrich = &options.enrich;
+        let derived = Derived {
+            enricher: Enricher::new(enrich.clone()),
+            all: wants_events && !enrich.families.is_empty(),
+            asked: HashMap::new(),
+        };
+        let options = &options.decode;
         let json = matches!(options.format, None | Some(Format::Json));
         let screened = rules.filter(|rules| json && !wants_events && !(stores && rules.rules().is_empty()));
         let screen = screened.and_then(|rules| Screen::new(rules.clone(), catalog, options));
@@ -86,6 +132,7 @@ impl Worker {
             chosen,
             decoder: decoder(),
             matcher: rules.map(|rules| BatchMatcher::new(rules.clone())),
+            derived,
             stores,
         }
     }
@@ -159,9 +206,11 @@ impl Worker {
     }
 
     fn matched(&mut self, decoded: Decoded) -> Block {
+        let shown = self.derived.shown(&decoded.batches);
         let Some(matcher) = &mut self.matcher else {
             return Block {
                 decoded,
+                shown,
                 alerts: Vec::new(),
                 alert_table: None,
                 matching: MatchCounters::default(),
@@ -169,7 +218,16 @@ impl Worker {
             };
         };
         let mut signals: Vec<(i64, usize, Signal)> = Vec::new();
-        for (number, batch) in decoded.batches.iter().enumerate() {
+        let rules = matcher.rules().clone();
+        // An alert shows the same event whatever the sink wants to see.
+        let mut asked = |batch: &EventBatch| self.derived.matched(batch, &rules);
+        let enriched: Vec<Option<EventBatch>> = decoded.batches.iter().map(&mut asked).collect();
+        let batches: Vec<&EventBatch> = enriched
+            .iter()
+            .zip(&decoded.batches)
+            .map(|(enriched, batch)| enriched.as_ref().unwrap_or(batch))
+            .collect();
+        for (number, &batch) in batches.iter().enumerate() {
             let found = matcher.match_batch(batch);
             signals.extend(
                 found
@@ -180,20 +238,21 @@ impl Worker {
         // In the order of the source, whatever datasets its events belong to. Stable: events of one frame
         // stay in order.
         signals.sort_by_key(|(offset, _, _)| *offset);
-        let mut builders: Vec<Option<AlertBuilder<'_>>> = decoded.batches.iter().map(|_| None).collect();
+        let mut builders: Vec<Option<AlertBuilder<'_>>> = batches.iter().map(|_| None).collect();
         let mut alerts: Vec<Alert> = Vec::with_capacity(signals.len());
         for &(_, number, signal) in &signals {
-            let builder = builders[number]
-                .get_or_insert_with(|| AlertBuilder::new(matcher.rules(), &decoded.batches[number]));
+            let builder = builders[number].get_or_insert_with(|| AlertBuilder::new(&rules, batches[number]));
             alerts.push(builder.build(signal));
         }
         drop(builders);
+        drop(batches);
         let alert_table = (self.stores && !alerts.is_empty())
             .then(|| alert_batch(&alerts, chrono::Utc::now().timestamp_micros()));
         let matching = matcher.take_counters();
         Block {
             matching,
             decoded,
+            shown,
             alerts,
             alert_table,
             passed: Vec::new(),

@@ -5,6 +5,7 @@ use proptest::prelude::ProptestConfig;
 mod alerts;
 mod cases;
 mod corpus;
+mod derived;
 mod hunt;
 mod lake;
 mod matcher;

@@ -31,7 +31,7 @@ impl ScanSink for Everything {
     }
 }
 
-fn scan(
+pub fn scan(
     lines: &[String],
     rules: &Arc<CompiledRules>,
     lake: Option<&Path>,
@@ -232,7 +232,7 @@ fn what_was_learned_of_a_shape_holds_when_things_change() {
     assert!(passed > 50, "{passed} passed over");
 }
 
-fn rules(texts: &[&str]) -> Vec<Arc<DetectionRule>> {
+pub fn rules(texts: &[&str]) -> Vec<Arc<DetectionRule>> {
     let mut loader = borzoi_rules::Loader::new();
     for (number, text) in texts.iter().enumerate() {
         loader.add_text(format!("{number}.yml"), text);

@@ -37,6 +37,10 @@ use unmapped::Unmapped;
 /// Key of the Arrow field metadata entry that holds a column's dotted name.
 pub const DOTTED_NAME: &str = "borzoi.name";
 
+/// Key of the Arrow field metadata entry that a column has in which no event had a value of its own: it was made of
+/// others ([`crate::enrich`]).
+pub const DERIVED: &str = "borzoi.derived";
+
 /// Events of one dataset and one tenant as columns.
 ///
 /// *Invariants*: the [`STANDARD_COLUMNS`] come first, in order, all present; rows are in the order in
@@ -605,7 +609,7 @@ impl BatchBuilder {
                 matches!(column_type, ColumnType::Timestamp)
                     == matches!(array.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _))
             );
-            fields.push(field(sql, dotted, array.data_type().clone()));
+            fields.push(column_field(sql, dotted, array.data_type().clone()));
             arrays.push(array);
         }
         // By name, so that a batch looks the same whatever batches came before it.
@@ -617,7 +621,7 @@ impl BatchBuilder {
         present.sort_unstable_by(|a, b| a.column.sql.cmp(&b.column.sql));
         for column in present {
             let array = column.finish(rows);
-            fields.push(field(
+            fields.push(column_field(
                 &column.column.sql,
                 &column.column.dotted,
                 array.data_type().clone(),
@@ -626,7 +630,7 @@ impl BatchBuilder {
         }
         let unmapped = std::mem::take(&mut self.unmapped);
         if unmapped.iter().any(Option::is_some) {
-            fields.push(field(UNMAPPED, UNMAPPED, DataType::Utf8));
+            fields.push(column_field(UNMAPPED, UNMAPPED, DataType::Utf8));
             arrays.push(Arc::new(arrow::array::StringArray::from(unmapped)));
         }
         if self.columns.len().max(self.slots.len()) > self.many_names() {
@@ -662,7 +666,8 @@ pub fn is_written_by_builder(native: &str, column: &Column) -> bool {
     own_target(native, column).is_some()
 }
 
-fn field(sql: &str, dotted: &str, data_type: DataType) -> Field {
+/// The Arrow field of a column.
+pub(crate) fn column_field(sql: &str, dotted: &str, data_type: DataType) -> Field {
     Field::new(sql, data_type, true).with_metadata(std::collections::HashMap::from([(
         DOTTED_NAME.to_owned(),
         dotted.to_owned(),

@@ -400,6 +400,11 @@ fn served(entry: SigmaFile) -> ServedLogSource {
 }
 
 fn ecs_types(csv: &str) -> TypeTable {
+    // What is derived beside ECS has the same name in every dataset, too.
+    let derived = crate::enrich::columns().iter().map(|derived| &derived.column);
+    let derived = derived
+        .filter(|column| !column.dotted.contains(char::is_uppercase))
+        .map(|column| (column.dotted.to_string(), column.column_type));
     let types: HashMap<String, ColumnType> = csv
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
@@ -415,6 +420,7 @@ fn ecs_types(csv: &str) -> TypeTable {
             };
             Some((name.to_owned(), kind))
         })
+        .chain(derived)
         .collect();
     let by_sql = types
         .keys()

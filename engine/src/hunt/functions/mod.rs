@@ -13,6 +13,7 @@
 //! | `json_get(json, path)` | the value at a dotted path of a JSON text, as text; null and counted if it is no JSON |
 //! | `json_get_int(json, path)` | the same as a whole number |
 
+pub(super) mod derived;
 mod function;
 mod json;
 mod net;

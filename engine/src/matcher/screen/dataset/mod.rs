@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use borzoi_parsers::batch::BuilderCounters;
 use borzoi_parsers::catalog::{ColumnType, Dataset};
+use borzoi_parsers::enrich::derived;
 use borzoi_parsers::formats::flat::{FlatEvent, FlatField, Kind as ValueKind};
 use hashbrown::{HashMap, HashSet};
 
@@ -99,7 +100,7 @@ impl DatasetScreen {
             .iter()
             .map(|field| match &field.key {
                 None => Sight::Keywords,
-                Some(key) if is_hidden(key) || dataset.is_filled(&key.sql) => Sight::Hidden,
+                Some(key) if is_hidden(key) || is_made(key, &dataset) => Sight::Hidden,
                 Some(key) if tells_kind.contains(key) => {
                     kind_slots += 1;
                     Sight::Kind(kind_slots - 1)
@@ -337,6 +338,11 @@ impl DatasetScreen {
         self.by_sets.clear();
         self.last_kind = None;
     }
+}
+
+/// Whether a field's values are made of others.
+fn is_made(key: &FieldKey, dataset: &Dataset) -> bool {
+    dataset.is_filled(&key.sql) || derived(&key.sql).is_some_and(|derived| derived.is_open_in(dataset))
 }
 
 /// Whether the values of a field do not stand in the record.

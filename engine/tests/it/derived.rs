@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use borzoi_engine::alert::Alert;
 use borzoi_engine::hunt::{Hunt, HuntOptions};
 use borzoi_engine::lake::Lake;

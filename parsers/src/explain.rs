@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::catalog::Catalog;
 use crate::formats::{DecodeOptions, Decoder};
-use crate::frame::{FrameBlock, FrameSpan};
+use crate::frame::{FrameBlock, FrameSpan, RejectRecord};
 use crate::output::{EventWriter, JsonStyle};
 
 /// What became of one record.
@@ -41,17 +41,36 @@ impl Explainer {
         }
     }
 
-    /// What becomes of each record of `block`.
+    /// What becomes of each record of `block`, in the order of the source: also of those that are no frames.
     pub fn explain<'b>(&'b mut self, block: &'b FrameBlock) -> impl Iterator<Item = Explained> + 'b {
-        block.frames.iter().map(|&span| self.frame(block, span))
+        let mut frames = block.frames.iter().peekable();
+        let mut rejects: Vec<&RejectRecord> = block.rejects.iter().collect();
+        rejects.sort_by_key(|reject| std::cmp::Reverse(reject.offset));
+        std::iter::from_fn(move || {
+            let frame_at = frames.peek().map(|span| span.offset);
+            match rejects.pop_if(|reject| frame_at.is_none_or(|offset| reject.offset <= offset)) {
+                Some(reject) => Some(refused(reject)),
+                None => frames.next().map(|&span| self.frame(block, span)),
+            }
+        })
     }
 
     fn frame(&mut self, block: &FrameBlock, span: FrameSpan) -> Explained {
-        let raw = String::from_utf8_lossy(block.frame(span)).into_owned();
+        let bytes = block.frame(span);
+        let raw = String::from_utf8_lossy(bytes).into_owned();
         let decoded = self.decoder.decode(FrameBlock {
-            frames: vec![span],
+            source: block.source.clone(),
+            place: block.place,
+            sequence: block.sequence,
+            framing: block.framing,
+            header: block.header.clone(),
+            bytes: bytes.to_vec(),
+            frames: vec![FrameSpan {
+                start: 0,
+                end: bytes.len(),
+                ..span
+            }],
             rejects: Vec::new(),
-            ..block.clone()
         });
         let mut events = Vec::new();
         for batch in &decoded.batches {
@@ -71,6 +90,19 @@ impl Explainer {
             raw,
             events,
         }
+    }
+}
+
+/// What was refused before it became a frame.
+fn refused(reject: &RejectRecord) -> Explained {
+    Explained {
+        path: reject.path.to_string(),
+        offset: reject.offset,
+        raw: String::from_utf8_lossy(&reject.raw).into_owned(),
+        parser: "framing".to_owned(),
+        events: Vec::new(),
+        left_over: Vec::new(),
+        reject: Some(format!("{}: {}", reject.reason, reject.detail)),
     }
 }
 
@@ -163,6 +195,32 @@ fn texts(value: &Value, out: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_frame_is_explained_in_its_place() {
+        use crate::frame::{FrameOptions, Framer, Source};
+        let source = Arc::new(Source {
+            path: "-".into(),
+            reference_time: 0,
+        });
+        let options = FrameOptions {
+            max_frame: 20,
+            ..FrameOptions::default()
+        };
+        let mut framer = Framer::new(source, options);
+        framer.push(crate::input::Chunk {
+            offset: 0,
+            bytes: b"{\"a\":1}\n{\"b\":\"much too long for a frame\"}\n{\"c\":1}\n".to_vec(),
+        });
+        framer.finish();
+        let block = framer.pop().expect("frames");
+        let mut explainer = Explainer::new(Catalog::builtin(), DecodeOptions::default());
+        let told: Vec<(u64, usize, bool)> = explainer
+            .explain(&block)
+            .map(|record| (record.offset, record.events.len(), record.reject.is_some()))
+            .collect();
+        assert_eq!(told, [(0, 1, false), (8, 0, true), (42, 1, false)]);
+    }
 
     #[test]
     fn what_no_field_took_is_left_over() {

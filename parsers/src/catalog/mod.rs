@@ -160,6 +160,10 @@ pub struct Selector {
     /// Further sets of keys, each of which, all present, identifies the dataset as well. `key=value` asks for what the
     /// key says too.
     pub json_any: Vec<Vec<String>>,
+    /// Names of columns which, all in the header of a table, identify the dataset.
+    pub header: Vec<String>,
+    /// Further sets of such names, each of which does as well.
+    pub header_any: Vec<Vec<String>>,
     /// Values of `event.dataset` / `event.module` that other shippers write for it.
     pub aliases: Vec<String>,
 }

@@ -10,6 +10,7 @@ use super::evtx::EvtxDecoder;
 use super::flat::FlatEvent;
 use super::json::JsonDecoder;
 use super::syslog::Header;
+use super::table::{TableHeader, Tables};
 use super::text::{Grammars, Reader};
 use super::{
     EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, netflow, syslog, xml, zeek,
@@ -103,6 +104,7 @@ pub struct Decoder {
     json: JsonDecoder,
     grammars: Grammars,
     evtx: EvtxDecoder,
+    tables: Tables,
     /// Who read the last frame.
     reader: Took,
 }
@@ -133,6 +135,7 @@ impl Decoder {
             json: JsonDecoder::new(&catalog),
             grammars: Grammars::new(&catalog),
             evtx: EvtxDecoder::new(),
+            tables: Tables::new(&catalog),
             sink: EventSink::new(catalog, Arc::new(batch)),
             options,
             reader: Took::Any,
@@ -248,6 +251,7 @@ impl Decoder {
             json,
             grammars,
             evtx,
+            tables,
             reader,
         } = self;
         let frame = block.frame(span);
@@ -274,7 +278,7 @@ impl Decoder {
         // Files put together from several have a mark inside.
         let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.
-        let looks_like_json = frame.first() == Some(&b'{');
+        let looks_like_json = frame.first() == Some(&b'{') && block.header.is_none();
         let truncated = span.truncated.then_some("truncated");
         sink.mark(truncated);
         let text = if looks_like_json {
@@ -297,6 +301,7 @@ impl Decoder {
                     json,
                     grammars,
                     sink,
+                    tables,
                     reader,
                 };
                 parts.decode_text(text, block, &context, options)
@@ -360,6 +365,7 @@ struct Parts<'d> {
     json: &'d mut JsonDecoder,
     grammars: &'d mut Grammars,
     sink: &'d mut EventSink,
+    tables: &'d mut Tables,
     reader: &'d mut Took,
 }
 
@@ -377,6 +383,7 @@ impl Parts<'_> {
             (None, Framing::Xml) if text.starts_with("<Event") => Some(Format::Xml),
             (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
             (None, Framing::Zeek) => Some(Format::Zeek),
+            (None, Framing::Table) => Some(Format::Csv),
             (None, _) => strict_format(text),
         };
         *self.reader = format.map_or(Took::Any, Took::Format);
@@ -386,8 +393,13 @@ impl Parts<'_> {
                 let document = xml::to_json(text)?;
                 self.json.decode(document.as_bytes(), context, self.sink)
             }
-            Some(Format::Zeek) => match &block.header {
-                Some(header) => zeek::decode_tsv(header, text, context, self.sink),
+            Some(Format::Zeek | Format::Csv) => match block.header.as_deref() {
+                Some(TableHeader::Zeek(header)) => zeek::decode_tsv(header, text, context, self.sink),
+                Some(TableHeader::Rows(_)) => {
+                    let row = self.tables.decode(block, text, context, self.sink);
+                    row.unwrap_or_else(|| self.decode_any(text, context, false))
+                }
+                None if format == Some(Format::Csv) => self.decode_any(text, context, false),
                 None => Err(Reject::new(
                     "zeek_no_header",
                     "a Zeek line without a `#fields` header",
@@ -406,15 +418,23 @@ impl Parts<'_> {
                     "no priority and no timestamp at the start of the line",
                 )),
             },
-            None => {
-                if let Some(header) = zeek::header_of_bare_line(text) {
-                    *self.reader = Took::Format(Format::Zeek);
-                    return zeek::decode_tsv(header, text, context, self.sink);
-                }
-                let header = syslog::header_of(text, context.reference_time, context.timezone);
-                self.decode_line(text, header.as_ref(), context, block.framing == Framing::Json)
-            }
+            None => self.decode_any(text, context, block.framing == Framing::Json),
         }
+    }
+
+    /// Decodes a line of which nothing is known.
+    fn decode_any(
+        self,
+        text: &str,
+        context: &FrameContext<'_>,
+        between_documents: bool,
+    ) -> Result<(), Reject> {
+        if let Some(header) = zeek::header_of_bare_line(text) {
+            *self.reader = Took::Format(Format::Zeek);
+            return zeek::decode_tsv(header, text, context, self.sink);
+        }
+        let header = syslog::header_of(text, context.reference_time, context.timezone);
+        self.decode_line(text, header.as_ref(), context, between_documents)
     }
 
     /// Decodes a line by what stands behind its syslog header, if it has one: the grammar of a product, an event in
@@ -431,6 +451,7 @@ impl Parts<'_> {
             grammars,
             sink,
             reader,
+            ..
         } = self;
         if header.is_some()
             && let Some(event) = carried_event(line)

@@ -7,7 +7,7 @@ use super::tape::Json;
 
 /// Further keys that hold it where none of [`TIME_KEYS`] does, in any spelling: best first. What an event is about
 /// (a report, a detection) began, was seen or was made at some time; without another, that is the event's.
-const LOOSE_TIME_KEYS: &[&str] = &[
+pub(super) const LOOSE_TIME_KEYS: &[&str] = &[
     "timestamp",
     "eventtime",
     "eventtimestamp",
@@ -72,7 +72,7 @@ fn day_and_time(json: Json<'_>, context: &FrameContext<'_>) -> Option<i64> {
 }
 
 /// Whether `key` is `folded` (lower case, without separators) in some spelling.
-fn same_spelling(key: &str, folded: &str) -> bool {
+pub(super) fn same_spelling(key: &str, folded: &str) -> bool {
     let letters = key.bytes().filter(|b| !matches!(b, b'_' | b'-' | b' ' | b'@'));
     letters.map(|b| b.to_ascii_lowercase()).eq(folded.bytes())
 }

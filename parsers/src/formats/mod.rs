@@ -27,6 +27,7 @@ mod json_windows;
 pub mod linux;
 pub(crate) mod netflow;
 pub mod syslog;
+pub mod table;
 mod tape;
 mod text;
 mod vendors;
@@ -65,6 +66,8 @@ pub enum Format {
     Auditd,
     /// Zeek logs as tab-separated values.
     Zeek,
+    /// Tables with a header: separated values (CSV and the like), W3C extended logs.
+    Csv,
     /// Export packets of NetFlow 5, NetFlow 9 and IPFIX.
     Netflow,
     /// Access logs of nginx and Apache.
@@ -84,6 +87,7 @@ impl Format {
         ("syslog", Format::Syslog),
         ("auditd", Format::Auditd),
         ("zeek", Format::Zeek),
+        ("csv", Format::Csv),
         ("netflow", Format::Netflow),
         ("access", Format::Access),
         ("errorlog", Format::ErrorLog),

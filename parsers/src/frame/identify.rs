@@ -1,7 +1,7 @@
 //! What a source is, by its first bytes.
 
 use super::Framing;
-use crate::formats::{Format, auditd, netflow, zeek};
+use crate::formats::{Format, auditd, netflow, table, zeek};
 
 /// Bytes looked at before a decision is forced.
 const HEAD: usize = 64 << 10;
@@ -19,6 +19,7 @@ pub(super) fn framing_of(format: Format) -> Framing {
         Format::Auditd => Framing::Auditd,
         Format::Zeek => Framing::Zeek,
         Format::Netflow => Framing::Netflow,
+        Format::Csv => Framing::Table,
         Format::Syslog | Format::Access | Format::ErrorLog | Format::Lines => Framing::Lines,
     }
 }
@@ -83,6 +84,8 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Framing> {
     let line = String::from_utf8_lossy(&text[..line_end.unwrap_or(text.len())]);
     Some(if zeek::looks_like(&line) {
         Framing::Zeek
+    } else if table::looks_like_w3c(&line) {
+        Framing::Table
     } else if auditd::looks_like(&line) {
         Framing::Auditd
     } else {
@@ -124,6 +127,7 @@ mod tests {
         assert_eq!(of("<34>Oct 11 22:14:15 host su: x"), Some(Framing::Lines));
         assert_eq!(of("<?xml version='1.0'?>\n<Events><Event>"), Some(Framing::Xml));
         assert_eq!(of("#separator \\x09\n"), Some(Framing::Zeek));
+        assert_eq!(of("#Software: x\n#Fields: a b\n"), Some(Framing::Table));
         assert_eq!(of(""), Some(Framing::Lines));
         assert_eq!(identify(b"Elf", false), None);
         assert_eq!(identify(b"ElfFile\0rest", false), Some(Framing::Evtx));

@@ -10,6 +10,7 @@ mod identify;
 mod json;
 mod reader;
 mod records;
+mod tables;
 mod xml;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub use framer::Framer;
 pub use reader::{BlockReader, Read};
 
-use crate::formats::zeek::ZeekHeader;
+use crate::formats::table::TableHeader;
 use crate::formats::{Format, Reject};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -87,6 +88,8 @@ pub enum Framing {
     Auditd,
     /// Lines of a Zeek log under a header.
     Zeek,
+    /// Rows of another table under a header.
+    Table,
     /// Sets of flow records, each with its template; see [`crate::formats::Format::Netflow`].
     Netflow,
 }
@@ -104,8 +107,8 @@ pub struct FrameBlock {
     pub sequence: u64,
     /// What the frames are.
     pub framing: Framing,
-    /// The Zeek header that holds for all frames.
-    pub header: Option<Arc<ZeekHeader>>,
+    /// The header that holds for all frames, if they are rows of a table.
+    pub header: Option<Arc<TableHeader>>,
     /// The frames' bytes.
     pub bytes: Vec<u8>,
     /// The frames.

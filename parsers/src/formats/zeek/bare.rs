@@ -141,7 +141,7 @@ pub(in crate::formats) fn header_of_bare_line(line: &str) -> Option<&'static Zee
     HEADERS
         .iter()
         .zip(&FORMS)
-        .find(|(header, form)| header.fields().len() == cells.len() && form.holds(&cells))
+        .find(|(header, form)| header.names().len() == cells.len() && form.holds(&cells))
         .map(|(header, _)| header)
 }
 
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn path(line: &str) -> Option<(&'static str, usize)> {
-        header_of_bare_line(line).map(|header| (header.path(), header.fields().len()))
+        header_of_bare_line(line).map(|header| (header.path(), header.names().len()))
     }
 
     const IDS: &str = "1772355600.250000\tCabcdefgh12345678\t10.0.0.5\t51000\t203.0.113.9\t443";

@@ -1,6 +1,7 @@
 //! The header of a TSV log, and values by the types that it states.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::time;
 use crate::value::Value;
@@ -27,18 +28,17 @@ pub struct ZeekHeader {
     empty: String,
     unset: String,
     path: String,
-    fields: Vec<ZeekField>,
+    // Shared, so that copying a header costs the same however many columns it has.
+    names: Arc<[Box<str>]>,
+    kinds: Arc<[Kind]>,
 }
 
-/// One column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ZeekField {
-    pub(super) name: String,
-    kind: Kind,
-}
+/// A longer separator, mark or path is none: a header costs little to keep and to copy.
+const LONGEST: usize = 1024;
 
+/// What `#types` says of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Text,
     Time,
     Number,
@@ -77,7 +77,8 @@ impl Default for ZeekHeader {
             empty: "(empty)".into(),
             unset: "-".into(),
             path: String::new(),
-            fields: Vec::new(),
+            names: Arc::default(),
+            kinds: Arc::default(),
         }
     }
 }
@@ -94,50 +95,42 @@ impl ZeekHeader {
         if let Some(separator) = line.strip_prefix("#separator ") {
             *self = ZeekHeader::default();
             let separator = unescape(separator);
-            if !separator.is_empty() {
+            if !separator.is_empty() && separator.len() <= LONGEST {
                 self.separator = separator.into_owned();
             }
             return;
         }
-        let mut parts = line.split(self.separator.as_str());
+        let separator = self.separator.clone();
+        let mut parts = line.split(separator.as_str());
         let name = parts.next().unwrap_or_default();
         match name {
-            "#set_separator" => {
-                if let Some(text) = parts.next().filter(|text| !text.is_empty()) {
-                    self.set_separator = unescape(text).into_owned();
-                }
-            }
-            "#empty_field" => self.empty = parts.next().unwrap_or_default().to_owned(),
-            "#unset_field" => self.unset = parts.next().unwrap_or_default().to_owned(),
-            "#path" => self.path = parts.next().unwrap_or_default().to_owned(),
             "#fields" => {
-                self.fields = parts
-                    .map(|name| ZeekField {
-                        name: name.to_owned(),
-                        // Where no types follow, the one field whose type never varies.
-                        kind: if name == "ts" { Kind::Time } else { Kind::Text },
-                    })
-                    .collect();
+                self.names = parts.map(Box::from).collect();
+                self.kinds = Arc::default();
+                return;
             }
             "#types" => {
-                for (field, kind) in self.fields.iter_mut().zip(parts) {
-                    field.kind = match kind {
-                        "time" => Kind::Time,
-                        "interval" | "double" => Kind::Number,
-                        "count" | "int" | "port" => Kind::Whole,
-                        "bool" => Kind::Flag,
-                        list if list.starts_with("set[") || list.starts_with("vector[") => Kind::List,
-                        _ => Kind::Text,
-                    };
-                }
+                self.kinds = parts.take(self.names.len()).map(Kind::of).collect();
+                return;
             }
+            _ => {}
+        }
+        let text = parts.next().unwrap_or_default();
+        if text.len() > LONGEST {
+            return;
+        }
+        match name {
+            "#set_separator" if !text.is_empty() => self.set_separator = unescape(text).into_owned(),
+            "#empty_field" => text.clone_into(&mut self.empty),
+            "#unset_field" => text.clone_into(&mut self.unset),
+            "#path" => text.clone_into(&mut self.path),
             _ => {}
         }
     }
 
     /// Whether lines can be decoded: `#fields` was seen.
     pub fn is_complete(&self) -> bool {
-        !self.fields.is_empty()
+        !self.names.is_empty()
     }
 
     /// The log's path (`conn`).
@@ -145,8 +138,31 @@ impl ZeekHeader {
         &self.path
     }
 
-    pub(super) fn fields(&self) -> &[ZeekField] {
-        &self.fields
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> &[Box<str>] {
+        &self.names
+    }
+
+    /// What the column of this number holds. Where no types are given, only that of `ts` is known: it never varies.
+    pub(crate) fn kind(&self, column: usize) -> Kind {
+        match self.kinds.get(column) {
+            Some(&kind) => kind,
+            None if self.names.get(column).is_some_and(|name| **name == *"ts") => Kind::Time,
+            None => Kind::Text,
+        }
+    }
+
+    /// The byte between cells, if it is one.
+    pub(crate) fn separator(&self) -> Option<u8> {
+        match *self.separator.as_bytes() {
+            [byte] => Some(byte),
+            _ => None,
+        }
+    }
+
+    /// What stands where nothing is set.
+    pub(crate) fn unset(&self) -> &str {
+        &self.unset
     }
 
     /// The cells of a line.
@@ -156,12 +172,12 @@ impl ZeekHeader {
 
     /// `cell` by the field's type; `None` where nothing is set. What does not spell its type stays text, so
     /// that it is stored aside and counted.
-    pub(super) fn value<'l>(&self, field: &ZeekField, cell: &'l str) -> Option<Cell<'l>> {
+    pub(super) fn value<'l>(&self, kind: Kind, cell: &'l str) -> Option<Cell<'l>> {
         if cell == self.unset {
             return None;
         }
         let text = || Cell::Text(unescape(cell));
-        Some(match field.kind {
+        Some(match kind {
             Kind::List => {
                 if cell == self.empty {
                     return None;
@@ -183,6 +199,19 @@ impl ZeekHeader {
                 _ => text(),
             },
         })
+    }
+}
+
+impl Kind {
+    fn of(name: &str) -> Self {
+        match name {
+            "time" => Kind::Time,
+            "interval" | "double" => Kind::Number,
+            "count" | "int" | "port" => Kind::Whole,
+            "bool" => Kind::Flag,
+            list if list.starts_with("set[") || list.starts_with("vector[") => Kind::List,
+            _ => Kind::Text,
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub fn decode_tsv(
         ));
     }
     let found = header.cells(line).count();
-    let named = header.fields().len();
+    let named = header.names().len();
     if found != named {
         return Err(Reject::new(
             "zeek_columns",
@@ -65,16 +65,17 @@ pub fn decode_tsv(
     builder.field("_path", Value::Str(header.path()));
     let mut time = None;
     let mut totals = Totals::default();
-    for (field, cell) in header.fields().iter().zip(header.cells(line)) {
-        let Some(value) = header.value(field, cell) else {
+    for (column, (name, cell)) in header.names().iter().zip(header.cells(line)).enumerate() {
+        let Some(value) = header.value(header.kind(column), cell) else {
             continue;
         };
-        if field.name == "ts" {
+        let is_time = **name == *"ts";
+        if is_time {
             time = crate::time::epoch(cell);
         }
-        totals.see(&field.name, &value.as_value());
-        if field.name != "ts" || time.is_none() {
-            builder.field(&field.name, value.as_value());
+        totals.see(name, &value.as_value());
+        if !is_time || time.is_none() {
+            builder.field(name, value.as_value());
         }
     }
     totals.write(builder);
@@ -84,7 +85,11 @@ pub fn decode_tsv(
 
 /// The dataset of a log. Names are made by adding to others: `conn_red` and `conn_long` are thinned-out logs of
 /// connections, `opcua_binary_browse` is one of many logs of OPC UA. So what is not known is what it begins with.
-fn dataset(path: &str, context: &FrameContext<'_>, sink: &EventSink) -> Result<Arc<Dataset>, Reject> {
+pub(super) fn dataset(
+    path: &str,
+    context: &FrameContext<'_>,
+    sink: &EventSink,
+) -> Result<Arc<Dataset>, Reject> {
     if let Some(pinned) = context.dataset {
         return Ok(pinned.clone());
     }

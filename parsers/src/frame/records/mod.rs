@@ -17,8 +17,13 @@
 //! Whoever gets a line feed into such a log can end a record early or begin one, as in any log of lines; a count
 //! that the bytes behind it contradict is not believed.
 
-use super::framer::zeroes;
-use crate::formats::event_of_title;
+mod shapes;
+
+use shapes::{
+    Count, TIME, USER, begins_nginx, begins_statement, behind_gap, continues, count, has_level,
+    holds_another, is_date_alone, is_sentence, is_title, trimmed,
+};
+pub(super) use shapes::{whole_characters, zeroes};
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub(super) enum Kind {
 
 /// Bytes of one record at most, or the longest allowed frame if that is less. Past it the record is closed and
 /// marked as cut; what follows is the next one.
-const RECORD_BYTES: usize = 1 << 20;
+pub(super) const RECORD_BYTES: usize = 1 << 20;
 
 /// Bytes of a first line that are looked at.
 const HEAD: usize = 64 << 10;
@@ -122,6 +127,10 @@ pub(super) struct Records {
     searched: usize,
     /// The header of a statement still lacks the line that says who sent it.
     nobody_yet: bool,
+    /// The record goes on behind `end`, though it is all there.
+    cut: bool,
+    /// Only more bytes show what stands at the cursor, however many there are.
+    waits: bool,
 }
 
 impl Records {
@@ -133,13 +142,28 @@ impl Records {
             end: 0,
             searched: 0,
             nobody_yet: false,
+            cut: false,
+            waits: false,
         }
+    }
+
+    /// What ends a record that is too long.
+    pub(super) fn end_byte(&self) -> u8 {
+        match self.kind {
+            Kind::ZeroEnded => 0,
+            _ => b'\n',
+        }
+    }
+
+    /// Whether what stands at the cursor is not too long, whatever its length.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
     }
 
     /// The next record at or after `cursor`, and where the cursor stands then.
     pub(super) fn next(&mut self, buffer: &[u8], cursor: usize, at_end: bool) -> (Option<Record>, usize) {
         match self.kind {
-            Kind::Counted => self.next_counted(buffer, cursor, at_end),
+            Kind::Counted => self.one_line(buffer, cursor, at_end),
             Kind::ZeroEnded => self.next_ended(buffer, cursor, at_end),
             _ => self.next_lines(buffer, cursor, at_end),
         }
@@ -150,12 +174,13 @@ impl Records {
         if self.end == 0 {
             return (None, cursor);
         }
-        self.done(cursor, false)
+        self.done(cursor, self.cut)
     }
 
     /// The record at the cursor is dropped.
     pub(super) fn forget(&mut self) {
         (self.taken, self.end, self.searched) = (0, 0, 0);
+        (self.cut, self.waits) = (false, false);
     }
 
     fn done(&mut self, cursor: usize, cut: bool) -> (Option<Record>, usize) {
@@ -226,35 +251,57 @@ impl Records {
         }
     }
 
-    fn next_counted(&mut self, buffer: &[u8], cursor: usize, at_end: bool) -> (Option<Record>, usize) {
-        let cursor = behind_gap(buffer, cursor);
+    /// The next record, by its count. `None`: no count stands at `cursor`, or none that the bytes behind it bear out.
+    pub(super) fn next_counted(
+        &mut self,
+        buffer: &[u8],
+        cursor: usize,
+        at_end: bool,
+    ) -> Option<(Option<Record>, usize)> {
+        if self.kind != Kind::Counted {
+            return None;
+        }
+        // What the last look left behind counts no more; only how far there was no line feed.
+        (self.taken, self.end, self.cut, self.waits) = (0, 0, false, false);
+        let begin = behind_gap(buffer, cursor);
+        if begin > cursor {
+            self.searched = 0;
+            return Some((None, begin));
+        }
         let rest = &buffer[cursor..];
         let length = match count(rest) {
-            Count::Is { length } if length <= self.limit => length,
-            Count::Unfinished if !at_end => return (None, cursor),
-            _ => return self.one_line(buffer, cursor, at_end),
+            Count::Is { length } => length,
+            Count::Unfinished if !at_end => {
+                self.waits = true;
+                return Some((None, cursor));
+            }
+            _ => return None,
         };
         if rest.len() < length {
-            return match at_end {
-                true => self.one_line(buffer, cursor, at_end),
-                false => (None, cursor),
-            };
+            self.waits = !at_end;
+            return self.waits.then_some((None, cursor));
         }
         let (message, behind) = rest.split_at(length);
         let believed = match behind.first() {
             Some(next) => matches!(next, b'\n' | b'\r' | 0 | b'0'..=b'9'),
-            None if at_end => true,
-            None => {
-                // Enough of it to hand out if nothing follows.
-                (self.taken, self.end) = (length, trimmed(message));
-                return (None, cursor);
-            }
+            None => true,
         };
         if !believed || holds_another(message) {
-            return self.one_line(buffer, cursor, at_end);
+            return None;
         }
-        (self.taken, self.end) = (length, trimmed(message));
-        self.done(cursor, false)
+        let end = trimmed(message);
+        self.taken = length;
+        self.cut = end > self.limit;
+        self.end = match self.cut {
+            true => whole_characters(message, self.limit),
+            false => end,
+        };
+        if behind.is_empty() && !at_end {
+            // Enough of it to hand out if nothing follows.
+            self.waits = true;
+            return Some((None, cursor));
+        }
+        Some(self.done(cursor, self.cut))
     }
 
     fn next_ended(&mut self, buffer: &[u8], cursor: usize, at_end: bool) -> (Option<Record>, usize) {
@@ -279,266 +326,17 @@ impl Records {
     /// The line at the cursor, in which something stands.
     fn one_line(&mut self, buffer: &[u8], cursor: usize, at_end: bool) -> (Option<Record>, usize) {
         let rest = &buffer[cursor..];
-        let feed = memchr::memchr(b'\n', rest);
+        let from = self.searched.min(rest.len());
+        let feed = memchr::memchr(b'\n', &rest[from..]).map(|at| from + at);
         match feed.or((at_end && !rest.is_empty()).then_some(rest.len())) {
             Some(end) => {
                 (self.taken, self.end) = ((end + 1).min(rest.len()), trimmed(&rest[..end]));
                 self.done(cursor, false)
             }
-            None => (None, cursor),
-        }
-    }
-}
-
-/// How long `line` is without the end of the line and the zeroes before it.
-fn trimmed(line: &[u8]) -> usize {
-    let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r' | 0));
-    end.map_or(0, |end| end + 1)
-}
-
-/// Where the first byte after `cursor` is that is part of a record.
-fn behind_gap(buffer: &[u8], cursor: usize) -> usize {
-    let rest = &buffer[cursor..];
-    let gap = rest
-        .iter()
-        .take_while(|byte| **byte == 0 || byte.is_ascii_whitespace());
-    cursor + gap.count()
-}
-
-enum Count {
-    /// As many bytes with the count itself.
-    Is {
-        length: usize,
-    },
-    /// There may come more of it.
-    Unfinished,
-    None,
-}
-
-/// `LENGTH <priority>` at the start of `text`.
-fn count(text: &[u8]) -> Count {
-    const DIGITS: usize = 7;
-    let digits = text
-        .iter()
-        .take(DIGITS + 1)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if digits > DIGITS || text.first() == Some(&b'0') {
-        return Count::None;
-    }
-    let Some(behind) = text.get(digits..digits + 3) else {
-        let open: &[u8] = b" <";
-        let rest = &text[digits..];
-        let so_far = &rest[..rest.len().min(open.len())];
-        return match open.starts_with(so_far) {
-            true => Count::Unfinished,
-            false => Count::None,
-        };
-    };
-    if digits == 0 || !behind.starts_with(b" <") || !behind[2].is_ascii_digit() {
-        return Count::None;
-    }
-    let length = text[..digits]
-        .iter()
-        .fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
-    Count::Is {
-        length: digits + 1 + length,
-    }
-}
-
-/// Whether a counted message runs into the next one: its count was too large.
-fn holds_another(message: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', message).any(|feed| matches!(count(&message[feed + 1..]), Count::Is { .. }))
-}
-
-const TIME: &[u8] = b"# Time: ";
-const USER: &[u8] = b"# User@Host: ";
-
-/// Whether MySQL begins the record of a statement, or the file, with `line`.
-fn begins_statement(line: &[u8]) -> bool {
-    line.starts_with(TIME) || line.starts_with(USER) || line.trim_ascii_end().ends_with(b". started with:")
-}
-
-/// `2026/02/03 04:05:06 [`
-fn begins_nginx(line: &[u8]) -> bool {
-    is_shaped(line, b"dddd/dd/dd dd:dd:dd [")
-}
-
-/// Whether `line` starts with `shape`, in which `d` is any digit.
-fn is_shaped(line: &[u8], shape: &[u8]) -> bool {
-    line.len() >= shape.len()
-        && shape.iter().zip(line).all(|(wanted, byte)| match wanted {
-            b'd' => byte.is_ascii_digit(),
-            _ => wanted == byte,
-        })
-}
-
-/// `3/12/2026 10:48:14 AM` and nothing else.
-fn is_date_alone(line: &[u8]) -> bool {
-    let half = line.ends_with(b" AM") || line.ends_with(b" PM");
-    if !half || !(18..=27).contains(&line.len()) {
-        return false;
-    }
-    let stamp = &line[..line.len() - 3];
-    let colons = stamp.iter().filter(|byte| **byte == b':').count();
-    let slashes = stamp.iter().filter(|byte| **byte == b'/').count();
-    let plain = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'/' | b':' | b' ' | b'.');
-    (colons, slashes) == (2, 2) && stamp[0].is_ascii_digit() && stamp.iter().all(plain)
-}
-
-/// Whether `line` is the first sentence of the message of a Windows event.
-fn is_title(line: &[u8]) -> bool {
-    line.len() > 8 && std::str::from_utf8(line).is_ok_and(|line| event_of_title(line).is_some())
-}
-
-/// Whether `line` could be such a sentence.
-fn is_sentence(line: &[u8]) -> bool {
-    line.len() <= 200
-        && line.first().is_some_and(u8::is_ascii_uppercase)
-        && matches!(line.last(), Some(b'.' | b':'))
-        && line.contains(&b' ')
-}
-
-/// Whether `line` is that of an application: a time of day among its first bytes and a level behind it, or a severity
-/// in front of two spaces, as PostgreSQL writes it.
-fn has_level(line: &[u8]) -> bool {
-    const LOOKED_AT: usize = 160;
-    let head = &line[..line.len().min(LOOKED_AT)];
-    let clock = head
-        .windows(8)
-        .take(40)
-        .position(|window| is_shaped(window, b"dd:dd:dd"));
-    let Some(clock) = clock else {
-        return false;
-    };
-    if !head
-        .first()
-        .is_some_and(|byte| byte.is_ascii_digit() || *byte == b'[')
-    {
-        return false;
-    }
-    let behind = &head[clock..];
-    let severity = [
-        b"LOG:  ".as_slice(),
-        b"FATAL:  ",
-        b"ERROR:  ",
-        b"PANIC:  ",
-        b"WARNING:  ",
-    ];
-    behind.split(|byte| !byte.is_ascii_alphanumeric()).any(is_level)
-        || severity
-            .iter()
-            .any(|word| memchr::memmem::find(behind, word).is_some())
-}
-
-fn is_level(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"TRACE"
-            | b"DEBUG"
-            | b"INFO"
-            | b"WARN"
-            | b"WARNING"
-            | b"ERROR"
-            | b"FATAL"
-            | b"SEVERE"
-            | b"CRITICAL"
-            | b"DBG"
-            | b"INF"
-            | b"WRN"
-            | b"ERR"
-            | b"FTL"
-            | b"Note"
-            | b"Warning"
-            | b"Logon"
-    )
-}
-
-/// Whether `line` goes on with the record above it.
-fn continues(line: &[u8]) -> bool {
-    const WORDS: [&[u8]; 9] = [
-        b"Caused by: ",
-        b"Suppressed: ",
-        b"Traceback (most recent call last)",
-        b"During handling of the above exception",
-        b"The above exception was the direct cause",
-        b"--- End of ",
-        b"... ",
-        b"at ",
-        b"Exception in thread ",
-    ];
-    match line.first() {
-        Some(b' ' | b'\t') => true,
-        Some(b'0'..=b'9' | b'[' | b'<' | b'{') | None => false,
-        Some(_) => WORDS.iter().any(|word| line.starts_with(word)) || is_exception(line),
-    }
-}
-
-/// `java.io.IOException: …`, `ValueError: …`, `System.Exception`.
-fn is_exception(line: &[u8]) -> bool {
-    let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$');
-    let length = line.iter().take_while(plain).count();
-    let (name, rest) = line.split_at(length);
-    let named = [b"Error".as_slice(), b"Exception", b"Interrupt", b"Throwable"];
-    named.iter().any(|end| name.ends_with(end))
-        && (rest.is_empty() || rest.starts_with(b": ") || rest == b":\r" || rest == b"\r")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn first_lines_decide() {
-        let of = |head: &str| identify(head.as_bytes(), true).expect("there are no more bytes");
-        assert_eq!(
-            of("# Time: 2026-02-03T04:05:06.000000Z\n"),
-            Some(Kind::SlowQueries)
-        );
-        assert_eq!(
-            of("/usr/sbin/mysqld, Version: 8.0.36 (MySQL Community Server - GPL). started with:\n"),
-            Some(Kind::SlowQueries)
-        );
-        assert_eq!(of("2026/02/03 04:05:06 [error] 1#1: x"), Some(Kind::Nginx));
-        assert_eq!(
-            of("03/12/2026 10:48:14 AM\nLogName=System\n"),
-            Some(Kind::WindowsPairs)
-        );
-        assert_eq!(of("03/12/2026 10:48:14 AM\nx\n"), None);
-        assert_eq!(of("An account was logged off.\n"), Some(Kind::WindowsText));
-        assert_eq!(
-            of("Something rare was done.\n\nSubject:\n"),
-            Some(Kind::WindowsText)
-        );
-        assert_eq!(of("Something rare was done.\nOr not.\n"), None);
-        assert_eq!(of("2026-02-03 04:05:06,123 WARN  [main] x"), Some(Kind::Indented));
-        assert_eq!(
-            of("2026-02-03 04:05:06.123 UTC [9] LOG:  started"),
-            Some(Kind::Indented)
-        );
-        assert_eq!(of("Feb  3 04:05:06 host app: ERROR x"), None);
-        assert_eq!(of("2026-02-03T04:05:06Z host app: no level"), None);
-        assert_eq!(of("12 <34>1 - - - -"), Some(Kind::Counted));
-        assert_eq!(of("12 <x> y"), None);
-        assert_eq!(of("<34>a\0<34>b"), Some(Kind::ZeroEnded));
-        assert_eq!(of("<34>a\nb\0<34>b"), None);
-        assert_eq!(identify(b"<34>a\0", false), None);
-        assert_eq!(identify(b"03/12/2026 10:48:14 AM\nLogN", false), None);
-        assert_eq!(identify(b"", true), Some(None));
-    }
-
-    #[test]
-    fn lines_that_go_on() {
-        for line in [
-            "\tat a.B.c(D.java:1)",
-            "Caused by: x",
-            "java.io.IOException: gone",
-            "ValueError",
-        ] {
-            assert!(continues(line.as_bytes()), "{line}");
-        }
-        for line in ["2026-02-03 x", "Error reading: x", "An Error: x", "started", ""] {
-            assert!(!continues(line.as_bytes()), "{line}");
+            None => {
+                self.searched = rest.len();
+                (None, cursor)
+            }
         }
     }
 }

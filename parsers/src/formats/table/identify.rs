@@ -89,9 +89,12 @@ pub(crate) fn identify(head: &[u8], whole: bool) -> Option<Option<RowsHeader>> {
     let Some(start) = head.iter().position(|byte| !blank(byte)) else {
         return enough.then_some(None);
     };
-    let text = head[start..]
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(&head[start..]);
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let text = &head[start..];
+    if !enough && text.len() < MARK.len() && MARK.starts_with(text) {
+        return None;
+    }
+    let text = text.strip_prefix(MARK).unwrap_or(text);
     if !text
         .first()
         .is_none_or(|first| first.is_ascii_alphabetic() || matches!(first, b'"' | b'_' | b'@'))
@@ -210,6 +213,7 @@ mod tests {
             assert_eq!(of(other), None, "{other}");
         }
         assert_eq!(identify(b"a,b,c\n", false), None);
+        assert_eq!(identify(b"\xef\xbb", false), None);
         assert_eq!(identify(b"a,b,c\n1,\"x\n", false), None);
         assert_eq!(identify(b"a=1,b,c\n", false), Some(None));
     }

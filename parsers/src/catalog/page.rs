@@ -55,6 +55,10 @@ fn recognised(dataset: &Dataset) -> String {
     for keys in &select.json_any {
         way("keys", keys);
     }
+    way("header", &select.header);
+    for names in &select.header_any {
+        way("header", names);
+    }
     if !dataset.lines.is_empty() {
         ways.push("its lines".to_owned());
     }

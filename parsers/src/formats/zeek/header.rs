@@ -152,19 +152,6 @@ impl ZeekHeader {
         }
     }
 
-    /// The byte between cells, if it is one.
-    pub(crate) fn separator(&self) -> Option<u8> {
-        match *self.separator.as_bytes() {
-            [byte] => Some(byte),
-            _ => None,
-        }
-    }
-
-    /// What stands where nothing is set.
-    pub(crate) fn unset(&self) -> &str {
-        &self.unset
-    }
-
     /// The cells of a line.
     pub(super) fn cells<'l>(&'l self, line: &'l str) -> impl Iterator<Item = &'l str> {
         line.split(self.separator.as_str())

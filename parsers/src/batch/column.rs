@@ -31,11 +31,11 @@ pub(super) enum Set {
 /// Values of one column, row by row; rows without a value are padded when the next one arrives.
 pub(super) struct ColumnBuilder {
     pub(super) column: Column,
-    data: Data,
+    pub(super) data: Data,
     values_set: usize,
 }
 
-enum Data {
+pub(super) enum Data {
     Keyword(Box<Keywords>),
     Integer(Vec<Option<i64>>),
     Float(Vec<Option<f64>>),
@@ -46,7 +46,7 @@ enum Data {
 
 /// Lists row by row. Neighbours are mostly the same list.
 #[derive(Default)]
-struct Lists {
+pub(super) struct Lists {
     /// Lists, each different from the one before it.
     lists: Vec<Vec<String>>,
     /// Which list each row has; -1 for none.
@@ -277,6 +277,39 @@ impl ColumnBuilder {
         taken.is_some_and(|text| self.set(row, &Value::Str(&text)) == Set::Stored)
     }
 
+    /// Whether [`fill_late`](ColumnBuilder::fill_late) can fill it from `from`.
+    pub(super) fn can_be_filled_late(&self, from: &ColumnBuilder, take: Take) -> bool {
+        match (&self.data, &from.data) {
+            (Data::Keyword(_), Data::Keyword(_)) => true,
+            (Data::Keyword(_), Data::Integer(_)) => take == Take::Whole,
+            _ => false,
+        }
+    }
+
+    /// Gives every row that has no value what `take` takes of the value that `from` has there. `true`: that is the
+    /// column `from` itself, and nothing was done.
+    pub(super) fn fill_late(&mut self, from: &ColumnBuilder, take: Take, rows: usize) -> bool {
+        let is_empty = !self.any();
+        self.values_set = match (&mut self.data, &from.data) {
+            (Data::Keyword(_), Data::Keyword(from))
+                if is_empty && take == Take::Whole && !from.has_blanks() =>
+            {
+                return true;
+            }
+            (Data::Keyword(to), Data::Keyword(from)) if is_empty => to.take_all(from, take, rows),
+            (Data::Keyword(to), Data::Keyword(from)) => {
+                to.fill_gaps(rows, |row| from.at(row).and_then(|text| take.of(text)))
+            }
+            (Data::Keyword(to), Data::Integer(values)) if is_empty => to.take_numbers(values, rows),
+            (Data::Keyword(to), Data::Integer(values)) => to.fill_gaps(rows, |row| {
+                let number = values.get(row).copied().flatten();
+                number.map(|number| Cow::Owned(number.to_string()))
+            }),
+            _ => self.values_set,
+        };
+        false
+    }
+
     /// The column, padded to `rows`.
     pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
         self.values_set = 0;
@@ -455,13 +488,23 @@ pub(super) fn constant(value: &str, rows: usize) -> ArrayRef {
 
 /// 32 hexadecimal digits a row.
 pub(super) fn event_ids(ids: &[u128]) -> ArrayRef {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const PAIRS: [[u8; 2]; 256] = {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut pairs = [[0; 2]; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+            byte += 1;
+        }
+        pairs
+    };
     let mut text = Vec::with_capacity(ids.len() * 32);
     for id in ids {
-        for byte in id.to_be_bytes() {
-            text.push(DIGITS[usize::from(byte >> 4)]);
-            text.push(DIGITS[usize::from(byte & 15)]);
+        let mut digits = [[0; 2]; 16];
+        for (pair, byte) in digits.iter_mut().zip(id.to_be_bytes()) {
+            *pair = PAIRS[usize::from(byte)];
         }
+        text.extend_from_slice(digits.as_flattened());
     }
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(32, ids.len()));
     Arc::new(StringArray::new(offsets, text.into(), None::<NullBuffer>))

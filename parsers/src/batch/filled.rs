@@ -9,6 +9,8 @@ pub(super) struct Filling {
     from: Box<[u32]>,
     to: u32,
     take: Take,
+    /// It can wait until all events are there.
+    late: bool,
     /// By source: what became of its values, by their keys.
     known: Box<[Known]>,
 }
@@ -46,7 +48,47 @@ impl Filling {
             from: from.into(),
             to,
             take,
+            late: false,
         }
+    }
+
+    /// Says of each which of `all` can wait: its only source is a column that is not filled itself, its own column is
+    /// no other's source, and both can be filled at once.
+    pub(super) fn settle(all: &mut [Filling], columns: &[ColumnBuilder]) {
+        let tos: Vec<u32> = all.iter().map(|filling| filling.to).collect();
+        let froms: Vec<u32> = all
+            .iter()
+            .flat_map(|filling| filling.from.iter().copied())
+            .collect();
+        for filling in all {
+            filling.late = match *filling.from {
+                [from] => {
+                    let once = tos.iter().filter(|to| **to == filling.to).count() == 1;
+                    let apart = !tos.contains(&from) && !froms.contains(&filling.to);
+                    let (source, column) = (&columns[from as usize], &columns[filling.to as usize]);
+                    once && apart && column.can_be_filled_late(source, filling.take)
+                }
+                _ => false,
+            };
+        }
+    }
+
+    /// Whether it waits until all events are there.
+    pub(super) fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// Where it reads, if it is one place.
+    pub(super) fn only_source(&self) -> Option<usize> {
+        match *self.from {
+            [from] => Some(from as usize),
+            _ => None,
+        }
+    }
+
+    /// What it takes.
+    pub(super) fn take(&self) -> Take {
+        self.take
     }
 
     /// Where it writes.

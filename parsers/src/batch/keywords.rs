@@ -1,5 +1,6 @@
 //! A string column under construction: interned where values repeat, end to end where they do not.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -51,6 +52,76 @@ impl Escaped {
         self.raw.clear();
         self.spellings.clear();
         self.table.clear();
+    }
+}
+
+/// Short values met lately, with their keys: what repeats among a column's cells is mostly found here, without its hash.
+pub(super) struct Recent {
+    places: [Place; PLACES],
+}
+
+/// A value of no more than 16 bytes: its first and last eight, and how long it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Short {
+    first: u64,
+    last: u64,
+    length: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    short: Short,
+    /// -1: nothing is here.
+    key: i32,
+}
+
+const PLACES: usize = 256;
+
+impl Default for Recent {
+    fn default() -> Self {
+        let short = Short {
+            first: 0,
+            last: 0,
+            length: 0,
+        };
+        Recent {
+            places: [Place { short, key: -1 }; PLACES],
+        }
+    }
+}
+
+impl Short {
+    #[inline]
+    fn of(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let (first, last) = match bytes.len() {
+            8..=16 => (
+                u64::from_le_bytes(*bytes.first_chunk()?),
+                u64::from_le_bytes(*bytes.last_chunk()?),
+            ),
+            4..=7 => (
+                u64::from(u32::from_le_bytes(*bytes.first_chunk()?)),
+                u64::from(u32::from_le_bytes(*bytes.last_chunk()?)),
+            ),
+            1..=3 => (
+                u64::from(bytes[0]) | u64::from(bytes[bytes.len() / 2]) << 8,
+                u64::from(bytes[bytes.len() - 1]),
+            ),
+            0 => (0, 0),
+            _ => return None,
+        };
+        Some(Short {
+            first,
+            last,
+            length: bytes.len() as u64,
+        })
+    }
+
+    #[inline]
+    fn place(self) -> usize {
+        const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mixed = (self.first ^ self.last.rotate_left(29) ^ self.length).wrapping_mul(SPREADS);
+        (mixed >> 56) as usize
     }
 }
 
@@ -127,6 +198,103 @@ impl Keywords {
         }
         self.keys.push(key);
         Set::Stored
+    }
+
+    /// As [`set`](Keywords::set), for a row behind all others.
+    #[inline]
+    pub(super) fn put(&mut self, row: usize, text: &str, recent: &mut Recent) {
+        if self.keys.len() < row {
+            self.keys.resize(row, -1);
+        }
+        let key = if self.plain > 0 {
+            self.append(text)
+        } else if let Some(short) = Short::of(text) {
+            let place = &mut recent.places[short.place()];
+            if place.key < 0 || place.short != short {
+                *place = Place {
+                    short,
+                    key: self.intern(text),
+                };
+            }
+            place.key
+        } else {
+            match self.keys.last() {
+                Some(&last) if last >= 0 && self.value(last as usize) == text => last,
+                _ => self.intern(text),
+            }
+        };
+        self.keys.push(key);
+    }
+
+    /// Whether some value stands for none; see [`Take::of`].
+    pub(super) fn has_blanks(&self) -> bool {
+        (0..self.ends.len()).any(|key| matches!(self.value(key), "" | "-"))
+    }
+
+    /// Of an empty column: gives every row what `take` takes of the value of `from`. How many have a value then.
+    pub(super) fn take_all(&mut self, from: &Keywords, take: Take, rows: usize) -> usize {
+        if self.plain > 0 || from.plain > 0 {
+            return self.fill_gaps(rows, |row| from.at(row).and_then(|text| take.of(text)));
+        }
+        let made: Vec<i32> = (0..from.ends.len())
+            .map(|key| take.of(from.value(key)).map_or(-1, |text| self.intern(&text)))
+            .collect();
+        let keys = from.keys.iter().take(rows);
+        self.keys.clear();
+        self.keys
+            .extend(keys.map(|&key| usize::try_from(key).map_or(-1, |key| made[key])));
+        self.keys.iter().filter(|key| **key >= 0).count()
+    }
+
+    /// Of an empty column: gives every row the digits of the number that it has in `values`. How many have some.
+    pub(super) fn take_numbers(&mut self, values: &[Option<i64>], rows: usize) -> usize {
+        use std::fmt::Write;
+        const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mut recent = [(0_i64, -1_i32); PLACES];
+        let mut digits = String::new();
+        let mut count = 0;
+        self.keys.clear();
+        for value in values.iter().take(rows) {
+            let Some(number) = *value else {
+                self.keys.push(-1);
+                continue;
+            };
+            let place = &mut recent[((number as u64).wrapping_mul(SPREADS) >> 56) as usize];
+            if self.plain > 0 || place.1 < 0 || place.0 != number {
+                digits.clear();
+                write!(digits, "{number}").expect("writing to a String cannot fail");
+                let key = match self.plain > 0 {
+                    true => self.append(&digits),
+                    false => self.intern(&digits),
+                };
+                *place = (number, key);
+            }
+            self.keys.push(place.1);
+            count += 1;
+        }
+        count
+    }
+
+    /// Gives every row without a value that of `text`, if there is one. How many have a value then.
+    pub(super) fn fill_gaps<'f>(
+        &mut self,
+        rows: usize,
+        mut text: impl FnMut(usize) -> Option<Cow<'f, str>>,
+    ) -> usize {
+        let own = std::mem::take(self);
+        self.plain = own.plain;
+        let mut count = 0;
+        for row in 0..rows {
+            match own.at(row) {
+                Some(text) => self.set(row, text),
+                None => match text(row) {
+                    Some(text) => self.set(row, &text),
+                    None => continue,
+                },
+            };
+            count += 1;
+        }
+        count
     }
 
     /// As [`set`](Keywords::set), for the inside of a JSON string with escapes, all of them valid.

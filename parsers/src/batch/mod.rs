@@ -13,6 +13,7 @@
 mod column;
 mod filled;
 mod keywords;
+mod rows;
 mod slots;
 mod strings;
 mod unmapped;
@@ -30,6 +31,7 @@ use column::{ColumnBuilder, Set};
 pub use column::{spells_integer, stored_text};
 use filled::Filling;
 use keywords::Keywords;
+pub(crate) use rows::{Cells, Misfit, Rows};
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
 use unmapped::Unmapped;
@@ -238,6 +240,7 @@ impl BatchBuilder {
             let to = self.column_index(&filled.column);
             self.fillings.push(Filling::new(from, to, filled.take));
         }
+        Filling::settle(&mut self.fillings, &self.columns);
     }
 
     /// The index of a column, which is added if it is new.
@@ -559,7 +562,7 @@ impl BatchBuilder {
             let raw = String::from_utf8_lossy(meta.raw);
             self.columns[ORIGINAL].set(row, &Value::Str(&raw));
         }
-        for filling in &mut self.fillings {
+        for filling in self.fillings.iter_mut().filter(|filling| !filling.is_late()) {
             let to = filling.to();
             let first = !self.columns[to].any();
             if !(first && self.used_columns >= self.options.max_columns)
@@ -579,6 +582,31 @@ impl BatchBuilder {
         self.rows += 1;
     }
 
+    /// Fills the columns that can be filled once all events are there. The columns that are the same as another one, with
+    /// that one.
+    fn fill_late(&mut self) -> Vec<(usize, usize)> {
+        let mut shared = Vec::new();
+        for filling in self.fillings.iter().filter(|filling| filling.is_late()) {
+            let Some((from, to)) = filling.only_source().zip(Some(filling.to())) else {
+                continue;
+            };
+            let first = !self.columns[to].any();
+            if !self.columns[from].any() || first && self.used_columns >= self.options.max_columns {
+                continue;
+            }
+            let Ok([source, column]) = self.columns.get_disjoint_mut([from, to]) else {
+                continue;
+            };
+            if column.fill_late(source, filling.take(), self.rows) {
+                shared.push((to, from));
+                self.used_columns += 1;
+            } else {
+                self.used_columns += usize::from(first && column.any());
+            }
+        }
+        shared
+    }
+
     /// The committed events as a batch; the builder is empty afterwards. `None` if there are none.
     pub fn finish(&mut self) -> Option<EventBatch> {
         self.begin();
@@ -586,6 +614,7 @@ impl BatchBuilder {
         if self.rows == 0 {
             return None;
         }
+        let shared = self.fill_late();
         let rows = std::mem::take(&mut self.rows);
         self.used_columns = 0;
         self.fillings.iter_mut().for_each(Filling::forget);
@@ -612,18 +641,33 @@ impl BatchBuilder {
             fields.push(column_field(sql, dotted, array.data_type().clone()));
             arrays.push(array);
         }
-        // By name, so that a batch looks the same whatever batches came before it.
-        let mut present: Vec<&mut ColumnBuilder> = columns
+        let mut present: Vec<(usize, ArrayRef)> = columns
             .iter_mut()
+            .enumerate()
             .skip(PATH + 1)
-            .filter(|column| column.any())
+            .filter(|(_, column)| column.any())
+            .map(|(index, column)| (index, column.finish(rows)))
             .collect();
-        present.sort_unstable_by(|a, b| a.column.sql.cmp(&b.column.sql));
-        for column in present {
-            let array = column.finish(rows);
+        for (to, from) in shared {
+            let source = match from {
+                HOST => arrays.get(standard(HOST)),
+                MESSAGE => arrays.get(standard(MESSAGE)),
+                from => present
+                    .iter()
+                    .find(|(index, _)| *index == from)
+                    .map(|(_, array)| array),
+            };
+            if let Some(array) = source.cloned() {
+                present.push((to, array));
+            }
+        }
+        // By name, so that a batch looks the same whatever batches came before it.
+        present.sort_unstable_by(|(a, _), (b, _)| columns[*a].column.sql.cmp(&columns[*b].column.sql));
+        for (index, array) in present {
+            let column = &columns[index].column;
             fields.push(column_field(
-                &column.column.sql,
-                &column.column.dotted,
+                &column.sql,
+                &column.dotted,
                 array.data_type().clone(),
             ));
             arrays.push(array);
@@ -644,6 +688,13 @@ impl BatchBuilder {
             events,
         })
     }
+}
+
+/// Where one of the standard columns stands that a column builder has.
+fn standard(index: usize) -> usize {
+    let sql = if index == HOST { "host_name" } else { "message" };
+    let found = STANDARD_COLUMNS.iter().position(|(name, _, _)| *name == sql);
+    found.expect("named in STANDARD_COLUMNS")
 }
 
 /// Where values go whose name gives them no column of their own.

@@ -111,12 +111,7 @@ mod tests {
             ("a.b.example.co.uk", "example.co.uk", "co.uk", Some("a.b")),
             ("Someone.GitHub.io.", "someone.github.io", "github.io", None),
             ("dc1.corp.local", "corp.local", "local", Some("dc1")),
-            (
-                "_ldap._tcp.example.org",
-                "example.org",
-                "org",
-                Some("_ldap._tcp"),
-            ),
+            ("_ldap._tcp.example.org", "example.org", "org", Some("_ldap._tcp")),
             ("*.example.org", "example.org", "org", Some("*")),
             // A wildcard of the list, and an exception from one.
             ("x.y.z.ck", "y.z.ck", "z.ck", Some("x")),

@@ -10,7 +10,7 @@ use super::evtx::EvtxDecoder;
 use super::flat::FlatEvent;
 use super::json::JsonDecoder;
 use super::syslog::Header;
-use super::table::{TableHeader, Tables};
+use super::table::{TOGETHER, TableHeader, Tables};
 use super::text::{Grammars, Reader};
 use super::{
     EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, netflow, syslog, xml, zeek,
@@ -158,8 +158,19 @@ impl Decoder {
     /// Decodes a block. Never panics, whatever the bytes are.
     pub fn decode(&mut self, mut block: FrameBlock) -> Decoded {
         let mut rejects = Rejects::new(&mut block);
-        let frames = block.frames.iter();
-        let decoded = self.frames(&block, frames, &mut rejects, self.now(), |_| {}, &mut |_| {});
+        let now = self.now();
+        let is_table = matches!(self.options.format, None | Some(Format::Zeek | Format::Csv));
+        let decoded = match block.header {
+            Some(_) if is_table => self.rows(&block, &mut rejects, now),
+            _ => self.frames(
+                &block,
+                block.frames.iter(),
+                &mut rejects,
+                now,
+                |_| {},
+                &mut |_| {},
+            ),
+        };
         pool::give(std::mem::take(&mut block.bytes));
         decoded
     }
@@ -223,6 +234,42 @@ impl Decoder {
             self.frame(block, span, rejects, &mut counters, look);
             done(span);
         }
+        self.finish(block, rejects, counters)
+    }
+
+    /// Decodes the rows of a table, many at once where they are as they should be.
+    fn rows(&mut self, block: &FrameBlock, rejects: &mut Rejects, now: i64) -> Decoded {
+        self.sink.set_ingest_time(now);
+        self.sink.mark(None);
+        let mut counters = DecodeCounters::default();
+        for spans in block.frames.chunks(TOGETHER) {
+            counters.bytes += spans
+                .iter()
+                .map(|span| (span.end - span.start) as u64)
+                .sum::<u64>();
+            let context = FrameContext {
+                path: &block.source.path,
+                place: block.place,
+                offset: 0,
+                reference_time: block.source.reference_time,
+                timezone: self.options.timezone.unwrap_or(Tz::UTC),
+                dataset: self.options.dataset.as_ref(),
+            };
+            if self
+                .tables
+                .decode_together(block, spans, &context, &mut self.sink)
+            {
+                continue;
+            }
+            for &span in spans {
+                self.frame(block, span, rejects, &mut counters, &mut |_| {});
+            }
+        }
+        self.finish(block, rejects, counters)
+    }
+
+    /// What became of a block.
+    fn finish(&mut self, block: &FrameBlock, rejects: &mut Rejects, mut counters: DecodeCounters) -> Decoded {
         let rejects = std::mem::take(&mut rejects.records);
         let batches = self.sink.finish();
         counters.columns = self.sink.take_counters();

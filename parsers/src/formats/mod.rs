@@ -274,6 +274,17 @@ pub fn commit(
     time: Option<i64>,
 ) {
     derived::derive(builder);
+    finish_event(builder, context, frame, index, time);
+}
+
+/// As [`commit`], for an event of a dataset that derives nothing from it.
+fn finish_event(
+    builder: &mut BatchBuilder,
+    context: &FrameContext<'_>,
+    frame: &[u8],
+    index: u32,
+    time: Option<i64>,
+) {
     let mut event_id = event_id(context.place, context.offset, index, frame);
     // What comes through standard input without a time may come again tomorrow and mean something new; only
     // when it came tells the two apart.

@@ -13,6 +13,7 @@
 //! `error.type: short_row` or `long_row`: its cells are taken by their places only where no separator can be one of a
 //! value. Such a row of a W3C log is read as any line is.
 
+mod bulk;
 mod header;
 mod identify;
 mod plan;
@@ -22,6 +23,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use bulk::{Bulk, Scratch};
 pub use header::{RowsHeader, TableHeader};
 pub(crate) use identify::{identify, looks_like_w3c};
 use plan::{ByHeader, Plan, When};
@@ -30,7 +32,7 @@ pub(crate) use span::{End, Span};
 use super::text::cells::{Cell, cells};
 use super::{EventSink, FrameContext, Reject, commit};
 use crate::catalog::Catalog;
-use crate::frame::FrameBlock;
+use crate::frame::{FrameBlock, FrameSpan};
 use crate::time;
 use crate::value::Value;
 
@@ -38,13 +40,57 @@ use crate::value::Value;
 pub(super) struct Tables {
     by_header: ByHeader,
     last: Option<(Arc<TableHeader>, Arc<Plan>)>,
+    /// How rows under the last header are read together, if they are.
+    bulk: Option<(Arc<TableHeader>, Option<Bulk>)>,
+    scratch: Scratch,
 }
+
+pub(super) use bulk::TOGETHER;
 
 impl Tables {
     pub(super) fn new(catalog: &Catalog) -> Self {
         Tables {
             by_header: ByHeader::new(catalog),
             last: None,
+            bulk: None,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Writes the events of neighbouring rows of `block` to `sink`. `false`: they are to be read one by one, and nothing
+    /// was written.
+    pub(super) fn decode_together(
+        &mut self,
+        block: &FrameBlock,
+        spans: &[FrameSpan],
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> bool {
+        let Some(shared) = &block.header else {
+            return false;
+        };
+        let known = self
+            .bulk
+            .as_ref()
+            .is_some_and(|(known, _)| Arc::ptr_eq(known, shared));
+        if !known {
+            let bulk = match &**shared {
+                TableHeader::Zeek(header) if header.is_complete() => {
+                    let dataset = bulk::dataset_of_zeek(header, context, sink);
+                    dataset.and_then(|dataset| Bulk::of_zeek(header, dataset))
+                }
+                TableHeader::Rows(header) if !header.names().is_empty() => {
+                    let plan = self.plan(shared, header, context, sink).ok();
+                    plan.and_then(|plan| Bulk::of_rows(header, &plan))
+                }
+                _ => None,
+            };
+            self.bulk = Some((shared.clone(), bulk));
+        }
+        let Tables { bulk, scratch, .. } = self;
+        match bulk {
+            Some((_, Some(bulk))) => bulk.write(block, shared, spans, context, sink, scratch),
+            _ => false,
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) enum Kind {
 
 /// A value of a cell.
 #[derive(Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(in crate::formats) enum Cell<'a> {
     Text(Cow<'a, str>),
     Whole(i64),
     Number(f64),
@@ -58,7 +58,7 @@ pub(super) enum Cell<'a> {
 }
 
 impl Cell<'_> {
-    pub(super) fn as_value(&self) -> Value<'_> {
+    pub(in crate::formats) fn as_value(&self) -> Value<'_> {
         match self {
             Cell::Text(text) => Value::Str(text),
             Cell::Whole(number) => Value::Int(*number),
@@ -152,6 +152,26 @@ impl ZeekHeader {
         }
     }
 
+    /// The byte between cells, if it is one.
+    pub(crate) fn separator(&self) -> Option<u8> {
+        match *self.separator.as_bytes() {
+            [byte] => Some(byte),
+            _ => None,
+        }
+    }
+
+    /// Whether `cell` stands for nothing set.
+    #[inline]
+    pub(crate) fn is_unset(&self, cell: &str) -> bool {
+        cell.len() == self.unset.len() && cell == self.unset
+    }
+
+    /// Whether `cell` stands for an empty text or list.
+    #[inline]
+    pub(crate) fn is_empty_mark(&self, cell: &str) -> bool {
+        cell.len() == self.empty.len() && cell == self.empty
+    }
+
     /// The cells of a line.
     pub(super) fn cells<'l>(&'l self, line: &'l str) -> impl Iterator<Item = &'l str> {
         line.split(self.separator.as_str())
@@ -159,7 +179,7 @@ impl ZeekHeader {
 
     /// `cell` by the field's type; `None` where nothing is set. What does not spell its type stays text, so
     /// that it is stored aside and counted.
-    pub(super) fn value<'l>(&self, kind: Kind, cell: &'l str) -> Option<Cell<'l>> {
+    pub(in crate::formats) fn value<'l>(&self, kind: Kind, cell: &'l str) -> Option<Cell<'l>> {
         if cell == self.unset {
             return None;
         }

@@ -20,6 +20,7 @@ use crate::catalog::Dataset;
 use crate::value::Value;
 
 pub(super) use bare::header_of_bare_line;
+pub(super) use header::Kind;
 pub use header::ZeekHeader;
 pub(super) use json::decode_json;
 pub use json::json_path;
@@ -109,12 +110,17 @@ pub(super) fn dataset(
 
 /// Sums over both directions, which ECS asks for and Zeek does not write.
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     bytes: [Option<i64>; 2],
     packets: [Option<i64>; 2],
 }
 
 impl Totals {
+    /// Those of two bytes and packets per direction.
+    pub(super) fn of(bytes: [Option<i64>; 2], packets: [Option<i64>; 2]) -> Self {
+        Totals { bytes, packets }
+    }
+
     fn see(&mut self, name: &str, value: &Value<'_>) {
         let Value::Int(number) = *value else {
             return;
@@ -128,7 +134,7 @@ impl Totals {
         }
     }
 
-    fn write(&self, builder: &mut BatchBuilder) {
+    pub(super) fn write(&self, builder: &mut BatchBuilder) {
         for (name, sides) in [("network.bytes", self.bytes), ("network.packets", self.packets)] {
             if let [Some(a), Some(b)] = sides {
                 builder.field(name, a.checked_add(b).map_or(Value::Null, Value::Int));

@@ -1,0 +1,257 @@
+//! Whole columns at once, for tables: a column's builder, its dictionary and its few distinct values stay in the fastest
+//! memory while its cells go by, and what a column takes is decided once.
+//!
+//! The events are the same as if [`BatchBuilder::field`] had been called for each cell; a test of the tables holds the two
+//! to it. Columns that more than one name writes to, or that are filled from others, are not written so:
+//! [`BatchBuilder::own_columns`] has none for them.
+
+use super::column::{ColumnBuilder, Data, Set};
+use super::keywords::Recent;
+use super::slots::Target;
+use super::{BatchBuilder, PATH};
+use crate::value::Value;
+
+/// What the cells of a column are, as far as the table says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cells {
+    /// Text, whatever it spells.
+    Text,
+    /// Whole numbers.
+    Whole,
+    /// Numbers.
+    Number,
+    /// `T` and `F`.
+    Flag,
+    /// Something else.
+    Other,
+}
+
+/// Some rows of a table.
+pub(crate) trait Rows {
+    /// How many.
+    fn len(&self) -> usize;
+
+    /// The text of a cell.
+    fn cell(&self, column: usize, row: usize) -> &str;
+
+    /// Whether a cell means what stands there; `None`: it is no value.
+    fn is_plain(&self, cell: &str) -> Option<bool>;
+
+    /// Hands out the value of a cell, if it is one.
+    fn value(&self, column: usize, cell: &str, take: &mut dyn FnMut(&Value<'_>));
+}
+
+/// A cell that its column did not take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Misfit {
+    /// Number of the row among those written together.
+    pub(crate) row: usize,
+    column: usize,
+    index: u32,
+}
+
+impl BatchBuilder {
+    /// The columns that fields of these names go to, if each has one of its own and all of them can be had.
+    pub(crate) fn own_columns<'n>(&mut self, natives: impl Iterator<Item = &'n str>) -> Option<Vec<u32>> {
+        let mut found = Vec::new();
+        for native in natives {
+            let target = match self.slots.find(native) {
+                Some(target) => target,
+                None => self.new_slot(native),
+            };
+            match target {
+                Target::Column(index) => found.push(index),
+                Target::Time | Target::Reserved | Target::OverLimit => return None,
+            }
+        }
+        let mut distinct = found.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let is_filled = |index: &u32| {
+            self.fillings
+                .iter()
+                .any(|filling| filling.to() == *index as usize)
+        };
+        let own = distinct.len() == found.len() && !found.iter().any(is_filled);
+        (own && self.used_columns + found.len() <= self.options.max_columns).then_some(found)
+    }
+
+    /// Writes the cells of a column of `rows`, the first of which is the current event.
+    pub(crate) fn write_column<R: Rows>(
+        &mut self,
+        rows: &R,
+        column: usize,
+        index: u32,
+        cells: Cells,
+        misfits: &mut Vec<Misfit>,
+    ) {
+        let first = self.rows;
+        let builder = &mut self.columns[index as usize];
+        let had = builder.any();
+        builder.extend(rows, column, cells, first, |row| {
+            misfits.push(Misfit { row, column, index })
+        });
+        self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
+    }
+
+    /// Puts aside what a column of the current event did not take.
+    pub(crate) fn put_misfit_aside<R: Rows>(&mut self, rows: &R, misfit: Misfit) {
+        let dotted = self.columns[misfit.index as usize].column.dotted.clone();
+        let cell = rows.cell(misfit.column, misfit.row);
+        rows.value(misfit.column, cell, &mut |value| {
+            self.counters.misfits += u64::from(!matches!(value, Value::Json(_) | Value::List(_)));
+            self.put_aside(&dotted, value);
+        });
+    }
+}
+
+impl ColumnBuilder {
+    fn extend<R: Rows>(
+        &mut self,
+        rows: &R,
+        column: usize,
+        cells: Cells,
+        first: usize,
+        mut misfit: impl FnMut(usize),
+    ) {
+        let mut recent = Recent::default();
+        for row in 0..rows.len() {
+            let cell = rows.cell(column, row);
+            let Some(plain) = rows.is_plain(cell) else {
+                continue;
+            };
+            let at = first + row;
+            let stored = plain
+                && match (&mut self.data, cells) {
+                    (Data::Keyword(keywords), Cells::Text) => {
+                        keywords.put(at, cell, &mut recent);
+                        true
+                    }
+                    (Data::Keyword(keywords), Cells::Whole) if whole(cell).is_some() => {
+                        keywords.put(at, cell, &mut recent);
+                        true
+                    }
+                    (Data::Integer(values), Cells::Text | Cells::Whole) => put(values, at, whole(cell)),
+                    (Data::Float(values), Cells::Text | Cells::Number) => put(values, at, decimal(cell)),
+                    (Data::Boolean(values), Cells::Flag) => {
+                        let flag = match cell {
+                            "T" => Some(true),
+                            "F" => Some(false),
+                            _ => None,
+                        };
+                        put(values, at, flag)
+                    }
+                    _ => false,
+                };
+            if stored {
+                self.count();
+                continue;
+            }
+            rows.value(column, cell, &mut |value| {
+                if self.set(at, value) == Set::Misfit {
+                    misfit(row);
+                }
+            });
+        }
+    }
+}
+
+/// Gives `row`, behind all others, this value. `false`: there is none.
+fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> bool {
+    let some = value.is_some();
+    if some {
+        if values.len() < row {
+            values.resize_with(row, || None);
+        }
+        values.push(value);
+    }
+    some
+}
+
+/// The number that `text` spells in the only way it can be spelled, if it is not too long for a quick look.
+fn whole(text: &str) -> Option<i64> {
+    const DIGITS: usize = 18;
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || digits.len() > DIGITS || digits[0] == b'0' && (digits.len() > 1 || negative) {
+        return None;
+    }
+    let mut number = 0_i64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(if negative { -number } else { number })
+}
+
+/// The number that `text` spells with few digits and a point among them. With so few, one division rounds as reading
+/// them would.
+fn decimal(text: &str) -> Option<f64> {
+    const DIGITS: usize = 15;
+    const POWERS: [f64; DIGITS + 1] = [
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+    ];
+    let bytes = text.as_bytes();
+    if bytes.len() > DIGITS + 1 || !bytes.first()?.is_ascii_digit() || !bytes.last()?.is_ascii_digit() {
+        return None;
+    }
+    let (mut number, mut point) = (0_u64, None);
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let behind = match point {
+        Some(at) => bytes.len() - at - 1,
+        None if bytes.len() > DIGITS => return None,
+        None => 0,
+    };
+    Some(number as f64 / POWERS[behind])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_std_reads_them() {
+        for text in ["0", "7", "-7", "443", "999999999999999999", "-999999999999999999"] {
+            assert_eq!(whole(text), text.parse().ok(), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "-0",
+            "07",
+            "+7",
+            "1.0",
+            "1e3",
+            "1000000000000000000",
+            "x",
+            "٣",
+        ] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+        for text in [
+            "0",
+            "0.1",
+            "0.250000",
+            "12345678.901234",
+            "999999999999999",
+            "0.30000000000000",
+            "3.7",
+        ] {
+            assert_eq!(decimal(text), text.parse().ok(), "{text}");
+        }
+        for text in ["", ".5", "5.", "-1.5", "1e3", "nan", "1.2.3", "9999999999999999"] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+    }
+}

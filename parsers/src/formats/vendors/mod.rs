@@ -18,6 +18,7 @@ mod filters;
 mod fortinet;
 mod ftp;
 mod guards;
+mod honeypots;
 mod hosts;
 mod junos;
 mod keyed;
@@ -92,6 +93,7 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     vpn::GRAMMARS,
     desktop::GRAMMARS,
     guards::GRAMMARS,
+    honeypots::GRAMMARS,
     cisco::GROUPS[0],
     cisco::GROUPS[1],
     cisco::GROUPS[2],

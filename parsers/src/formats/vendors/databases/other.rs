@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! 2026-02-03T04:05:06.123+0000 I NETWORK  [listener] connection accepted from 192.0.2.7:51022 #9 (1 connection now open)
+//! 2026-02-03T04:05:06.123+0000 [conn5] end connection 192.0.2.7:51022 (0 connections now open)
 //! 1234:M 03 Feb 2026 04:05:06.123 * DB saved on disk
 //! 1770091506.123456 [0 192.0.2.7:51022] "get" "key"
 //! ```
 //!
-//! MongoDB's severity is one letter, its component a word in capitals, its context stands in brackets: the server's own,
+//! MongoDB's severity (none before 3.0) is one letter, its component a word in capitals, its context stands in brackets: the server's own,
 //! like the words in front of an address. Redis' monitor puts the client in brackets in front of all that it sent.
 
 use crate::formats::fields::{Fields, host_port};
@@ -17,7 +18,18 @@ use crate::value::Value;
 pub(super) const MONGODB: Grammar = Grammar {
     name: "mongodb.log",
     marks: &[
-        " I ", " D ", " W ", " E ", " F ", " D1 ", " D2 ", " D3 ", " D4 ", " D5 ",
+        " I ",
+        " D ",
+        " W ",
+        " E ",
+        " F ",
+        " D1 ",
+        " D2 ",
+        " D3 ",
+        " D4 ",
+        " D5 ",
+        " [conn",
+        " [initandlisten] ",
     ],
     programs: &[],
     read: mongodb,
@@ -39,22 +51,20 @@ pub(super) const REDIS_MONITOR: Grammar = Grammar {
 
 fn mongodb<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let (time, rest) = time::iso(line.raw, line.context.timezone)?;
-    let (severity, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
-    if !matches!(
-        severity,
-        "I" | "W" | "E" | "F" | "D" | "D1" | "D2" | "D3" | "D4" | "D5"
-    ) {
-        return None;
-    }
-    let (component, rest) = rest.split_once(' ')?;
-    if component.is_empty()
-        || !component
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'))
-    {
-        return None;
-    }
+    let rest = rest.strip_prefix(' ')?;
+    let is_old = rest.starts_with('[');
+    let (severity, component, rest) = match is_old {
+        true => ("", "", rest),
+        false => severity_and_component(rest)?,
+    };
     let (context, message) = rest.trim_start().strip_prefix('[')?.split_once(']')?;
+    let is_connection = |context: &str| {
+        let number = context.strip_prefix("conn").unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    };
+    if is_old && context != "initandlisten" && !is_connection(context) {
+        return None;
+    }
     let message = message.trim();
     let mut event = Event::headless("mongodb.log");
     event.time = Some(time);
@@ -84,6 +94,16 @@ fn mongodb<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             fields.text("database", database);
             endpoint(behind.split([' ', ';']).next().unwrap_or_default(), fields);
         }
+    } else if let Some(rest) = message.strip_prefix("Failed to authenticate ") {
+        // `mara@shop with mechanism MONGODB-CR: AuthenticationFailed …`
+        fields.event("login", "failure");
+        fields.category("authentication");
+        if let Some((user, mechanism)) = rest.split_once(" with mechanism ") {
+            let (user, database) = user.rsplit_once('@').unwrap_or((user, ""));
+            fields.text("user.name", user);
+            fields.text("database", database);
+            fields.text("mechanism", mechanism.split(':').next().unwrap_or(mechanism));
+        }
     } else if let Some(user) = message.strip_prefix("Successfully authenticated as principal ") {
         fields.event("login", "success");
         fields.category("authentication");
@@ -97,6 +117,23 @@ fn mongodb<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         query(message, fields);
     }
     Some(event)
+}
+
+/// The severity and the component that `text` begins with, and what follows.
+fn severity_and_component(text: &str) -> Option<(&str, &str, &str)> {
+    let (severity, rest) = text.split_once(' ')?;
+    if !matches!(
+        severity,
+        "I" | "W" | "E" | "F" | "D" | "D1" | "D2" | "D3" | "D4" | "D5"
+    ) {
+        return None;
+    }
+    let (component, rest) = rest.split_once(' ')?;
+    let is_component = !component.is_empty()
+        && component
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
+    is_component.then_some((severity, component, rest))
 }
 
 /// `command shop.$cmd command: find { … } … 120ms`: what was slow, and for how long.
@@ -244,7 +281,26 @@ mod tests {
             "mongodb.log",
             &[("log.level", "F"), ("mongodb.log.component", "")],
         );
+        check(
+            "2026-02-03T04:05:06.123+0100 [conn5] end connection 192.0.2.7:51022 (0 connections now open)",
+            "mongodb.log",
+            &[
+                ("@timestamp", "2026-02-03T03:05:06.123Z"),
+                ("source.ip", "192.0.2.7"),
+                ("source.port", "51022"),
+            ],
+        );
+        check(
+            "2026-02-03T04:05:06.123+0000 [conn5] Failed to authenticate mara@shop with mechanism MONGODB-CR: AuthenticationFailed x with mechanism y",
+            "mongodb.log",
+            &[
+                ("user.name", "mara"),
+                ("mongodb.database", "shop"),
+                ("event.outcome", "failure"),
+            ],
+        );
         assert!(read("2026-02-03T04:05:06Z I am here [x] y").is_empty());
+        assert!(read("2026-02-03T04:05:06Z [connection] end connection 192.0.2.7:1").is_empty());
     }
 
     #[test]

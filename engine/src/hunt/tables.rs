@@ -427,8 +427,9 @@ impl ColumnCollector {
                 Family::Direction => derived.from_sql.iter().all(has),
                 _ => derived.from_sql.iter().any(has),
             };
-            if enough && derived.is_open_in(dataset) {
-                let (column, data_type) = (&derived.column, type_of(derived));
+            let column = &derived.column;
+            if enough && !has(&column.sql) && derived.is_open_in(dataset) {
+                let data_type = type_of(derived);
                 self.add(&column.sql, &column.dotted, data_type, false);
             }
         }

@@ -26,8 +26,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 const DEEPEST: usize = 3;
 /// All findings together.
 const LONGEST: usize = 64 << 10;
-/// All that is unpacked, text or not.
+/// All that is unpacked, text or not, …
 const MOST_UNPACKED: usize = 4 * LONGEST;
+/// … and what every attempt counts for, since it costs even if nothing comes out.
+const ATTEMPT: usize = 4 << 10;
 /// Words of base64 that an option takes are at least so long (two letters of UTF-16), …
 const SHORTEST_ARGUMENT: usize = 8;
 /// … and others, lest a name be one.
@@ -210,11 +212,14 @@ impl Findings {
 
     fn unpacked(&mut self, reader: &mut dyn Read) -> Option<String> {
         let mut text = Vec::new();
+        if self.unpack < ATTEMPT {
+            return None;
+        }
         // What a log has cut unpacks up to the cut.
         let _ = reader
             .take(self.unpack.min(LONGEST) as u64)
             .read_to_end(&mut text);
-        self.unpack -= text.len();
+        self.unpack = self.unpack.saturating_sub(text.len().max(ATTEMPT));
         wide(&text).or_else(|| plain(text))
     }
 }

@@ -21,6 +21,7 @@
 //! *Cost*: every distinct value of a dictionary is looked at once, each row of a column without one. What is learned of
 //! user agents is remembered across batches, within [`REMEMBERED`] texts.
 
+mod agents;
 mod build;
 mod decode;
 mod domain;

@@ -4,11 +4,11 @@
 //!
 //! ```text
 //! curl/7.88.1                                         a program's own token, all that most tools send
-//! Mozilla/5.0 (X11; Linux x86_64) … Chrome/120.0 …    browsers: the most telling token, in order of [`MARKS`]
+//! Mozilla/5.0 (X11; Linux x86_64) … Chrome/120.0 …    browsers: the most telling token, in order of `MARKS`
 //! Mozilla/5.0 (compatible; Nmap Scripting Engine; …)  programs that hide in a browser's clothes, by name
 //! ```
 //!
-//! Names are those of the table below, or the program's own token as it stands. Browsers and systems are called as
+//! Names are those of the table in `agents`, or the program's own token as it stands. Browsers and systems are called as
 //! the ua-parser project calls them, which is what Elastic's `user_agent` processor writes. Nothing is
 //! guessed: where an agent says nothing of a thing, there is no value.
 
@@ -17,6 +17,8 @@ use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
+
+use super::agents::{Kind, MARKS};
 
 /// Longer agents are looked at this far.
 pub(super) const LONGEST: usize = 1024;
@@ -32,136 +34,6 @@ pub(super) struct UserAgent<'a> {
     pub(super) os_version: Option<Cow<'a, str>>,
     pub(super) device: Option<&'a str>,
 }
-
-/// What a mark says of the agent that has it.
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    /// A program that announces itself, whatever else stands there.
-    Tool,
-    /// A crawler.
-    Bot,
-    /// A browser, believed only of an agent that begins like one.
-    Browser,
-}
-
-/// Marks and what a program that has one is called; the first in this order that occurs decides. The version stands
-/// behind the mark.
-const MARKS: &[(&str, &str, Kind)] = &[
-    // Scanners and tools of attackers.
-    ("sqlmap", "sqlmap", Kind::Tool),
-    ("nikto", "Nikto", Kind::Tool),
-    ("nmap scripting engine", "Nmap Scripting Engine", Kind::Tool),
-    ("masscan", "masscan", Kind::Tool),
-    ("zgrab", "zgrab", Kind::Tool),
-    ("nuclei", "Nuclei", Kind::Tool),
-    ("gobuster", "gobuster", Kind::Tool),
-    ("feroxbuster", "feroxbuster", Kind::Tool),
-    ("fuzz faster u fool", "ffuf", Kind::Tool),
-    ("dirbuster", "DirBuster", Kind::Tool),
-    ("dirsearch", "dirsearch", Kind::Tool),
-    ("wfuzz", "Wfuzz", Kind::Tool),
-    ("wpscan", "WPScan", Kind::Tool),
-    ("joomscan", "JoomScan", Kind::Tool),
-    ("whatweb", "WhatWeb", Kind::Tool),
-    ("jorgee", "Jorgee", Kind::Tool),
-    ("zmeu", "ZmEu", Kind::Tool),
-    ("morfeus fucking scanner", "Morfeus Scanner", Kind::Tool),
-    ("acunetix", "Acunetix", Kind::Tool),
-    ("netsparker", "Netsparker", Kind::Tool),
-    ("nessus", "Nessus", Kind::Tool),
-    ("openvas", "OpenVAS", Kind::Tool),
-    ("arachni", "Arachni", Kind::Tool),
-    ("w3af", "w3af", Kind::Tool),
-    ("skipfish", "skipfish", Kind::Tool),
-    ("hydra)", "Hydra", Kind::Tool),
-    ("metasploit", "Metasploit", Kind::Tool),
-    ("havij", "Havij", Kind::Tool),
-    ("commix", "commix", Kind::Tool),
-    ("xsser", "XSSer", Kind::Tool),
-    ("interactsh", "Interactsh", Kind::Tool),
-    ("httpx - open-source project", "httpx", Kind::Tool),
-    ("l9explore", "l9explore", Kind::Tool),
-    ("l9tcpid", "l9tcpid", Kind::Tool),
-    ("burpcollaborator", "Burp Collaborator", Kind::Tool),
-    // Shells and services of Windows in a browser's clothes.
-    ("windowspowershell", "WindowsPowerShell", Kind::Tool),
-    ("powershell", "PowerShell", Kind::Tool),
-    ("microsoft bits", "Microsoft BITS", Kind::Tool),
-    ("winhttp.winhttprequest", "WinHttpRequest", Kind::Tool),
-    (
-        "microsoft-webdav-miniredir",
-        "Microsoft-WebDAV-MiniRedir",
-        Kind::Tool,
-    ),
-    ("certutil url agent", "CertUtil", Kind::Tool),
-    // Services that measure the whole internet, and crawlers.
-    ("censysinspect", "CensysInspect", Kind::Bot),
-    ("expanse, a palo alto", "Expanse", Kind::Bot),
-    ("internetmeasurement", "InternetMeasurement", Kind::Bot),
-    ("shodan", "Shodan", Kind::Bot),
-    ("netcraftsurveyagent", "NetcraftSurveyAgent", Kind::Bot),
-    (
-        "internet-structure-research-project-bot",
-        "Internet-structure-research-project-bot",
-        Kind::Bot,
-    ),
-    ("googlebot-image", "Googlebot-Image", Kind::Bot),
-    ("googlebot", "Googlebot", Kind::Bot),
-    ("adsbot-google", "AdsBot-Google", Kind::Bot),
-    ("bingbot", "bingbot", Kind::Bot),
-    ("yandexbot", "YandexBot", Kind::Bot),
-    ("baiduspider", "Baiduspider", Kind::Bot),
-    ("duckduckbot", "DuckDuckBot", Kind::Bot),
-    ("yahoo! slurp", "Yahoo! Slurp", Kind::Bot),
-    ("applebot", "Applebot", Kind::Bot),
-    ("ahrefsbot", "AhrefsBot", Kind::Bot),
-    ("semrushbot", "SemrushBot", Kind::Bot),
-    ("mj12bot", "MJ12bot", Kind::Bot),
-    ("dotbot", "DotBot", Kind::Bot),
-    ("petalbot", "PetalBot", Kind::Bot),
-    ("bytespider", "Bytespider", Kind::Bot),
-    ("gptbot", "GPTBot", Kind::Bot),
-    ("claudebot", "ClaudeBot", Kind::Bot),
-    ("ccbot", "CCBot", Kind::Bot),
-    ("amazonbot", "Amazonbot", Kind::Bot),
-    ("facebookexternalhit", "FacebookBot", Kind::Bot),
-    ("twitterbot", "Twitterbot", Kind::Bot),
-    ("linkedinbot", "LinkedInBot", Kind::Bot),
-    ("slackbot", "Slackbot", Kind::Bot),
-    ("telegrambot", "TelegramBot", Kind::Bot),
-    ("discordbot", "Discordbot", Kind::Bot),
-    ("uptimerobot", "UptimeRobot", Kind::Bot),
-    ("pingdom", "Pingdom", Kind::Bot),
-    // Browsers, the most telling token first: most name those whose pages they want as well.
-    ("headlesschrome", "HeadlessChrome", Kind::Browser),
-    ("phantomjs", "PhantomJS", Kind::Browser),
-    ("electron/", "Electron", Kind::Browser),
-    ("edgios/", "Edge Mobile", Kind::Browser),
-    ("edga/", "Edge Mobile", Kind::Browser),
-    ("edg/", "Edge", Kind::Browser),
-    ("edge/", "Edge", Kind::Browser),
-    ("opr/", "Opera", Kind::Browser),
-    ("opera mini/", "Opera Mini", Kind::Browser),
-    ("samsungbrowser/", "Samsung Internet", Kind::Browser),
-    ("yabrowser/", "Yandex Browser", Kind::Browser),
-    ("ucbrowser/", "UC Browser", Kind::Browser),
-    ("vivaldi/", "Vivaldi", Kind::Browser),
-    ("brave/", "Brave", Kind::Browser),
-    ("duckduckgo/", "DuckDuckGo", Kind::Browser),
-    ("whale/", "Whale", Kind::Browser),
-    ("crios/", "Chrome Mobile iOS", Kind::Browser),
-    ("fxios/", "Firefox iOS", Kind::Browser),
-    ("thunderbird/", "Thunderbird", Kind::Browser),
-    ("seamonkey/", "SeaMonkey", Kind::Browser),
-    ("palemoon/", "Pale Moon", Kind::Browser),
-    ("firefox/", "Firefox", Kind::Browser),
-    ("chromium/", "Chromium", Kind::Browser),
-    ("chrome/", "Chrome", Kind::Browser),
-    ("msie", "IE", Kind::Browser),
-    ("trident/", "IE", Kind::Browser),
-    ("safari/", "Safari", Kind::Browser),
-    ("opera", "Opera", Kind::Browser),
-];
 
 fn marks() -> &'static AhoCorasick {
     static MACHINE: OnceLock<AhoCorasick> = OnceLock::new();

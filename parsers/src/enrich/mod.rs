@@ -136,8 +136,8 @@ impl Enricher {
         // From the end: what a wanted column is made of is needed too.
         let mut needed = is_wanted.clone();
         for later in (0..all.len()).rev().filter(|&later| is_wanted[later]) {
-            for (earlier, derived) in all[..later].iter().enumerate() {
-                needed[earlier] |= open[earlier] && all[later].from.contains(&derived.column.dotted);
+            for &earlier in &all[later].made_of {
+                needed[earlier] |= open[earlier];
             }
         }
         if !needed.contains(&true) {

@@ -76,6 +76,8 @@ pub struct DerivedColumn {
     pub from_sql: Vec<Arc<str>>,
     /// Which part of what its family makes of a value.
     pub(super) part: usize,
+    /// Numbers of the derived columns that it may be made of.
+    pub(super) made_of: Vec<usize>,
 }
 
 impl DerivedColumn {
@@ -140,6 +142,7 @@ pub fn columns() -> &'static [DerivedColumn] {
                 from: from.iter().map(|&name| name.into()).collect(),
                 from_sql: from.iter().map(|name| sql_name(name).into()).collect(),
                 part,
+                made_of: Vec::new(),
             });
         };
         for (number, part) in AGENT.iter().enumerate() {
@@ -167,6 +170,14 @@ pub fn columns() -> &'static [DerivedColumn] {
         add(Family::Direction, "network.direction".to_owned(), 0, &ends);
         for (column, from) in HIDING {
             add(Family::Decoded, format!("{column}{DECODED}"), 0, from);
+        }
+        let numbers = |from: &[Arc<str>]| -> Vec<usize> {
+            let is_one = |derived: &DerivedColumn| from.contains(&derived.column.dotted);
+            (0..all.len()).filter(|&number| is_one(&all[number])).collect()
+        };
+        let made_of: Vec<Vec<usize>> = all.iter().map(|derived| numbers(&derived.from)).collect();
+        for (derived, numbers) in all.iter_mut().zip(made_of) {
+            derived.made_of = numbers;
         }
         all
     })

@@ -5,12 +5,9 @@ use std::sync::Arc;
 
 use crate::catalog::{Column, ColumnType, Take};
 use crate::value::Value;
-use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Int32Array, ListBuilder, PrimitiveArray, StringArray,
-    StringBuilder, TimestampMicrosecondArray,
-};
-use arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
-use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow::array::{ArrayRef, BooleanArray, ListBuilder, PrimitiveArray, StringBuilder};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use super::filled::Known;
 use super::keywords::Keywords;
@@ -32,7 +29,7 @@ pub(super) enum Set {
 pub(super) struct ColumnBuilder {
     pub(super) column: Column,
     pub(super) data: Data,
-    values_set: usize,
+    pub(super) values_set: usize,
 }
 
 pub(super) enum Data {
@@ -277,39 +274,6 @@ impl ColumnBuilder {
         taken.is_some_and(|text| self.set(row, &Value::Str(&text)) == Set::Stored)
     }
 
-    /// Whether [`fill_late`](ColumnBuilder::fill_late) can fill it from `from`.
-    pub(super) fn can_be_filled_late(&self, from: &ColumnBuilder, take: Take) -> bool {
-        match (&self.data, &from.data) {
-            (Data::Keyword(_), Data::Keyword(_)) => true,
-            (Data::Keyword(_), Data::Integer(_)) => take == Take::Whole,
-            _ => false,
-        }
-    }
-
-    /// Gives every row that has no value what `take` takes of the value that `from` has there. `true`: that is the
-    /// column `from` itself, and nothing was done.
-    pub(super) fn fill_late(&mut self, from: &ColumnBuilder, take: Take, rows: usize) -> bool {
-        let is_empty = !self.any();
-        self.values_set = match (&mut self.data, &from.data) {
-            (Data::Keyword(_), Data::Keyword(from))
-                if is_empty && take == Take::Whole && !from.has_blanks() =>
-            {
-                return true;
-            }
-            (Data::Keyword(to), Data::Keyword(from)) if is_empty => to.take_all(from, take, rows),
-            (Data::Keyword(to), Data::Keyword(from)) => {
-                to.fill_gaps(rows, |row| from.at(row).and_then(|text| take.of(text)))
-            }
-            (Data::Keyword(to), Data::Integer(values)) if is_empty => to.take_numbers(values, rows),
-            (Data::Keyword(to), Data::Integer(values)) => to.fill_gaps(rows, |row| {
-                let number = values.get(row).copied().flatten();
-                number.map(|number| Cow::Owned(number.to_string()))
-            }),
-            _ => self.values_set,
-        };
-        false
-    }
-
     /// The column, padded to `rows`.
     pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
         self.values_set = 0;
@@ -472,42 +436,6 @@ fn list(value: &Value<'_>) -> Option<Vec<String>> {
             .collect(),
         scalar => text_of(scalar, &mut number).map(|text| vec![text.to_owned()]),
     }
-}
-
-pub(super) fn timestamps(values: Vec<i64>) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
-}
-
-pub(super) fn constant(value: &str, rows: usize) -> ArrayRef {
-    let keys = Int32Array::from(vec![0; rows]);
-    Arc::new(DictionaryArray::<Int32Type>::new(
-        keys,
-        Arc::new(StringArray::from(vec![value])),
-    ))
-}
-
-/// 32 hexadecimal digits a row.
-pub(super) fn event_ids(ids: &[u128]) -> ArrayRef {
-    const PAIRS: [[u8; 2]; 256] = {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut pairs = [[0; 2]; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
-            byte += 1;
-        }
-        pairs
-    };
-    let mut text = Vec::with_capacity(ids.len() * 32);
-    for id in ids {
-        let mut digits = [[0; 2]; 16];
-        for (pair, byte) in digits.iter_mut().zip(id.to_be_bytes()) {
-            *pair = PAIRS[usize::from(byte)];
-        }
-        text.extend_from_slice(digits.as_flattened());
-    }
-    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(32, ids.len()));
-    Arc::new(StringArray::new(offsets, text.into(), None::<NullBuffer>))
 }
 
 pub(super) fn push_json_string(json: &mut String, text: &str) {

@@ -1,8 +1,10 @@
 //! Fills filled columns, once an event has all its fields; see [`Filled`](crate::catalog::Filled).
 
+use std::borrow::Cow;
+
 use crate::catalog::Take;
 
-use super::column::ColumnBuilder;
+use super::column::{ColumnBuilder, Data};
 
 /// A filled column of a builder, by indices of its columns.
 pub(super) struct Filling {
@@ -121,5 +123,40 @@ impl Filling {
         for known in &mut self.known {
             known.0.clear();
         }
+    }
+}
+
+impl ColumnBuilder {
+    /// Whether [`fill_late`](ColumnBuilder::fill_late) can fill it from `from`.
+    pub(super) fn can_be_filled_late(&self, from: &ColumnBuilder, take: Take) -> bool {
+        match (&self.data, &from.data) {
+            (Data::Keyword(_), Data::Keyword(_)) => true,
+            (Data::Keyword(_), Data::Integer(_)) => take == Take::Whole,
+            _ => false,
+        }
+    }
+
+    /// Gives every row that has no value what `take` takes of the value that `from` has there. `true`: that is the
+    /// column `from` itself, and nothing was done.
+    pub(super) fn fill_late(&mut self, from: &ColumnBuilder, take: Take, rows: usize) -> bool {
+        let is_empty = !self.any();
+        self.values_set = match (&mut self.data, &from.data) {
+            (Data::Keyword(_), Data::Keyword(from))
+                if is_empty && take == Take::Whole && !from.has_blanks() =>
+            {
+                return true;
+            }
+            (Data::Keyword(to), Data::Keyword(from)) if is_empty => to.take_all(from, take, rows),
+            (Data::Keyword(to), Data::Keyword(from)) => {
+                to.fill_gaps(rows, |row| from.at(row).and_then(|text| take.of(text)))
+            }
+            (Data::Keyword(to), Data::Integer(values)) if is_empty => to.take_numbers(values, rows),
+            (Data::Keyword(to), Data::Integer(values)) => to.fill_gaps(rows, |row| {
+                let number = values.get(row).copied().flatten();
+                number.map(|number| Cow::Owned(number.to_string()))
+            }),
+            _ => self.values_set,
+        };
+        false
     }
 }

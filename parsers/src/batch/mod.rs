@@ -10,6 +10,7 @@
 //! field's metadata under [`DOTTED_NAME`]. Strings are `Dictionary(Int32, Utf8)` where they repeat and
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
+mod arrays;
 mod column;
 mod filled;
 mod keywords;
@@ -623,11 +624,11 @@ impl BatchBuilder {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 8);
         for (sql, dotted, column_type) in STANDARD_COLUMNS {
             let array = match *sql {
-                "time" => column::timestamps(std::mem::take(&mut self.times)),
-                "ingest_time" => column::timestamps(vec![self.ingest_time; rows]),
-                "tenant" => column::constant(&self.options.tenant, rows),
-                "dataset" => column::constant(&self.dataset.name, rows),
-                "event_id" => column::event_ids(&std::mem::take(&mut self.event_ids)),
+                "time" => arrays::timestamps(std::mem::take(&mut self.times)),
+                "ingest_time" => arrays::timestamps(vec![self.ingest_time; rows]),
+                "tenant" => arrays::constant(&self.options.tenant, rows),
+                "dataset" => arrays::constant(&self.dataset.name, rows),
+                "event_id" => arrays::event_ids(&std::mem::take(&mut self.event_ids)),
                 "host_name" => columns[HOST].finish(rows),
                 "message" => columns[MESSAGE].finish(rows),
                 "original" => columns[ORIGINAL].finish(rows),

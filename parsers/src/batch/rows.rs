@@ -94,6 +94,72 @@ impl BatchBuilder {
         self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
     }
 
+    /// Whether events need nothing but their cells, so that [`commit_rows`](BatchBuilder::commit_rows) can commit many.
+    pub(crate) fn commits_rows(&self) -> bool {
+        !self.options.keep_original && self.fillings.iter().all(|filling| filling.is_late())
+    }
+
+    /// Commits as many events as there are times, whose cells are written.
+    pub(crate) fn commit_rows(
+        &mut self,
+        times: &[Option<i64>],
+        fallback_time: i64,
+        path: &str,
+        places: impl Iterator<Item = (u128, u64)>,
+    ) {
+        let first = self.rows;
+        self.columns[PATH].repeat(first, times.len(), path);
+        let without = times.iter().filter(|time| time.is_none()).count();
+        self.counters.without_time += without as u64;
+        let known = times.iter().map(|time| time.unwrap_or(fallback_time));
+        self.times.extend(known);
+        for (event_id, offset) in places.take(times.len()) {
+            self.event_ids.push(event_id);
+            self.offsets.push(i64::try_from(offset).unwrap_or(i64::MAX));
+        }
+        self.rows += times.len();
+        self.unmapped.resize(self.rows, None);
+        self.dirty = false;
+    }
+
+    /// Gives the next `rows` events this text in the column of `native`. `false`: it has no column to itself.
+    pub(crate) fn write_constant(&mut self, native: &str, rows: usize, text: &str) -> bool {
+        let Some(&[index]) = self.own_columns([native].into_iter()).as_deref() else {
+            return false;
+        };
+        let builder = &mut self.columns[index as usize];
+        let had = builder.any();
+        builder.repeat(self.rows, rows, text);
+        self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
+        true
+    }
+
+    /// Gives the next events these numbers in the column of `native`. `false`: it has no column to itself.
+    pub(crate) fn write_numbers(&mut self, native: &str, numbers: impl Iterator<Item = Option<i64>>) -> bool {
+        let Some(&[index]) = self.own_columns([native].into_iter()).as_deref() else {
+            return false;
+        };
+        let first = self.rows;
+        let builder = &mut self.columns[index as usize];
+        let had = builder.any();
+        for (row, number) in numbers.enumerate() {
+            if let Some(number) = number {
+                let stored = match &mut builder.data {
+                    Data::Integer(values) => put(values, first + row, Some(number)),
+                    _ => false,
+                };
+                match stored {
+                    true => builder.count(),
+                    false => {
+                        builder.set(first + row, &Value::Int(number));
+                    }
+                }
+            }
+        }
+        self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
+        true
+    }
+
     /// Puts aside what a column of the current event did not take.
     pub(crate) fn put_misfit_aside<R: Rows>(&mut self, rows: &R, misfit: Misfit) {
         let dotted = self.columns[misfit.index as usize].column.dotted.clone();
@@ -106,6 +172,22 @@ impl BatchBuilder {
 }
 
 impl ColumnBuilder {
+    /// Gives `rows` rows from `first` on this text.
+    fn repeat(&mut self, first: usize, rows: usize, text: &str) {
+        let mut recent = Recent::default();
+        for row in first..first + rows {
+            match &mut self.data {
+                Data::Keyword(keywords) => {
+                    keywords.put(row, text, &mut recent);
+                    self.count();
+                }
+                _ => {
+                    self.set(row, &Value::Str(text));
+                }
+            }
+        }
+    }
+
     fn extend<R: Rows>(
         &mut self,
         rows: &R,

@@ -285,20 +285,26 @@ fn finish_event(
     index: u32,
     time: Option<i64>,
 ) {
-    let mut event_id = event_id(context.place, context.offset, index, frame);
-    // What comes through standard input without a time may come again tomorrow and mean something new; only
-    // when it came tells the two apart.
-    if context.path == "-" && time.or(builder.pending_time()).is_none() {
-        event_id ^= u128::from(xxh3_64(&context.reference_time.to_le_bytes()) as u32);
-    }
+    let timed = time.or(builder.pending_time()).is_some();
     builder.commit(EventMeta {
         time,
         fallback_time: context.reference_time,
-        event_id,
+        event_id: id_of(context, context.offset, frame, index, timed),
         path: context.path,
         offset: context.offset,
         raw: frame,
     });
+}
+
+/// The identity of an event. `timed`: it says when it was.
+fn id_of(context: &FrameContext<'_>, offset: u64, frame: &[u8], index: u32, timed: bool) -> u128 {
+    let event_id = event_id(context.place, offset, index, frame);
+    // What comes through standard input without a time may come again tomorrow and mean something new; only
+    // when it came tells the two apart.
+    match context.path == "-" && !timed {
+        true => event_id ^ u128::from(xxh3_64(&context.reference_time.to_le_bytes()) as u32),
+        false => event_id,
+    }
 }
 
 #[cfg(test)]

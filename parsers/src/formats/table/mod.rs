@@ -14,6 +14,7 @@
 //! value. Such a row of a W3C log is read as any line is.
 
 mod bulk;
+mod grid;
 mod header;
 mod identify;
 mod plan;
@@ -23,7 +24,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use bulk::{Bulk, Scratch};
+use bulk::Bulk;
+use grid::Scratch;
 pub use header::{RowsHeader, TableHeader};
 pub(crate) use identify::{identify, looks_like_w3c};
 use plan::{ByHeader, Plan, When};

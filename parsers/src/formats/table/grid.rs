@@ -1,0 +1,263 @@
+//! The cells of many rows: where each begins and ends, column after column.
+
+use super::header::TableHeader;
+use crate::batch::Rows;
+use crate::formats::text::cells::cells;
+use crate::frame::{FrameBlock, FrameSpan};
+use crate::value::Value;
+
+/// Memory that is used again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// Where the separators stand.
+    marks: Vec<u32>,
+    /// The cells, column after column.
+    cells: Vec<(u32, u32)>,
+    /// Texts of cells in which quotes are doubled.
+    undoubled: String,
+}
+
+/// The cells of some rows.
+pub(super) struct Table<'b> {
+    text: &'b str,
+    undoubled: &'b str,
+    cells: &'b [(u32, u32)],
+    rows: usize,
+    pub(super) header: &'b TableHeader,
+    /// A backslash stands somewhere.
+    escapes: bool,
+}
+
+impl<'b> Table<'b> {
+    /// `None`: a row is not as it should be.
+    pub(super) fn new(
+        block: &'b FrameBlock,
+        header: &'b TableHeader,
+        spans: &[FrameSpan],
+        scratch: &'b mut Scratch,
+    ) -> Option<Self> {
+        let (start, end) = (spans.first()?.start, spans.last()?.end);
+        let bytes = block.bytes.get(start..end)?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        if spans.iter().any(|span| span.truncated) || u32::try_from(bytes.len()).is_err() {
+            return None;
+        }
+        let columns = match header {
+            TableHeader::Zeek(zeek) => zeek.names().len(),
+            TableHeader::Rows(rows) => rows.names().len(),
+        };
+        let (separator, quoted, trailing) = match header {
+            TableHeader::Zeek(zeek) => (zeek.separator()?, false, false),
+            TableHeader::Rows(rows) => {
+                let has_tabs = rows.separator() == b' ' && memchr::memchr(b'\t', bytes).is_some();
+                let separator = rows.separator_with(has_tabs);
+                let quoted = rows.is_quoted() && memchr::memchr(b'"', bytes).is_some();
+                (separator, quoted, rows.separator() == b' ')
+            }
+        };
+        scratch.cells.clear();
+        scratch.cells.resize(columns * spans.len(), (0, 0));
+        scratch.undoubled.clear();
+        scratch.marks.clear();
+        let mut rows = Split {
+            text,
+            columns,
+            rows: spans.len(),
+            separator,
+            scratch: &mut *scratch,
+            next: 0,
+        };
+        if !quoted {
+            marks(bytes, separator, &mut rows.scratch.marks);
+        }
+        for (row, span) in spans.iter().enumerate() {
+            let (from, mut to) = (span.start - start, span.end - start);
+            let line = &bytes[from..to];
+            if line.starts_with(b"\xef\xbb\xbf") {
+                return None;
+            }
+            if trailing {
+                to = from + line.len() - line.iter().rev().take_while(|byte| **byte == b' ').count();
+            }
+            match quoted {
+                true => rows.quoted(row, from, to)?,
+                false => rows.bare(row, from, to)?,
+            }
+        }
+        let escapes = matches!(header, TableHeader::Zeek(_)) && memchr::memchr(b'\\', bytes).is_some();
+        Some(Table {
+            text,
+            undoubled: &scratch.undoubled,
+            cells: &scratch.cells,
+            rows: spans.len(),
+            header,
+            escapes,
+        })
+    }
+}
+
+/// Takes rows apart.
+struct Split<'s> {
+    text: &'s str,
+    columns: usize,
+    rows: usize,
+    separator: u8,
+    scratch: &'s mut Scratch,
+    /// The first separator that is not before the row.
+    next: usize,
+}
+
+impl Split<'_> {
+    /// Finds the cells of a row without quotes. `None`: there are too few or too many.
+    #[inline]
+    fn bare(&mut self, row: usize, from: usize, to: usize) -> Option<()> {
+        let marks = &self.scratch.marks[..];
+        let mut next = self.next;
+        while marks.get(next).is_some_and(|mark| (*mark as usize) < from) {
+            next += 1;
+        }
+        let own = marks.get(next..next + self.columns - 1)?;
+        if own.last().is_some_and(|last| *last as usize >= to)
+            || marks
+                .get(next + own.len())
+                .is_some_and(|mark| (*mark as usize) < to)
+        {
+            return None;
+        }
+        let mut start = from as u32;
+        let places = self.scratch.cells.iter_mut().skip(row).step_by(self.rows);
+        let ends = own.iter().copied().chain([to as u32]);
+        for (place, end) in places.zip(ends) {
+            *place = (start, end);
+            start = end + 1;
+        }
+        self.next = next + own.len();
+        Some(())
+    }
+
+    /// The same for a row that may have some.
+    fn quoted(&mut self, row: usize, from: usize, to: usize) -> Option<()> {
+        let line = self.text.get(from..to)?;
+        let mut found = 0;
+        for cell in cells(line, self.separator) {
+            if found == self.columns {
+                return None;
+            }
+            let place = match cell.doubled {
+                false => {
+                    // The cell is a piece of the line.
+                    let start = from + (cell.text.as_ptr() as usize - line.as_ptr() as usize);
+                    (start, start + cell.text.len())
+                }
+                true => {
+                    let start = self.text.len() + self.scratch.undoubled.len();
+                    self.scratch.undoubled.push_str(&cell.undoubled());
+                    (start, self.text.len() + self.scratch.undoubled.len())
+                }
+            };
+            self.scratch.cells[found * self.rows + row] =
+                (u32::try_from(place.0).ok()?, u32::try_from(place.1).ok()?);
+            found += 1;
+        }
+        (found == self.columns).then_some(())
+    }
+}
+
+impl Rows for Table<'_> {
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    fn cell(&self, column: usize, row: usize) -> &str {
+        let (start, end) = self.cells[column * self.rows + row];
+        let (start, end) = (start as usize, end as usize);
+        let found = match start.checked_sub(self.text.len()) {
+            // An empty cell at the very end is no piece of the other text.
+            Some(behind) if end > start => self.undoubled.get(behind..end - self.text.len()),
+            _ => self.text.get(start..end),
+        };
+        found.unwrap_or_default()
+    }
+
+    #[inline]
+    fn is_plain(&self, cell: &str) -> Option<bool> {
+        match self.header {
+            TableHeader::Rows(_) => (!matches!(cell.as_bytes(), [] | [b'-'])).then_some(true),
+            TableHeader::Zeek(header) if header.is_unset(cell) => None,
+            TableHeader::Zeek(header) => {
+                let escaped = self.escapes && cell.contains('\\');
+                Some(!escaped && !header.is_empty_mark(cell))
+            }
+        }
+    }
+
+    fn value(&self, column: usize, cell: &str, take: &mut dyn FnMut(&Value<'_>)) {
+        match self.header {
+            TableHeader::Rows(_) => take(&Value::Str(cell)),
+            TableHeader::Zeek(header) => {
+                if let Some(value) = header.value(header.kind(column), cell) {
+                    take(&value.as_value());
+                }
+            }
+        }
+    }
+}
+
+/// Where `byte` stands in `bytes`, which are less than 4 GiB.
+fn marks(bytes: &[u8], byte: u8, found: &mut Vec<u32>) {
+    const BLOCK: usize = 64;
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        let mut bits = bits(block, byte);
+        let base = (number * BLOCK) as u32;
+        while bits != 0 {
+            found.push(base + bits.trailing_zeros());
+            bits &= bits - 1;
+        }
+    }
+    let base = blocks.len() * BLOCK;
+    found.extend(memchr::memchr_iter(byte, rest).map(|at| (base + at) as u32));
+}
+
+/// Where `byte` stands in a block, a bit per byte.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+fn bits(block: &[u8; 64], byte: u8) -> u64 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+    let mut bits = 0;
+    for (number, part) in block.as_chunks::<16>().0.iter().enumerate() {
+        // SAFETY: every x86-64 has SSE2, and 16 bytes can be read from `part`, at any alignment.
+        let equal = unsafe {
+            let bytes = _mm_loadu_si128(part.as_ptr().cast());
+            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8)))
+        };
+        bits |= u64::from(equal as u16) << (16 * number);
+    }
+    bits
+}
+
+/// Where `byte` stands in a block, a bit per byte.
+#[cfg(not(target_arch = "x86_64"))]
+fn bits(block: &[u8; 64], byte: u8) -> u64 {
+    let bit = |(place, other): (usize, &u8)| u64::from(*other == byte) << place;
+    block.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_where_the_byte_stands() {
+        for length in [0, 1, 63, 64, 65, 200] {
+            let bytes: Vec<u8> = (0..length)
+                .map(|at| if at % 7 == 3 { b'\t' } else { b'x' })
+                .collect();
+            let mut found = Vec::new();
+            marks(&bytes, b'\t', &mut found);
+            let wanted: Vec<u32> = (0..length as u32).filter(|at| at % 7 == 3).collect();
+            assert_eq!(found, wanted);
+        }
+    }
+}

@@ -351,3 +351,26 @@ fn requests_together() {
         )
     });
 }
+
+#[test]
+fn a_dataset_of_ones_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = r#"
+dataset: acme.visits
+title: "Acme visitor lists"
+groups: [physical]
+prefix: acme.
+select: {header: [visitor, door, entered]}
+fields:
+  - {native: entered, column: "@timestamp"}
+  - {native: visitor, column: user.name}
+tests:
+  - line: "door,Visitor,entered,note\n7,ann,2026-03-01 10:00:00,\"late, alone\"\n"
+    expect: {user.name: ann, acme.door: "7", acme.note: "late, alone", "@timestamp": "2026-03-01T10:00:00Z"}
+"#;
+    std::fs::write(folder.path().join("visits.yaml"), file).expect("writes");
+    let catalog = crate::catalog::Catalog::with_dir(folder.path()).expect("a catalog");
+    let outcomes = crate::check::run(&catalog, Some("acme.visits"));
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0].mistakes, []);
+}

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::column::Set;
 use super::filled::{Known, Made};
+use super::recent::{PLACES, Recent, digits};
 use crate::catalog::Take;
 use crate::formats::flat::unescape_into;
 
@@ -52,76 +53,6 @@ impl Escaped {
         self.raw.clear();
         self.spellings.clear();
         self.table.clear();
-    }
-}
-
-/// Short values met lately, with their keys: what repeats among a column's cells is mostly found here, without its hash.
-pub(super) struct Recent {
-    places: [Place; PLACES],
-}
-
-/// A value of no more than 16 bytes: its first and last eight, and how long it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Short {
-    first: u64,
-    last: u64,
-    length: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Place {
-    short: Short,
-    /// -1: nothing is here.
-    key: i32,
-}
-
-const PLACES: usize = 256;
-
-impl Default for Recent {
-    fn default() -> Self {
-        let short = Short {
-            first: 0,
-            last: 0,
-            length: 0,
-        };
-        Recent {
-            places: [Place { short, key: -1 }; PLACES],
-        }
-    }
-}
-
-impl Short {
-    #[inline]
-    fn of(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        let (first, last) = match bytes.len() {
-            8..=16 => (
-                u64::from_le_bytes(*bytes.first_chunk()?),
-                u64::from_le_bytes(*bytes.last_chunk()?),
-            ),
-            4..=7 => (
-                u64::from(u32::from_le_bytes(*bytes.first_chunk()?)),
-                u64::from(u32::from_le_bytes(*bytes.last_chunk()?)),
-            ),
-            1..=3 => (
-                u64::from(bytes[0]) | u64::from(bytes[bytes.len() / 2]) << 8,
-                u64::from(bytes[bytes.len() - 1]),
-            ),
-            0 => (0, 0),
-            _ => return None,
-        };
-        Some(Short {
-            first,
-            last,
-            length: bytes.len() as u64,
-        })
-    }
-
-    #[inline]
-    fn place(self) -> usize {
-        const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mixed = (self.first ^ self.last.rotate_left(29) ^ self.length).wrapping_mul(SPREADS);
-        (mixed >> 56) as usize
     }
 }
 
@@ -208,15 +139,11 @@ impl Keywords {
         }
         let key = if self.plain > 0 {
             self.append(text)
-        } else if let Some(short) = Short::of(text) {
-            let place = &mut recent.places[short.place()];
-            if place.key < 0 || place.short != short {
-                *place = Place {
-                    short,
-                    key: self.intern(text),
-                };
+        } else if let Some(place) = recent.place(text) {
+            if place.is_other() {
+                place.set(self.intern(text));
             }
-            place.key
+            place.key()
         } else {
             match self.keys.last() {
                 Some(&last) if last >= 0 && self.value(last as usize) == text => last,
@@ -248,10 +175,9 @@ impl Keywords {
 
     /// Of an empty column: gives every row the digits of the number that it has in `values`. How many have some.
     pub(super) fn take_numbers(&mut self, values: &[Option<i64>], rows: usize) -> usize {
-        use std::fmt::Write;
         const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut recent = [(0_i64, -1_i32); PLACES];
-        let mut digits = String::new();
+        let mut buffer = [0; 20];
         let mut count = 0;
         self.keys.clear();
         for value in values.iter().take(rows) {
@@ -261,11 +187,10 @@ impl Keywords {
             };
             let place = &mut recent[((number as u64).wrapping_mul(SPREADS) >> 56) as usize];
             if self.plain > 0 || place.1 < 0 || place.0 != number {
-                digits.clear();
-                write!(digits, "{number}").expect("writing to a String cannot fail");
+                let digits = digits(number, &mut buffer);
                 let key = match self.plain > 0 {
-                    true => self.append(&digits),
-                    false => self.intern(&digits),
+                    true => self.append(digits),
+                    false => self.intern(digits),
                 };
                 *place = (number, key);
             }

@@ -14,6 +14,7 @@ mod arrays;
 mod column;
 mod filled;
 mod keywords;
+mod recent;
 mod rows;
 mod slots;
 mod strings;

@@ -6,7 +6,7 @@
 //! [`BatchBuilder::own_columns`] has none for them.
 
 use super::column::{ColumnBuilder, Data, Set};
-use super::keywords::Recent;
+use super::recent::Recent;
 use super::slots::Target;
 use super::{BatchBuilder, PATH};
 use crate::value::Value;

@@ -1,6 +1,6 @@
 //! Events of the named files as JSON lines with dotted names, one line per event; rejects go to standard error.
 //! Stands in for `borzoi parse --flat` where only this crate is built: `flat [parse] [--flat] [--each] FILE…`.
-//! With `--each` the events of every file come after a line `== FILE`; `--catalog=DIR` is read over the shipped catalog.
+//! `--page` prints the page of datasets instead. With `--each` the events of every file come after a line `== FILE`; `--catalog=DIR` is read over the shipped catalog.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -20,6 +20,9 @@ fn main() -> std::io::Result<()> {
         Some(folder) => Catalog::with_dir(folder.as_ref()).map_err(std::io::Error::other)?,
         None => Catalog::builtin(),
     };
+    if arguments.iter().any(|argument| argument == "--page") {
+        return std::io::stdout().write_all(borzoi_parsers::catalog::page(&catalog).as_bytes());
+    }
     let files: Vec<String> = arguments
         .iter()
         .skip_while(|argument| *argument == "parse")

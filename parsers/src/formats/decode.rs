@@ -325,7 +325,8 @@ impl Decoder {
         // Files put together from several have a mark inside.
         let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.
-        let looks_like_json = frame.first() == Some(&b'{') && block.header.is_none();
+        let is_json = options.format.is_none_or(|format| format == Format::Json);
+        let looks_like_json = is_json && frame.first() == Some(&b'{') && block.header.is_none();
         let truncated = span.truncated.then_some("truncated");
         sink.mark(truncated);
         let text = if looks_like_json {
@@ -500,9 +501,7 @@ impl Parts<'_> {
             reader,
             ..
         } = self;
-        if header.is_some()
-            && let Some(event) = carried_event(line)
-        {
+        if let Some(event) = header.and_then(carried_event) {
             *reader = Took::Format(Format::Xml);
             let document = xml::to_json(event)?;
             return json.decode(document.as_bytes(), context, sink);
@@ -557,13 +556,10 @@ fn strict_format(line: &str) -> Option<Format> {
 
 /// The Windows-style event that Sysmon for Linux sends as the message of a syslog line. The event holds all
 /// that the line's header says; only Sysmon's own tag counts, so that no other program can pass for it.
-fn carried_event(line: &str) -> Option<&str> {
-    let (header, _) = line.split_once("<Event>")?;
-    let start = header.len();
-    let tag = header.trim_end().strip_suffix(':')?;
-    let program = tag.split_once('[').map_or(tag, |(program, _)| program);
-    let is_sysmon = program.rsplit(' ').next() == Some("sysmon") && !tag.contains(": ");
-    (is_sysmon && line.trim_end().ends_with("</Event>")).then(|| line[start..].trim_end())
+fn carried_event<'a>(header: &Header<'a>) -> Option<&'a str> {
+    let event = header.message.trim();
+    let is_event = event.starts_with("<Event>") && event.ends_with("</Event>");
+    (is_event && header.program() == Some("sysmon")).then_some(event)
 }
 
 #[cfg(test)]
@@ -598,20 +594,26 @@ mod tests {
 
     #[test]
     fn only_sysmon_carries_events() {
-        let line = "Mar  3 10:00:00 web1 sysmon[77]: <Event><System/></Event>";
-        assert_eq!(carried_event(line), Some("<Event><System/></Event>"));
-        assert_eq!(
-            carried_event("Mar  3 10:00:00 web1 sysmon: <Event></Event>"),
-            Some("<Event></Event>")
-        );
-        assert_eq!(
-            carried_event("Mar  3 10:00:00 web1 cron[77]: <Event></Event>"),
-            None
-        );
-        assert_eq!(
-            carried_event("Mar  3 10:00:00 web1 app[7]: x sysmon: <Event></Event>"),
-            None
-        );
-        assert_eq!(carried_event("Mar  3 10:00:00 web1 sysmon[77]: <Event>cut"), None);
+        let carried = |line: &str| {
+            let header = syslog::header_of(line, 0, Tz::UTC)?;
+            carried_event(&header).map(str::to_owned)
+        };
+        let event = Some("<Event><System/></Event>".to_owned());
+        for line in [
+            "Mar  3 10:00:00 web1 sysmon[77]: <Event><System/></Event>",
+            "Mar  3 10:00:00 web1 sysmon: <Event><System/></Event>\n",
+            "<14>1 2026-03-03T10:00:00Z web1 sysmon 77 - - <Event><System/></Event>",
+            "<14>1 2026-03-03T10:00:00Z web1 sysmon 77 - - \u{feff}<Event><System/></Event>",
+        ] {
+            assert_eq!(carried(line), event, "{line}");
+        }
+        for line in [
+            "Mar  3 10:00:00 web1 cron[77]: <Event></Event>",
+            "Mar  3 10:00:00 web1 app[7]: x sysmon: <Event></Event>",
+            "Mar  3 10:00:00 web1 sysmon[77]: <Event>cut",
+            "<14>1 2026-03-03T10:00:00Z web1 app 77 - - sysmon: <Event></Event>",
+        ] {
+            assert_eq!(carried(line), None, "{line}");
+        }
     }
 }

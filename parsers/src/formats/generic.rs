@@ -40,8 +40,12 @@ pub(super) fn decode_line(
         ));
     }
     let has_pairs = is_pairs(text);
+    let colons = match has_pairs {
+        true => Vec::new(),
+        false => colon_pairs(text),
+    };
     let dataset = pinned_or(
-        if has_pairs {
+        if has_pairs || !colons.is_empty() {
             "generic.pairs"
         } else {
             "generic.lines"
@@ -54,6 +58,7 @@ pub(super) fn decode_line(
         write_common(text, builder);
         write_pairs(text, builder);
     }
+    write_colons(&colons, builder);
     builder.field_if_absent("message", Value::Str(text));
     let time = builder.pending_time().or_else(|| leading_time(text, context));
     commit(builder, context, line.as_bytes(), 0, time);
@@ -72,16 +77,11 @@ fn leading_time(text: &str, context: &FrameContext<'_>) -> Option<i64> {
     found.map(|(micros, _)| micros)
 }
 
-/// Whether `text` consists of pairs.
+/// Whether `text` consists of pairs; of one, only if that is all of it.
 fn is_pairs(text: &str) -> bool {
-    let key = text.trim_start().split(['=', ' ']).next().unwrap_or_default();
-    let is_key = !key.is_empty()
-        && key.len() <= 64
-        && text.trim_start()[key.len()..].starts_with('=')
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'));
-    if !is_key {
+    let text = text.trim();
+    let key = text.split(['=', ' ']).next().unwrap_or_default();
+    if !is_key(key) || !text[key.len()..].starts_with('=') {
         return false;
     }
     let (mut count, mut bytes) = (0, 0);
@@ -89,7 +89,75 @@ fn is_pairs(text: &str) -> bool {
         count += 1;
         bytes += pair.key.len() + pair.value.len() + 2;
     }
-    count >= 2 && bytes * 4 >= text.len() * 3
+    let whole = || {
+        let value = &text[key.len() + 1..];
+        let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+        match inner {
+            Some(inner) => !inner.contains('"'),
+            None => !value.is_empty() && !value.contains([' ', '=', '"']),
+        }
+    };
+    (count >= 2 && bytes * 4 >= text.len() * 3) || (count == 1 && whole())
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty()
+        && key.len() <= 64
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'))
+}
+
+/// The pairs of `Key: value, Key: "other, value"`; none if `text` is something else. A part without a key belongs to
+/// the value in front of it.
+fn colon_pairs(text: &str) -> Vec<(&str, &str)> {
+    /// More than any such line was seen to have.
+    const MOST: usize = 256;
+    let text = text.trim();
+    let mut all: Vec<(&str, &str)> = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() && all.len() < MOST {
+        let Some((key, value)) = rest.split_once(':').filter(|(key, _)| is_key(key)) else {
+            return Vec::new();
+        };
+        if !(value.is_empty() || value.starts_with([' ', '"'])) {
+            return Vec::new();
+        }
+        let end = end_of_part(value);
+        all.push((key, unquoted(value[..end].trim())));
+        rest = value[end..].trim_start_matches([',', ' ']);
+    }
+    // One alone is as likely a program's name or a level and what it says.
+    match all.as_slice() {
+        [(_, value)] if value.is_empty() || (value.contains(' ') && !text.contains('"')) => Vec::new(),
+        _ => all,
+    }
+}
+
+/// Where the value that `text` starts with ends: at a comma outside of quotes with a key behind it.
+fn end_of_part(text: &str) -> usize {
+    let mut quoted = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b',' if !quoted => {
+                let next = text[at + 1..].trim_start_matches(' ');
+                if next.split_once(':').is_some_and(|(key, value)| {
+                    is_key(key) && (value.is_empty() || value.starts_with([' ', '"']))
+                }) {
+                    return at;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// `x` of `"x"`.
+fn unquoted(value: &str) -> &str {
+    let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    inner.filter(|inner| !inner.contains('"')).unwrap_or(value)
 }
 
 fn style(text: &str) -> Style {
@@ -135,6 +203,10 @@ fn write_common(text: &str, builder: &mut BatchBuilder) {
 /// Writes the pairs that `text` consists of, if it does.
 pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
     if !is_pairs(text) {
+        let colons = colon_pairs(text);
+        if colons.len() > 1 {
+            write_colons(&colons, builder);
+        }
         return;
     }
     let mut name = String::new();
@@ -150,6 +222,17 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
             true => builder.field(&name, Value::Str(&unescaped(pair.value))),
             false => builder.field(&name, Value::Str(pair.value)),
         }
+    }
+}
+
+/// Writes pairs with colons under their own names alone: a sentence may look like them.
+fn write_colons(colons: &[(&str, &str)], builder: &mut BatchBuilder) {
+    let mut name = String::new();
+    for (key, value) in colons.iter().filter(|(_, value)| !value.is_empty()) {
+        name.clear();
+        name.push_str("kv.");
+        name.push_str(key);
+        builder.field(&name, Value::Str(value));
     }
 }
 
@@ -177,6 +260,32 @@ mod tests {
     use super::*;
     use crate::formats::testing::batch;
     use crate::output::{EventWriter, JsonStyle};
+
+    #[test]
+    fn pairs_with_colons() {
+        assert_eq!(
+            colon_pairs("zork: zoog, nonk: nink norgle: noog, last: \"a, b: c\" "),
+            [
+                ("zork", "zoog"),
+                ("nonk", "nink norgle: noog"),
+                ("last", "a, b: c")
+            ]
+        );
+        assert_eq!(colon_pairs("To: tom"), [("To", "tom")]);
+        assert_eq!(colon_pairs("test: \"tom\" test"), [("test", "\"tom\" test")]);
+        for none in [
+            "Error: it is broken",
+            "10:20 x",
+            "no: ",
+            "two words: x",
+            "a:b",
+            "",
+        ] {
+            assert_eq!(colon_pairs(none), [], "{none}");
+        }
+        assert!(is_pairs("name=value") && is_pairs("name=\"a = b\""));
+        assert!(!is_pairs("name=") && !is_pairs("name=a b") && !is_pairs("x a=b"));
+    }
 
     #[test]
     fn pairs_have_common_names_and_their_own() {

@@ -2,8 +2,13 @@
 //!
 //! RFC 5424 is a grammar. RFC 3164 describes what was seen on the wire, so each part may be missing:
 //! the priority (files), the host (some relays), the tag (network gear); the time may be ISO (rsyslog's
-//! file format). What cannot be told apart is read the way the RFC says: the first word is the host, and
-//! the tag ends at the first character that is no part of a program's name.
+//! file format), with the zone written twice, or seconds since the epoch. What cannot be told apart is read
+//! the way the RFC says: the first word is the host, and the tag ends at the first character that is no part
+//! of a program's name.
+//!
+//! A relay that takes a whole line for the message puts its own time and host in front: then the inner header
+//! holds, since the device wrote it. It counts only where the tag would stand and has a tag of its own, which no
+//! program's message can look like: the message stands behind the program's tag.
 
 use std::borrow::Cow;
 
@@ -61,7 +66,7 @@ impl<'a> Header<'a> {
         let mut header = gear::parse(rest, reference_time, zone)
             .or_else(|| rfc3164(rest, priority.is_some(), reference_time, zone))
             .or_else(|| without_time(rest))?;
-        header.priority = priority;
+        header.priority = priority.or(header.priority);
         Some(header)
     }
 
@@ -117,12 +122,27 @@ fn rfc5424(input: &str, zone: Tz) -> IResult<&str, Header<'_>> {
     let (rest, stamp) = preceded(char(' '), word).parse(rest)?;
     let time = match stamp {
         Some(stamp) => match time::iso(stamp, zone) {
-            Some((instant, "")) => Some(instant),
-            _ => return Err(refuse(input)),
+            // Some relays write the zone twice (`+00:00Z`).
+            Some((instant, "" | "Z")) => Some(instant),
+            _ => match since_epoch(stamp) {
+                Some(instant) => Some(instant),
+                None => return Err(refuse(input)),
+            },
         },
         None => None,
     };
     let (rest, host) = preceded(char(' '), word).parse(rest)?;
+    if let Some(message) = rest.strip_prefix(' ').filter(|rest| is_record(rest)) {
+        // Nothing but version, time and host.
+        let header = Header {
+            version: Some(version),
+            time,
+            host,
+            message,
+            ..Header::default()
+        };
+        return Ok(("", header));
+    }
     let (rest, application) = preceded(char(' '), word).parse(rest)?;
     let (rest, process_id) = preceded(char(' '), word).parse(rest)?;
     let (rest, message_id) = preceded(char(' '), word).parse(rest)?;
@@ -133,7 +153,7 @@ fn rfc5424(input: &str, zone: Tz) -> IResult<&str, Header<'_>> {
         version: Some(version),
         time,
         host,
-        tag: application,
+        tag: application.map(|tag| tag.strip_suffix(':').unwrap_or(tag)),
         process_id,
         message_id,
         structured,
@@ -165,6 +185,77 @@ fn rfc5424_in_a_file(input: &str, zone: Tz) -> Option<Header<'_>> {
         message,
         ..Header::default()
     })
+}
+
+/// Seconds, milliseconds or microseconds since the epoch, of this century.
+fn since_epoch(stamp: &str) -> Option<i64> {
+    let digits = stamp.bytes().take_while(u8::is_ascii_digit).count();
+    let is_count = matches!(digits, 10 | 13 | 16) && stamp.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    is_count.then(|| time::since_epoch(stamp)).flatten()
+}
+
+/// Whether `message` is a record that says itself what it is: such a line is syslog without a tag too. The first
+/// characters of CEF, LEEF, Fortinet's pairs, PAN-OS's columns.
+pub(super) fn is_record(message: &str) -> bool {
+    let bytes = message.as_bytes();
+    match bytes.first() {
+        Some(b'C') => message.starts_with("CEF:"),
+        Some(b'L') => message.starts_with("LEEF:"),
+        Some(b'd') => message.starts_with("date=20") || message.starts_with("devname="),
+        Some(b'1') => bytes.get(1) == Some(&b',') && bytes.get(2).is_some_and(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// `user.info `: the priority in words, as BusyBox and some relays write it into files, and what stands behind it.
+fn named_priority(input: &str) -> Option<(i64, &str)> {
+    const FACILITIES: [&str; 24] = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+        "ntp", "security", "console", "clock", "local0", "local1", "local2", "local3", "local4", "local5",
+        "local6", "local7",
+    ];
+    const SEVERITIES: [&str; 8] = [
+        "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+    ];
+    let (word, rest) = input.split_once(' ').filter(|(word, _)| word.len() <= 16)?;
+    let (facility, severity) = word.split_once('.')?;
+    let facility = FACILITIES.iter().position(|known| *known == facility)?;
+    let severity = match severity {
+        "warn" => 4,
+        "error" => 3,
+        _ => SEVERITIES.iter().position(|known| *known == severity)?,
+    };
+    let priority = facility * 8 + severity;
+    Some((i64::try_from(priority).ok()?, rest.trim_start_matches(' ')))
+}
+
+/// Whether a time may stand at the start of `text`, by its shape.
+fn looks_stamped(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'A'..=b'Z', _, _, b' ', _, _, b' ', ..] => true,
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => text.as_bytes()[0].is_ascii_digit(),
+        _ => false,
+    }
+}
+
+/// The header that a device wrote and a relay took for the message: a time, then a tag with or without a host.
+fn inner<'a>(input: &'a str, reference_time: i64, zone: Tz) -> Option<Header<'a>> {
+    let mut rest = input;
+    if !looks_stamped(rest) {
+        // The address of the sender may stand in between.
+        let (word, after) = rest.split_once(' ')?;
+        if word.parse::<std::net::IpAddr>().is_err() || !looks_stamped(after) {
+            return None;
+        }
+        rest = after;
+    }
+    let (_, behind) = stamp(rest, reference_time, zone)?;
+    // Once: nobody was seen to do it twice.
+    if looks_stamped(behind.trim_start_matches(' ')) {
+        return None;
+    }
+    let header = rfc3164(rest, false, reference_time, zone)?;
+    (header.tag.is_some() || is_record(header.message)).then_some(header)
 }
 
 type Structured<'a> = Vec<(&'a str, &'a str, Cow<'a, str>)>;
@@ -253,7 +344,10 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
         None if has_priority => input,
         None => return None,
     };
-    let rest = rest.trim_start_matches(' ');
+    let mut rest = rest.trim_start_matches(' ');
+    if let Some((priority, after)) = named_priority(rest) {
+        (header.priority, rest) = (Some(priority), after);
+    }
     // Some write the program in brackets: `[sshd]: …`.
     if let Some((name, message)) = rest.strip_prefix('[').and_then(|rest| rest.split_once("]: "))
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -267,14 +361,24 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
         return Some(header);
     }
-    if header.time.is_none() {
+    if header.time.is_none() || is_record(rest) {
         header.message = rest;
         return Some(header);
     }
     let (host, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     header.host = Some(host).filter(|host| !host.is_empty());
     // Some network gear sets the colon off: `host : text`.
-    let rest = rest.strip_prefix(": ").unwrap_or(rest).trim_start_matches(' ');
+    let mut rest = rest.strip_prefix(": ").unwrap_or(rest).trim_start_matches(' ');
+    if let Some(device) = inner(rest, reference_time, zone) {
+        return Some(Header {
+            host: device.host.or(header.host),
+            priority: device.priority.or(header.priority),
+            ..device
+        });
+    }
+    if let Some((priority, after)) = named_priority(rest) {
+        (header.priority, rest) = (Some(priority), after);
+    }
     if let Some((tag, process_id, message)) = full_tag(rest).or_else(|| bare_tag(rest)) {
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
     } else {
@@ -306,6 +410,8 @@ fn stamp(input: &str, reference_time: i64, zone: Tz) -> Option<(i64, &str)> {
     let (instant, rest) = time::bsd(input, reference_time, zone)
         .or_else(|| time::iso(input, zone))
         .or_else(|| time::tai64n(input))?;
+    // Some relays write the zone twice (`+00:00Z`).
+    let rest = rest.strip_prefix('Z').unwrap_or(rest);
     match rest.as_bytes().first() {
         None | Some(b' ') => Some((instant, rest)),
         Some(b':') => Some((instant, &rest[1..])),

@@ -6,7 +6,7 @@
 //! is there and rules search it.
 //!
 //! Lines that came over the wire (with a priority) also keep the header's own words, as sent, in
-//! `log.syslog.appname`, `log.syslog.procid` and `log.syslog.msgid`; files have no use for them.
+//! `log.syslog.hostname`, `log.syslog.appname`, `log.syslog.procid` and `log.syslog.msgid`; files have no use for them.
 //!
 //! Structured data becomes `syslog_sd.<id>.<parameter>`.
 
@@ -59,7 +59,7 @@ pub(super) fn header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) ->
     let is_syslog = match header.priority {
         _ if gear::mark(header.message).is_some() => true,
         Some(_) => header.time.is_some() || header.tag.is_some() || header.version.is_some(),
-        None => header.tag.is_some() && !iso_with_space,
+        None => (header.tag.is_some() || header::is_record(header.message)) && !iso_with_space,
     };
     is_syslog.then_some(header)
 }
@@ -124,6 +124,7 @@ pub(super) fn write_header(header: &Header<'_>, builder: &mut BatchBuilder) {
         builder.field_if_absent("log.syslog.facility.code", Value::Int(priority / 8));
         builder.field_if_absent("log.syslog.severity.code", Value::Int(priority % 8));
         for (name, value) in [
+            ("log.syslog.hostname", header.host),
             ("log.syslog.appname", header.tag),
             ("log.syslog.procid", header.process_id),
             ("log.syslog.msgid", header.message_id),

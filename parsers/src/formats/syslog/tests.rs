@@ -228,3 +228,118 @@ fn error_logs_come_by_syslog_too() {
     assert_eq!(text("host_name").as_deref(), Some("web1"));
     assert_eq!(text("source_ip").as_deref(), Some("203.0.113.5"));
 }
+
+#[test]
+fn headers_that_relays_and_devices_write() {
+    let at = crate::value::parse_timestamp("2026-02-03T04:05:06Z");
+    for (line, host, tag, message) in [
+        // The zone written twice, a space behind the priority.
+        (
+            "<134> 2026-02-03T04:05:06+00:00Z fw1 app[7]: hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+        (
+            "<134>1 2026-02-03T04:05:06+00:00Z fw1 app: - - - hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+        // Counts since the epoch.
+        (
+            "<134>1 1770091506000 fw1 app - - - hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+        // Records that say themselves what they are, with and without a priority.
+        (
+            "<134>1 2026-02-03T04:05:06Z fw1 CEF:0|a|b|1|2|3|4|",
+            Some("fw1"),
+            None,
+            "CEF:0|a|b|1|2|3|4|",
+        ),
+        (
+            "Feb  3 04:05:06 fw1 CEF:0|a|b|1|2|3|4|",
+            Some("fw1"),
+            None,
+            "CEF:0|a|b|1|2|3|4|",
+        ),
+        (
+            "2026-02-03T05:05:06+01:00 fw1 1,2026/02/03 04:05:06,7,TRAFFIC",
+            Some("fw1"),
+            None,
+            "1,2026/02/03 04:05:06,7,TRAFFIC",
+        ),
+        (
+            "Feb  3 04:05:06 date=2026-02-03 time=04:05:06",
+            None,
+            None,
+            "date=2026-02-03 time=04:05:06",
+        ),
+        // A relay's header in front of the device's.
+        (
+            "<13>Feb  3 09:09:09 relay Feb  3 04:05:06 fw1 app[7]: hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+        (
+            "<13>Feb  3 09:09:09 relay 192.0.2.1 2026-02-03T04:05:06Z fw1 app: hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+        (
+            "Feb  3 09:09:09 relay Feb  3 04:05:06 app[7]: hi",
+            Some("relay"),
+            Some("app"),
+            "hi",
+        ),
+        // The priority in words.
+        (
+            "Feb  3 04:05:06 fw1 user.info app: hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+        (
+            "Feb  3 04:05:06 kern.warn fw1 app: hi",
+            Some("fw1"),
+            Some("app"),
+            "hi",
+        ),
+    ] {
+        let h = header_of(line, REFERENCE, UTC).unwrap_or_else(|| panic!("no header: {line}"));
+        assert_eq!(
+            (h.time, h.host, h.tag, h.message),
+            (at, host, tag, message),
+            "{line}"
+        );
+    }
+    let words = header("Feb  3 04:05:06 fw1 kern.warn kernel: x");
+    assert_eq!(words.priority, Some(4));
+}
+
+#[test]
+fn what_is_no_inner_header() {
+    for (line, host, tag) in [
+        // A program's message is no header, whatever it repeats.
+        (
+            "Feb  3 09:09:09 web1 app: Feb  3 04:05:06 evil sshd[7]: x",
+            "web1",
+            "app",
+        ),
+        (
+            "Feb  3 09:09:09 web1 sshd[7]: 192.0.2.1 Feb  3 04:05:06 evil x: y",
+            "web1",
+            "sshd",
+        ),
+    ] {
+        let h = header(line);
+        assert_eq!((h.host, h.tag), (Some(host), Some(tag)), "{line}");
+    }
+    assert!(header_of("2026-02-03 04:05:06 CEF:0|a", REFERENCE, UTC).is_none());
+    assert!(header_of("2026-02-03T04:05:06Z INFO 1,x", REFERENCE, UTC).is_none());
+}

@@ -63,12 +63,35 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         .iter()
         .find_map(|name| fields.text_of(name));
     fields.push("message", Value::Str(message.unwrap_or(line.body)));
+    gateway(&mut fields);
     Some(Event {
         dataset: "checkpoint.firewall",
         time,
         fields,
         headless: false,
     })
+}
+
+/// The gateway that an event comes from, where `hostname` is the server that keeps the log (`NAME-lm`): its name in the
+/// internal authority (`CN=NAME,O=…`), of which a virtual system's is the last part.
+fn gateway(fields: &mut Fields<'_>) {
+    let server = fields.text_of("hostname").filter(|name| name.ends_with("-lm"));
+    let name = ["origin_sic_name", "originsicname"]
+        .iter()
+        .find_map(|name| fields.text_of(name));
+    let (Some(server), Some(name)) = (server, name) else {
+        return;
+    };
+    let Some((kind, name)) = name.split_once('=') else {
+        return;
+    };
+    if !kind.trim_end_matches('\\').eq_ignore_ascii_case("cn") {
+        return;
+    }
+    let name = name.split([',', '\\']).next().unwrap_or(name);
+    let name = name.rsplit_once("-v_").map_or(name, |(_, name)| name);
+    fields.replace("hostname", Value::Str(name));
+    fields.push("log_server", Value::Str(server));
 }
 
 impl<'a> Reading<'_, 'a> {

@@ -40,6 +40,7 @@ struct Seen<'a> {
     message: &'a str,
     reason: &'a str,
     name: &'a str,
+    method: &'a str,
 }
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -92,8 +93,13 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         seen.message
     };
     fields.push("message", Value::Str(message));
-    if line.header.host.is_none() && !seen.name.is_empty() {
+    // The device's own name; a header is some relay's.
+    if !seen.name.is_empty() {
         fields.push("host.name", Value::Str(seen.name));
+    }
+    // How an administrator came in.
+    if matches!(seen.method, "https" | "http" | "ssh" | "telnet") {
+        fields.text("network.protocol", seen.method);
     }
     let time = seen.instant.or_else(|| {
         let bare = seen.zone.trim_matches('"');
@@ -158,6 +164,7 @@ fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut
                 "log_id" | "device_id" | "msg_id" => seen.other = true,
                 "devid" => seen.other |= value.starts_with("FPX"),
                 "devname" => seen.name = value,
+                "method" => seen.method = value,
                 _ => {}
             }
             if !is_nothing(value) {

@@ -10,6 +10,7 @@
 //! depends on the delimiter alone; the first value of a key holds. Meanings stand in the catalog's base `leef`.
 
 use super::super::fields::Fields;
+use super::super::fields::address;
 use super::super::text::{Event, Grammar, Line};
 use super::cef::datasets::dataset;
 use super::cef::{extension::unescaped, host};
@@ -82,6 +83,11 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         attribute_of(&mut fields, line, key, value, &mut time);
     }
     if let Some(message) = fields.text_of("message") {
+        match dataset {
+            "forcepoint.firewall" => history(message, &mut fields),
+            "watchguard.firebox_leef" => lease(message, &mut fields),
+            _ => {}
+        }
         fields.text("event.reason", message);
     } else {
         fields.push("message", Value::Str(line.body));
@@ -98,6 +104,56 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields,
         headless: false,
     })
+}
+
+/// `HISTORY: PID=7 UID=0 USER=root COMMAND`: what an administrator typed.
+fn history<'a>(message: &'a str, fields: &mut Fields<'a>) {
+    let Some((id, rest)) = message
+        .strip_prefix("HISTORY: PID=")
+        .and_then(|rest| rest.split_once(" UID="))
+    else {
+        return;
+    };
+    let Some((user_id, rest)) = rest.split_once(" USER=") else {
+        return;
+    };
+    let (user, command) = rest.split_once(' ').unwrap_or((rest, ""));
+    fields.number("process.pid", id);
+    fields.text("process.user.id", user_id);
+    fields.text("process.user.name", user);
+    fields.text("process.command_line", command);
+}
+
+/// `DHCPREQUEST for 192.0.2.7 from 02:00:00:00:00:01 (NAME) via vlan2`, or `DHCPACK on … to …`: the server's words, and
+/// a name that the client chose, which is therefore read from the end.
+fn lease<'a>(message: &'a str, fields: &mut Fields<'a>) {
+    let Some((kind, rest)) = message.strip_prefix("DHCP").and_then(|rest| rest.split_once(' ')) else {
+        return;
+    };
+    if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_uppercase()) {
+        return;
+    }
+    let (rest, interface) = rest.rsplit_once(" via ").unwrap_or((rest, ""));
+    let mut words = rest.splitn(5, ' ');
+    let mut ip = None;
+    let mut next = words.next();
+    if matches!(next, Some("for" | "on")) {
+        ip = words.next().and_then(address);
+        next = words.next();
+    }
+    if !matches!(next, Some("from" | "to")) {
+        return;
+    }
+    let mac = words.next().unwrap_or_default();
+    let name = words
+        .next()
+        .and_then(|name| name.strip_prefix('(')?.strip_suffix(')'));
+    fields.text("source.ip", ip.unwrap_or_default());
+    if mac.len() == 17 && mac.bytes().all(|b| b.is_ascii_hexdigit() || b == b':') {
+        fields.text("source.mac", mac);
+    }
+    fields.text("source.domain", name.unwrap_or_default());
+    fields.text("observer.ingress.interface.name", interface);
 }
 
 fn attribute_of<'a>(

@@ -6,6 +6,7 @@
 //! | `2026/02/03 04:05:06 [error] 1#1: …` | a line of nginx's error log and what an upstream wrote behind it |
 //! | `03/12/2026 10:48:14 AM`, alone on its line | a Windows event as Splunk's forwarder writes it |
 //! | the first sentence of a Windows event | the message of that event, with its sections |
+//! | `CEF:0|Vendor|…` without a header | that event, and the lines below it that begin nothing of their own: some exports wrap them |
 //! | a time and a level, or PostgreSQL's severity | a line with the stack trace or the rest of the statement below it |
 //! | `120 <34>…` | as many bytes as the count says (RFC 6587) |
 //! | `<34>…`, a zero byte, `<34>…` | what stands in front of a zero byte |
@@ -20,8 +21,8 @@
 mod shapes;
 
 use shapes::{
-    Count, TIME, USER, begins_nginx, begins_statement, behind_gap, continues, count, has_level,
-    holds_another, is_date_alone, is_sentence, is_title, trimmed,
+    Count, TIME, USER, begins_event, begins_nginx, begins_statement, behind_gap, continues, count, has_level,
+    holds_another, is_cef, is_date_alone, is_sentence, is_title, trimmed,
 };
 pub(super) use shapes::{whole_characters, zeroes};
 
@@ -36,6 +37,8 @@ pub(super) enum Kind {
     WindowsPairs,
     /// Messages of Windows events.
     WindowsText,
+    /// Events in CEF that were wrapped.
+    Cef,
     /// Lines with what is indented below them, and stack traces.
     Indented,
     /// Messages behind their length.
@@ -87,6 +90,9 @@ pub(super) fn identify(head: &[u8], whole: bool) -> Option<Option<Kind>> {
     }
     if begins_nginx(line) {
         return Some(Some(Kind::Nginx));
+    }
+    if is_cef(line) {
+        return Some(Some(Kind::Cef));
     }
     if is_title(line) {
         return Some(Some(Kind::WindowsText));
@@ -247,6 +253,7 @@ impl Records {
             Kind::Nginx => begins_nginx(line),
             Kind::WindowsPairs => is_date_alone(line.trim_ascii()),
             Kind::WindowsText => is_title(line.trim_ascii()),
+            Kind::Cef => begins_event(line),
             _ => !continues(line),
         }
     }

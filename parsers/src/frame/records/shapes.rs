@@ -85,6 +85,36 @@ pub(super) fn begins_statement(line: &[u8]) -> bool {
     line.starts_with(TIME) || line.starts_with(USER) || line.trim_ascii_end().ends_with(b". started with:")
 }
 
+/// `CEF:0|`
+pub(super) fn is_cef(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"ASM:").unwrap_or(line);
+    line.strip_prefix(b"CEF:").is_some_and(|rest| {
+        rest.trim_ascii_start()
+            .first()
+            .is_some_and(u8::is_ascii_digit)
+    })
+}
+
+/// Whether a line of a file of events in CEF is not the rest of the one above: it is one itself, or has the priority or
+/// the time of a syslog header, or is a document.
+pub(super) fn begins_event(line: &[u8]) -> bool {
+    match line {
+        [b'<', digit, ..] => digit.is_ascii_digit(),
+        [b'{', ..] => true,
+        _ => {
+            is_cef(line)
+                || line.starts_with(b"LEEF:")
+                || is_shaped(line, b"dddd-dd-dd")
+                || line.get(3) == Some(&b' ') && line.get(4..).is_some_and(is_day_and_clock)
+        }
+    }
+}
+
+/// ` 3 04:05:06`, `3 04:05:06` or `03 04:05:06`: day and time behind the name of a month.
+fn is_day_and_clock(rest: &[u8]) -> bool {
+    rest.get(3..).is_some_and(|clock| is_shaped(clock, b"dd:dd:dd")) || is_shaped(rest, b"d dd:dd:dd")
+}
+
 /// `2026/02/03 04:05:06 [`
 pub(super) fn begins_nginx(line: &[u8]) -> bool {
     is_shaped(line, b"dddd/dd/dd dd:dd:dd [")
@@ -242,6 +272,8 @@ mod tests {
         );
         assert_eq!(of("03/12/2026 10:48:14 AM\nx\n"), None);
         assert_eq!(of("An account was logged off.\n"), Some(Kind::WindowsText));
+        assert_eq!(of("CEF:0|Vendor|Product|1|2|3|4|\n"), Some(Kind::Cef));
+        assert_eq!(of("Feb  3 04:05:06 host CEF:0|Vendor|Product|1|2|3|4|\n"), None);
         assert_eq!(
             of("Something rare was done.\n\nSubject:\n"),
             Some(Kind::WindowsText)

@@ -1,4 +1,5 @@
-//! The extension: `key=value` pairs whose values end where the next ` key=` begins.
+//! The extension: `key=value` pairs whose values end where the next ` key=` begins, or a line begins with one: some
+//! exports wrap events.
 
 use std::borrow::Cow;
 
@@ -13,6 +14,9 @@ pub(crate) fn pairs(text: &str) -> Pairs<'_> {
 pub(crate) struct Pairs<'a> {
     rest: &'a str,
 }
+
+/// What stands around values.
+const BLANK: [char; 3] = [' ', '\r', '\n'];
 
 /// What a key may consist of.
 const KEY: [bool; 256] = {
@@ -34,7 +38,7 @@ impl<'a> Iterator for Pairs<'a> {
         let rest = self.rest;
         let bytes = rest.as_bytes();
         let sign = memchr::memchr(b'=', bytes)?;
-        let key = rest[..sign].rsplit(' ').next().unwrap_or_default();
+        let key = rest[..sign].rsplit([' ', '\n']).next().unwrap_or_default();
         let start = sign + 1;
         let mut from = start;
         while let Some(found) = memchr::memchr(b'=', &bytes[from..]) {
@@ -45,16 +49,16 @@ impl<'a> Iterator for Pairs<'a> {
             }
             // A sign in a value has a backslash before it, or no word of its own.
             if key_start > start
-                && bytes[key_start - 1] == b' '
+                && matches!(bytes[key_start - 1], b' ' | b'\n')
                 && (bytes[key_start].is_ascii_alphabetic() || bytes[key_start] == b'_')
             {
                 self.rest = &rest[key_start..];
-                return Some((key, rest[start..key_start - 1].trim_matches(' ')));
+                return Some((key, rest[start..key_start - 1].trim_matches(BLANK)));
             }
             from = at + 1;
         }
         self.rest = "";
-        Some((key, rest[start..].trim_matches([' ', '\r', '\n'])))
+        Some((key, rest[start..].trim_matches(BLANK)))
     }
 }
 
@@ -133,6 +137,15 @@ mod tests {
             ]
         );
         assert_eq!(all(" noise key=value"), [("key", "value")]);
+        assert_eq!(
+            all("\n  app=smb\n  msg=one\n  two\n  src=192.0.2.1\nspt=7\n"),
+            [
+                ("app", "smb"),
+                ("msg", "one\n  two"),
+                ("src", "192.0.2.1"),
+                ("spt", "7")
+            ]
+        );
         assert_eq!(all("no pairs"), []);
         assert_eq!(all("=x"), [("", "x")]);
     }

@@ -78,12 +78,21 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.push("event.severity", Value::Int(severity));
     }
     for (key, value) in pairs(header.extension) {
-        if !value.is_empty() {
-            event.pair(key, meant(value, line));
+        if value.is_empty() {
+            continue;
+        }
+        let value = meant(value, line);
+        if !products::pair(dataset, key, value, &mut event.fields) {
+            event.pair(key, value);
         }
     }
     event.name_custom_fields();
-    let (time, mut fields) = (event.time, event.fields);
+    let (mut time, mut fields) = (event.time, event.fields);
+    if products::starts_it(dataset)
+        && let Some(Value::Time(start)) = fields.get("event.start")
+    {
+        time = Some(*start);
+    }
     products::finish(dataset, &header, &mut fields, line);
     let acted = ["act", "deviceAction", "event.action", "fw_action"]
         .iter()
@@ -97,6 +106,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         Some(_) => {}
         None if header.name.is_empty() => fields.push("message", Value::Str(line.body)),
         None => fields.push("message", Value::Str(header.name)),
+    }
+    if dataset == "trendmicro.deep_security" {
+        // Some of its events say it in their names alone.
+        fields.text("event.reason", header.name);
     }
     if line.header.host.is_none()
         && dataset != "bitdefender.gravityzone"
@@ -185,8 +198,8 @@ fn next<'a>(rest: &mut &'a str, line: &Line<'a>) -> Option<&'a str> {
     let (field, after) = field(rest)?;
     *rest = after.unwrap_or_default();
     Some(match unescaped(field, b"\\|") {
-        Cow::Borrowed(field) => field.trim_matches(' '),
-        Cow::Owned(text) => line.keep(text.trim_matches(' ')),
+        Cow::Borrowed(field) => field.trim(),
+        Cow::Owned(text) => line.keep(text.trim()),
     })
 }
 
@@ -248,7 +261,16 @@ impl<'a> Extension<'_, 'a> {
             "msg" | "message" => fields.put("message", Value::Str(value)),
             "reason" if is_nothing(value) => {}
             "request" | "requestUrl" => fields.url(value),
-            "filePath" => fields.file(value),
+            "filePath" => match value.split_once("://") {
+                // SharePoint's documents go by their addresses.
+                Some(("http" | "https", rest)) => {
+                    fields.url(value);
+                    fields.file(rest.split_once('/').map_or(rest, |(_, path)| path));
+                }
+                // A folder, whose file has a key of its own.
+                _ if value.len() > 3 => fields.file(value.strip_suffix('\\').unwrap_or(value)),
+                _ => fields.file(value),
+            },
             "fileHash" => {
                 fields.file_hash(value);
                 fields.push(key, Value::Str(value));
@@ -289,7 +311,9 @@ impl<'a> Extension<'_, 'a> {
         {
             *place = (custom, value);
             self.labels.count += 1;
-        } else if key.len() > 4 && (key.ends_with("Time") || key.ends_with("time")) {
+        } else if key.len() > 4
+            && (key.ends_with("Time") || key.ends_with("time") || key.ends_with("timestamp"))
+        {
             self.clock(value, if key.ends_with("eventtime") { 8 } else { 5 });
         } else if key == "Date" {
             self.clock(value, 4);

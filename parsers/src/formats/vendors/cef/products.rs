@@ -5,6 +5,44 @@ use super::super::super::text::Line;
 use super::Header;
 use crate::value::Value;
 
+/// Takes a pair whose value the product of `dataset` writes in a way of its own; `false` if it is like any other.
+pub(super) fn pair<'a>(dataset: &str, key: &'a str, value: &'a str, fields: &mut Fields<'a>) -> bool {
+    match dataset {
+        // Python's notation: `None`, `['192.0.2.1', None]`.
+        "claroty.xdome" if value == "None" || value == "[]" => true,
+        "claroty.xdome" => match value.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
+            Some(list) if key.ends_with("_list") => {
+                let items = list.split(", ").filter(|item| *item != "None");
+                let items = items
+                    .map(|item| Value::Str(item.trim_matches(['\'', '"'])))
+                    .collect();
+                fields.push(key, Value::List(items));
+                true
+            }
+            _ => false,
+        },
+        "cisco.esa_cef" if key == "duser" && value.contains(';') => {
+            let all = value.split(';').map(|one| Value::Str(one.trim())).collect();
+            fields.push(key, Value::List(all));
+            true
+        }
+        "sonicwall.firewall_cef" if matches!(key, "susr" | "usr") => match value.rsplit_once('\\') {
+            Some((domain, name)) => {
+                fields.push("user.domain", Value::Str(domain.trim_end_matches('\\')));
+                fields.push(key, Value::Str(name));
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether `start` says when the event was, and `rt` when somebody heard of it.
+pub(super) fn starts_it(dataset: &str) -> bool {
+    matches!(dataset, "panw.panos" | "trellix.network_security")
+}
+
 /// Puts right and adds what the product of `dataset` means.
 pub(super) fn finish<'a>(dataset: &str, header: &Header<'a>, fields: &mut Fields<'a>, line: &Line<'a>) {
     match dataset {
@@ -64,6 +102,26 @@ pub(super) fn finish<'a>(dataset: &str, header: &Header<'a>, fields: &mut Fields
                 let agent = agent.split(['\r', '\n']).next().unwrap_or_default();
                 fields.text("user_agent.original", agent);
             }
+        }
+        "claroty.xdome" => {
+            for (key, name) in [
+                ("event_type", "event.code"),
+                ("event_description", "message"),
+                ("change_description", "message"),
+                ("description", "message"),
+            ] {
+                if let Some(text) = fields.text_of(key) {
+                    fields.replace(name, Value::Str(text));
+                }
+            }
+        }
+        "sonicwall.firewall_cef" => {
+            // `… for filename: x.` at the end, or `Filename: x` as a whole.
+            let name = fields.text_of("message").and_then(|message| {
+                let (_, name) = message.rsplit_once("ilename: ")?;
+                Some(name.strip_suffix('.').unwrap_or(name))
+            });
+            fields.text("file.name", name.unwrap_or_default());
         }
         "netwrix.auditor" => {
             if let Some((domain, name)) = fields.text_of("suser").and_then(|user| user.rsplit_once('\\')) {

@@ -116,8 +116,31 @@ const CORRELATION: &[&str] = columns!(
     "vsys_name" "device_name" "vsys_id" "objectname" "object_id" "evidence"
 );
 
-/// What SCTP, GTP and tunnel logs have in common with the others.
-const SESSION: &[&str] = session!();
+/// Tunnel inspection, which has types of its own for the start and the end of a tunnel's session.
+const TUNNEL: &[&str] = session!(
+    "severity" "seqno" "actionflags" "srcloc" "dstloc" "dg_hier_level_1" "dg_hier_level_2" "dg_hier_level_3"
+    "dg_hier_level_4" "vsys_name" "device_name" "tunnelid" "monitortag" "parent_session_id" "parent_start_time" "tunnel"
+    "bytes" "bytes_sent" "bytes_received" "packets" "pkts_sent" "pkts_received" "max_encap" "unknown_proto" "strict_check"
+    "tunnel_fragment" "sessions_created" "sessions_closed" "session_end_reason" "action_source" "start" "elapsed"
+    "tunnel_insp_rule" "remote_user_ip" "remote_user_id" "rule_uuid" "pcap_id" "dynusergroup_name" "src_edl" "dst_edl"
+    "high_res_timestamp" "nssai_sd" "nssai_sst" "pdu_session_id" "subcategory_of_app" "category_of_app"
+    "technology_of_app" "risk_of_app" "characteristic_of_app" "container_of_app" "is_saas_of_app"
+    "sanctioned_state_of_app" "cluster_name"
+);
+
+/// Mobile networks' tunnels: the columns that all versions have.
+const GTP: &[&str] = session!(
+    "gtp_event_type" "msisdn" "apn" "rat" "gtp_msg_type" "end_ip_addr" "teid1" "teid2" "gtp_interface" "gtp_cause"
+    "severity" "mcc" "mnc" "area_code" "cell_id" "gtp_event_code" "" "" "srcloc" "dstloc"
+);
+
+const SCTP: &[&str] = session!(
+    "dg_hier_level_1" "dg_hier_level_2" "dg_hier_level_3" "dg_hier_level_4" "vsys_name" "device_name" "seqno" ""
+    "assoc_id" "ppid" "severity" "sctp_chunk_type" "" "verif_tag_1" "verif_tag_2" "sctp_cause_code" "diam_app_id"
+    "diam_cmd_code" "diam_avp_code" "stream_id" "assoc_end_reason" "op_code" "sccp_calling_ssn" "sccp_calling_gt"
+    "sctp_filter" "chunks" "chunks_sent" "chunks_received" "packets" "pkts_sent" "pkts_received" "rule_uuid"
+    "high_res_timestamp"
+);
 
 /// The columns of a log of this type; `None`: there is no such type.
 pub(super) fn columns(kind: &str) -> Option<&'static [&'static str]> {
@@ -133,7 +156,9 @@ pub(super) fn columns(kind: &str) -> Option<&'static [&'static str]> {
         "AUTHENTICATION" | "AUTH" => AUTHENTICATION,
         "IPTAG" => IPTAG,
         "CORRELATION" => CORRELATION,
-        "SCTP" | "GTP" | "TUNNEL" | "START" | "END" => SESSION,
+        "SCTP" => SCTP,
+        "GTP" => GTP,
+        "TUNNEL" | "START" | "END" => TUNNEL,
         _ => return None,
     })
 }

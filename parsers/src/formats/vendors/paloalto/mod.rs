@@ -281,6 +281,44 @@ mod tests {
     }
 
     #[test]
+    fn tunnels_and_mobile_networks() {
+        check(
+            "1,2026/03/01 10:00:00,0123,START,gre,2561,2026/03/01 10:00:00,192.0.2.4,198.51.100.9,,,out,,,gre,vsys1,trust,untrust,ethernet1/1,ethernet1/2,fwd,2026/03/01 10:00:00,77,1,20033,20033,0,0,0x0,gre,allow,informational,9,0x0,DE,FR,0,0,0,0,,edge1,7,tag,0,,GRE,300,100,200,9,4,5,0,0,0,0,1,0,aged-out,from-policy,2026/03/01 09:59:00,5,inspect",
+            &[
+                ("event.dataset", "panw.panos"),
+                ("source.ip", "192.0.2.4"),
+                ("network.transport", "gre"),
+                ("source.bytes", "100"),
+                ("destination.packets", "5"),
+                ("log.level", "informational"),
+                ("observer.name", "edge1"),
+                ("event.start", "2026-03-01T09:59:00.000Z"),
+                ("panw.panos.tunnel_insp_rule", "inspect"),
+            ],
+        );
+        check(
+            "1,2026/03/01 10:00:00,0123,GTP,start,2561,2026/03/01 10:00:00,192.0.2.4,198.51.100.9,,,out,,,gtpv2-c,vsys1,trust,untrust,ethernet1/1,ethernet1/2,fwd,,77,,2123,2123,,,,udp,allow,61007,4915550000,internet,6,32,203.0.113.7,1,2,1,16,informational,262,01,5,7,124",
+            &[
+                ("destination.port", "2123"),
+                ("event.action", "allow"),
+                ("panw.panos.apn", "internet"),
+                ("panw.panos.end_ip_addr", "203.0.113.7"),
+                ("log.level", "informational"),
+            ],
+        );
+        check(
+            "1,2026/03/01 10:00:00,0123,SCTP,end,2561,2026/03/01 10:00:00,192.0.2.4,198.51.100.9,,,out,,,,vsys1,trust,untrust,ethernet1/1,ethernet1/2,fwd,,77,1,2905,2905,,,,sctp,allow,0,0,0,0,,edge1,9,,11,3,low,DATA,,1,2,,,,,0,shutdown,,,,,10,4,6,12,5,7,u-1",
+            &[
+                ("network.transport", "sctp"),
+                ("source.packets", "5"),
+                ("rule.uuid", "u-1"),
+                ("panw.panos.sctp_chunk_type", "DATA"),
+                ("observer.name", "edge1"),
+            ],
+        );
+    }
+
+    #[test]
     fn logins() {
         check(
             "1,2026/03/01 10:00:00,0123,SYSTEM,auth,2561,2026/03/01 10:00:00,,auth-fail,P,0,0,general,medium,\"failed authentication for user 'ann'.  Reason: Invalid username/password. auth profile 'P', vsys 'shared', server profile 'S', server address '192.0.2.9', From: 192.0.2.4.\",7,0x0,0,0,0,0,,edge1,0,0,2026-03-01T10:00:00.500+01:00",

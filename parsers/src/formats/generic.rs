@@ -148,6 +148,16 @@ fn end_of_part(text: &str) -> usize {
                     return at;
                 }
             }
+            // `To:"ann" Cc:"bob"`
+            b' ' if !quoted && text.starts_with('"') && text[..at].ends_with('"') => {
+                let next = text[at..].trim_start_matches(' ');
+                if next
+                    .split_once(':')
+                    .is_some_and(|(key, value)| is_key(key) && value.starts_with('"'))
+                {
+                    return at;
+                }
+            }
             _ => {}
         }
     }
@@ -272,6 +282,10 @@ mod tests {
             ]
         );
         assert_eq!(colon_pairs("To: tom"), [("To", "tom")]);
+        assert_eq!(
+            colon_pairs("To:\"tom\" Cc:\"bob\""),
+            [("To", "tom"), ("Cc", "bob")]
+        );
         assert_eq!(colon_pairs("test: \"tom\" test"), [("test", "\"tom\" test")]);
         for none in [
             "Error: it is broken",

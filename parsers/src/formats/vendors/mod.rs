@@ -1,5 +1,6 @@
 //! The products whose lines are known, a folder or file per family; see [`text`](super::text).
 
+mod appliances;
 mod apps;
 mod aruba;
 mod aws;
@@ -94,6 +95,8 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     desktop::GRAMMARS,
     guards::GRAMMARS,
     honeypots::GRAMMARS,
+    appliances::GROUPS[0],
+    appliances::GROUPS[1],
     cisco::GROUPS[0],
     cisco::GROUPS[1],
     cisco::GROUPS[2],

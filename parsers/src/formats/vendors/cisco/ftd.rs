@@ -54,7 +54,12 @@ enum Behind {
 }
 
 /// Puts the pairs of message `number` into `fields`.
-pub(super) fn security<'a>(line: &Line<'a>, number: u32, text: &'a str, fields: &mut Fields<'a>) {
+pub(in crate::formats::vendors) fn security<'a>(
+    line: &Line<'a>,
+    number: u32,
+    text: &'a str,
+    fields: &mut Fields<'a>,
+) {
     let mut rest = text;
     let mut behind = Behind::Nothing;
     while let Some((name, value)) = rest.split_once(": ") {

@@ -13,6 +13,8 @@ mod meraki;
 
 use crate::formats::text::Grammar;
 
+pub(super) use ftd::security;
+
 /// The grammars of all of them.
 pub(super) const GROUPS: [&[Grammar]; 4] = [asa::GRAMMARS, ios::GRAMMARS, ise::GRAMMARS, meraki::GRAMMARS];
 

@@ -361,7 +361,9 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
         return Some(header);
     }
-    if header.time.is_none() || is_record(rest) {
+    // `[node1:wafl.scan.done:info]: …`: no host, and more than a tag.
+    let bracketed = rest.starts_with('[') && rest.split(' ').next().is_some_and(|word| word.ends_with("]:"));
+    if header.time.is_none() || bracketed || is_record(rest) {
         header.message = rest;
         return Some(header);
     }

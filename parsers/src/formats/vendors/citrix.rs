@@ -45,7 +45,12 @@ pub(super) const GRAMMARS: &[Grammar] = &[
 const DATASET: &str = "citrix.adc";
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let raw = without_priority(line.raw.trim());
+    // Behind RFC 5424's header the feature is the program.
+    let headed = line.header.version.is_some();
+    let raw = match headed {
+        true => line.body.trim(),
+        false => without_priority(line.raw.trim()),
+    };
     // A row of a table: quoted as a whole, the quotes in it doubled.
     let raw = match raw.strip_prefix('"') {
         Some(inner) => line.keep(inner.strip_suffix('"').unwrap_or(inner).replace("\"\"", "\"")),
@@ -53,6 +58,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     };
     let (head, text) = raw.split_once(" 0 : ")?;
     let mut event = Event::headless(DATASET);
+    event.headless = !headed;
     let fields = &mut event.fields;
     let context = match head.split_once(" : ") {
         Some((origin, context)) => {
@@ -74,6 +80,8 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.text("citrix.adc.message_id", number);
     if let Some(module) = words.next().filter(|module| *module != "default") {
         fields.text("citrix.adc.feature", module);
+    } else if headed {
+        fields.text("citrix.adc.feature", line.program());
     }
     let text = text.trim();
     match text.strip_prefix('"') {
@@ -333,6 +341,20 @@ mod tests {
                 ("source.ip", "192.0.2.7"),
                 ("destination.ip", "198.51.100.9"),
                 ("rule.name", "none"),
+            ],
+        );
+    }
+
+    #[test]
+    fn behind_rfc_5424() {
+        check(
+            "<134>1 2026-03-01T10:00:00Z ns1 TCP 4711 - - default CONN_DELINK 4712 0 :  Source 192.0.2.7:1000 - Vserver 198.51.100.9:443 - Total_bytes_send 0",
+            "citrix.adc",
+            &[
+                ("host.name", "ns1"),
+                ("event.action", "CONN_DELINK"),
+                ("source.ip", "192.0.2.7"),
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
             ],
         );
     }

@@ -41,6 +41,9 @@ struct Seen<'a> {
     reason: &'a str,
     name: &'a str,
     method: &'a str,
+    /// The name of a rule is among the pairs.
+    named: bool,
+    profile: &'a str,
 }
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -96,6 +99,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     // The device's own name; a header is some relay's.
     if !seen.name.is_empty() {
         fields.push("host.name", Value::Str(seen.name));
+    }
+    // A profile decides where no policy is named.
+    if !seen.named {
+        fields.text("rule.name", seen.profile);
     }
     // How an administrator came in.
     if matches!(seen.method, "https" | "http" | "ssh" | "telnet") {
@@ -165,6 +172,8 @@ fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut
                 "devid" => seen.other |= value.starts_with("FPX"),
                 "devname" => seen.name = value,
                 "method" => seen.method = value,
+                "policyname" | "attack" | "virus" | "filtername" => seen.named = true,
+                "profile" | "applist" => seen.profile = value,
                 _ => {}
             }
             if !is_nothing(value) {
@@ -237,7 +246,7 @@ mod tests {
         );
         assert_eq!(
             value(&fields_of("date=2026-03-01"), "event.dataset"),
-            "generic.lines"
+            "generic.pairs"
         );
     }
 }

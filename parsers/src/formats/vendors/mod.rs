@@ -14,6 +14,7 @@ mod databases;
 mod desktop;
 mod dhcp;
 mod dns;
+mod exchange;
 mod f5;
 mod filters;
 mod fortinet;
@@ -95,6 +96,7 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     desktop::GRAMMARS,
     guards::GRAMMARS,
     honeypots::GRAMMARS,
+    exchange::GRAMMARS,
     appliances::GROUPS[0],
     appliances::GROUPS[1],
     cisco::GROUPS[0],

@@ -256,10 +256,15 @@ fn dlp<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             break;
         };
         let after = &after[quote.len_utf8()..];
-        // A closing quote has a space or the end behind it.
-        let end = after
-            .match_indices(['”', '"'])
-            .find(|(at, quote)| after[at + quote.len()..].chars().next().is_none_or(|c| c == ' '));
+        // A closing quote has the next key or the end behind it.
+        let end = after.match_indices(['”', '"']).find(|(at, quote)| {
+            let behind = after[at + quote.len()..].trim_start();
+            let key = behind
+                .bytes()
+                .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_');
+            let key = key.count();
+            behind.is_empty() || key > 0 && behind[key..].starts_with('=')
+        });
         let Some((at, quote)) = end else {
             break;
         };

@@ -174,6 +174,9 @@ fn radware<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 fn raritan<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let body = without_priority(line.body);
     let (name, text) = body.strip_prefix('[')?.split_once("]: ")?;
+    if line.header.tag.is_some() || !name.bytes().all(|b| b.is_ascii_alphabetic() || b == b' ') {
+        return None;
+    }
     let mut event = Event::new("raritan.kvm");
     let fields = &mut event.fields;
     fields.text("event.action", name);
@@ -194,12 +197,12 @@ fn raritan<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     Some(event)
 }
 
-/// `[node:event.name:severity]: text`, where a header has the host or the message.
+/// `[node:event.name:severity]: text`; no program writes it.
 fn ontap<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let (head, text) = match line.header.host {
-        Some(host) if host.starts_with('[') => (host.strip_prefix('[')?.strip_suffix("]:")?, line.body),
-        _ => without_priority(line.body).strip_prefix('[')?.split_once("]: ")?,
-    };
+    if line.header.tag.is_some() {
+        return None;
+    }
+    let (head, text) = without_priority(line.body).strip_prefix('[')?.split_once("]: ")?;
     let (head, severity) = head.rsplit_once(':')?;
     let (node, name) = head.split_once(':')?;
     let plain = |text: &str| {

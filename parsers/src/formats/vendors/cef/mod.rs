@@ -260,7 +260,13 @@ impl<'a> Extension<'_, 'a> {
             }
             "msg" | "message" => fields.put("message", Value::Str(value)),
             "reason" if is_nothing(value) => {}
-            "request" | "requestUrl" => fields.url(value),
+            "request" | "requestUrl" => {
+                fields.url(value);
+                // Many products leave out the scheme.
+                if fields.get("url.domain").is_some() && fields.get("url.full").is_none() {
+                    fields.push("url.full", Value::Str(value));
+                }
+            }
             "filePath" => match value.split_once("://") {
                 // SharePoint's documents go by their addresses.
                 Some(("http" | "https", rest)) => {
@@ -351,6 +357,7 @@ impl<'a> Extension<'_, 'a> {
                 .find_map(|(name, value)| (name == key).then(|| value.clone()));
             if let Some(value) = value
                 && label.len() <= 64
+                && !matches!(value, Value::Str(text) if is_nothing(text))
             {
                 self.fields.push(self.line.name("label.", label), value);
             }

@@ -59,6 +59,12 @@ pub(super) fn finish<'a>(dataset: &str, header: &Header<'a>, fields: &mut Fields
             if let Some(app) = fields.text_of("app") {
                 fields.push("network.protocol", Value::Str(app));
             }
+            // How an administrator came in.
+            let method = ["method", "FTNTFGTmethod", "FortinetFortiGatemethod"]
+                .iter()
+                .find_map(|name| fields.text_of(name))
+                .filter(|method| matches!(*method, "https" | "http" | "ssh" | "telnet"));
+            fields.text("network.protocol", method.unwrap_or_default());
         }
         "ibm.i" => {
             fields.replace("event.code", Value::Str(header.name));

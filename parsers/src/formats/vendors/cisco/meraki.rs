@@ -64,7 +64,13 @@ const SENTENCES: &[(&str, &str, &str)] = &[
 ];
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let mut rest = line.body.trim_start_matches(' ');
+    // Version, time and host look like RFC 5424's, with the wrong things behind them.
+    let whole = line.header.version.is_some() || line.header.time.is_none();
+    entry(line, if whole { line.raw } else { line.body })
+}
+
+fn entry<'a>(line: &Line<'a>, text: &'a str) -> Option<Event<'a>> {
+    let mut rest = text.trim_start_matches(' ');
     let mut priority = None;
     if let Some(marked) = rest.strip_prefix('<')
         && let Some((digits, after)) = marked.split_once('>')
@@ -77,13 +83,16 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     rest = rest.strip_prefix("1 ").unwrap_or(rest);
     let (stamp, rest) = rest.split_once(' ')?;
-    let instant = time::epoch(stamp).filter(|_| stamp.len() >= 10 && stamp.contains('.'))?;
+    let instant = time::epoch(stamp)
+        .filter(|_| stamp.len() >= 10 && stamp.contains('.'))
+        .or_else(|| time::since_epoch(stamp).filter(|_| stamp.len() == 13))?;
     let (host, rest) = rest.split_once(' ')?;
     let (kind, text) = rest.split_once(' ')?;
     if !KINDS.contains(&kind) {
         return None;
     }
     let mut event = Event::new("cisco.meraki");
+    event.headless = line.header.version.is_some();
     event.time = Some(instant);
     let fields = &mut event.fields;
     fields.text("kind", kind);

@@ -408,6 +408,21 @@ fn traces_belong_to_their_line() {
 }
 
 #[test]
+fn wrapped_events_are_one() {
+    let one = "CEF:0|Vendor|Pro\nduct|1|2|3|4|\n  src=192.0.2.1\n  msg=one\n  two";
+    let two = "CEF:0|Vendor|Product|1|2|3|4|src=192.0.2.2 \nmsg=x";
+    let three = "<13>Feb  3 04:05:06 host app: x";
+    let four = "Feb 13 04:05:06 host CEF:0|a|b|c|d|e|f|";
+    check(
+        &format!("{one}\n{two}\r\n{three}\n{four}\n"),
+        &[one, two, three, four],
+        &[],
+    );
+    // Behind a header a line is a line.
+    check(&format!("{four}\nmsg=x\n"), &[four, "msg=x"], &[]);
+}
+
+#[test]
 fn events_of_windows_as_text() {
     let pairs = |id: u8| {
         format!(

@@ -301,6 +301,21 @@ mod tests {
     }
 
     #[test]
+    fn gateways_behind_a_log_server() {
+        check(
+            "time=1772355600|hostname=mgmt1-lm|product=IPS|action=Drop|loguid={0x1}|origin=192.0.2.1|origin_sic_name=CN=gw1-v_vs7,O=corp.example|src=192.0.2.4|",
+            &[
+                ("host.name", "vs7"),
+                ("checkpoint.firewall.log_server", "mgmt1-lm"),
+            ],
+        );
+        check(
+            "time=1772355600|hostname=gw1|product=IPS|action=Drop|loguid={0x1}|originsicname=cn\\=cp_mgmt,o\\=corp|",
+            &[("host.name", "gw1")],
+        );
+    }
+
+    #[test]
     fn what_strangers_write() {
         check(
             r#"[action:"Drop"; origin:"192.0.2.1"; src:"192.0.2.4"; user:"x\"; src:\"203.0.113.9"; dst:"198.51.100.9"; ]"#,

@@ -225,6 +225,19 @@ mod tests {
     }
 
     #[test]
+    fn names_and_profiles() {
+        check(
+            r#"<189>Mar  1 10:00:00 relay date=2026-03-01 time=10:00:00 devname="fw1" devid="FG1" logid="0316013056" type="utm" subtype="webfilter" policyid=7 profile="web-strict" hostname="www.example.org""#,
+            &[
+                ("host.name", "fw1"),
+                ("log.syslog.hostname", "relay"),
+                ("rule.name", "web-strict"),
+                ("rule.id", "7"),
+            ],
+        );
+    }
+
+    #[test]
     fn what_strangers_write() {
         let event = fields_of(
             r#"date=2026-03-01 time=10:00:00 logid="1" type="utm" subtype="webfilter" srcip=192.0.2.4 url="/?\" srcip=203.0.113.1 user=\"root" agent="x srcip=203.0.113.2""#,

@@ -119,3 +119,61 @@ fn cut_off() {
         assert_ne!(value(&event, "event.dataset"), "generic.cef", "{line}");
     }
 }
+
+#[test]
+fn industrial_networks() {
+    check(
+        "CEF:0|Claroty|Claroty|0.0|7|comm_event|5|device_uid=d-1 device_mac_list=['02:00:00:00:00:01', None] device_ip_list=['192.0.2.7', '192.0.2.8'] device_note=None event_timestamp=2026-03-01T10:00:00.5+00:00 event_type=Executable File Transfer event_description=It was seen src_ip=192.0.2.7 dst_ip=198.51.100.9 dst_port=21 protocol=FTP username=ann domain=None",
+        &[
+            ("event.dataset", "claroty.xdome"),
+            ("@timestamp", "2026-03-01T10:00:00.500Z"),
+            ("event.code", "Executable File Transfer"),
+            ("event.reason", "It was seen"),
+            ("message", "It was seen"),
+            ("host.id", "d-1"),
+            ("source.ip", "192.0.2.7"),
+            ("destination.port", "21"),
+            ("network.protocol", "FTP"),
+            ("user.name", "ann"),
+            ("destination.domain", ""),
+        ],
+    );
+    check(
+        "CEF:0|Nozomi Networks|N2OS|23.0|SIGN:SCAN\n |Scan|9|\n  dvchost=ids1\n  src=192.0.2.7\n  flexString1=T0846\n  flexString1Label=mitre_attack_techniques\n  msg=A scan\n  src=203.0.113.9",
+        &[
+            ("event.dataset", "nozomi.n2os"),
+            ("event.code", "SIGN:SCAN"),
+            ("source.ip", "192.0.2.7"),
+            ("host.name", "ids1"),
+            ("threat.technique.id", "T0846"),
+        ],
+    );
+}
+
+#[test]
+fn values_that_products_write_their_own_way() {
+    check(
+        "CEF:0|SonicWall|NSa 4700|7.0|1460|ATP|5|src=192.0.2.7 susr=\"corp\\\\ann\" msg=\"truncated for filename: a.xlsx.\"",
+        &[
+            ("user.name", "ann"),
+            ("user.domain", "corp"),
+            ("file.name", "a.xlsx"),
+        ],
+    );
+    check(
+        "CEF:0|Netwrix|SharePoint Online|1.0|Modified|Modified Document|0|filePath=https://acme.example/sites/a b/c.one suser=ann@example.org",
+        &[
+            ("file.path", "sites/a b/c.one"),
+            ("file.name", "c.one"),
+            ("url.domain", "acme.example"),
+        ],
+    );
+    check(
+        "CEF:0|Trellix|MPS|10.0|MO|malware-object|4|rt=Mar 02 2026 10:00:00 UTC start=Mar 01 2026 10:00:00 UTC request=198.51.100.9/a",
+        &[
+            ("@timestamp", "2026-03-01T10:00:00.000Z"),
+            ("url.domain", "198.51.100.9"),
+            ("url.full", "198.51.100.9/a"),
+        ],
+    );
+}

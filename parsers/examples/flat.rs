@@ -1,6 +1,7 @@
 //! Events of the named files as JSON lines with dotted names, one line per event; rejects go to standard error.
 //! Stands in for `borzoi parse --flat` where only this crate is built: `flat [parse] [--flat] [--each] FILE…`.
-//! `--page` prints the page of datasets instead. With `--each` the events of every file come after a line `== FILE`; `--catalog=DIR` is read over the shipped catalog.
+//! `--page` prints the page of datasets instead.
+//! With `--each` the events of every file come after a line `== FILE`; `--catalog=DIR` is read over the shipped catalog.
 
 use std::io::Write as _;
 use std::sync::Arc;

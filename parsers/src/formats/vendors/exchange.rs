@@ -39,37 +39,37 @@ pub(super) const GRAMMARS: &[Grammar] = &[
     },
 ];
 
-/// The columns of message tracking behind the time; an empty name is not kept.
+/// The columns of message tracking behind the time, as the file's header calls them; an empty name is not kept.
 const TRACKED: [&str; 29] = [
-    "client_ip",
-    "client_hostname",
-    "server_ip",
-    "server_hostname",
+    "client-ip",
+    "client-hostname",
+    "server-ip",
+    "server-hostname",
     "",
-    "connector_id",
+    "connector-id",
     "source",
-    "event_id",
-    "internal_message_id",
-    "message_id",
-    "network_message_id",
-    "recipient_address",
-    "recipient_status",
-    "total_bytes",
-    "recipient_count",
-    "related_recipient_address",
+    "event-id",
+    "internal-message-id",
+    "message-id",
+    "network-message-id",
+    "recipient-address",
+    "recipient-status",
+    "total-bytes",
+    "recipient-count",
+    "related-recipient-address",
     "reference",
-    "message_subject",
-    "sender_address",
-    "return_path",
-    "message_info",
+    "message-subject",
+    "sender-address",
+    "return-path",
+    "message-info",
     "directionality",
-    "tenant_id",
-    "original_client_ip",
-    "original_server_ip",
-    "custom_data",
-    "transport_traffic_type",
-    "log_id",
-    "schema_version",
+    "tenant-id",
+    "original-client-ip",
+    "original-server-ip",
+    "custom-data",
+    "transport-traffic-type",
+    "log-id",
+    "schema-version",
 ];
 
 /// The time that a row starts with, and the rest of it.
@@ -99,10 +99,10 @@ fn session<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut event = Event::headless("microsoft.exchange_smtp");
     event.time = Some(at);
     let fields = &mut event.fields;
-    fields.text("connector", connector);
-    fields.text("session_id", session);
-    fields.text("sequence", number);
-    fields.text("direction", direction);
+    fields.text("connector-id", connector);
+    fields.text("session-id", session);
+    fields.text("sequence-number", number);
+    fields.text("event", direction);
     // A receive connector is asked, a send connector asks; only the former has a port below the ephemeral ones.
     let (near, near_port) = host_port(local);
     let (far, far_port) = host_port(remote);
@@ -144,15 +144,15 @@ fn tracking<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             false => cell.text,
         };
         match *name {
-            "client_ip" | "server_ip" | "original_client_ip" | "original_server_ip" => {
+            "client-ip" | "server-ip" | "original-client-ip" | "original-server-ip" => {
                 fields.text(name, address(text)?);
             }
-            "source" | "event_id" if !text.bytes().all(|b| b.is_ascii_alphanumeric()) => return None,
-            "message_id" => fields.text(name, text.trim_matches(['<', '>'])),
+            "source" | "event-id" if !text.bytes().all(|b| b.is_ascii_alphanumeric()) => return None,
+            "message-id" => fields.text(name, text.trim_matches(['<', '>'])),
             name => fields.text(name, text),
         }
     }
-    (count >= 20 && fields.get("event_id").is_some()).then_some(event)
+    (count >= 20 && fields.get("event-id").is_some()).then_some(event)
 }
 
 #[cfg(test)]

@@ -88,11 +88,8 @@ pub(super) fn begins_statement(line: &[u8]) -> bool {
 /// `CEF:0|`
 pub(super) fn is_cef(line: &[u8]) -> bool {
     let line = line.strip_prefix(b"ASM:").unwrap_or(line);
-    line.strip_prefix(b"CEF:").is_some_and(|rest| {
-        rest.trim_ascii_start()
-            .first()
-            .is_some_and(u8::is_ascii_digit)
-    })
+    line.strip_prefix(b"CEF:")
+        .is_some_and(|rest| rest.trim_ascii_start().first().is_some_and(u8::is_ascii_digit))
 }
 
 /// Whether a line of a file of events in CEF is not the rest of the one above: it is one itself, or has the priority or

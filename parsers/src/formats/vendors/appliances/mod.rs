@@ -407,7 +407,7 @@ fn arbor<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let first = parts.next().unwrap_or_default();
     if let Some((kind, id)) = first.split_once(" alert #") {
         fields.text("event.action", kind);
-        fields.text("event.id", id.split(' ').next().unwrap_or(id));
+        fields.text("alert_id", id.split(' ').next().unwrap_or(id));
         for part in parts {
             let Some((name, value)) = part.split_once(' ') else {
                 continue;

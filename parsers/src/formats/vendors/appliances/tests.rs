@@ -110,7 +110,7 @@ fn alerts_and_flows() {
         "<134>Mar  1 10:00:00 sp1 pfsp: Host Detection alert #7, start 2026-03-01 10:00:00 GMT, duration 60, direction incoming, host 192.0.2.7, signatures (a, host 203.0.113.1), importance high",
         "netscout.arbor",
         &[
-            ("event.id", "7"),
+            ("netscout.arbor.alert_id", "7"),
             ("destination.ip", "192.0.2.7"),
             ("network.direction", "incoming"),
         ],

@@ -261,8 +261,7 @@ fn ossec<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.text("rule.id", id);
     fields.text("rule.name", name);
     fields.text("location", location);
-    if let Some((agent, file)) = location.rsplit_once("->") {
-        fields.text("log.file.path", file);
+    if let Some((agent, _)) = location.rsplit_once("->") {
         if let Some((name, at)) = agent.strip_prefix('(').and_then(|agent| agent.split_once(") ")) {
             fields.text("host.name", name);
             fields.text("host.ip", address(at).unwrap_or_default());

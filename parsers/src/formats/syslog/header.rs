@@ -229,6 +229,16 @@ fn named_priority(input: &str) -> Option<(i64, &str)> {
     Some((i64::try_from(priority).ok()?, rest.trim_start_matches(' ')))
 }
 
+/// `[node1:wafl.scan.done:info]:` or `[worker,12]`: no host, and more than a tag; hosts in brackets are addresses.
+fn is_bracket(word: &str) -> bool {
+    let Some(inner) = word.strip_prefix('[') else {
+        return false;
+    };
+    let inner = inner.strip_suffix(']').unwrap_or(inner);
+    let named = inner.starts_with(|c: char| c.is_ascii_alphabetic());
+    word.ends_with("]:") || named && inner.parse::<std::net::IpAddr>().is_err()
+}
+
 /// Whether a time may stand at the start of `text`, by its shape.
 fn looks_stamped(text: &str) -> bool {
     match text.as_bytes() {
@@ -361,8 +371,7 @@ fn rfc3164(input: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Op
         (header.tag, header.process_id, header.message) = (Some(tag), process_id, message);
         return Some(header);
     }
-    // `[node1:wafl.scan.done:info]: …`: no host, and more than a tag.
-    let bracketed = rest.starts_with('[') && rest.split(' ').next().is_some_and(|word| word.ends_with("]:"));
+    let bracketed = rest.split(' ').next().is_some_and(is_bracket);
     if header.time.is_none() || bracketed || is_record(rest) {
         header.message = rest;
         return Some(header);

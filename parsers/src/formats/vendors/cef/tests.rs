@@ -145,7 +145,7 @@ fn industrial_networks() {
             ("event.code", "SIGN:SCAN"),
             ("source.ip", "192.0.2.7"),
             ("host.name", "ids1"),
-            ("threat.technique.id", "T0846"),
+            ("threat.technique.id", "[\"T0846\"]"),
         ],
     );
 }

@@ -15,17 +15,21 @@ use crate::formats::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
 
+/// A line without a syslog header. It looks like one with: what a client does (`login attempt`) stands where a program
+/// would, so it is asked for before programs count.
+pub(super) const FIRST: &[Grammar] = &[Grammar {
+    name: "cowrie.log",
+    marks: &[],
+    programs: &[],
+    read: bare,
+}];
+
 pub(super) const GRAMMARS: &[Grammar] = &[
     Grammar {
         name: "cowrie.log",
-        marks: &[
-            " [cowrie.",
-            " [HoneyPot",
-            " [CowrieTelnet",
-            " [SSHChannel session (",
-        ],
+        marks: &[],
         programs: &["cowrie"],
-        read: cowrie,
+        read: carried,
     },
     Grammar {
         name: "nlog.log",
@@ -42,23 +46,40 @@ pub(super) const GRAMMARS: &[Grammar] = &[
     },
 ];
 
-fn cowrie<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let zone = line.context.timezone;
-    let is_carried = line.program() == "cowrie";
-    let text = if is_carried { line.body } else { line.raw };
-    let (time, rest) = time::iso(text, zone)?;
-    // The system may have brackets of its own: `[SSHChannel session (0) on SSHService b'ssh-connection' on …]`.
-    let (system, message) = rest.strip_prefix(" [")?.split_once("] ")?;
-    let is_cowrie = ["cowrie.", "HoneyPot", "Cowrie", "SSHService", "SSHChannel", "-"]
-        .iter()
-        .any(|start| system.starts_with(start));
-    if !is_cowrie {
+fn bare<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    // Nearly every line ends here.
+    let bytes = line.raw.as_bytes();
+    if bytes.get(10) != Some(&b'T') || !bytes.first().is_some_and(u8::is_ascii_digit) {
         return None;
     }
-    let mut event = match is_carried {
-        true => Event::new("cowrie.log"),
-        false => Event::headless("cowrie.log"),
-    };
+    let space = memchr::memchr(b' ', &bytes[..bytes.len().min(40)])?;
+    if bytes.get(space + 1) != Some(&b'[') {
+        return None;
+    }
+    cowrie(line.raw, line, Event::headless("cowrie.log"))
+}
+
+fn carried<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    cowrie(line.body, line, Event::new("cowrie.log"))
+}
+
+/// Fills `event` with what `text` says.
+fn cowrie<'a>(text: &'a str, line: &Line<'a>, mut event: Event<'a>) -> Option<Event<'a>> {
+    let (time, rest) = time::iso(text, line.context.timezone)?;
+    // The system may have parentheses and quotes: `[SSHChannel session (0) on SSHService b'ssh-connection' on …]`.
+    let (system, message) = rest.strip_prefix(" [")?.split_once("] ")?;
+    let systems = [
+        "cowrie.",
+        "HoneyPot",
+        "Cowrie",
+        "SSHService",
+        "SSHChannel session (",
+    ];
+    // Twisted itself, which other programs are made with too.
+    let is_twisted = system == "-" && !event.headless;
+    if !is_twisted && !systems.iter().any(|start| system.starts_with(start)) {
+        return None;
+    }
     event.time = Some(time);
     let fields = &mut event.fields;
     fields.text("log.logger", system);

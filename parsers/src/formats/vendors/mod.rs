@@ -58,6 +58,7 @@ pub(super) const FIRST: &[&[Grammar]] = &[
     checkpoint::GRAMMARS,
     aws::GRAMMARS,
     proxied::GRAMMARS,
+    honeypots::FIRST,
 ];
 
 /// The grammars of all families. Order decides where two could read the same line.

@@ -24,6 +24,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// Levels of encoding that are taken off.
 const DEEPEST: usize = 3;
+/// Longer texts are looked at this far: no system takes a command line of that length, and a script comes in pieces.
+const MOST_READ: usize = 256 << 10;
 /// All findings together.
 const LONGEST: usize = 64 << 10;
 /// All that is unpacked, text or not, …
@@ -124,7 +126,7 @@ pub fn decoded(text: &str) -> Option<String> {
         text: String::new(),
         unpack: MOST_UNPACKED,
     };
-    findings.look_into(text, DEEPEST);
+    findings.look_into(&text[..text.floor_char_boundary(MOST_READ)], DEEPEST);
     (!findings.text.is_empty()).then_some(findings.text)
 }
 
@@ -458,6 +460,12 @@ mod tests {
         let packed = BASE64.encode(gzip.finish().unwrap());
         let line = format!("FromBase64String('{packed}') FromBase64String('{packed}')");
         assert!(decoded(&line).unwrap().len() <= LONGEST);
+        let far = format!(
+            "{}FromBase64String('{}')",
+            " ".repeat(MOST_READ),
+            BASE64.encode("whoami /all /fo")
+        );
+        assert_eq!(decoded(&far), None);
         // One level more than are taken off.
         let mut text = "whoami".to_owned();
         for _ in 0..=DEEPEST {

@@ -1,6 +1,7 @@
 //! What holds for any bytes: run by the fuzz targets and, over mutated samples, by the crate's tests.
 
-use std::collections::{BTreeMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use borzoi_parsers::catalog::Catalog;
@@ -29,37 +30,88 @@ struct Outcome {
     rejects: Vec<(u64, &'static str, u64, Vec<u8>)>,
 }
 
+thread_local! {
+    /// A decoder for each format: making one costs more than most inputs, and what came before must make no difference.
+    static DECODERS: RefCell<HashMap<Option<Format>, Decoder>> = RefCell::default();
+}
+
+/// A decoder whose output depends on the bytes alone.
+pub fn decoder(catalog: Arc<Catalog>, format: Option<Format>) -> Decoder {
+    let options = DecodeOptions {
+        format,
+        ingest_time: Some(0),
+        // How many columns one block has is no property of the bytes.
+        max_columns: 1 << 20,
+        ..DecodeOptions::default()
+    };
+    Decoder::new(catalog, options)
+}
+
+/// Reads `bytes` with the shipped catalog; see [`check_with`].
+pub fn check(bytes: &[u8], format: Option<Format>, cut: Cut) {
+    DECODERS.with_borrow_mut(|decoders| {
+        let decoder = decoders
+            .entry(format)
+            .or_insert_with(|| decoder(Catalog::builtin(), format));
+        check_with(decoder, bytes, format, cut);
+    });
+}
+
 /// Reads `bytes` at once, and cut up as `cut` says. Both must come out the same, and:
 ///
 /// - every event is one line of valid JSON, nested or flat;
 /// - every frame is found again as an event or a reject with its offset;
 /// - frames ascend, do not overlap, and are the bytes at their offset;
 /// - of lines and plain rows of JSON, everything between is white space, punctuation and zeroes.
-pub fn check(bytes: &[u8], format: Option<Format>, cut: Cut) {
+pub fn check_with(decoder: &mut Decoder, bytes: &[u8], format: Option<Format>, cut: Cut) {
     let whole = Cut {
         chunk: usize::MAX,
         rows: 8192,
         block: 8 << 20,
         longest: cut.longest,
     };
-    let at_once = outcome(bytes, format, whole);
-    let in_pieces = outcome(bytes, format, cut);
+    let at_once = outcome(decoder, bytes, format, whole);
+    let in_pieces = outcome(decoder, bytes, format, cut);
     assert_eq!(in_pieces, at_once, "cut by {cut:?}");
 }
 
-fn outcome(bytes: &[u8], format: Option<Format>, cut: Cut) -> Outcome {
+/// Reads `bytes` as one source and writes the events: how many they are, and how many bytes of output.
+pub fn read(decoder: &mut Decoder, bytes: &[u8], format: Option<Format>) -> (usize, usize) {
+    let mut framer = framer(format, FrameOptions::default());
+    framer.push(Chunk {
+        offset: 0,
+        bytes: bytes.to_vec(),
+    });
+    framer.finish();
+    let (mut events, mut text) = (0, String::new());
+    while let Some(block) = framer.pop() {
+        for batch in decoder.decode(block).batches {
+            events += batch.len();
+            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            for row in 0..batch.len() {
+                writer.write(row, &mut text);
+            }
+        }
+    }
+    (events, text.len())
+}
+
+fn framer(format: Option<Format>, options: FrameOptions) -> Framer {
     let source = Arc::new(Source {
         path: "fuzz".into(),
         reference_time: 1_700_000_000_000_000,
     });
+    Framer::new(source, FrameOptions { format, ..options })
+}
+
+fn outcome(decoder: &mut Decoder, bytes: &[u8], format: Option<Format>, cut: Cut) -> Outcome {
     let options = FrameOptions {
-        format,
         batch_rows: cut.rows,
         block_bytes: cut.block,
         max_frame: cut.longest,
         ..FrameOptions::default()
     };
-    let mut framer = Framer::new(source, options);
+    let mut framer = framer(format, options);
     let mut offset = 0;
     for piece in bytes.chunks(cut.chunk.max(1)) {
         framer.push(Chunk {
@@ -69,19 +121,11 @@ fn outcome(bytes: &[u8], format: Option<Format>, cut: Cut) -> Outcome {
         offset += piece.len() as u64;
     }
     framer.finish();
-    let options = DecodeOptions {
-        format,
-        ingest_time: Some(0),
-        // How many columns one block has is no property of the bytes.
-        max_columns: 1 << 20,
-        ..DecodeOptions::default()
-    };
-    let mut decoder = Decoder::new(Catalog::builtin(), options);
     let mut outcome = Outcome::default();
     let mut covered = Covered::default();
     while let Some(block) = framer.pop() {
         covered.add(bytes, &block);
-        decode(&mut decoder, block, &mut outcome);
+        decode(decoder, block, &mut outcome);
     }
     covered.check(bytes, cut.longest);
     outcome.rejects.sort();

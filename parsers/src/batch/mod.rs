@@ -647,8 +647,14 @@ impl BatchBuilder {
             .iter_mut()
             .enumerate()
             .skip(PATH + 1)
-            .filter(|(_, column)| column.any())
-            .map(|(index, column)| (index, column.finish(rows)))
+            .filter_map(|(index, column)| {
+                if column.any() {
+                    return Some((index, column.finish(rows)));
+                }
+                // An event that was not committed may have left it with empty rows.
+                column.truncate(0);
+                None
+            })
             .collect();
         for (to, from) in shared {
             let source = match from {

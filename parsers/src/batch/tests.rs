@@ -46,6 +46,40 @@ fn fields_land_in_their_columns_and_misfits_in_unmapped() {
 }
 
 #[test]
+fn an_event_that_is_not_committed_leaves_nothing_to_the_next_batch() {
+    let mut builder = sysmon();
+    let fields = [
+        ("CommandLine", "whoami"),
+        ("ProcessId", "7"),
+        ("UtcTime", "2026-03-01 10:00:00"),
+        ("tags", "[\"a\"]"),
+        ("Odd", "x"),
+    ];
+    let fill = |builder: &mut BatchBuilder| {
+        for (name, text) in fields {
+            let value = match name {
+                "tags" => Value::Json(text),
+                _ => text.into(),
+            };
+            builder.field(name, value);
+        }
+    };
+    // Columns that the batch knows from elsewhere, and that its only event has no value in.
+    builder.begin();
+    builder.commit(meta(0));
+    builder.begin();
+    fill(&mut builder);
+    assert_eq!(builder.finish().expect("one event").len(), 1);
+    builder.begin();
+    fill(&mut builder);
+    builder.commit(meta(1));
+    let batch = builder.finish().expect("one event");
+    assert!(batch.column(UNMAPPED).is_none(), "{:?}", batch.column(UNMAPPED));
+    let commands = strings(batch.column("process_command_line").expect("set")).expect("text");
+    assert_eq!(commands.get(0), Some("whoami"));
+}
+
+#[test]
 fn every_standard_column_is_present() {
     let mut builder = sysmon();
     builder.begin();

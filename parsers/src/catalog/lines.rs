@@ -54,6 +54,12 @@ pub struct LineTest {
     pub expect: BTreeMap<String, serde_json::Value>,
 }
 
+/// Patterns of all datasets may take this much memory.
+const BYTES: usize = 64 << 20;
+
+/// One pattern may take this much. A large one is as slow to build as it is to read with.
+const BYTES_OF_ONE: usize = 4 << 20;
+
 impl From<TestFile> for LineTest {
     fn from(file: TestFile) -> Self {
         LineTest {
@@ -69,10 +75,14 @@ impl LineFormat {
     /// What is wrong with a pattern, for its author.
     pub(super) fn new(file: LinesFile) -> Result<LineFormat, String> {
         let mut patterns = Vec::new();
+        let mut left = BYTES;
         for pattern in &file.patterns {
             let expanded = grok::expand(pattern, &file.definitions)?;
             let regex = format!(r"(?:{})\z", expanded.regex);
-            LineFormat::automaton(&[&regex]).map_err(|reason| format!("`{pattern}` {reason}"))?;
+            let alone = LineFormat::automaton(&[&regex]).map_err(|reason| format!("`{pattern}` {reason}"))?;
+            left = left.checked_sub(alone.memory_usage()).ok_or_else(|| {
+                format!("`{pattern}` is one too many: together they take more than {BYTES} bytes")
+            })?;
             patterns.push(LinePattern {
                 regex,
                 fields: expanded.fields,
@@ -110,11 +120,10 @@ impl LineFormat {
     ///
     /// What is wrong with them.
     pub(crate) fn automaton(patterns: &[&str]) -> Result<meta::Regex, String> {
-        /// Patterns of all datasets may take this much memory.
-        const BYTES: usize = 64 << 20;
+        let bytes = if patterns.len() == 1 { BYTES_OF_ONE } else { BYTES };
         meta::Regex::builder()
             .syntax(syntax::Config::new().dot_matches_new_line(true))
-            .configure(meta::Config::new().nfa_size_limit(Some(BYTES)))
+            .configure(meta::Config::new().nfa_size_limit(Some(bytes)))
             .build_many(patterns)
             .map_err(|error| match error.syntax_error() {
                 Some(syntax) => format!("is no regular expression: {syntax}"),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 
+use super::bounds::bounded;
 use super::copies::{Copies, copies};
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
 use super::derive::Derivation;
@@ -125,6 +126,14 @@ pub(super) fn with_dir(dir: &Path) -> Result<Catalog, CatalogError> {
     load(sources)
 }
 
+pub(super) fn of_file(file: &str, text: &str) -> Result<Catalog, CatalogError> {
+    load(vec![Source {
+        file: file.to_owned(),
+        text: text.to_owned(),
+        user: true,
+    }])
+}
+
 fn shipped() -> Vec<Source> {
     FILES
         .iter()
@@ -160,10 +169,14 @@ fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
 }
 
 fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
-    let types = Arc::new(ecs_types(ECS));
+    static TYPES: OnceLock<Arc<TypeTable>> = OnceLock::new();
+    let types = TYPES.get_or_init(|| Arc::new(ecs_types(ECS)));
     let mut bases: BTreeMap<String, DatasetFile> = BTreeMap::new();
     let mut entries = Vec::new();
     for source in sources {
+        if source.user {
+            bounded(&source.file, &source.text)?;
+        }
         let entry = parse(&source.file, &source.text).map_err(|error| source.locate(error))?;
         match &entry.base {
             Some(base) => {
@@ -190,7 +203,7 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
             })?),
             None => None,
         };
-        let dataset = build(&source.file, entry, base, &types).map_err(|error| source.locate(error))?;
+        let dataset = build(&source.file, entry, base, types).map_err(|error| source.locate(error))?;
         let index = catalog.datasets.len();
         match catalog.by_name.get(&*dataset.name) {
             Some(&shipped) if source.user && !users.contains(&shipped) => {

@@ -35,6 +35,7 @@
 //! one column; fields that share a column are spellings of one thing; no two columns share a SQL name; a
 //! column that is an ECS field has its ECS type.
 
+mod bounds;
 mod copies;
 mod declare;
 mod derive;
@@ -274,6 +275,15 @@ impl Catalog {
     /// A file cannot be read or is wrong; the error names it, with line and column where they are known.
     pub fn with_dir(dir: &Path) -> Result<Arc<Catalog>, CatalogError> {
         load::with_dir(dir).map(Arc::new)
+    }
+
+    /// A catalog of one file, whose text is `text`, and of nothing else; `file` is its name in errors.
+    ///
+    /// # Errors
+    ///
+    /// The file is wrong; the error names it, with line and column where they are known.
+    pub fn of_file(file: &str, text: &str) -> Result<Arc<Catalog>, CatalogError> {
+        load::of_file(file, text).map(Arc::new)
     }
 
     /// The dataset called `name` (`windows.sysmon`; the table name `windows_sysmon` works too).

@@ -1,13 +1,11 @@
 //! The samples of `data/samples`, damaged in thousands of ways, always the same ones: what the fuzzer does for
 //! hours, for a second.
 
-#[path = "../../fuzz/check.rs"]
-mod check;
-
 use std::path::Path;
 
 use borzoi_parsers::formats::Format;
-use check::{Cut, check};
+
+use crate::targets::check::{Cut, check};
 
 /// What grammars look for, and what they stumble over.
 const PIECES: &[&[u8]] = &[

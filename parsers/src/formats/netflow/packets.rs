@@ -8,7 +8,7 @@
 //! A source is the packets' payload as it was received, without anything between. A packet of NetFlow 9 does not say how
 //! long it is: it goes on as long as sets follow, whose numbers are never those of a version.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashMap;
 
@@ -17,12 +17,16 @@ use crate::formats::auditd::Assembled;
 
 /// Templates kept of one source at most.
 const MAX_TEMPLATES: usize = 16 << 10;
+/// Bytes of the fields of all templates that are known at a time, at most.
+const MAX_TEMPLATE_BYTES: usize = 16 << 20;
 /// Bytes of sets that wait for their templates at most.
 const WAITING_BYTES: usize = 1 << 20;
 /// What a waiting set takes besides its bytes.
 const WAITING_COST: usize = 128;
 /// Fields of a template at most.
 const MAX_FIELDS: usize = 4096;
+/// Scopes of a template that may take no place.
+const MAX_EMPTY: usize = 8;
 /// Bytes of one packet at most.
 const MAX_PACKET: usize = 64 << 10;
 /// Records of a NetFlow 5 packet at most.
@@ -82,22 +86,33 @@ impl SetHeader {
     }
 }
 
-/// The form of records. Eight bytes a field: number (two bytes), length (two), enterprise (four; 0 for IANA's).
+/// The form of records. Eight bytes a field: number (two bytes), length (two), enterprise (four; 0 for IANA's). All but a
+/// few fields take at least a byte of a record, so that no set becomes much more than it is by having its template in front.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Template {
     fields: Vec<u8>,
+    /// Bytes of a record at least.
+    least: usize,
     scopes: u16,
     /// NetFlow 9 numbers the scopes of options in a way of its own.
     v9_options: bool,
 }
 
+/// Version, domain and number of a template.
+type Key = (u16, u32, u16);
+
 /// Cuts a source into sets; see the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct Packets {
-    /// By version, domain and number.
-    templates: HashMap<(u16, u32, u16), Template>,
-    waiting: VecDeque<Waiting>,
+    templates: HashMap<Key, Template>,
+    template_bytes: usize,
+    /// Sets that wait for their templates, in the order in which they came.
+    waiting: BTreeMap<u64, Waiting>,
+    /// The numbers of those that wait for the same template.
+    waiting_for: HashMap<Key, VecDeque<u64>>,
     waiting_bytes: usize,
+    /// How many sets have waited.
+    waited: u64,
 }
 
 #[derive(Debug)]
@@ -185,9 +200,10 @@ impl Packets {
     }
 
     /// The source has ended: sets whose templates never came are refused. Offset, reason and bytes of each.
-    pub(crate) fn finish(&mut self) -> impl Iterator<Item = (u64, Reject, Vec<u8>)> + '_ {
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = (u64, Reject, Vec<u8>)> + use<> {
         self.waiting_bytes = 0;
-        self.waiting.drain(..).map(|waiting| {
+        self.waiting_for.clear();
+        std::mem::take(&mut self.waiting).into_values().map(|waiting| {
             let SetHeader { template, domain, .. } = waiting.header;
             let detail = format!("template {template} of source {domain} never came");
             (
@@ -301,17 +317,23 @@ impl Packets {
     fn data(&mut self, header: SetHeader, records: &[u8], offset: u64, done: &mut Vec<Assembled>) {
         match self.templates.get(&key(header)) {
             // A set that cannot hold a record does not need the template to be refused.
-            Some(template) if records.len() < template.least() => {
+            Some(template) if records.len() < template.least => {
                 done.push(Template::default().set(header, records, offset));
             }
             Some(template) => done.push(template.set(header, records, offset)),
             None => {
                 self.waiting_bytes += records.len() + WAITING_COST;
-                self.waiting.push_back(Waiting {
+                let waiting = Waiting {
                     header,
                     offset,
                     records: records.to_vec(),
-                });
+                };
+                self.waiting.insert(self.waited, waiting);
+                self.waiting_for
+                    .entry(key(header))
+                    .or_default()
+                    .push_back(self.waited);
+                self.waited += 1;
             }
         }
     }
@@ -321,7 +343,14 @@ impl Packets {
         if self.waiting_bytes <= WAITING_BYTES {
             return None;
         }
-        let waiting = self.waiting.pop_front()?;
+        let (_, waiting) = self.waiting.pop_first()?;
+        // Of those that wait for the same it was the first as well.
+        if let Some(numbers) = self.waiting_for.get_mut(&key(waiting.header)) {
+            numbers.pop_front();
+            if numbers.is_empty() {
+                self.waiting_for.remove(&key(waiting.header));
+            }
+        }
         self.waiting_bytes -= waiting.records.len() + WAITING_COST;
         let detail = format!(
             "template {} of source {} did not come in time",
@@ -346,47 +375,27 @@ impl Packets {
             if template.fields.is_empty() {
                 continue;
             }
-            if self.templates.len() >= MAX_TEMPLATES && !self.templates.contains_key(&key(header)) {
+            for number in self.waiting_for.remove(&key(header)).into_iter().flatten() {
+                let Some(waiting) = self.waiting.remove(&number) else {
+                    continue;
+                };
+                self.waiting_bytes -= waiting.records.len() + WAITING_COST;
+                done.push(template.set(waiting.header, &waiting.records, waiting.offset));
+            }
+            self.template_bytes += template.fields.len();
+            let full = self.templates.len() >= MAX_TEMPLATES && !self.templates.contains_key(&key(header));
+            if full || self.template_bytes > MAX_TEMPLATE_BYTES {
                 self.templates.clear();
+                self.template_bytes = template.fields.len();
             }
-            if !self
-                .waiting
-                .iter()
-                .any(|waiting| key(waiting.header) == key(header))
-            {
-                self.templates.insert(key(header), template);
-                continue;
+            if let Some(old) = self.templates.insert(key(header), template) {
+                self.template_bytes -= old.fields.len();
             }
-            let mut still = VecDeque::new();
-            for waiting in self.waiting.drain(..) {
-                if key(waiting.header) == key(header) {
-                    self.waiting_bytes -= waiting.records.len() + WAITING_COST;
-                    done.push(template.set(waiting.header, &waiting.records, waiting.offset));
-                } else {
-                    still.push_back(waiting);
-                }
-            }
-            self.waiting = still;
-            self.templates.insert(key(header), template);
         }
     }
 }
 
 impl Template {
-    /// Bytes of a record at least.
-    fn least(&self) -> usize {
-        let lengths = self.fields.chunks_exact(8).filter_map(|field| u16_at(field, 2));
-        lengths
-            .map(|length| {
-                if length == u16::MAX {
-                    1
-                } else {
-                    usize::from(length)
-                }
-            })
-            .sum()
-    }
-
     /// Records with their template in front.
     fn set(&self, header: SetHeader, records: &[u8], offset: u64) -> Assembled {
         let mut frame = Vec::with_capacity(SET_HEADER + self.fields.len() + records.len());
@@ -402,7 +411,7 @@ impl Template {
     }
 }
 
-fn key(header: SetHeader) -> (u16, u32, u16) {
+fn key(header: SetHeader) -> Key {
     (header.version, header.domain, header.template)
 }
 
@@ -457,6 +466,7 @@ fn template(version: u16, bytes: &[u8], options: bool) -> Option<(u16, Template,
     }
     let mut template = Template {
         fields: Vec::new(),
+        least: 0,
         scopes: 0,
         v9_options: false,
     };
@@ -478,7 +488,8 @@ fn template(version: u16, bytes: &[u8], options: bool) -> Option<(u16, Template,
     if count > MAX_FIELDS {
         return None;
     }
-    for _ in 0..count {
+    let stated_scopes = usize::from(template.scopes);
+    for index in 0..count {
         let number = u16_at(bytes, at)?;
         let length = u16_at(bytes, at + 2)?;
         at += 4;
@@ -487,6 +498,17 @@ fn template(version: u16, bytes: &[u8], options: bool) -> Option<(u16, Template,
             enterprise = u32_at(bytes, at)?;
             at += 4;
         }
+        // It takes no place, and thousands of them would be gone through for every byte of a set. That there is a scope
+        // says something.
+        if length == 0 && index >= stated_scopes.min(MAX_EMPTY) {
+            template.scopes -= u16::from(index < stated_scopes);
+            continue;
+        }
+        template.least += if length == u16::MAX {
+            1
+        } else {
+            usize::from(length)
+        };
         let number = if version == 10 { number & 0x7fff } else { number };
         template.fields.extend_from_slice(&number.to_be_bytes());
         template.fields.extend_from_slice(&length.to_be_bytes());

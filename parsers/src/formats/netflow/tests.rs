@@ -191,3 +191,54 @@ fn pieces_of_any_size_give_the_same_events() {
         assert_eq!(read(&bytes, chunk), whole, "{chunk}");
     }
 }
+
+#[test]
+fn fields_that_take_no_place_cost_nothing() {
+    // Four thousand of them and one of a byte, and then thousands of sets of one record each.
+    let mut fields = words(&[300, 4000]);
+    fields.extend((0..3999).flat_map(|_| words(&[8, 0])));
+    fields.extend(words(&[4, 1]));
+    let mut bytes = v9(&[set(0, &fields)]);
+    for _ in 0..10 {
+        bytes.extend(v9(&vec![set(300, &[6]); 2000]));
+    }
+    let mut packets = packets::Packets::default();
+    let (mut at, mut done) = (0, Vec::new());
+    while at < bytes.len() {
+        match packets.next(&bytes[at..], at as u64, true, &mut done) {
+            packets::Packet::Taken(length) => at += length,
+            _ => panic!("only packets"),
+        }
+    }
+    assert_eq!(done.len(), 20_000);
+    let made: usize = done.iter().map(|set| set.frame.len()).sum();
+    assert!(made < 10 * bytes.len(), "{made} bytes of {}", bytes.len());
+}
+
+#[test]
+fn an_empty_scope_still_makes_records_of_options() {
+    let template = set(1, &words(&[300, 4, 4, 1, 0, 34, 4]));
+    let data = set(300, &[0, 0, 0, 100]);
+    let (events, rejects) = read(&v9(&[template, data]), 1000);
+    assert_eq!((events.len(), rejects.len()), (1, 0));
+    assert_eq!(events[0]["record"], "options");
+}
+
+#[test]
+fn thousands_of_sets_that_wait_are_found_by_their_template() {
+    let mut bytes = Vec::new();
+    for first in 0..4u16 {
+        let sets: Vec<_> = (0..1000)
+            .map(|id| set(300 + first * 1000 + id, &[7; 4]))
+            .collect();
+        bytes.extend(v9(&sets));
+    }
+    for first in 0..4u16 {
+        let sets: Vec<_> = (0..1000)
+            .map(|id| set(0, &words(&[300 + first * 1000 + id, 1, 1, 4])))
+            .collect();
+        bytes.extend(v9(&sets));
+    }
+    let (events, rejects) = read(&bytes, 1000);
+    assert_eq!((events.len(), rejects.len()), (4000, 0));
+}

@@ -33,6 +33,9 @@ pub(crate) type Found<'a> = Vec<(&'static str, &'a str)>;
 /// Steps that one line may cost: hostile lines could otherwise make a shape with several texts try all splits.
 const STEPS: u32 = 4096;
 
+/// Bytes that a product's own reader sees. It looks for the end of what it reads, at every step anew.
+const SEEN: usize = 1024;
+
 /// Whether `text` has this shape; its captures are then in `found`, without those that are empty.
 pub(crate) fn matches<'a>(shape: &'static str, text: &'a str, read: Reader, found: &mut Found<'a>) -> bool {
     found.clear();
@@ -105,7 +108,9 @@ impl<'a> Walk<'a, '_> {
                     let kind = name.as_bytes().first().copied().unwrap_or_default();
                     let length = match kind {
                         b'=' | b'#' | b'@' => fixed(kind, text, outer),
-                        letter if name.len() == 1 => (self.read)(letter, text),
+                        letter if name.len() == 1 => {
+                            (self.read)(letter, &text[..text.floor_char_boundary(SEEN)])
+                        }
                         _ => return self.free(name, outer, text, then),
                     };
                     if length == 0 {
@@ -338,5 +343,16 @@ mod tests {
                 let _ = of(shape, &text);
             }
         }
+    }
+
+    #[test]
+    fn what_is_read_is_seen_a_piece_at_a_time() {
+        fn longest(_: u8, text: &str) -> usize {
+            assert!(text.len() <= SEEN, "{} bytes", text.len());
+            text.len()
+        }
+        let mut found = Found::new();
+        let text = format!("x {}", "\u{e9}".repeat(20_000));
+        assert!(!matches("{a} {S} end", &text, longest, &mut found));
     }
 }

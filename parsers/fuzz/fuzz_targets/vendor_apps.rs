@@ -1,0 +1,7 @@
+//! See `targets.rs`.
+#![no_main]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(init: targets::warm("vendor_apps"), |data: &[u8]| targets::run("vendor_apps", data));

@@ -40,7 +40,6 @@ const SHORTEST_WORD: usize = 16;
 const SHORTEST_HEX: usize = 8;
 /// Escapes in a row.
 const SHORTEST_ESCAPES: usize = 4;
-
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -402,10 +401,8 @@ mod tests {
         // Nobody decodes it here.
         assert_eq!(decoded(&format!("curl -d {hidden} https://example.org/")), None);
         // Paths and names are words of base64, but no text.
-        assert_eq!(
-            decoded("base64 /usr/share/applications/defaultbrowser > /tmp/somethingelse"),
-            None
-        );
+        let names = "base64 /usr/share/applications/defaultbrowser > /tmp/somethingelse";
+        assert_eq!(decoded(names), None);
     }
 
     #[test]

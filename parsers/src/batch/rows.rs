@@ -197,45 +197,69 @@ impl ColumnBuilder {
         mut misfit: impl FnMut(usize),
     ) {
         let mut recent = Recent::default();
-        for row in 0..rows.len() {
-            let cell = rows.cell(column, row);
-            let Some(plain) = rows.is_plain(cell) else {
-                continue;
+        let mut row = 0;
+        while row < rows.len() {
+            let (next, stored) = match (&mut self.data, cells) {
+                (Data::Keyword(keywords), Cells::Text) => run(rows, column, row, |row, cell| {
+                    keywords.put(first + row, cell, &mut recent);
+                    true
+                }),
+                (Data::Keyword(keywords), Cells::Whole) => run(rows, column, row, |row, cell| {
+                    let whole = whole(cell).is_some();
+                    if whole {
+                        keywords.put(first + row, cell, &mut recent);
+                    }
+                    whole
+                }),
+                (Data::Integer(values), Cells::Text | Cells::Whole) => run(rows, column, row, |row, cell| {
+                    put(values, first + row, whole(cell))
+                }),
+                (Data::Float(values), Cells::Text | Cells::Number) => run(rows, column, row, |row, cell| {
+                    put(values, first + row, decimal(cell))
+                }),
+                (Data::Boolean(values), Cells::Flag) => run(rows, column, row, |row, cell| {
+                    let flag = match cell.as_bytes() {
+                        b"T" => Some(true),
+                        b"F" => Some(false),
+                        _ => None,
+                    };
+                    put(values, first + row, flag)
+                }),
+                _ => run(rows, column, row, |_, _| false),
             };
-            let at = first + row;
-            let stored = plain
-                && match (&mut self.data, cells) {
-                    (Data::Keyword(keywords), Cells::Text) => {
-                        keywords.put(at, cell, &mut recent);
-                        true
+            self.values_set += stored;
+            row = next;
+            if row < rows.len() {
+                rows.value(column, rows.cell(column, row), &mut |value| {
+                    if self.set(first + row, value) == Set::Misfit {
+                        misfit(row);
                     }
-                    (Data::Keyword(keywords), Cells::Whole) if whole(cell).is_some() => {
-                        keywords.put(at, cell, &mut recent);
-                        true
-                    }
-                    (Data::Integer(values), Cells::Text | Cells::Whole) => put(values, at, whole(cell)),
-                    (Data::Float(values), Cells::Text | Cells::Number) => put(values, at, decimal(cell)),
-                    (Data::Boolean(values), Cells::Flag) => {
-                        let flag = match cell {
-                            "T" => Some(true),
-                            "F" => Some(false),
-                            _ => None,
-                        };
-                        put(values, at, flag)
-                    }
-                    _ => false,
-                };
-            if stored {
-                self.count();
-                continue;
+                });
+                row += 1;
             }
-            rows.value(column, cell, &mut |value| {
-                if self.set(at, value) == Set::Misfit {
-                    misfit(row);
-                }
-            });
         }
     }
+}
+
+/// Hands cells that mean what stands there to `take`, from row `from` on: up to the first that does not, or that `take`
+/// does not take. Its row, and how many were taken.
+#[inline(always)]
+fn run<R: Rows>(
+    rows: &R,
+    column: usize,
+    from: usize,
+    mut take: impl FnMut(usize, &str) -> bool,
+) -> (usize, usize) {
+    let mut taken = 0;
+    for row in from..rows.len() {
+        let cell = rows.cell(column, row);
+        match rows.is_plain(cell) {
+            None => {}
+            Some(true) if take(row, cell) => taken += 1,
+            Some(_) => return (row, taken),
+        }
+    }
+    (rows.len(), taken)
 }
 
 /// Gives `row`, behind all others, this value. `false`: there is none.

@@ -111,6 +111,10 @@ impl Split<'_> {
     /// Finds the cells of a row without quotes. `None`: there are too few or too many.
     #[inline]
     fn bare(&mut self, row: usize, from: usize, to: usize) -> Option<()> {
+        if !self.separator.is_ascii() || !self.text.is_char_boundary(from) || !self.text.is_char_boundary(to)
+        {
+            return None;
+        }
         let marks = &self.scratch.marks[..];
         let mut next = self.next;
         while marks.get(next).is_some_and(|mark| (*mark as usize) < from) {
@@ -174,10 +178,15 @@ impl Rows for Table<'_> {
         let (start, end) = (start as usize, end as usize);
         let found = match start.checked_sub(self.text.len()) {
             // An empty cell at the very end is no piece of the other text.
-            Some(behind) if end > start => self.undoubled.get(behind..end - self.text.len()),
-            _ => self.text.get(start..end),
+            Some(behind) if end > start => {
+                let found = self.undoubled.get(behind..end - self.text.len());
+                return found.unwrap_or_default();
+            }
+            _ => self.text.as_bytes().get(start..end).unwrap_or_default(),
         };
-        found.unwrap_or_default()
+        // SAFETY: cells begin and end at characters: those of `quoted` are pieces of a line; those of `bare` lie between
+        // ASCII bytes and the ends of a line, which are looked at.
+        unsafe { std::str::from_utf8_unchecked(found) }
     }
 
     #[inline]

@@ -150,7 +150,7 @@ impl Bulk {
             }
             if let (Some(sides), TableHeader::Zeek(header)) = (&self.zeek, header) {
                 builder.field("_path", Value::Str(header.path()));
-                let whole = |column| table.cell(column, row).parse().ok();
+                let whole = |column| table.whole(column, row);
                 let both = |sides: Option<(usize, usize)>| match sides {
                     Some((a, b)) => [whole(a), whole(b)],
                     None => [None, None],
@@ -177,10 +177,9 @@ impl Bulk {
         context: &FrameContext<'_>,
     ) {
         if let (Some(sides), TableHeader::Zeek(header)) = (&self.zeek, table.header) {
-            let whole = |column, row| table.cell(column, row).parse::<i64>().ok();
             let sum = |sides: Option<(usize, usize)>, row| {
                 let (a, b) = sides?;
-                whole(a, row)?.checked_add(whole(b, row)?)
+                table.whole(a, row)?.checked_add(table.whole(b, row)?)
             };
             let rows = 0..table.len();
             builder.write_constant("_path", table.len(), header.path());

@@ -94,6 +94,13 @@ impl<'b> Table<'b> {
             escapes,
         })
     }
+
+    /// The whole number in a cell, if something is set there.
+    pub(super) fn whole(&self, column: usize, row: usize) -> Option<i64> {
+        let cell = self.cell(column, row);
+        self.is_plain(cell)?;
+        cell.parse().ok()
+    }
 }
 
 /// Takes rows apart.

@@ -146,7 +146,13 @@ struct Run {
     allocations: u64,
 }
 
-fn run(name: &str, bytes: &[u8], decoder: &mut Decoder, latency: &mut Histogram<u64>, allocations: fn() -> u64) -> Run {
+fn run(
+    name: &str,
+    bytes: &[u8],
+    decoder: &mut Decoder,
+    latency: &mut Histogram<u64>,
+    allocations: fn() -> u64,
+) -> Run {
     let source = Arc::new(Source {
         path: name.into(),
         reference_time: 1_795_200_000_000_000,
@@ -179,12 +185,18 @@ fn run(name: &str, bytes: &[u8], decoder: &mut Decoder, latency: &mut Histogram<
         while let Some(block) = framer.pop() {
             let began = Instant::now();
             let decoded = decoder.decode(block);
-            latency.saturating_record(began.elapsed().as_micros() as u64);
+            latency
+                .record(began.elapsed().as_micros() as u64)
+                .unwrap_or_default();
             result.events += decoded.counters.events;
             result.rejects += decoded.counters.rejects;
             for batch in &decoded.batches {
                 result.batches += 1;
-                match result.datasets.iter_mut().find(|(name, _)| *name == batch.dataset.name) {
+                match result
+                    .datasets
+                    .iter_mut()
+                    .find(|(name, _)| *name == batch.dataset.name)
+                {
                     Some((_, events)) => *events += batch.len(),
                     None => result.datasets.push((batch.dataset.name.clone(), batch.len())),
                 }
@@ -220,8 +232,16 @@ fn asked() -> Result<Asked, Box<dyn std::error::Error>> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => asked.json = true,
-            "--bytes" => asked.bytes = arguments.next().ok_or("--bytes wants MB")?.parse::<usize>()? * 1_000_000,
-            "--runs" => asked.runs = arguments.next().ok_or("--runs wants a number")?.parse::<usize>()?.max(1),
+            "--bytes" => {
+                asked.bytes = arguments.next().ok_or("--bytes wants MB")?.parse::<usize>()? * 1_000_000
+            }
+            "--runs" => {
+                asked.runs = arguments
+                    .next()
+                    .ok_or("--runs wants a number")?
+                    .parse::<usize>()?
+                    .max(1)
+            }
             "--write" => asked.write = arguments.next(),
             _ => asked.names.push(argument),
         }
@@ -238,7 +258,15 @@ pub fn main(allocations: fn() -> u64) -> Result<(), Box<dyn std::error::Error>> 
     if !asked.json && asked.write.is_none() {
         println!(
             "{:<12} {:>9} {:>9} {:>11} {:>9} {:>12} {:>8} {:>22} {:>8}",
-            "workload", "MB/s", "best", "events/s", "ns/event", "allocations", "bytes", "block ms (50, 99, max)", "memory"
+            "workload",
+            "MB/s",
+            "best",
+            "events/s",
+            "ns/event",
+            "allocations",
+            "bytes",
+            "block ms (50, 99, max)",
+            "memory"
         );
     }
     for name in &asked.names {
@@ -270,7 +298,13 @@ fn measure(
     let before = memory("VmRSS");
     let mut latency = Histogram::<u64>::new(3)?;
     // The first reading learns names and gets its memory; a process that reads on has both.
-    let first = run(name, &bytes[..bytes.len().min(16_000_000)], &mut decoder, &mut latency, allocations);
+    let first = run(
+        name,
+        &bytes[..bytes.len().min(16_000_000)],
+        &mut decoder,
+        &mut latency,
+        allocations,
+    );
     latency.reset();
     let mut runs: Vec<Run> = (0..asked.runs)
         .map(|_| run(name, bytes, &mut decoder, &mut latency, allocations))
@@ -309,10 +343,12 @@ fn measure(
         milliseconds(99.0),
         milliseconds(100.0)
     );
-    let shown = std::path::Path::new(name).file_name().map_or(name.into(), |name| name.to_string_lossy());
+    let shown = std::path::Path::new(name)
+        .file_name()
+        .map_or(name.into(), |name| name.to_string_lossy());
     writeln!(
         output,
-        "{shown:<12} {:>9.0} {:>9.0} {:>11.0} {:>9.0} {:>12.2} {:>8.0} {times:>22} {:>5} MB",
+        "{shown:<12} {:>9.1} {:>9.1} {:>11.0} {:>9.0} {:>12.2} {:>8.0} {times:>22} {:>5} MB",
         rate(median),
         rate(best),
         events / median.cpu.as_secs_f64(),

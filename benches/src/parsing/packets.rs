@@ -36,7 +36,10 @@ pub fn write(world: &mut World, to: &mut Vec<u8>) -> u64 {
         to.extend(number.to_be_bytes());
     }
     if with_template {
-        put(to, &[0, 8 + 4 * FIELDS.len() as u16, TEMPLATE, FIELDS.len() as u16]);
+        put(
+            to,
+            &[0, 8 + 4 * FIELDS.len() as u16, TEMPLATE, FIELDS.len() as u16],
+        );
         for (element, length) in FIELDS {
             put(to, &[*element, *length]);
         }
@@ -61,10 +64,21 @@ fn flow(random: &mut Random, uptime: u32, to: &mut Vec<u8>) {
         to.extend(number.to_be_bytes());
     }
     put(to, &[3 + random.below(4) as u16, 1]);
-    for number in [random.size(8) as u32, random.size(20) as u32, ended - lasted, ended] {
+    for number in [
+        random.size(8) as u32,
+        random.size(20) as u32,
+        ended - lasted,
+        ended,
+    ] {
         to.extend(number.to_be_bytes());
     }
-    put(to, &[32_768 + random.below(28_232) as u16, [443, 53, 80, 22][random.skewed(4, 2) as usize]]);
+    put(
+        to,
+        &[
+            32_768 + random.below(28_232) as u16,
+            [443, 53, 80, 22][random.skewed(4, 2) as usize],
+        ],
+    );
     let protocol = if random.below(4) == 0 { 17 } else { 6 };
     to.extend([0x1b, protocol, 0, 24, [16, 20, 22, 24][random.below(4) as usize]]);
     put(to, &[64_512, 1000 + random.skewed(3000, 2) as u16]);

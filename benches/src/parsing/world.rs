@@ -58,20 +58,28 @@ pub fn mixed(number: u64) -> u64 {
 }
 
 const SERVICES: &[u64] = &[
-    443, 53, 80, 445, 88, 389, 3389, 22, 123, 135, 25, 993, 587, 8080, 8443, 5985, 1433, 3306, 5432, 636, 9200,
-    5060, 161, 21,
+    443, 53, 80, 445, 88, 389, 3389, 22, 123, 135, 25, 993, 587, 8080, 8443, 5985, 1433, 3306, 5432, 636,
+    9200, 5060, 161, 21,
 ];
 const GIVEN: &[&str] = &[
-    "ana", "ben", "carla", "dan", "eva", "finn", "gita", "hugo", "ines", "jan", "kim", "lea", "mia", "noah", "olga",
-    "paul", "rosa", "sam", "tom", "uma",
+    "ana", "ben", "carla", "dan", "eva", "finn", "gita", "hugo", "ines", "jan", "kim", "lea", "mia", "noah",
+    "olga", "paul", "rosa", "sam", "tom", "uma",
 ];
 const FAMILY: &[&str] = &[
-    "adams", "berg", "costa", "dupont", "evans", "fischer", "garcia", "haas", "ito", "jensen", "kaya", "lopez",
-    "meyer", "novak", "okafor", "petit", "quinn", "rossi", "silva", "tanaka", "urban", "vogel", "weber", "xu",
-    "young", "zhou", "moreau", "nagy", "olsen", "park",
+    "adams", "berg", "costa", "dupont", "evans", "fischer", "garcia", "haas", "ito", "jensen", "kaya",
+    "lopez", "meyer", "novak", "okafor", "petit", "quinn", "rossi", "silva", "tanaka", "urban", "vogel",
+    "weber", "xu", "young", "zhou", "moreau", "nagy", "olsen", "park",
 ];
 const FOLDERS: &[&str] = &[
-    "api/v1/orders", "static/img", "shop/items", "account", "assets/js", "search", "help", "media/2026", "blog",
+    "api/v1/orders",
+    "static/img",
+    "shop/items",
+    "account",
+    "assets/js",
+    "search",
+    "help",
+    "media/2026",
+    "blog",
     "cart",
 ];
 const MONTHS: &[&str] = &[
@@ -111,7 +119,12 @@ impl World {
             "bsd" | "iso" | "isoms" | "apache" | "date" | "clock" | "slashed" | "spaced" => {
                 write_time(self.now, kind, to)
             }
-            "epoch" => write!(to, "{}.{:06}", self.now / 1000, self.now % 1000 * 1000 + random.below(1000)),
+            "epoch" => write!(
+                to,
+                "{}.{:06}",
+                self.now / 1000,
+                self.now % 1000 * 1000 + random.below(1000)
+            ),
             "epochms" => write!(to, "{}", self.now),
             "epochns" => write!(to, "{}", self.now * 1_000_000),
             "host" => write!(to, "srv-{:03}", random.below(240)),
@@ -122,10 +135,21 @@ impl World {
             }
             "outside" => {
                 let number = mixed(random.skewed(60_000, 3));
-                write!(to, "{}.{}.{}.{}", 11 + number % 180, number >> 8 & 255, number >> 16 & 255, number >> 24 & 255)
+                write!(
+                    to,
+                    "{}.{}.{}.{}",
+                    11 + number % 180,
+                    number >> 8 & 255,
+                    number >> 16 & 255,
+                    number >> 24 & 255
+                )
             }
             "port" => write!(to, "{}", 32_768 + random.below(28_232)),
-            "service" => write!(to, "{}", SERVICES[random.skewed(SERVICES.len() as u64, 2) as usize]),
+            "service" => write!(
+                to,
+                "{}",
+                SERVICES[random.skewed(SERVICES.len() as u64, 2) as usize]
+            ),
             "user" => {
                 let number = random.skewed(600, 2) as usize;
                 write!(to, "{}.{}", GIVEN[number % 20], FAMILY[number / 20])
@@ -137,14 +161,26 @@ impl World {
             "size" => write!(to, "{}", random.size(16)),
             "large" => write!(to, "{}", random.size(24)),
             "seconds" => write!(to, "{}.{:06}", random.size(9), random.below(1_000_000)),
-            "hms" => write!(to, "{}:{:02}:{:02}", random.below(3), random.below(60), random.below(60)),
+            "hms" => write!(
+                to,
+                "{}:{:02}:{:02}",
+                random.below(3),
+                random.below(60),
+                random.below(60)
+            ),
             "serial" => write!(to, "{}", 40_000_000 + self.line),
             "hex8" => write!(to, "{:08x}", random.next() as u32),
             "hex16" => write!(to, "{:016x}", random.next()),
             "base43" => write_base64(random, 43, to),
             "domain" => {
                 let number = random.skewed(3000, 2);
-                write!(to, "{}{}.example.{}", FAMILY[number as usize % 30], number / 30, ["com", "net", "org"][number as usize % 3])
+                write!(
+                    to,
+                    "{}{}.example.{}",
+                    FAMILY[number as usize % 30],
+                    number / 30,
+                    ["com", "net", "org"][number as usize % 3]
+                )
             }
             "uid" => {
                 to.push(b'C');
@@ -169,7 +205,12 @@ fn write_path(random: &mut Random, to: &mut Vec<u8>) -> std::io::Result<()> {
         to.extend_from_slice([&b".png"[..], b".html", b".js"][number % 9 / 3]);
     }
     match random.below(4) {
-        0 => write!(to, "?id={}&ref={:x}", random.below(100_000), random.below(1 << 32)),
+        0 => write!(
+            to,
+            "?id={}&ref={:x}",
+            random.below(100_000),
+            random.below(1 << 32)
+        ),
         _ => Ok(()),
     }
 }
@@ -181,7 +222,10 @@ fn write_agent(number: u64, to: &mut Vec<u8>) -> std::io::Result<()> {
             to,
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Safari/537.36"
         ),
-        1 => write!(to, "Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"),
+        1 => write!(
+            to,
+            "Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"
+        ),
         _ => write!(to, "python-requests/2.{version}"),
     }
 }
@@ -199,15 +243,31 @@ pub fn write_time(millis: u64, notation: &str, to: &mut Vec<u8>) -> std::io::Res
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let name = MONTHS[month as usize - 1];
     match notation {
         "bsd" => write!(to, "{name} {day:>2} {hour:02}:{minute:02}:{second:02}"),
-        "iso" => write!(to, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
-        "isoms" => write!(to, "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}"),
-        "spaced" => write!(to, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}"),
-        "apache" => write!(to, "{day:02}/{name}/{year}:{hour:02}:{minute:02}:{second:02} +0000"),
+        "iso" => write!(
+            to,
+            "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        ),
+        "isoms" => write!(
+            to,
+            "{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}"
+        ),
+        "spaced" => write!(
+            to,
+            "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{milli:03}"
+        ),
+        "apache" => write!(
+            to,
+            "{day:02}/{name}/{year}:{hour:02}:{minute:02}:{second:02} +0000"
+        ),
         "date" => write!(to, "{year}-{month:02}-{day:02}"),
         "clock" => write!(to, "{hour:02}:{minute:02}:{second:02}"),
         _ => write!(to, "{year}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}"),

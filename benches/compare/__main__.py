@@ -3,7 +3,7 @@
 
 usage: python3 benches/compare [WORKLOAD...] --borzoi target/release/borzoi --events-file otrf.ndjson …
 
-Workloads (all but `detect-exact` and `hard-even` if none is named):
+Workloads (all but `detect-exact`, `hard-even` and `parsers` if none is named):
 
   detect        real events, SigmaHQ's Windows rules, alerts out; rsigma with its fast field mapping
   detect-exact  the same with the mapping that means what the rules say, on at most 20,000 events
@@ -13,6 +13,7 @@ Workloads (all but `detect-exact` and `hard-even` if none is named):
   threads       one thread against two
   lake          events to columns on disk, no rules, against DuckDB and chDB writing Parquet
   evtx          EVTX samples, copied several times, against Hayabusa and Chainsaw
+  parsers       made lines of eleven formats to columns, against rsyslog and DuckDB (wants --parse; not run by default)
 
 `benches/README.md` says where the peers come from and what each workload is.
 """
@@ -24,6 +25,7 @@ import sys
 
 sys.dont_write_bytecode = True  # the tree stays as it is
 
+import parsers
 import peers
 import workloads
 from measure import contest, table
@@ -52,9 +54,11 @@ def arguments():
     parser.add_argument("--copies", type=int, default=22, help="copies of the EVTX samples (22: 1 GB)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", help="names of peers to run, with commas")
+    parser.add_argument("--parse", help="the release binary of the bench `parse`")
+    parser.add_argument("--megabytes", type=int, default=20, help="size of each input of `parsers`")
     parser.add_argument("--json", help="also write the rows to this file")
     args = parser.parse_args()
-    unknown = set(args.workloads) - {*DEFAULT, "detect-exact", "hard-even"}
+    unknown = set(args.workloads) - {*DEFAULT, "detect-exact", "hard-even", "parsers"}
     if unknown:
         parser.error(f"no workload is called {', '.join(sorted(unknown))}")
     return args
@@ -191,6 +195,15 @@ class Comparison:
         self.finish(f"evtx (events are files: {files:,})", contest(found, source, single, files, self.scratch, self.args.rounds))
 
 
+    def parsers(self):
+        if not self.args.parse:
+            raise SystemExit("no bench: build it with `cargo build --release -p borzoi-benches --bin parse` and name it with --parse")
+        program = pathlib.Path(self.args.parse).resolve()
+        rows = parsers.compare(program, self.cache, self.installed.python, self.args.rounds, self.args.megabytes)
+        self.report["parsers"] = rows
+        print(parsers.table(rows), flush=True)
+
+
 def difference(ours, theirs):
     """In words, how the alerts per rule of two programs differ."""
     same = sum(1 for rule, count in ours.items() if theirs.get(rule) == count)
@@ -207,7 +220,7 @@ def main():
     steps = {
         "detect": comparison.detect, "detect-exact": comparison.detect_exact, "hard": comparison.hard,
         "hard-even": comparison.hard_even, "rules": comparison.against_rules, "threads": comparison.threads,
-        "lake": comparison.lake, "evtx": comparison.evtx,
+        "lake": comparison.lake, "evtx": comparison.evtx, "parsers": comparison.parsers,
     }
     for name in args.workloads or DEFAULT:
         steps[name]()

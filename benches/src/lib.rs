@@ -1,5 +1,7 @@
 //! What the workloads share: counting what a process uses.
 
+pub mod parsing;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

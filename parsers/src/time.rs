@@ -21,6 +21,8 @@
 //! assert_eq!((instant, rest), (1_772_355_600_250_000, " host"));
 //! ```
 
+use std::cell::Cell;
+
 use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
@@ -31,6 +33,9 @@ const DAY: i64 = 86_400 * SECOND;
 
 /// The instant of a wall-clock time in a zone; see the [module](self) for repeated and skipped times.
 pub fn local(time: NaiveDateTime, zone: Tz) -> i64 {
+    if zone == Tz::UTC {
+        return time.and_utc().timestamp_micros();
+    }
     match zone.from_local_datetime(&time) {
         LocalResult::Single(instant) => instant.timestamp_micros(),
         LocalResult::Ambiguous(earlier, later) => earlier.timestamp_micros().min(later.timestamp_micros()),
@@ -63,6 +68,23 @@ pub fn yearless(month: u32, day: u32, time: NaiveTime, reference: i64, zone: Tz)
 /// `Mar  1 10:00:00`, also with a fraction, with the year before (`2026 Mar 1 …`) or after the day
 /// (`Mar 1 2026 …`, `Mar 1 10:00:00 2026` is not taken: hosts may be called 2026).
 pub fn bsd(text: &str, reference: i64, zone: Tz) -> Option<(i64, &str)> {
+    if zone == Tz::UTC
+        && let Some((day, seconds, rest)) = plain_bsd(text)
+    {
+        let midnight = match BSD_DAY.get() {
+            (known, of, midnight) if (known, of) == (day, reference) => midnight,
+            _ => {
+                let midnight = day_of_bsd(text, reference)?;
+                BSD_DAY.set((day, reference, midnight));
+                midnight
+            }
+        };
+        // A day after the reference time it depends on the hour which year is meant.
+        let instant = midnight + seconds * SECOND;
+        if instant <= reference.saturating_add(DAY) {
+            return Some((instant, rest));
+        }
+    }
     let (mut year, rest) = match number(text, 4) {
         Some((year, rest)) => (Some(year), spaces(rest)?),
         None => (None, text),
@@ -87,6 +109,39 @@ pub fn bsd(text: &str, reference: i64, zone: Tz) -> Option<(i64, &str)> {
         None => yearless(month, day, time, reference, zone)?,
     };
     Some((instant + leap, rest))
+}
+
+thread_local! {
+    /// The day that a stamp without a year named last, the reference time then, and its first instant.
+    static BSD_DAY: Cell<(u64, i64, i64)> = const { Cell::new((0, 0, 0)) };
+}
+
+/// `Mar  1 10:00:00` in its plainest form: the bytes of its day, the seconds of the day, and the rest.
+fn plain_bsd(text: &str) -> Option<(u64, i64, &str)> {
+    let (stamp, rest) = text.as_bytes().split_first_chunk::<15>()?;
+    let two = |at: usize| {
+        let (tens, ones) = (stamp[at].wrapping_sub(b'0'), stamp[at + 1].wrapping_sub(b'0'));
+        (tens <= 9 && ones <= 9).then(|| i64::from(tens) * 10 + i64::from(ones))
+    };
+    let [m, o, n, b' ', d, a, b' ', _, _, b':', _, _, b':', _, _] = *stamp else {
+        return None;
+    };
+    // A fraction, or a leap second.
+    if matches!(rest.first(), Some(b'.' | b',')) {
+        return None;
+    }
+    let (hour, minute, second) = (two(7)?, two(10)?, two(13)?);
+    let is_day = a.is_ascii_digit() && (d == b' ' || d.is_ascii_digit());
+    let plain = is_day && hour < 24 && minute < 60 && second < 60;
+    let day = u64::from_be_bytes([0, 0, 0, m, o, n, d, a]);
+    plain.then_some((day, hour * 3600 + minute * 60 + second, text.get(15..)?))
+}
+
+/// The first instant of the day of `Mar  1 …`, in UTC.
+fn day_of_bsd(text: &str, reference: i64) -> Option<i64> {
+    let (month, rest) = month(text)?;
+    let (day, _) = number_up_to(spaces(rest)?, 2)?;
+    yearless(month, day, NaiveTime::MIN, reference, Tz::UTC)
 }
 
 /// ISO 8601 / RFC 3339: date, `T` or one space, time, optional fraction (`.` or `,`), optional `Z`, `±hh:mm`,
@@ -466,12 +521,15 @@ fn micros_of(digits: &str) -> i64 {
 }
 
 fn month(text: &str) -> Option<(u32, &str)> {
-    const MONTHS: [&str; 12] = [
-        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+    const MONTHS: [&[u8; 3]; 12] = [
+        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
     ];
-    let name = text.get(..3)?;
-    let index = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(name))?;
-    Some((u32::try_from(index).ok()? + 1, &text[3..]))
+    let name = text
+        .as_bytes()
+        .first_chunk::<3>()?
+        .map(|b| b.to_ascii_lowercase());
+    let number = MONTHS.iter().zip(1..).find(|(month, _)| ***month == name)?.1;
+    Some((number, &text[3..]))
 }
 
 /// Exactly `digits` digits, not followed by another.
@@ -481,9 +539,15 @@ fn number(text: &str, digits: usize) -> Option<(u32, &str)> {
 }
 
 fn number_up_to(text: &str, most: usize) -> Option<(u32, &str)> {
-    let digits = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
-    let value = text.get(..digits)?.parse().ok()?;
-    Some((value, &text[digits..]))
+    let digits = text.bytes().take(most).take_while(u8::is_ascii_digit);
+    // No caller asks for more than eight digits.
+    let (count, value) = digits.fold((0, 0_u32), |(count, value), digit| {
+        (
+            count + 1,
+            value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0')),
+        )
+    });
+    (count > 0).then(|| (value, &text[count..]))
 }
 
 fn spaces(text: &str) -> Option<&str> {

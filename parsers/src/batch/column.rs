@@ -41,10 +41,10 @@ pub(super) enum Data {
     List(Lists),
 }
 
-/// Lists row by row. Neighbours are mostly the same list.
+/// Lists row by row. Few different ones follow each other.
 #[derive(Default)]
 pub(super) struct Lists {
-    /// Lists, each different from the one before it.
+    /// Lists, each different from the [`RECENT`] before it.
     lists: Vec<Vec<String>>,
     /// Which list each row has; -1 for none.
     keys: Vec<i32>,
@@ -52,17 +52,24 @@ pub(super) struct Lists {
     raw: String,
 }
 
+/// Lists that a new one is compared with.
+const RECENT: usize = 8;
+
 impl Lists {
     fn list(&self, key: i32) -> Option<&[String]> {
         usize::try_from(key).ok().map(|key| self.lists[key].as_slice())
     }
 
-    fn last(&self) -> i32 {
-        i32::try_from(self.lists.len()).expect("a batch has fewer rows than i32::MAX") - 1
-    }
-
-    fn set(&mut self, row: usize, list: Option<Vec<String>>) -> Set {
-        let Some(list) = list else {
+    fn set(&mut self, row: usize, value: &Value<'_>) -> Set {
+        if self.keys.len() <= row {
+            let recent = self.lists.len().saturating_sub(RECENT);
+            let known = self.lists[recent..].iter().rposition(|list| is_list(value, list));
+            if let Some(known) = known {
+                self.push(row, recent + known);
+                return Set::Stored;
+            }
+        }
+        let Some(list) = list(value) else {
             return Set::Misfit;
         };
         if let Some(&key) = self.keys.get(row) {
@@ -71,17 +78,29 @@ impl Lists {
                 false => Set::Different,
             };
         }
-        if self.lists.last() != Some(&list) {
-            self.lists.push(list);
-            self.raw.clear();
-        }
+        self.lists.push(list);
+        self.raw.clear();
         self.push_last(row);
         Set::Stored
     }
 
+    /// Whether `row` has the last of the lists.
+    fn is_last(&self, row: usize) -> bool {
+        let key = self.keys.get(row).and_then(|&key| usize::try_from(key).ok());
+        key.is_some_and(|key| key + 1 == self.lists.len())
+    }
+
     fn push_last(&mut self, row: usize) {
-        self.keys.resize(row, -1);
-        self.keys.push(self.last());
+        self.push(row, self.lists.len() - 1);
+    }
+
+    /// Gives `row` the list of this index.
+    fn push(&mut self, row: usize, list: usize) {
+        if self.keys.len() < row {
+            self.keys.resize(row, -1);
+        }
+        self.keys
+            .push(i32::try_from(list).expect("a batch has fewer rows than i32::MAX"));
     }
 
     /// Gives `row` the last list once more, if that stood in its record as this one does.
@@ -217,10 +236,20 @@ impl ColumnBuilder {
     }
 
     /// Gives `row` a value. Rows come in ascending order.
+    #[inline]
     pub(super) fn set(&mut self, row: usize, value: &Value<'_>) -> Set {
+        if let (Data::Keyword(keywords), Value::Str(text)) = (&mut self.data, value) {
+            let set = keywords.set(row, text);
+            self.values_set += usize::from(set == Set::Stored);
+            return set;
+        }
+        self.set_any(row, value)
+    }
+
+    fn set_any(&mut self, row: usize, value: &Value<'_>) -> Set {
         let set = match &mut self.data {
             Data::Keyword(keywords) => {
-                let mut number = String::new();
+                let mut number = Spelled::default();
                 let Some(text) = text_of(value, &mut number) else {
                     return Set::Misfit;
                 };
@@ -230,7 +259,7 @@ impl ColumnBuilder {
             Data::Float(values) => store(values, row, float(value)),
             Data::Boolean(values) => store(values, row, boolean(value)),
             Data::Timestamp(values) => store(values, row, timestamp(value)),
-            Data::List(lists) => lists.set(row, list(value)),
+            Data::List(lists) => lists.set(row, value),
         };
         self.values_set += usize::from(set == Set::Stored);
         set
@@ -306,6 +335,7 @@ impl ColumnBuilder {
         let set = self.set(row, value);
         if set == Set::Stored
             && let Data::List(lists) = &mut self.data
+            && lists.is_last(row)
         {
             raw.clone_into(&mut lists.raw);
         }
@@ -324,7 +354,9 @@ fn store<T: PartialEq>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>
             Set::Different
         };
     }
-    values.resize_with(row, || None);
+    if values.len() < row {
+        values.resize_with(row, || None);
+    }
     values.push(value);
     Set::Stored
 }
@@ -346,7 +378,7 @@ fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: u
 /// The text that a scalar has once a column of this type has taken it; `None` if the column does not take it.
 /// Points in time are as in JSON output.
 pub fn stored_text(column_type: ColumnType, value: &Value<'_>) -> Option<String> {
-    let mut number = String::new();
+    let mut number = Spelled::default();
     Some(match column_type {
         ColumnType::Keyword | ColumnType::List => text_of(value, &mut number)?.to_owned(),
         ColumnType::Integer => integer(value)?.to_string(),
@@ -361,19 +393,45 @@ pub fn spells_integer(text: &str) -> bool {
     integer(&Value::Str(text)).is_some()
 }
 
+/// Room for the text of a scalar that is none itself.
+#[derive(Default)]
+struct Spelled {
+    digits: [u8; 20],
+    text: String,
+}
+
 /// The canonical text of a scalar.
-fn text_of<'v>(value: &'v Value<'_>, number: &'v mut String) -> Option<&'v str> {
+fn text_of<'v>(value: &'v Value<'_>, room: &'v mut Spelled) -> Option<&'v str> {
     use std::fmt::Write;
     match value {
         Value::Str(text) => return Some(text),
         Value::Bool(true) => return Some("true"),
         Value::Bool(false) => return Some("false"),
-        Value::Int(i) => write!(number, "{i}").expect("writing to a String cannot fail"),
-        Value::Float(f) => write!(number, "{f}").expect("writing to a String cannot fail"),
-        Value::Time(micros) => number.push_str(&crate::output::rfc3339(*micros)),
+        Value::Int(i) => return Some(decimal(*i, &mut room.digits)),
+        Value::Float(f) => write!(room.text, "{f}").expect("writing to a String cannot fail"),
+        Value::Time(micros) => room.text.push_str(&crate::output::rfc3339(*micros)),
         Value::Null | Value::List(_) | Value::Json(_) => return None,
     }
-    Some(number)
+    Some(&room.text)
+}
+
+/// The digits of `number`, in `room`.
+fn decimal(number: i64, room: &mut [u8; 20]) -> &str {
+    let mut rest = number.unsigned_abs();
+    let mut at = room.len();
+    loop {
+        at -= 1;
+        room[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        at -= 1;
+        room[at] = b'-';
+    }
+    std::str::from_utf8(&room[at..]).unwrap_or_default()
 }
 
 /// An integer, or text that spells one the only way it can be spelled (so that it can be given back
@@ -381,14 +439,22 @@ fn text_of<'v>(value: &'v Value<'_>, number: &'v mut String) -> Option<&'v str> 
 fn integer(value: &Value<'_>) -> Option<i64> {
     match value {
         Value::Int(i) => Some(*i),
-        Value::Str(text) => {
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            let canonical = !digits.is_empty()
-                && digits.bytes().all(|b| b.is_ascii_digit())
-                && (digits == "0" || !digits.starts_with('0'))
-                && *text != "-0";
-            if canonical { text.parse().ok() } else { None }
-        }
+        Value::Str(text) => match text.as_bytes() {
+            [first @ b'1'..=b'9', rest @ ..] if rest.len() < 18 => {
+                rest.iter().try_fold(i64::from(first - b'0'), |number, byte| {
+                    byte.is_ascii_digit()
+                        .then(|| number * 10 + i64::from(byte - b'0'))
+                })
+            }
+            b"0" => Some(0),
+            // As long as the longest, or negative.
+            [b'1'..=b'9', rest @ ..] | [b'-', b'1'..=b'9', rest @ ..]
+                if rest.iter().all(u8::is_ascii_digit) =>
+            {
+                text.parse().ok()
+            }
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -425,16 +491,21 @@ pub(super) fn timestamp(value: &Value<'_>) -> Option<i64> {
 }
 
 fn list(value: &Value<'_>) -> Option<Vec<String>> {
-    let mut number = String::new();
+    let text = |item| text_of(item, &mut Spelled::default()).map(str::to_owned);
     match value {
-        Value::List(items) => items
-            .iter()
-            .map(|item| {
-                number.clear();
-                text_of(item, &mut number).map(str::to_owned)
-            })
-            .collect(),
-        scalar => text_of(scalar, &mut number).map(|text| vec![text.to_owned()]),
+        Value::List(items) => items.iter().map(text).collect(),
+        scalar => text(scalar).map(|text| vec![text]),
+    }
+}
+
+/// Whether `value` is `list`.
+fn is_list(value: &Value<'_>, list: &[String]) -> bool {
+    let is = |item, text: &String| text_of(item, &mut Spelled::default()) == Some(text);
+    match value {
+        Value::List(items) => {
+            items.len() == list.len() && items.iter().zip(list).all(|(item, text)| is(item, text))
+        }
+        scalar => matches!(list, [text] if is(scalar, text)),
     }
 }
 

@@ -70,6 +70,12 @@ impl Keywords {
         &self.text[span(&self.ends, key)]
     }
 
+    /// Whether the value of `key` is `text`: without asking where characters begin, as [`value`](Keywords::value) does.
+    #[inline]
+    fn is(&self, key: usize, text: &str) -> bool {
+        self.text.as_bytes()[span(&self.ends, key)] == *text.as_bytes()
+    }
+
     /// Whether `row` has a value.
     pub(super) fn has(&self, row: usize) -> bool {
         self.keys.get(row).is_some_and(|&key| key >= 0)
@@ -113,15 +119,16 @@ impl Keywords {
     }
 
     /// Gives `row` a value. Rows come in ascending order.
+    #[inline]
     pub(super) fn set(&mut self, row: usize, text: &str) -> Set {
         if let Some(&key) = self.keys.get(row) {
-            let same = key >= 0 && self.value(key as usize) == text;
+            let same = key >= 0 && self.is(key as usize, text);
             return if same { Set::Same } else { Set::Different };
         }
         let key = match self.keys.last() {
-            // Neighbours often agree (host, channel, user): one compare instead of a look-up.
-            Some(&last) if self.plain == 0 && last >= 0 && self.value(last as usize) == text => last,
             _ if self.plain > 0 => self.append(text),
+            // Neighbours often agree (host, channel, user): one compare instead of a look-up.
+            Some(&last) if last >= 0 && self.is(last as usize, text) => last,
             _ => self.intern(text),
         };
         if self.keys.len() < row {
@@ -298,9 +305,7 @@ impl Keywords {
 
     fn intern(&mut self, text: &str) -> i32 {
         let hash = self.hasher.hash_one(text);
-        let found = self
-            .table
-            .find(hash, |&key| &self.text[span(&self.ends, key as usize)] == text);
+        let found = self.table.find(hash, |&key| self.is(key as usize, text));
         if let Some(&key) = found {
             return key as i32;
         }

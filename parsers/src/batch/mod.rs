@@ -314,26 +314,47 @@ impl BatchBuilder {
         if matches!(value, Value::Null) {
             return;
         }
-        let target = match self.slots.find(native) {
-            Some(target) => target,
-            None => self.new_slot(native),
-        };
+        let target = self.target(native);
+        self.put(target, native, value);
+    }
+
+    /// Writes a value to where it goes: most are texts for a column of texts that has some already.
+    #[inline]
+    fn put(&mut self, target: Target, native: &str, value: Value<'_>) {
+        if let Value::Str(text) = value
+            && self.keyword(target, |keywords, row| keywords.set(row, text))
+        {
+            return;
+        }
         self.targeted_field(target, native, value);
     }
 
     /// As [`field`](BatchBuilder::field), unless the current event has a value in that column.
     pub fn field_if_absent(&mut self, native: &str, value: Value<'_>) {
-        if !matches!(value, Value::Null) && !self.has(native) {
-            self.field(native, value);
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = self.target(native);
+        if !self.has_at(target) {
+            self.put(target, native, value);
         }
     }
 
     /// Whether the current event has a value in the column of `native`.
     pub fn has(&mut self, native: &str) -> bool {
-        let target = match self.slots.find(native) {
+        let target = self.target(native);
+        self.has_at(target)
+    }
+
+    #[inline]
+    fn target(&mut self, native: &str) -> Target {
+        match self.slots.find(native) {
             Some(target) => target,
             None => self.new_slot(native),
-        };
+        }
+    }
+
+    fn has_at(&self, target: Target) -> bool {
         match target {
             Target::Column(index) => self.columns[index as usize].has(self.rows),
             Target::Time => self.pending_time.is_some(),
@@ -344,10 +365,7 @@ impl BatchBuilder {
     /// Appends the text of what the current event has in the column of `native` to `text` (of a list, the first).
     /// `false`: it has nothing there, or it is a column that the builder writes.
     pub fn text_of(&mut self, native: &str, text: &mut String) -> bool {
-        let target = match self.slots.find(native) {
-            Some(target) => target,
-            None => self.new_slot(native),
-        };
+        let target = self.target(native);
         match target {
             Target::Column(index) => self.columns[index as usize].text_at(self.rows, text),
             Target::Time | Target::Reserved | Target::OverLimit => false,
@@ -455,10 +473,7 @@ impl BatchBuilder {
 
     #[cold]
     fn new_key(&mut self, key: Key, native: &str) -> Target {
-        let target = match self.slots.find(native) {
-            Some(target) => target,
-            None => self.new_slot(native),
-        };
+        let target = self.target(native);
         let index = key as usize;
         if self.keyed.len() <= index {
             self.keyed.resize(index + 1, None);

@@ -223,6 +223,11 @@ fn lists_that_repeat_as_they_stand_are_kept_row_by_row() {
             ("[]", &[]),
             (r#"["c"]"#, &["c"]),
             (r#"["a","b"]"#, &["a", "b"]),
+            (r#"["c"]"#, &["c"]),
+            (r#"["e"]"#, &["e"]),
+            (r#"["c"]"#, &["c"]),
+            (r#"["c"]"#, &["c"]),
+            (r#"["e"]"#, &["e"]),
         ]
         .into_iter()
         .enumerate()
@@ -239,14 +244,16 @@ fn lists_that_repeat_as_they_stand_are_kept_row_by_row() {
             }
             builder.commit(meta(offset as u64));
         }
-        let batch = builder.finish().expect("six events");
+        let batch = builder.finish().expect("events");
         let lists = batch.column("tags").expect("set");
         let options = arrow::util::display::FormatOptions::default();
         let lists = arrow::util::display::ArrayFormatter::try_new(lists, &options).expect("shown");
         let rows: Vec<String> = (0..batch.len()).map(|row| lists.value(row).to_string()).collect();
         assert_eq!(
             rows,
-            ["[a, b]", "[a, b]", "[a, b]", "[]", "[c]", "[a, b]"],
+            [
+                "[a, b]", "[a, b]", "[a, b]", "[]", "[c]", "[a, b]", "[c]", "[e]", "[c]", "[c]", "[e]"
+            ],
             "{round}"
         );
         let unmapped = strings(batch.column(UNMAPPED).expect("set")).expect("text");

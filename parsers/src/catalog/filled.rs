@@ -195,14 +195,20 @@ fn before_query(path: &str) -> &str {
 
 /// The hash of this name and of so many digits among `NAME=HASH` or `NAME:HASH`, separated.
 fn hash<'t>(text: &'t str, name: &str, digits: usize) -> Option<&'t str> {
-    text.split([',', ';', ' '])
-        .filter_map(|part| part.split_once(['=', ':']))
-        .find(|(key, value)| {
-            key.eq_ignore_ascii_case(name)
-                && value.len() == digits
-                && value.bytes().all(|b| b.is_ascii_hexdigit())
-        })
-        .map(|(_, value)| value)
+    let end_of_part = |text: &str| memchr::memchr3(b',', b';', b' ', text.as_bytes());
+    let mut rest = text;
+    loop {
+        if let Some((key, value)) = rest.split_at_checked(name.len())
+            && key.eq_ignore_ascii_case(name)
+            && let Some(value) = value.strip_prefix(['=', ':'])
+        {
+            let value = &value[..end_of_part(value).unwrap_or(value.len())];
+            if value.len() == digits && value.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Some(value);
+            }
+        }
+        rest = &rest[end_of_part(rest)? + 1..];
+    }
 }
 
 impl Dataset {

@@ -296,9 +296,11 @@ impl Catalog {
 
     /// The dataset that takes what the syslog program `program` writes (`select.programs`).
     pub fn dataset_of_program(&self, program: &str) -> Option<&Arc<Dataset>> {
-        self.by_program
-            .get(&program.to_lowercase())
-            .map(|&i| &self.datasets[i])
+        let known = match self.by_program.get(program) {
+            Some(known) => Some(known),
+            None => self.by_program.get(&program.to_lowercase()),
+        };
+        known.map(|&i| &self.datasets[i])
     }
 
     /// The dataset of the Zeek log `path` (`select.zeek_paths`).

@@ -10,6 +10,7 @@
 //! the request begins. Escapes of printable characters are undone (`\x22` is `"`); others stay as written.
 //! A request that is no HTTP is kept whole in `url.original`.
 
+use crate::formats::text::search::Search;
 use std::borrow::Cow;
 
 use nom::branch::alt;
@@ -26,7 +27,7 @@ use crate::value::Value;
 
 /// One line taken apart; everything as written.
 #[derive(Debug, PartialEq)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     clients: &'a str,
     user: &'a str,
     time: i64,
@@ -39,7 +40,7 @@ struct Line<'a> {
 
 /// Whether `line` is an access log line.
 pub fn looks_like(line: &str) -> bool {
-    Line::parse(line, chrono_tz::UTC).is_some() || TlsLine::parse(line, chrono_tz::UTC).is_some()
+    Entry::parse(line, chrono_tz::UTC).is_some()
 }
 
 /// Writes the event of one line to `sink`.
@@ -48,45 +49,64 @@ pub fn looks_like(line: &str) -> bool {
 ///
 /// `not_access_log` if the line has no `[time] "request" status bytes`.
 pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> Result<(), Reject> {
-    decode_message(frame, None, frame, context, sink)
-}
-
-/// Writes the event of an access log line that is the `message` of another format's `frame`.
-pub(super) fn decode_message(
-    message: &str,
-    host: Option<&str>,
-    frame: &str,
-    context: &FrameContext<'_>,
-    sink: &mut EventSink,
-) -> Result<(), Reject> {
-    if let Some(line) = TlsLine::parse(message, context.timezone) {
-        let dataset = pinned_or("web.access", context, sink)?;
-        let builder = sink.begin(&dataset);
-        if let Some(host) = host {
-            builder.field("host.name", Value::Str(host));
-        }
-        line.write(builder);
-        commit(builder, context, frame.as_bytes(), 0, Some(line.time));
-        return Ok(());
-    }
-    let line = Line::parse(message, context.timezone).ok_or_else(|| {
+    let entry = Entry::parse(frame, context.timezone).ok_or_else(|| {
         Reject::new(
             "not_access_log",
             "no `[time] \"request\" status bytes` in the line",
         )
     })?;
-    let dataset = pinned_or("web.access", context, sink)?;
-    let builder = sink.begin(&dataset);
-    if let Some(host) = host {
-        builder.field("host.name", Value::Str(host));
+    entry.decode(None, frame, context, sink)
+}
+
+/// A line of either log, taken apart.
+pub(super) enum Entry<'a> {
+    Plain(Line<'a>),
+    Tls(TlsLine<'a>),
+}
+
+impl<'a> Entry<'a> {
+    /// The entry that `line` is.
+    pub(super) fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
+        match TlsLine::parse(line, zone) {
+            Some(entry) => Some(Entry::Tls(entry)),
+            None => Line::parse(line, zone).map(Entry::Plain),
+        }
     }
-    line.write(builder);
-    commit(builder, context, frame.as_bytes(), 0, Some(line.time));
-    Ok(())
+
+    /// Writes the event of the entry, which stands in `frame`, to `sink`.
+    ///
+    /// # Errors
+    ///
+    /// `no_dataset` if the catalog in use has none for access logs.
+    pub(super) fn decode(
+        &self,
+        host: Option<&str>,
+        frame: &str,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> Result<(), Reject> {
+        let dataset = pinned_or("web.access", context, sink)?;
+        let builder = sink.begin(&dataset);
+        if let Some(host) = host {
+            builder.field("host.name", Value::Str(host));
+        }
+        let time = match self {
+            Entry::Plain(line) => {
+                line.write(builder);
+                line.time
+            }
+            Entry::Tls(line) => {
+                line.write(builder);
+                line.time
+            }
+        };
+        commit(builder, context, frame.as_bytes(), 0, Some(time));
+        Ok(())
+    }
 }
 
 /// A line of the log that Apache keeps of encrypted requests.
-struct TlsLine<'a> {
+pub(super) struct TlsLine<'a> {
     time: i64,
     client: &'a str,
     protocol: &'a str,
@@ -98,14 +118,14 @@ struct TlsLine<'a> {
 impl<'a> TlsLine<'a> {
     fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<TlsLine<'a>> {
         let (time, rest) = time::apache(line.strip_prefix('[')?, zone)?;
-        let (head, request) = rest.strip_prefix("] ")?.split_once(" \"")?;
+        let (head, request) = rest.strip_prefix("] ")?.cut(" \"")?;
         let mut words = head.split(' ');
         let (client, protocol, cipher) = (words.next()?, words.next()?, words.next()?);
         let is_protocol = protocol.starts_with("TLSv") || protocol.starts_with("SSLv") || protocol == "-";
         if !is_protocol || words.next().is_some() {
             return None;
         }
-        let (request, bytes) = request.trim_end().rsplit_once("\" ")?;
+        let (request, bytes) = request.trim_end().cut_last("\" ")?;
         let counted = bytes == "-" || bytes.bytes().all(|b| b.is_ascii_digit());
         counted.then_some(TlsLine {
             time,
@@ -140,17 +160,20 @@ impl<'a> TlsLine<'a> {
 impl<'a> Line<'a> {
     fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Line<'a>> {
         let line = line.trim_end_matches(['\n', '\r', ' ']);
-        let (head, time, rest) = line.match_indices("] \"").find_map(|(at, _)| {
+        let mut searched = 0;
+        let (head, time, rest) = loop {
+            let at = searched + line[searched..].place_of("] \"")?;
+            searched = at + 3;
             // A time has less than 64 bytes; further back it would be sought again and again.
             let from = at.saturating_sub(64);
-            let open = from + memchr::memrchr(b'[', &line.as_bytes()[from..at])?;
-            match time::apache(&line[open + 1..at], zone) {
-                Some((time, "")) => Some((&line[..open], time, &line[at + 2..])),
-                _ => None,
+            if let Some(open) = memchr::memrchr(b'[', &line.as_bytes()[from..at])
+                && let Some((time, "")) = time::apache(&line[from + open + 1..at], zone)
+            {
+                break (&line[..from + open], time, &line[at + 2..]);
             }
-        })?;
+        };
         let (rest, (request, status, bytes)) = numbers(rest).ok()?;
-        let (clients, user) = match head.trim_end().split_once(" - ") {
+        let (clients, user) = match head.trim_end().cut(" - ") {
             Some((clients, user)) => (clients, user),
             // One word less than the common format has.
             None if head.trim_end().matches(' ').count() == 1 => head.trim_end().split_once(' ')?,
@@ -255,7 +278,7 @@ pub(super) fn write_request(text: &str, builder: &mut BatchBuilder) {
         None => (&*target, None),
     };
     // Clients of proxies send the whole address.
-    let path = match resource.split_once("://") {
+    let path = match resource.cut("://") {
         Some((scheme, rest)) if scheme.bytes().all(|b| b.is_ascii_alphabetic()) => {
             let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
             let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -291,14 +314,14 @@ fn numbers(input: &str) -> IResult<&str, (&str, &str, &str)> {
 /// Text in quotes; a backslash takes the meaning from the next character.
 fn quoted(input: &str) -> IResult<&str, &str> {
     let (body, _) = char('"').parse(input)?;
-    let mut escaped = false;
-    for (at, byte) in body.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Ok((&body[at + 1..], &body[..at])),
-            _ => {}
+    let bytes = body.as_bytes();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        if bytes[at] == b'"' {
+            return Ok((&body[at + 1..], &body[..at]));
         }
+        at += 2;
     }
     Err(nom::Err::Error(nom::error::Error::new(
         input,
@@ -313,7 +336,7 @@ fn request(input: &str) -> IResult<&str, (&str, &str, Option<&str>)> {
         char(' '),
     )
     .parse(input)?;
-    let (target, version) = match rest.rsplit_once(" HTTP/") {
+    let (target, version) = match rest.cut_last(" HTTP/") {
         Some((target, version)) => (target, Some(version)),
         None => (rest, None),
     };

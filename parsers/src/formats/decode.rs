@@ -332,7 +332,10 @@ impl Decoder {
         let text = if looks_like_json {
             None
         } else {
-            let text = String::from_utf8_lossy(frame);
+            let text = match std::str::from_utf8(frame) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(frame),
+            };
             if let Cow::Owned(_) = text {
                 counters.invalid_utf8 += 1;
                 sink.mark(truncated.or(Some("invalid_utf8")));
@@ -432,7 +435,14 @@ impl Parts<'_> {
             (None, Framing::Auditd) if auditd::looks_like(text) => Some(Format::Auditd),
             (None, Framing::Zeek) => Some(Format::Zeek),
             (None, Framing::Table) => Some(Format::Csv),
-            (None, _) => strict_format(text),
+            (None, _) => match strict_format(text, context.timezone) {
+                Some(Shown::Access(entry)) => {
+                    *self.reader = Took::Format(Format::Access);
+                    return entry.decode(None, text, context, self.sink);
+                }
+                Some(Shown::Format(format)) => Some(format),
+                None => None,
+            },
         };
         *self.reader = format.map_or(Took::Any, Took::Format);
         match format {
@@ -536,22 +546,31 @@ impl Parts<'_> {
     }
 }
 
+/// What a line shows itself to be.
+enum Shown<'a> {
+    /// A line of this format.
+    Format(Format),
+    /// An entry of an access log.
+    Access(access::Entry<'a>),
+}
+
 /// What a line shows itself to be without its syslog header being looked at. The order matters where a line could
 /// be two things: the stricter grammar is asked first.
-fn strict_format(line: &str) -> Option<Format> {
-    if line.starts_with('{') {
-        Some(Format::Json)
+fn strict_format(line: &str, zone: Tz) -> Option<Shown<'_>> {
+    let format = if line.starts_with('{') {
+        Format::Json
     } else if line.starts_with("<Event") {
-        Some(Format::Xml)
+        Format::Xml
     } else if auditd::looks_like(line) {
-        Some(Format::Auditd)
-    } else if access::looks_like(line) {
-        Some(Format::Access)
+        Format::Auditd
+    } else if let Some(entry) = access::Entry::parse(line, zone) {
+        return Some(Shown::Access(entry));
     } else if error_log::looks_like(line) {
-        Some(Format::ErrorLog)
+        Format::ErrorLog
     } else {
-        None
-    }
+        return None;
+    };
+    Some(Shown::Format(format))
 }
 
 /// The Windows-style event that Sysmon for Linux sends as the message of a syslog line. The event holds all

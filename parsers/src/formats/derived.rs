@@ -13,7 +13,11 @@ use crate::value::Value;
 
 /// Adds to the event begun on `builder` what its dataset derives and what holds for all of its events.
 pub(super) fn derive(builder: &mut BatchBuilder) {
-    let dataset = builder.dataset().clone();
+    let dataset = builder.dataset();
+    if dataset.derive.is_empty() && dataset.constants.is_empty() {
+        return;
+    }
+    let dataset = dataset.clone();
     let mut value = String::new();
     for derivation in &dataset.derive {
         value.clear();

@@ -1,5 +1,6 @@
 //! The fields of one event while a text is taken apart.
 
+use crate::formats::text::search::Search;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::value::Value;
@@ -27,6 +28,11 @@ impl<'a> Fields<'a> {
         Fields {
             values: Vec::with_capacity(many),
         }
+    }
+
+    /// Makes room for `many` more.
+    pub fn reserve(&mut self, many: usize) {
+        self.values.reserve(many);
     }
 
     /// The fields so far, in order.
@@ -126,7 +132,7 @@ impl<'a> Fields<'a> {
             return;
         }
         self.push("url.original", Value::Str(url));
-        let (scheme, rest) = match url.split_once("://") {
+        let (scheme, rest) = match url.cut("://") {
             Some((scheme, rest))
                 if scheme.len() <= 12 && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) =>
             {
@@ -251,6 +257,12 @@ pub(super) fn is_nothing(text: &str) -> bool {
 /// `host` if it is an IP address, without brackets, zone (`%eth0`) and the `::ffff:` of IPv4-mapped ones, so
 /// that one host has one spelling.
 pub(crate) fn address(host: &str) -> Option<&str> {
+    if is_v4(host.as_bytes()) {
+        return Some(host);
+    }
+    if !host.as_bytes().contains(&b':') {
+        return None;
+    }
     let host = host
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
@@ -263,6 +275,32 @@ pub(crate) fn address(host: &str) -> Option<&str> {
         return Some(v4);
     }
     host.parse::<IpAddr>().is_ok().then_some(host)
+}
+
+/// Whether `text` is an IPv4 address as [`Ipv4Addr`] takes it.
+fn is_v4(text: &[u8]) -> bool {
+    let mut rest = text;
+    for part in 0..4 {
+        if part > 0 {
+            match rest {
+                [b'.', after @ ..] => rest = after,
+                _ => return false,
+            }
+        }
+        rest = match rest {
+            [b'0', after @ ..] => after,
+            [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', after @ ..] => {
+                let number = u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0');
+                if number > 255 {
+                    return false;
+                }
+                after
+            }
+            [b'1'..=b'9', b'0'..=b'9', after @ ..] | [b'1'..=b'9', after @ ..] => after,
+            _ => return false,
+        };
+    }
+    rest.is_empty()
 }
 
 /// `host:port`, `[v6]:port` or `host` as host and port; a bare IPv6 address has no port.

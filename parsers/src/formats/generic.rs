@@ -252,7 +252,7 @@ pub(super) fn carried_json<'a>(line: &'a str, header: Option<&Header<'a>>) -> Op
     /// Bytes that may stand in front.
     const PREFIX: usize = 120;
     let body = header.map_or(line, |header| header.message).trim();
-    let at = body.as_bytes().iter().take(PREFIX).position(|&b| b == b'{')?;
+    let at = memchr::memchr(b'{', &body.as_bytes()[..body.len().min(PREFIX)])?;
     let (prefix, document) = body.split_at(at);
     // Behind a header, a sentence in front is a program's, and what it quotes a stranger's.
     let plain =

@@ -1,6 +1,7 @@
 //! shadow-utils: accounts and groups made, changed and removed.
 
 use super::{Fields, between, unquoted};
+use crate::formats::text::search::Search;
 
 /// Takes a message of useradd and its relatives apart.
 pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
@@ -10,7 +11,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
     } else if let Some(rest) = message.strip_prefix("new group: ").or_else(|| {
         message
             .strip_prefix("group added to ")
-            .and_then(|rest| Some(rest.split_once(": ")?.1))
+            .and_then(|rest| Some(rest.cut(": ")?.1))
     }) {
         fields.event("added-group-account", "success");
         pairs(rest, "group.name", fields);
@@ -21,17 +22,15 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
             unquoted(rest.split_once(',').map_or(rest, |(name, _)| name)),
         );
     } else if let Some(rest) = message.strip_prefix("add ")
-        && let Some((name, group)) = rest
-            .split_once(" to group ")
-            .or_else(|| rest.split_once(" to shadow group "))
+        && let Some((name, group)) = rest.cut(" to group ").or_else(|| rest.cut(" to shadow group "))
     {
         fields.event("added-user-to-group", "success");
         fields.text("user.name", unquoted(name));
         fields.text("group.name", unquoted(group));
     } else if let Some(rest) = message.strip_prefix("delete ")
         && let Some((name, group)) = rest
-            .split_once(" from group ")
-            .or_else(|| rest.split_once(" from shadow group "))
+            .cut(" from group ")
+            .or_else(|| rest.cut(" from shadow group "))
     {
         fields.event("removed-user-from-group", "success");
         fields.text("user.name", unquoted(name));
@@ -47,21 +46,21 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
             "remove group ",
             "group ",
         ],
-    ) && (message.starts_with("remove") || message.contains(" removed"))
+    ) && (message.starts_with("remove") || message.holds(" removed"))
     {
         fields.event("deleted-group-account", "success");
         let name = rest.split_once(' ').map_or(rest, |(name, _)| name);
         fields.text("group.name", unquoted(name));
     } else if let Some(rest) = message.strip_prefix("user ")
         && let Some((name, group)) = rest
-            .split_once(" added by ")
-            .and_then(|(name, rest)| Some((name, rest.split_once(" to group ")?.1)))
+            .cut(" added by ")
+            .and_then(|(name, rest)| Some((name, rest.cut(" to group ")?.1)))
     {
         fields.event("added-user-to-group", "success");
         fields.text("user.name", unquoted(name));
         fields.text("group.name", unquoted(group));
     } else if let Some(rest) = message.strip_prefix("password for ")
-        && let Some((name, by)) = rest.split_once(" changed by ")
+        && let Some((name, by)) = rest.cut(" changed by ")
     {
         fields.event("changed-password", "success");
         fields.text("user.target.name", unquoted(name));
@@ -78,9 +77,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
             _ => "modified-user-account",
         };
         fields.event(action, "success");
-        let (name, what) = rest
-            .split_once("' ")
-            .map_or((rest, ""), |(name, what)| (name, what));
+        let (name, what) = rest.cut("' ").map_or((rest, ""), |(name, what)| (name, what));
         fields.text("user.name", unquoted(name));
         fields.text("system.auth.usermod.change", what);
         if let Some(shell) = between(what, "' to '", "'").filter(|_| what.starts_with("shell")) {

@@ -1,14 +1,12 @@
 //! cron and its relatives: `(jane) CMD (backup.sh)`.
 
 use super::Fields;
+use crate::formats::text::search::Search;
 
 /// Takes a message apart: user in the first parentheses, a verb, and what it is about in the last ones.
 pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
-    let Some((name, rest)) = message.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else {
-        if let Some(job) = message
-            .strip_prefix("Job `")
-            .and_then(|rest| rest.split_once("' "))
-        {
+    let Some((name, rest)) = message.strip_prefix('(').and_then(|rest| rest.cut(") ")) else {
+        if let Some(job) = message.strip_prefix("Job `").and_then(|rest| rest.cut("' ")) {
             fields.event(
                 if job.1.starts_with("terminated") {
                     "cron_job_ended"
@@ -21,7 +19,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
         }
         return;
     };
-    let Some((verb, detail)) = rest.split_once(" (") else {
+    let Some((verb, detail)) = rest.cut(" (") else {
         return;
     };
     let detail = detail.strip_suffix(')').unwrap_or(detail);

@@ -17,6 +17,7 @@ mod systemd;
 #[cfg(test)]
 mod tests;
 
+use crate::formats::text::search::Search;
 use std::sync::Arc;
 
 use super::Reject;
@@ -45,7 +46,15 @@ pub fn dissect<'a>(tag: &'a str, program: &'a str, message: &'a str, fields: &mu
     if pam::dissect(tag, message, fields) {
         return;
     }
-    match program.to_ascii_lowercase().as_str() {
+    let folded;
+    let program = match program.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => {
+            folded = program.to_ascii_lowercase();
+            folded.as_str()
+        }
+        false => program,
+    };
+    match program {
         "sshd" | "sshd-session" | "sshd-auth" => sshd::dissect(message, fields),
         "dropbear" => sshd::dissect_dropbear(message, fields),
         "sudo" | "sudoedit" => privilege::sudo(message, fields),
@@ -78,8 +87,8 @@ pub fn program_of(message: &str) -> Option<&str> {
         return Some(service);
     }
     if message.starts_with("PAM ")
-        && message.contains(" more authentication failure")
-        && message.contains("tty=ssh")
+        && message.holds(" more authentication failure")
+        && message.holds("tty=ssh")
     {
         return Some("sshd");
     }
@@ -106,7 +115,7 @@ fn repeated<'a>(message: &'a str, fields: &mut Fields<'a>) -> &'a str {
     let inner = message
         .trim_start()
         .strip_prefix("message repeated ")
-        .and_then(|rest| rest.split_once(" times: ["))
+        .and_then(|rest| rest.cut(" times: ["))
         .and_then(|(count, rest)| Some((count.parse().ok()?, rest.strip_suffix(']')?)));
     match inner {
         Some((count, inner)) => {
@@ -119,11 +128,11 @@ fn repeated<'a>(message: &'a str, fields: &mut Fields<'a>) -> &'a str {
 
 /// The text between the first `before` and the next `after`; to the end where `after` is empty.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
-    let start = text.find(before)? + before.len();
+    let start = text.place_of(before)? + before.len();
     let rest = &text[start..];
     match after {
         "" => Some(rest),
-        after => rest.find(after).map(|end| &rest[..end]),
+        after => rest.place_of(after).map(|end| &rest[..end]),
     }
 }
 

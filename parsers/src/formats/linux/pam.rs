@@ -4,6 +4,7 @@
 //! `ruser` and `user` are the client's text; `rhost` lies between them.
 
 use super::{Fields, unquoted};
+use crate::formats::text::search::Search;
 use crate::value::Value;
 
 /// Takes `message` apart if a PAM module wrote it.
@@ -20,7 +21,7 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
     } else if tag.ends_with("(pam_unix)") {
         fields.text("system.auth.pam.module", "pam_unix");
         ("", message)
-    } else if message.starts_with("PAM ") && message.contains(" more authentication failure") {
+    } else if message.starts_with("PAM ") && message.holds(" more authentication failure") {
         ("", message)
     } else {
         return false;
@@ -34,7 +35,7 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
         fields.event("session_closed", "success");
         fields.category("session");
         fields.text("user.name", name.trim_end());
-    } else if text.contains("authentication failure") && text.contains("rhost=") {
+    } else if text.holds("authentication failure") && text.holds("rhost=") {
         fields.event("authentication", "failure");
         fields.category("authentication");
         pairs(text, fields);
@@ -55,7 +56,7 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
         fields.event("authentication", "failure");
         fields.text("user.name", name.trim_end_matches(']'));
     } else if let Some(rest) = text.strip_prefix("account ")
-        && let Some((name, reason)) = rest.rsplit_once(" has ")
+        && let Some((name, reason)) = rest.cut_last(" has ")
     {
         fields.event("account_check", "failure");
         fields.text("user.name", name);
@@ -67,7 +68,7 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
         fields.event("account_locked", "success");
         fields.text("user.name", name);
     } else if let Some(rest) = text.strip_prefix("received for user ")
-        && let Some((name, reason)) = rest.rsplit_once(": ")
+        && let Some((name, reason)) = rest.cut_last(": ")
     {
         fields.event("authentication", "failure");
         fields.text("user.name", name);
@@ -78,7 +79,7 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
 
 /// `pam_unix(sshd:session): rest` as ((module, `sshd:session`), rest).
 fn module(message: &str) -> Option<((&str, &str), &str)> {
-    let (head, rest) = message.split_once("): ")?;
+    let (head, rest) = message.cut("): ")?;
     let (module, service) = head.split_once('(')?;
     let is_module = module.starts_with("pam_") && !module.contains(' ') && !service.contains(' ');
     is_module.then_some(((module, service), rest))
@@ -96,7 +97,7 @@ pub(super) fn service(message: &str) -> Option<&str> {
 fn session_opened<'a>(rest: &'a str, fields: &mut Fields<'a>) {
     fields.event("session_opened", "success");
     fields.category("session");
-    let (target, by) = rest.rsplit_once(" by ").unwrap_or((rest, ""));
+    let (target, by) = rest.cut_last(" by ").unwrap_or((rest, ""));
     let (target, target_id) = with_id(target);
     let (by, by_id) = with_id(by);
     if by.is_empty() || by == "LOGIN" || by == target {
@@ -113,7 +114,7 @@ fn session_opened<'a>(rest: &'a str, fields: &mut Fields<'a>) {
 /// `jane(uid=1000)` as name and id.
 fn with_id(text: &str) -> (&str, &str) {
     let text = text.trim();
-    match text.rsplit_once("(uid=") {
+    match text.cut_last("(uid=") {
         Some((name, id)) if id.ends_with(')') => (name, &id[..id.len() - 1]),
         _ => (text, ""),
     }
@@ -130,7 +131,7 @@ fn pairs<'a>(text: &'a str, fields: &mut Fields<'a>) {
     if let Some(tty) = super::between(text, " tty=", " ") {
         fields.text("system.auth.pam.tty", tty);
     }
-    let Some(at) = text.find(" ruser=") else {
+    let Some(at) = text.place_of(" ruser=") else {
         return;
     };
     let rest = &text[at + " ruser=".len()..];
@@ -139,10 +140,10 @@ fn pairs<'a>(text: &'a str, fields: &mut Fields<'a>) {
         Some(after) => ("", after),
         None => {
             let end = rest
-                .find("  user=")
-                .or_else(|| rest.find(" user="))
+                .place_of("  user=")
+                .or_else(|| rest.place_of(" user="))
                 .unwrap_or(rest.len());
-            match rest[..end].rfind(" rhost=") {
+            match rest[..end].last_place_of(" rhost=") {
                 Some(split) => (&rest[..split], &rest[split + " rhost=".len()..]),
                 None => return,
             }

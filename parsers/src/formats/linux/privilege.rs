@@ -1,19 +1,20 @@
 //! sudo, su, login and logind.
 
 use super::{Fields, between, unquoted};
+use crate::formats::text::search::Search;
 use crate::value::Value;
 
 /// `jane : TTY=pts/0 ; PWD=/home/jane ; USER=root ; COMMAND=/bin/ls`, with a complaint in front of `TTY` where
 /// sudo refused. The command is everything behind the first `COMMAND=`.
 pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
-    let Some((name, rest)) = message.split_once(" : ") else {
+    let Some((name, rest)) = message.cut(" : ") else {
         return;
     };
-    let (head, command) = match rest.find("COMMAND=") {
+    let (head, command) = match rest.place_of("COMMAND=") {
         Some(at) if at == 0 || rest[..at].ends_with(" ; ") => (&rest[..at], Some(&rest[at + 8..])),
         _ => (rest, None),
     };
-    if command.is_none() && !rest.contains("TTY=") && !rest.contains("USER=") {
+    if command.is_none() && !rest.holds("TTY=") && !rest.holds("USER=") {
         return;
     }
     fields.text("user.name", name.trim());
@@ -46,11 +47,11 @@ pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
 
 /// Whether `message` is one of sudo's about a command: `jane : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`.
 pub(super) fn is_sudo(message: &str) -> bool {
-    message.split_once(" : ").is_some_and(|(name, rest)| {
+    message.cut(" : ").is_some_and(|(name, rest)| {
         !name.contains(' ')
             && (rest.starts_with("TTY=") || rest.starts_with("PWD="))
-            && rest.contains(" ; USER=")
-            && rest.contains(" ; COMMAND=")
+            && rest.holds(" ; USER=")
+            && rest.holds(" ; COMMAND=")
     })
 }
 
@@ -59,10 +60,10 @@ pub(super) fn su<'a>(message: &'a str, fields: &mut Fields<'a>) {
     let failed = message.starts_with("FAILED") || message.starts_with("BAD") || message.starts_with("- ");
     if let Some(rest) = between(message, "(to ", "") {
         // `(to root) jane on pts/0`
-        let Some((target, rest)) = rest.split_once(") ") else {
+        let Some((target, rest)) = rest.cut(") ") else {
             return;
         };
-        let (name, terminal) = rest.rsplit_once(" on ").unwrap_or((rest, ""));
+        let (name, terminal) = rest.cut_last(" on ").unwrap_or((rest, ""));
         fields.text("user.name", name);
         fields.text("user.effective.name", target);
         fields.text("system.auth.su.tty", terminal);
@@ -70,7 +71,7 @@ pub(super) fn su<'a>(message: &'a str, fields: &mut Fields<'a>) {
         .strip_prefix("Successful su for ")
         .or_else(|| message.strip_prefix("FAILED su for "))
     {
-        let Some((target, name)) = rest.rsplit_once(" by ") else {
+        let Some((target, name)) = rest.cut_last(" by ") else {
             return;
         };
         fields.text("user.name", name);
@@ -87,21 +88,21 @@ pub(super) fn su<'a>(message: &'a str, fields: &mut Fields<'a>) {
         fields.text("user.name", name);
         fields.text("user.effective.name", target);
     } else if let Some(rest) = message.strip_prefix("'su ")
-        && let Some((target, rest)) = rest.split_once("' ")
+        && let Some((target, rest)) = rest.cut("' ")
     {
         // `'su root' failed for jane on /dev/pts/8`
-        let Some((verdict, rest)) = rest.split_once(" for ") else {
+        let Some((verdict, rest)) = rest.cut(" for ") else {
             return;
         };
-        let (name, terminal) = rest.rsplit_once(" on ").unwrap_or((rest, ""));
+        let (name, terminal) = rest.cut_last(" on ").unwrap_or((rest, ""));
         fields.text("user.name", name);
         fields.text("user.effective.name", target);
         fields.text("system.auth.su.tty", terminal);
         return fields.event("su", if verdict == "failed" { "failure" } else { "success" });
     } else if let Some(rest) = message.strip_prefix("BAD SU ")
-        && let Some((name, rest)) = rest.split_once(" to ")
+        && let Some((name, rest)) = rest.cut(" to ")
     {
-        let (target, terminal) = rest.split_once(" on ").unwrap_or((rest, ""));
+        let (target, terminal) = rest.cut(" on ").unwrap_or((rest, ""));
         fields.text("user.name", name);
         fields.text("user.effective.name", target);
         fields.text("system.auth.su.tty", terminal);
@@ -116,24 +117,24 @@ pub(super) fn su<'a>(message: &'a str, fields: &mut Fields<'a>) {
 pub(super) fn login<'a>(message: &'a str, fields: &mut Fields<'a>) {
     if let Some(rest) = message.strip_prefix("FAILED LOGIN ") {
         fields.event("login", "failure");
-        if let Some((before, rest)) = rest.split_once(" FOR ") {
-            let name = rest.rsplit_once(", ").map_or(rest, |(name, _)| name);
+        if let Some((before, rest)) = rest.cut(" FOR ") {
+            let name = rest.cut_last(", ").map_or(rest, |(name, _)| name);
             fields.text("user.name", unquoted(name));
-            if let Some((_, host)) = before.rsplit_once(" FROM ") {
+            if let Some((_, host)) = before.cut_last(" FROM ") {
                 fields.source(unquoted(host));
             }
         }
     } else if let Some(rest) = message.strip_prefix("ROOT LOGIN") {
         fields.event("login", "success");
         fields.text("user.name", "root");
-        if let Some((_, host)) = rest.rsplit_once(" FROM ") {
+        if let Some((_, host)) = rest.cut_last(" FROM ") {
             fields.source(unquoted(host));
         }
     } else if let Some(rest) = message.strip_prefix("LOGIN ON ")
-        && let Some((_, rest)) = rest.split_once(" BY ")
+        && let Some((_, rest)) = rest.cut(" BY ")
     {
         fields.event("login", "success");
-        let (name, host) = rest.rsplit_once(" FROM ").unwrap_or((rest, ""));
+        let (name, host) = rest.cut_last(" FROM ").unwrap_or((rest, ""));
         fields.text("user.name", name);
         fields.source(host);
     } else {
@@ -147,19 +148,19 @@ pub(super) fn logind<'a>(message: &'a str, fields: &mut Fields<'a>) {
     let text = message.trim_end_matches('.');
     if let Some((id, name)) = text
         .strip_prefix("New session ")
-        .and_then(|rest| rest.split_once(" of user "))
+        .and_then(|rest| rest.cut(" of user "))
     {
         fields.event("session_opened", "success");
         fields.text("system.auth.session.id", unquoted(id));
         // Newer versions add `with class 'user' and type 'tty'`.
-        let name = name.split_once(" with class ").map_or(name, |(name, _)| name);
+        let name = name.cut(" with class ").map_or(name, |(name, _)| name);
         fields.text("user.name", unquoted(name));
     } else if let Some(id) = text.strip_prefix("Removed session ") {
         fields.event("session_closed", "success");
         fields.text("system.auth.session.id", id);
     } else if let Some((id, _)) = text
         .strip_prefix("Session ")
-        .and_then(|rest| rest.split_once(" logged out"))
+        .and_then(|rest| rest.cut(" logged out"))
     {
         fields.event("session_logged_out", "success");
         fields.text("system.auth.session.id", id);

@@ -4,6 +4,7 @@
 //! the reason it gives for disconnecting, and with `hostbased` the user name it claims to have at home.
 
 use super::{Fields, address};
+use crate::formats::text::search::Search;
 use crate::value::Value;
 
 /// Levels that sshd prefixes to messages.
@@ -32,10 +33,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
     }
     message = message.trim_end();
     // Solaris puts an id and the facility in front.
-    if let Some((_, rest)) = message
-        .strip_prefix("[ID ")
-        .and_then(|rest| rest.split_once("] "))
-    {
+    if let Some((_, rest)) = message.strip_prefix("[ID ").and_then(|rest| rest.cut("] ")) {
         message = rest;
     }
     for level in LEVELS {
@@ -60,13 +58,13 @@ fn authentication<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
         "Partial" => ("ssh_login_partial", "unknown"),
         _ => return false,
     };
-    let Some((method, rest)) = rest.split_once(" for ") else {
+    let Some((method, rest)) = rest.cut(" for ") else {
         return false;
     };
     if method.contains(' ') {
         return false;
     }
-    let searched = match rest.rfind(", client user \"") {
+    let searched = match rest.last_place_of(", client user \"") {
         Some(at) if method.starts_with("hostbased") => &rest[..at],
         _ => rest,
     };
@@ -83,7 +81,7 @@ fn authentication<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
     fields.source(found.host);
     fields.source_port(found.port);
     // A name that looks like the end of a line leaves doubt: whoever looks for the other address finds the line too.
-    if let Some((first, _)) = searched.split_once(" ssh2: ")
+    if let Some((first, _)) = searched.cut(" ssh2: ")
         && first.len() < searched.len() - found.after.len()
         && let Some(other) = last_endpoint(first, " from ", str::is_empty)
         && other.host != found.host
@@ -92,7 +90,7 @@ fn authentication<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
         let all: Vec<Value<'_>> = all.into_iter().flatten().map(Value::Str).collect();
         fields.put("related.ip", Value::List(all));
     }
-    if let Some((_, key)) = found.after.split_once(": ") {
+    if let Some((_, key)) = found.after.cut(": ") {
         signature(key, fields);
     }
     true
@@ -205,7 +203,7 @@ fn endpoint_first<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
         reason = after[digits..].trim_start_matches([':', ' ']);
     }
     if action == "ssh_connection" {
-        if let Some((host, port)) = reason.strip_prefix("on ").and_then(|on| on.split_once(" port ")) {
+        if let Some((host, port)) = reason.strip_prefix("on ").and_then(|on| on.cut(" port ")) {
             fields.text("destination.ip", address(host).unwrap_or_default());
             let port = port.split(' ').next().unwrap_or_default();
             fields.put("destination.port", port.parse().map_or(Value::Null, Value::Int));
@@ -257,7 +255,7 @@ fn endpoint_last<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
         after.is_empty() || after.starts_with(" ssh") || after.starts_with(" id ")
     })
     .or_else(|| {
-        let (before, host) = rest.rsplit_once(" from ")?;
+        let (before, host) = rest.cut_last(" from ")?;
         Some(Endpoint {
             before,
             host,
@@ -276,7 +274,7 @@ fn endpoint_last<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
         }
         "ssh_max_attempts" => user(found.before.trim_start(), fields),
         "ssh_session_started" => {
-            if let Some((_, name)) = found.before.rsplit_once(" for ") {
+            if let Some((_, name)) = found.before.cut_last(" for ") {
                 user(name, fields);
             }
         }
@@ -290,8 +288,8 @@ fn endpoint_last<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
 /// The rest, each with its own shape.
 fn other<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
     if let Some(rest) = message.strip_prefix("User ")
-        && let Some((rest, reason)) = rest.rsplit_once(" not allowed because ")
-        && let Some((name, host)) = rest.rsplit_once(" from ")
+        && let Some((rest, reason)) = rest.cut_last(" not allowed because ")
+        && let Some((name, host)) = rest.cut_last(" from ")
     {
         fields.event("ssh_login", "failure");
         fields.category("authentication");
@@ -307,40 +305,38 @@ fn other<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
             "PAM: Authentication error for ",
             "PAM: User not known to the underlying authentication module for ",
         ],
-    ) && let Some((name, host)) = rest.rsplit_once(" from ")
+    ) && let Some((name, host)) = rest.cut_last(" from ")
     {
         fields.event("ssh_login", "failure");
         fields.category("authentication");
         user(name, fields);
-        fields.source(host.split_once(" via ").map_or(host, |(host, _)| host));
+        fields.source(host.cut(" via ").map_or(host, |(host, _)| host));
     } else if let Some(rest) = message.strip_prefix("refused connect from ") {
         fields.event("ssh_refused", "failure");
-        let inner = rest
-            .rsplit_once(" (")
-            .and_then(|(_, host)| host.strip_suffix(')'));
+        let inner = rest.cut_last(" (").and_then(|(_, host)| host.strip_suffix(')'));
         fields.source(inner.unwrap_or(rest));
     } else if let Some(rest) = message.strip_prefix("reverse mapping checking getaddrinfo for ") {
         fields.event("ssh_reverse_mapping_failed", "failure");
-        if let Some((_, rest)) = rest.rsplit_once(" [")
+        if let Some((_, rest)) = rest.cut_last(" [")
             && let Some((host, _)) = rest.split_once(']')
         {
             fields.source(host);
         }
     } else if let Some(rest) = message.strip_prefix("Address ")
-        && let Some((host, rest)) = rest.split_once(" maps to ")
-        && rest.contains(", but this does not map back")
+        && let Some((host, rest)) = rest.cut(" maps to ")
+        && rest.holds(", but this does not map back")
     {
         fields.event("ssh_reverse_mapping_failed", "failure");
         fields.source(host);
     } else if let Some(rest) = message.strip_prefix("Server listening on ") {
         fields.event("ssh_listening", "success");
-        if let Some((host, port)) = rest.trim_end_matches('.').split_once(" port ") {
+        if let Some((host, port)) = rest.trim_end_matches('.').cut(" port ") {
             fields.text("server.ip", address(host).unwrap_or_default());
             fields.put("server.port", port.parse().map_or(Value::Null, Value::Int));
         }
     } else if let Some(rest) = message.strip_prefix("drop connection #")
-        && let Some((_, rest)) = rest.split_once(" from [")
-        && let Some((host, rest)) = rest.split_once("]:")
+        && let Some((_, rest)) = rest.cut(" from [")
+        && let Some((host, rest)) = rest.cut("]:")
     {
         fields.event("ssh_connection_dropped", "failure");
         fields.source(host);
@@ -349,7 +345,7 @@ fn other<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
         fields.event("ssh_disconnecting", "failure");
         user(name, fields);
     } else if let Some(rest) = message.strip_prefix("subsystem request for ")
-        && let Some((subsystem, name)) = rest.split_once(" by user ")
+        && let Some((subsystem, name)) = rest.cut(" by user ")
     {
         fields.event("ssh_subsystem", "");
         fields.text("system.auth.ssh.subsystem", subsystem);
@@ -375,7 +371,7 @@ fn other<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
 /// Dropbear's messages, which end in `from A:N` or hold it in angle brackets.
 pub(super) fn dissect_dropbear<'a>(message: &'a str, fields: &mut Fields<'a>) {
     // It repeats pid and time where it is not sure that syslog writes them.
-    let message = match message.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+    let message = match message.strip_prefix('[').and_then(|rest| rest.cut("] ")) {
         Some((_, rest)) if rest.len() > 16 && rest.is_char_boundary(16) => &rest[16..],
         _ => message,
     };
@@ -383,7 +379,7 @@ pub(super) fn dissect_dropbear<'a>(message: &'a str, fields: &mut Fields<'a>) {
     let (action, outcome) =
         if folded.starts_with("bad password attempt") || folded.starts_with("login attempt for") {
             ("ssh_login", "failure")
-        } else if folded.contains(" auth succeeded ") {
+        } else if folded.holds(" auth succeeded ") {
             ("ssh_login", "success")
         } else if folded.starts_with("child connection from") {
             ("ssh_connection", "")
@@ -394,13 +390,13 @@ pub(super) fn dissect_dropbear<'a>(message: &'a str, fields: &mut Fields<'a>) {
         };
     let endpoint = match action {
         "ssh_disconnected" => super::between(message, "<", ">"),
-        _ => message.rsplit_once(" from ").map(|(_, endpoint)| endpoint),
+        _ => message.cut_last(" from ").map(|(_, endpoint)| endpoint),
     };
     fields.event(action, outcome);
     if action == "ssh_login" {
         fields.category("authentication");
-        if let Some((before, _)) = message.rsplit_once(" from ")
-            && let Some((_, name)) = before.split_once(" for '")
+        if let Some((before, _)) = message.cut_last(" from ")
+            && let Some((_, name)) = before.cut(" for '")
             && let Some((name, _)) = name.rsplit_once('\'')
         {
             user(name, fields);
@@ -457,10 +453,14 @@ fn endpoint_at<'a>(text: &'a str, at: usize, separator: &str) -> Option<Endpoint
 
 /// The last endpoint whose rest passes `fits`.
 fn last_endpoint<'a>(text: &'a str, separator: &str, fits: impl Fn(&str) -> bool) -> Option<Endpoint<'a>> {
-    text.rmatch_indices(" port ")
-        .filter_map(|(at, _)| endpoint_at(text, at, separator))
-        .find(|found| fits(found.after))
-        .or_else(|| without_port(text, separator))
+    let mut end = text.len();
+    while let Some(at) = text[..end].last_place_of(" port ") {
+        if let Some(found) = endpoint_at(text, at, separator).filter(|found| fits(found.after)) {
+            return Some(found);
+        }
+        end = at;
+    }
+    without_port(text, separator)
 }
 
 /// The first endpoint whose rest passes `fits`.

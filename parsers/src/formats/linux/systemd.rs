@@ -4,6 +4,7 @@
 //! 'exit-code'.` A unit's name holds no space, a description is whoever wrote the unit's text.
 
 use super::Fields;
+use crate::formats::text::search::Search;
 use crate::value::Value;
 
 /// Takes a message apart.
@@ -28,7 +29,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
     {
         let rest = rest.trim_end_matches('.');
         fields.event(action, outcome);
-        let (unit, description) = rest.split_once(" - ").unwrap_or(("", rest));
+        let (unit, description) = rest.cut(" - ").unwrap_or(("", rest));
         match is_unit(unit) {
             true => {
                 fields.text("systemd.unit", unit);
@@ -39,7 +40,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
         }
         return;
     }
-    let Some((unit, text)) = message.split_once(": ").filter(|(unit, _)| is_unit(unit)) else {
+    let Some((unit, text)) = message.cut(": ").filter(|(unit, _)| is_unit(unit)) else {
         return;
     };
     fields.text("systemd.unit", unit);

@@ -12,7 +12,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use super::{EventSink, FrameContext, Reject, commit, pinned_or};
 use crate::batch::BatchBuilder;
@@ -28,6 +28,8 @@ const REVERSE: u32 = 29305;
 const VARIABLE: u16 = u16::MAX;
 /// Seconds from 1900 to 1970.
 const NTP_EPOCH: i64 = 2_208_988_800;
+/// The year 10000 in microseconds since the epoch.
+const END_OF_TIME: i64 = 253_402_300_800_000_000;
 /// Longer values are cut off.
 const MAX_VALUE: usize = 4096;
 
@@ -62,6 +64,20 @@ struct Field {
     kind: Kind,
     /// [`VARIABLE`]: the record says.
     length: u16,
+    role: Role,
+}
+
+/// What a field means besides its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Nothing.
+    Plain,
+    /// It only fills a record up.
+    Padding,
+    /// The number of the protocol.
+    Protocol,
+    /// When the flow began or ended, whichever clock the exporter used.
+    Instant,
 }
 
 /// Writes an event for each record of a set to `sink`.
@@ -155,7 +171,21 @@ fn field(number: u16, length: u16, enterprise: u32, v9_scope: bool) -> Field {
             Kind::Octets,
         ),
     };
-    Field { name, kind, length }
+    let is_time = matches!(kind, Kind::Seconds | Kind::Millis | Kind::Ntp | Kind::Uptime);
+    let flow = name.strip_prefix("flow").filter(|_| is_time);
+    let (name, role) = match (&*name, flow) {
+        (_, Some(rest)) if rest.starts_with("Start") => (Cow::Borrowed("event.start"), Role::Instant),
+        (_, Some(rest)) if rest.starts_with("End") => (Cow::Borrowed("event.end"), Role::Instant),
+        ("paddingOctets", _) => (name, Role::Padding),
+        ("protocolIdentifier", _) => (name, Role::Protocol),
+        _ => (name, Role::Plain),
+    };
+    Field {
+        name,
+        kind,
+        length,
+        role,
+    }
 }
 
 impl Field {
@@ -194,7 +224,7 @@ fn record<'r>(
         };
         let (bytes, after) = rest.split_at_checked(length)?;
         rest = after;
-        if !bytes.is_empty() && &*field.name != "paddingOctets" {
+        if !bytes.is_empty() && field.role != Role::Padding {
             write_field(header, field, bytes, builder, text);
         }
     }
@@ -223,7 +253,7 @@ fn write_field(
                     builder.field(name, Value::Str(text));
                 }
             }
-            if name == "protocolIdentifier"
+            if field.role == Role::Protocol
                 && let Some(transport) = transport(number)
             {
                 builder.field("network.transport", Value::Str(transport));
@@ -243,7 +273,12 @@ fn write_field(
             return builder.field(name, Value::Float(f64::from_bits(number(bytes))));
         }
         Kind::Address if bytes.len() == 4 => {
-            let _ = write!(text, "{}", Ipv4Addr::from_bits(number(bytes) as u32));
+            for (at, octet) in bytes.iter().enumerate() {
+                if at > 0 {
+                    text.push('.');
+                }
+                push_octet(text, *octet);
+            }
         }
         Kind::Address if bytes.len() == 16 => {
             let octets: [u8; 16] = bytes.try_into().unwrap_or_default();
@@ -267,14 +302,11 @@ fn write_field(
             let Some(instant) = instant(header, field.kind, bytes) else {
                 return;
             };
+            if field.role == Role::Instant && (0..END_OF_TIME).contains(&instant) {
+                return builder.field(name, Value::Time(instant));
+            }
             let Some(instant) = rfc3339(instant) else {
                 return;
-            };
-            // Whichever clock the exporter used, it is when the flow began or ended.
-            let name = match name.strip_prefix("flow") {
-                Some(rest) if rest.starts_with("Start") => "event.start",
-                Some(rest) if rest.starts_with("End") => "event.end",
-                _ => name,
             };
             return builder.field(name, Value::Str(&instant));
         }
@@ -285,6 +317,17 @@ fn write_field(
         }
     }
     builder.field(name, Value::Str(text));
+}
+
+/// Writes a number of up to three digits.
+fn push_octet(text: &mut String, octet: u8) {
+    if octet >= 100 {
+        text.push(char::from(b'0' + octet / 100));
+    }
+    if octet >= 10 {
+        text.push(char::from(b'0' + octet / 10 % 10));
+    }
+    text.push(char::from(b'0' + octet % 10));
 }
 
 /// Microseconds since the epoch.

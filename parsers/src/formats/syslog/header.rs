@@ -13,10 +13,8 @@
 use std::borrow::Cow;
 
 use chrono_tz::Tz;
-use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till, take_till1, take_while, take_while1};
+use nom::bytes::complete::{take_till1, take_while1};
 use nom::character::complete::{char, space0};
-use nom::combinator::opt;
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
@@ -73,10 +71,16 @@ impl<'a> Header<'a> {
     /// The program's name: the tag without a path, and without `(pam_unix)`.
     pub(crate) fn program(&self) -> Option<&'a str> {
         let tag = self.tag?;
-        let name = match tag.find('(') {
-            Some(at) if at > 0 && tag.ends_with(')') => &tag[..at],
-            _ => tag,
+        let name = match tag.ends_with(')') {
+            true => match tag.find('(') {
+                Some(at) if at > 0 => &tag[..at],
+                _ => tag,
+            },
+            false => tag,
         };
+        if !name.as_bytes().contains(&b'/') {
+            return Some(name);
+        }
         match name.rsplit_once('/') {
             // `/usr/sbin/cron` is a path; `postfix/smtpd` is the name of a program.
             Some((folder, last)) if folder.starts_with('/') || folder.is_empty() => Some(last),
@@ -430,6 +434,30 @@ fn stamp(input: &str, reference_time: i64, zone: Tz) -> Option<(i64, &str)> {
     }
 }
 
+/// Length of the front of `input` that a tag may consist of.
+fn tag_length(input: &str) -> usize {
+    /// [`is_tag_char`] of ASCII; what is beyond is looked at as a character.
+    const PLAIN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            let b = byte as u8;
+            table[byte] = b.is_ascii_alphanumeric()
+                || matches!(
+                    b,
+                    b'-' | b'_' | b'.' | b'/' | b'@' | b'%' | b'+' | b'~' | b'#' | b'*' | b'$'
+                );
+            byte += 1;
+        }
+        table
+    };
+    let plain = input.bytes().take_while(|b| PLAIN[usize::from(*b)]).count();
+    match input.as_bytes().get(plain) {
+        Some(b) if !b.is_ascii() => input.find(|c| !is_tag_char(c)).unwrap_or(input.len()),
+        _ => plain,
+    }
+}
+
 fn is_tag_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | '%' | '+' | '~' | '#' | '*' | '$')
 }
@@ -438,32 +466,38 @@ pub(crate) type Tag<'a> = (&'a str, Option<&'a str>, &'a str);
 
 /// `name:`, `name[pid]:`, `name[pid]`, `name(pam_unix)[pid]:` and the message after it.
 pub(crate) fn full_tag(input: &str) -> Option<Tag<'_>> {
-    let parsed: IResult<&str, (&str, Option<&str>, Option<&str>)> = (
-        take_while1(is_tag_char),
-        opt(delimited(
-            char('('),
-            take_till(|c: char| c == ')' || c == ' '),
-            char(')'),
-        )),
-        opt(delimited(
-            char('['),
-            take_while(|c: char| c.is_ascii_graphic() && c != ']' && c != '['),
-            char(']'),
-        )),
-    )
-        .parse(input);
-    let (rest, (name, kind, process_id)) = parsed.ok()?;
-    let end_of_tag: IResult<&str, &str> = alt((tag(": "), tag(":"))).parse(rest);
-    let message = match end_of_tag {
+    let (name, mut rest) = input.split_at(tag_length(input));
+    if name.is_empty() {
+        return None;
+    }
+    if let Some(inner) = rest.strip_prefix('(') {
+        let end = inner.bytes().position(|b| b == b')' || b == b' ');
+        if let Some(after) = end.and_then(|end| inner[end..].strip_prefix(')')) {
+            rest = after;
+        }
+    }
+    let tag = &input[..input.len() - rest.len()];
+    let mut process_id = None;
+    if let Some(inner) = rest.strip_prefix('[') {
+        let end = inner
+            .bytes()
+            .position(|b| !b.is_ascii_graphic() || b == b']' || b == b'[')
+            .unwrap_or(inner.len());
+        if let Some(after) = inner[end..].strip_prefix(']') {
+            (process_id, rest) = (Some(&inner[..end]), after);
+        }
+    }
+    let message = match rest.strip_prefix(':') {
         // `2001:db8::1` or `10:20` is no tag: a colon inside a word does not end one.
-        Ok((message, ":")) if !message.is_empty() && process_id.is_none() => return None,
-        Ok((message, _)) => message,
-        Err(_) if process_id.is_some() && rest.starts_with(' ') => &rest[1..],
-        Err(_) => return None,
+        Some(message) if !message.is_empty() && !message.starts_with(' ') && process_id.is_none() => {
+            return None;
+        }
+        Some(message) => message.strip_prefix(' ').unwrap_or(message),
+        None if process_id.is_some() && rest.starts_with(' ') => &rest[1..],
+        None => return None,
     };
-    let length = name.len() + kind.map_or(0, |kind| kind.len() + 2);
     Some((
-        &input[..length],
+        tag,
         process_id.filter(|id| !id.is_empty()),
         message.trim_start_matches(' '),
     ))

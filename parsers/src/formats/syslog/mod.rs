@@ -80,8 +80,8 @@ pub(super) fn decode(
         return auditd::write(&[record], header.host, frame, context, sink);
     }
     if WEB_SERVERS.contains(&program) {
-        if access::looks_like(header.message) {
-            return access::decode_message(header.message, header.host, frame, context, sink);
+        if let Some(entry) = access::Entry::parse(header.message, context.timezone) {
+            return entry.decode(header.host, frame, context, sink);
         }
         if error_log::looks_like(header.message) {
             return error_log::decode_message(
@@ -99,7 +99,7 @@ pub(super) fn decode(
     };
     let builder = sink.begin(&dataset);
     write_header(header, builder);
-    let mut fields = linux::Fields::default();
+    let mut fields = linux::Fields::new();
     linux::dissect(
         header.tag.unwrap_or_default(),
         program,

@@ -16,12 +16,15 @@ pub(crate) mod grok;
 pub(crate) mod layout;
 pub(crate) mod pairs;
 pub(crate) mod parts;
+pub(crate) mod search;
 pub(crate) mod shape;
 pub(crate) mod url;
 
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, MatchKind};
 use bumpalo::Bump;
 use hashbrown::HashMap;
 
@@ -154,7 +157,7 @@ struct Table {
     /// Grammars that a line's first bytes decide for.
     first: Vec<Grammar>,
     grammars: Vec<Grammar>,
-    marks: AhoCorasick,
+    marks: DFA,
     /// Grammar of each mark.
     marked: Vec<usize>,
     programs: HashMap<&'static str, Vec<usize>>,
@@ -205,8 +208,8 @@ impl Table {
             }
         }
         // Every line goes through it: a dense table reads a byte in a nanosecond.
-        let marks = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
+        let marks = DFA::builder()
+            .match_kind(MatchKind::Standard)
             .build(marks)
             .expect("marks are few and short");
         Table {
@@ -224,22 +227,40 @@ impl Table {
         TABLE.get_or_init(|| Table::new(super::vendors::FIRST, super::vendors::GROUPS))
     }
 
+    /// Inserts the grammars whose marks stand in `head`.
+    fn insert_marked(&self, head: &[u8], asked: &mut [u64]) {
+        let marks = &self.marks;
+        let Ok(mut state) = marks.start_state(Anchored::No) else {
+            return;
+        };
+        for &byte in head {
+            state = marks.next_state(Anchored::No, state, byte);
+            if marks.is_special(state) && marks.is_match(state) {
+                for found in 0..marks.match_len(state) {
+                    insert(asked, self.marked[marks.match_pattern(state, found).as_usize()]);
+                }
+            }
+        }
+    }
+
     /// The event of `line`, and the grammar that reads it.
     fn read<'a>(&self, line: &Line<'a>, asked: &mut [u64]) -> Option<(&Grammar, Event<'a>)> {
+        // What these programs write is known; whatever else seems to stand in it, a stranger may have typed.
+        let settled = line.header.tag.is_some() && SETTLED.contains(&line.program());
         for grammar in &self.first {
+            // A form without a mark of its own is no program's that signs its lines.
+            if settled && grammar.marks.is_empty() {
+                continue;
+            }
             if let Some(event) = (grammar.read)(line) {
                 return Some((grammar, event));
             }
         }
         asked.fill(0);
-        // What these programs write is known; whatever else seems to stand in it, a stranger may have typed.
-        let settled = line.header.tag.is_some() && SETTLED.contains(&line.program());
         if !settled {
             asked.copy_from_slice(&self.always);
             let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
-            for found in self.marks.find_overlapping_iter(head) {
-                insert(asked, self.marked[found.pattern().as_usize()]);
-            }
+            self.insert_marked(head, asked);
         }
         if let Some(tag) = line.header.program() {
             let named = match self.programs.get(tag) {

@@ -84,9 +84,12 @@ impl<'a> Iterator for Pairs<'a> {
                 .unwrap_or(self.rest.len());
             let rest = &self.rest[start..];
             let bytes = rest.as_bytes();
+            // No product has more than two kinds of quotes.
+            let quote = quotes.first().copied().unwrap_or(assign);
+            let other_quote = quotes.get(1).copied().unwrap_or(quote);
             let end_of_key = bytes
                 .iter()
-                .position(|&b| b == assign || b == between || b == b' ' || quotes.contains(&b));
+                .position(|&b| b == assign || b == between || b == b' ' || b == quote || b == other_quote);
             let Some(at) = end_of_key else {
                 self.rest = "";
                 return None;
@@ -105,11 +108,11 @@ impl<'a> Iterator for Pairs<'a> {
             let quoted = value
                 .as_bytes()
                 .first()
-                .is_some_and(|quote| quotes.contains(quote));
+                .is_some_and(|&b| !quotes.is_empty() && (b == quote || b == other_quote));
             if quoted && let Some(end) = closing(value.as_bytes(), self.style.escapes) {
                 let inner = &value[1..end];
                 self.rest = &value[end + 1..];
-                let escaped = self.style.escapes && inner.contains('\\');
+                let escaped = self.style.escapes && memchr::memchr(b'\\', inner.as_bytes()).is_some();
                 return Some(Pair {
                     key,
                     value: inner,
@@ -123,7 +126,10 @@ impl<'a> Iterator for Pairs<'a> {
             self.rest = &value[end..];
             return Some(Pair {
                 key,
-                value: value[..end].trim_end_matches(' '),
+                value: match value.as_bytes().get(end.wrapping_sub(1)) {
+                    Some(b' ') => value[..end].trim_end_matches(' '),
+                    _ => &value[..end],
+                },
                 escaped: false,
             });
         }

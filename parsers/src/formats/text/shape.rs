@@ -122,16 +122,28 @@ impl<'a> Walk<'a, '_> {
                     self.found.push((name.trim_start_matches(['=', '#', '@']), value));
                     (shape, text) = (outer, rest);
                 }
-                _ => {
-                    let at = usize::from(first == b'\\');
-                    let (Some(wanted), Some(got)) = (shape.as_bytes().get(at), text.as_bytes().first())
-                    else {
+                b'\\' => {
+                    let (Some(wanted), Some(got)) = (shape.as_bytes().get(1), text.as_bytes().first()) else {
                         return false;
                     };
                     if !wanted.eq_ignore_ascii_case(got) {
                         return false;
                     }
-                    (shape, text) = (&shape[at + 1..], &text[1..]);
+                    (shape, text) = (&shape[2..], &text[1..]);
+                }
+                _ => {
+                    let run = shape
+                        .bytes()
+                        .position(|b| matches!(b, b'*' | b'~' | b' ' | b'[' | b'{' | b'\\'))
+                        .unwrap_or(shape.len())
+                        // An asterisk inside is a letter as any other.
+                        .max(1);
+                    let (wanted, after) = shape.split_at(run);
+                    let got = text.as_bytes().get(..run);
+                    if !got.is_some_and(|got| got.eq_ignore_ascii_case(wanted.as_bytes())) {
+                        return false;
+                    }
+                    (shape, text) = (after, &text[run..]);
                 }
             }
         }

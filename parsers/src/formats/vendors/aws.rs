@@ -13,6 +13,7 @@
 
 use super::super::fields::{Fields, address, host_port, is_nothing};
 use super::super::text::{Event, Grammar, Line};
+use crate::formats::text::search::Search;
 use crate::time;
 use crate::value::Value;
 
@@ -164,7 +165,7 @@ fn flow<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let cells = body.split(' ');
     if second.starts_with("vpc-") {
         FLOW_3.iter().zip(cells).for_each(|(name, cell)| put(name, cell));
-    } else if account && (version == b'2' || body.contains(" eni-")) {
+    } else if account && (version == b'2' || body.holds(" eni-")) {
         FLOW.iter()
             .chain(&FLOW_5)
             .zip(cells)
@@ -256,7 +257,7 @@ fn request<'a>(request: &'a str, fields: &mut Fields<'a>) {
     let (url, version) = rest.rsplit_once(' ').unwrap_or((rest, ""));
     fields.known("http.request.method", method);
     fields.known("http.version", version.strip_prefix("HTTP/").unwrap_or_default());
-    if let Some((_, rest)) = url.split_once("://")
+    if let Some((_, rest)) = url.cut("://")
         && let Some(at) = rest.find('/')
     {
         fields.push("url.original", Value::Str(&rest[at..]));
@@ -332,13 +333,16 @@ fn cloudfront<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 fn s3<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let body = line.raw.trim_end();
-    let (head, rest) = body.split_once(" [")?;
+    if !body.starts_with(|c: char| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    let (head, rest) = body.cut(" [")?;
     let (owner, bucket) = head.split_once(' ')?;
     let is_owner = !owner.is_empty() && owner.bytes().all(|b| b.is_ascii_hexdigit()) && !bucket.contains(' ');
     if !is_owner {
         return None;
     }
-    let (stamp, rest) = rest.split_once("] ")?;
+    let (stamp, rest) = rest.cut("] ")?;
     let (time, _) = time::apache(stamp, line.context.timezone)?;
     let mut words = Words(rest);
     let mut fields = Fields::with_room(32);

@@ -37,7 +37,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let body = line.body.trim_start_matches(' ');
     let mut reading = Reading {
         line,
-        fields: Fields::with_room(48),
+        fields: Fields::default(),
         time: None,
         known: 0,
     };
@@ -220,6 +220,9 @@ impl<'a> Reading<'_, 'a> {
             return;
         }
         let fields = &mut self.fields;
+        if fields.is_empty() {
+            fields.reserve(48);
+        }
         match key {
             "action" | "origin" | "product" | "loguid" | "sequencenum" | "tcp_flags" | "originsicname" => {
                 self.known += 1;

@@ -11,6 +11,7 @@
 
 use super::super::fields::{Fields, address, host_port};
 use super::super::text::{Event, Grammar, Line};
+use crate::formats::text::search::Search;
 use crate::time;
 use crate::value::Value;
 
@@ -59,18 +60,22 @@ fn event<'a>(
 
 fn haproxy<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let body = line.body.trim();
-    let mut fields = Fields::with_room(40);
+    let mut fields = Fields::default();
     if let Some(rest) = body.strip_prefix("Connect from ") {
-        let (from, rest) = rest.split_once(" to ")?;
-        let (to, rest) = rest.split_once(" (")?;
+        let (from, rest) = rest.cut(" to ")?;
+        let (to, rest) = rest.cut(" (")?;
         client(from, &mut fields, ["source.ip", "source.port"])?;
         client(to, &mut fields, ["destination.ip", "destination.port"])?;
         fields.push("frontend", Value::Str(rest.strip_suffix(')')?));
         return event(line, "haproxy.log", None, fields);
     }
-    let (peer, rest) = body.split_once(" [")?;
+    if !starts_with_address(body) {
+        return None;
+    }
+    let (peer, rest) = body.cut(" [")?;
     client(peer, &mut fields, ["source.ip", "source.port"])?;
-    let (stamp, rest) = rest.split_once("] ")?;
+    fields.reserve(40);
+    let (stamp, rest) = rest.cut("] ")?;
     let (time, _) = time::apache(stamp, line.context.timezone)?;
     fields.push("request_date", Value::Str(stamp));
     let (front, rest) = rest.split_once(' ')?;
@@ -129,7 +134,7 @@ fn haproxy<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.text(name, text);
     }
     // Captured headers stand in front of the request, and the server quotes it.
-    if http && let Some((_, rest)) = rest.split_once(" \"") {
+    if http && let Some((_, rest)) = rest.cut(" \"") {
         let (request, more) = rest.rsplit_once('"').unwrap_or((rest, ""));
         requested(request, &mut fields);
         if let Some(version) = more.trim_start().strip_prefix("TLSv") {
@@ -137,6 +142,11 @@ fn haproxy<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         }
     }
     event(line, "haproxy.log", Some(time), fields)
+}
+
+/// Whether the first letter of `text` could be that of an address.
+fn starts_with_address(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':' || c == '[')
 }
 
 /// `METHOD url HTTP/1.1`
@@ -147,7 +157,7 @@ fn requested<'a>(request: &'a str, fields: &mut Fields<'a>) {
     let Some((method, rest)) = request.split_once(' ') else {
         return;
     };
-    let (url, version) = rest.rsplit_once(" HTTP/").unwrap_or((rest, ""));
+    let (url, version) = rest.cut_last(" HTTP/").unwrap_or((rest, ""));
     fields.text("http.request.method", method);
     fields.text("http.version", version);
     match url.starts_with('/') {
@@ -286,7 +296,10 @@ fn iis_native<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         "url.query",
     ];
     let raw = line.raw.trim_end();
-    let (client, rest) = raw.split_once(", ")?;
+    if !starts_with_address(raw) {
+        return None;
+    }
+    let (client, rest) = raw.cut(", ")?;
     address(client)?;
     let mut cells = rest.split(", ");
     let (date, clock) = (cells.nth(1)?, cells.next()?);

@@ -38,7 +38,8 @@ impl<'a> Iterator for Pairs<'a> {
         let rest = self.rest;
         let bytes = rest.as_bytes();
         let sign = memchr::memchr(b'=', bytes)?;
-        let key = rest[..sign].rsplit([' ', '\n']).next().unwrap_or_default();
+        let key_at = memchr::memrchr2(b' ', b'\n', &bytes[..sign]).map_or(0, |at| at + 1);
+        let key = &rest[key_at..sign];
         let start = sign + 1;
         let mut from = start;
         while let Some(found) = memchr::memchr(b'=', &bytes[from..]) {

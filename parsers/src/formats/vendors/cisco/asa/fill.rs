@@ -7,6 +7,7 @@
 use super::endpoint::{self, End};
 use crate::formats::fields::{Fields, address};
 use crate::formats::text::Line;
+use crate::formats::text::search::Search;
 use crate::formats::text::shape::Found;
 use crate::formats::text::url::put_url;
 use crate::time;
@@ -259,8 +260,11 @@ fn original<'a>(letter: &str, text: &'a str, fields: &mut Fields<'a>) {
 
 /// `LOCAL\mara`, `LOCAL\corp\mara`, `mara@corp.example`: name and domain.
 fn user<'a>(name: &'a str, domain: &'a str, text: &'a str, fields: &mut Fields<'a>) {
+    if text.is_empty() {
+        return;
+    }
     // Behind a comma stands the security group.
-    let text = text.split_once(", ").map_or(text, |(user, _)| user);
+    let text = text.cut(", ").map_or(text, |(user, _)| user);
     let (realm, account) = text.rsplit_once('\\').unwrap_or(("", text));
     let (account, suffix) = account.split_once('@').unwrap_or((account, ""));
     fields.text(name, account);

@@ -16,7 +16,7 @@ pub enum Parts {
     Url,
     /// A path: `name`, `directory`.
     Path,
-    /// A path of Windows' registry: `hive`, and `key` below it.
+    /// A path of Windows' registry: `hive`, `key` below it, and `path`, which is all of it.
     Registry,
     /// `DOMAIN\name` or `name@domain`: `name`, `domain`, and `email` of the latter.
     Account,
@@ -36,6 +36,12 @@ pub enum Parts {
     File,
     /// `x` of `<x>`, `{x}`, `"x"` and `somebody <x>`.
     Bare,
+    /// The value, if it is a mail address.
+    Mailbox,
+    /// The numbers of ATT&CK's tactics in a text (`TA0001`), as a list.
+    Tactics,
+    /// The numbers of ATT&CK's techniques in a text (`T1566`, `T1204.001`), as a list.
+    Techniques,
     /// What stands before the first `_` or `:`.
     Prefix,
     /// What stands behind a protocol's name: `1.1` of `HTTP/1.1`, `1.2` of `TLSv1.2` and `TLS1_2`.
@@ -46,6 +52,9 @@ pub enum Parts {
     Arguments,
     /// The event's time, where nothing else gives it; `into` is not asked for.
     Time,
+    /// The captures of the first of `shapes` that the text has, by the columns that they name; `into` is not asked for.
+    /// See `formats::text::shape` for what stands in a shape.
+    Sentence,
     /// Fields of their own, from a text of `name=value` pairs; `into` is not asked for.
     Pairs,
     /// A tuple of Azure's flow logs: who talked to whom, and when; `into` is not asked for.
@@ -75,7 +84,7 @@ impl Parts {
         match self {
             Parts::Url => &["scheme", "domain", "port", "path", "query", "full"],
             Parts::Path => &["name", "directory"],
-            Parts::Registry => &["hive", "key"],
+            Parts::Registry => &["hive", "key", "path"],
             Parts::Account => &["name", "domain", "email"],
             Parts::Endpoint => &["ip", "domain", "port"],
             _ => &[],
@@ -91,6 +100,8 @@ pub(super) struct DeriveFile {
     parts: Parts,
     #[serde(default)]
     into: String,
+    #[serde(default)]
+    shapes: Vec<Box<str>>,
 }
 
 /// What is to be had from one column.
@@ -102,6 +113,8 @@ pub struct Derivation {
     pub parts: Parts,
     /// Columns of the parts, in the order in which [`Parts`] names them; a part that ECS does not know there is empty.
     pub targets: Vec<Arc<str>>,
+    /// Shapes of sentences, the strictest first.
+    pub shapes: Vec<Box<str>>,
 }
 
 impl Derivation {
@@ -109,7 +122,7 @@ impl Derivation {
         let targets: Vec<Arc<str>> = match line.parts {
             Parts::Severity => vec!["event.severity".into(), "log.level".into()],
             Parts::Time => vec!["@timestamp".into()],
-            Parts::Pairs => vec!["message".into()],
+            Parts::Pairs | Parts::Sentence => vec!["message".into()],
             Parts::Flow => FLOW.iter().map(|column| (*column).into()).collect(),
             parts if parts.names().is_empty() => vec![line.into.as_str().into()],
             parts => parts
@@ -122,6 +135,20 @@ impl Derivation {
                 })
                 .collect(),
         };
+        let wrong_shape = line.shapes.iter().find(|shape| !shape.is_ascii());
+        if wrong_shape.is_some() || line.shapes.is_empty() == (line.parts == Parts::Sentence) {
+            let reason = match wrong_shape {
+                Some(shape) => format!("the shape `{shape}` has characters that are not ASCII"),
+                None => format!(
+                    "`{}` of `{}`: sentences have `shapes`, nothing else has",
+                    line.from, file
+                ),
+            };
+            return Err(CatalogError::Conflict {
+                file: file.to_owned(),
+                reason,
+            });
+        }
         if targets.iter().all(|target| target.is_empty()) {
             return Err(CatalogError::Conflict {
                 file: file.to_owned(),
@@ -135,6 +162,7 @@ impl Derivation {
             from: line.from.as_str().into(),
             parts: line.parts,
             targets,
+            shapes: line.shapes.clone(),
         })
     }
 }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::fields::{address, host_port, is_nothing};
-use super::text::pairs::{Style, pairs, unescaped};
+use super::text::pairs::{Pair, Style, pairs, unescaped};
+use super::text::shape;
 use crate::batch::BatchBuilder;
 use crate::catalog::{Derivation, Parts};
 use crate::value::Value;
@@ -56,7 +57,7 @@ fn take_apart(derivation: &Derivation, value: &str, builder: &mut BatchBuilder) 
         }
         Parts::Registry => {
             let (hive, key) = registry(value);
-            put(&derivation.targets, &[hive, key], builder);
+            put(&derivation.targets, &[hive, key, hive.map(|_| value)], builder);
         }
         Parts::Account => put(&derivation.targets, &account(value), builder),
         Parts::Endpoint => {
@@ -81,11 +82,14 @@ fn take_apart(derivation: &Derivation, value: &str, builder: &mut BatchBuilder) 
                 builder.field_if_absent(&derivation.targets[0], Value::List(found));
             }
         }
+        Parts::Tactics => put_list(&derivation.targets, attack_ids(value, "TA"), builder),
+        Parts::Techniques => put_list(&derivation.targets, attack_ids(value, "T"), builder),
         Parts::Arguments => {
             let words = words(value).into_iter().map(Value::Str).collect();
             builder.field_if_absent(&derivation.targets[0], Value::List(words));
         }
         Parts::Pairs => write_pairs(value, builder),
+        Parts::Sentence => write_captures(&derivation.shapes, value, builder),
         Parts::Flow => {
             let parts: Vec<Option<&str>> = value.split(',').map(Some).collect();
             put(&derivation.targets, &parts, builder);
@@ -101,7 +105,12 @@ fn one_part(parts: Parts, value: &str) -> Option<&str> {
         Parts::Name => Some(value).filter(|value| address(value).is_none()),
         Parts::File => {
             let path = value.split("://").last().unwrap_or(value);
-            Some(value).filter(|_| path.contains(['/', '\\']) && !path.starts_with(' '))
+            let is_file = path.contains(['/', '\\']) && !path.starts_with(' ');
+            Some(value).filter(|_| is_file && registry(value).0.is_none())
+        }
+        Parts::Mailbox => {
+            let domain = value.rsplit_once('@').map_or("", |(_, domain)| domain);
+            Some(value).filter(|value| domain.contains('.') && !value.contains(' '))
         }
         Parts::Bare => {
             let inner = match value.rsplit_once('<') {
@@ -124,6 +133,20 @@ fn one_part(parts: Parts, value: &str) -> Option<&str> {
     }
 }
 
+/// The numbers of ATT&CK in `text` that start with `kind` and at least four digits, each once.
+fn attack_ids<'v>(text: &'v str, kind: &str) -> Vec<Value<'v>> {
+    let mut ids: Vec<Value<'v>> = Vec::new();
+    for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.') {
+        let word = word.trim_end_matches('.');
+        let digits = word.strip_prefix(kind).unwrap_or_default();
+        let is_id = digits.len() >= 4 && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if is_id && !ids.contains(&Value::Str(word)) {
+            ids.push(Value::Str(word));
+        }
+    }
+    ids
+}
+
 /// The words of a command line. Blanks between double quotes separate none; the quotes stay.
 fn words(text: &str) -> Vec<&str> {
     let mut quoted = false;
@@ -135,7 +158,8 @@ fn words(text: &str) -> Vec<&str> {
     .collect()
 }
 
-/// Writes the pairs of `text` as fields of their own, where it has no other text before them.
+/// Writes the pairs of `text` as fields of their own, where it has no other text before them: those whose names the
+/// dataset declares, and which say the same wherever they stand. A value may hold what looks like pairs.
 fn write_pairs(text: &str, builder: &mut BatchBuilder) {
     let starts_with_a_name = text.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
@@ -143,11 +167,46 @@ fn write_pairs(text: &str, builder: &mut BatchBuilder) {
     if !starts_with_a_name {
         return;
     }
-    for pair in pairs(text, Style::COMMAS).filter(|pair| !is_nothing(pair.value)) {
+    let dataset = builder.dataset().clone();
+    let found: Vec<Pair<'_>> = pairs(text, Style::COMMAS).collect();
+    for pair in &found {
+        let certain = found
+            .iter()
+            .all(|other| other.key != pair.key || other.value == pair.value);
+        if is_nothing(pair.value) || !certain || dataset.declared_type(pair.key).is_none() {
+            continue;
+        }
         match pair.escaped {
             true => builder.field_if_absent(pair.key, Value::Str(&unescaped(pair.value))),
             false => builder.field_if_absent(pair.key, Value::Str(pair.value)),
         }
+    }
+}
+
+/// Writes what the first of `shapes` that `text` has captures, by the names of the captures. A host that is no address
+/// goes from `x.ip` to `x.domain`.
+fn write_captures(shapes: &[Box<str>], text: &str, builder: &mut BatchBuilder) {
+    let mut found = Vec::new();
+    if !shapes
+        .iter()
+        .any(|shape| shape::matches(shape, text, |_, _| 0, &mut found))
+    {
+        return;
+    }
+    for (name, value) in found {
+        match name.strip_suffix(".ip") {
+            Some(stem) if address(value).is_none() => {
+                builder.field_if_absent(&format!("{stem}.domain"), Value::Str(value));
+            }
+            Some(_) => builder.field_if_absent(name, Value::Str(address(value).unwrap_or(value))),
+            None => builder.field_if_absent(name, Value::Str(value)),
+        }
+    }
+}
+
+fn put_list(targets: &[Arc<str>], values: Vec<Value<'_>>, builder: &mut BatchBuilder) {
+    if let Some(target) = targets.first().filter(|_| !values.is_empty()) {
+        builder.field_if_absent(target, Value::List(values));
     }
 }
 

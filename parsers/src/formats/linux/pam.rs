@@ -1,7 +1,8 @@
 //! PAM modules, whichever program they speak through.
 //!
 //! `pam_unix` writes its pairs in a fixed order: `logname uid euid tty ruser rhost`, then `user` to the end.
-//! `ruser` and `user` are the client's text; `rhost` lies between them.
+//! `ruser` and `user` are the client's text; `rhost` lies between them. Where a remote user is named and there are two
+//! hosts, either may be part of a name: none is taken.
 
 use super::{Fields, unquoted};
 use crate::formats::text::search::Search;
@@ -120,6 +121,27 @@ fn with_id(text: &str) -> (&str, &str) {
     }
 }
 
+/// Where `jane rhost=192.0.2.1  user=jane` parts into the remote user and what follows ` rhost=`. Either name may hold a
+/// host with all that follows one: with two such hosts none is certain, but for a server of files, which writes the same
+/// name twice.
+fn written_host(text: &str, same_name: bool) -> Option<(&str, &str)> {
+    let mut found = Vec::new();
+    for at in memchr::memmem::find_iter(text.as_bytes(), b" rhost=") {
+        let (remote_user, after) = (&text[..at], &text[at + " rhost=".len()..]);
+        let behind = after.split_once(' ').map_or("", |(_, behind)| behind).trim();
+        if behind.is_empty() || behind.starts_with("user=") {
+            found.push((remote_user, after, behind.strip_prefix("user=")));
+        }
+    }
+    if found.len() > 1 && same_name {
+        found.retain(|(remote_user, _, user)| *user == Some(remote_user));
+    }
+    match found.as_slice() {
+        [(remote_user, after, _)] => Some((remote_user, after)),
+        _ => None,
+    }
+}
+
 fn pairs<'a>(text: &'a str, fields: &mut Fields<'a>) {
     // Everything up to `ruser=` is the module's own.
     if let Some(uid) = super::between(text, " uid=", " ") {
@@ -138,16 +160,10 @@ fn pairs<'a>(text: &'a str, fields: &mut Fields<'a>) {
     let (remote_user, after) = match rest.strip_prefix(" rhost=") {
         // No remote user: the host follows at once, whatever a user name further on pretends.
         Some(after) => ("", after),
-        None => {
-            let end = rest
-                .place_of("  user=")
-                .or_else(|| rest.place_of(" user="))
-                .unwrap_or(rest.len());
-            match rest[..end].last_place_of(" rhost=") {
-                Some(split) => (&rest[..split], &rest[split + " rhost=".len()..]),
-                None => return,
-            }
-        }
+        None => match written_host(rest, super::between(text, " tty=", " ") == Some("ftp")) {
+            Some(split) => split,
+            None => return,
+        },
     };
     let (host, after) = after.split_once(' ').unwrap_or((after, ""));
     fields.source(host);

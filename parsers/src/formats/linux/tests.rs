@@ -112,9 +112,28 @@ fn what_a_client_writes_is_not_taken_for_what_sshd_wrote() {
     );
     check(
         "vsftpd",
-        "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=x rhost=192.0.2.1 rhost=203.0.113.66  user=y rhost=192.0.2.9",
-        &[("source.ip", "203.0.113.66"), ("user.name", "y rhost=192.0.2.9")],
+        "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=x rhost=192.0.2.1 rhost=203.0.113.66  user=y",
+        &[("source.ip", "203.0.113.66"), ("user.name", "y")],
     );
+    // The name of the one who logs in stands twice, and holds all that stands around it.
+    let name = "x rhost=192.0.2.1  user=x";
+    let message = format!(
+        "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser={name} rhost=203.0.113.66  user={name}"
+    );
+    check(
+        "vsftpd",
+        &message,
+        &[("source.ip", "203.0.113.66"), ("user.name", name)],
+    );
+    // Two names of a stranger's: nobody knows.
+    let mut fields = Fields::default();
+    dissect(
+        "login",
+        "login",
+        "pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=pts/1 ruser=x rhost=192.0.2.1  user=x rhost=203.0.113.66  user=y",
+        &mut fields,
+    );
+    assert_eq!(fields.get("source.ip"), None);
 }
 
 #[test]

@@ -122,8 +122,8 @@ pub(crate) struct Grammar {
     pub(crate) name: &'static str,
     /// Texts one of which stands among the first [`MARKED`] bytes of every line of the product. Case counts.
     pub(crate) marks: &'static [&'static str],
-    /// Programs (in the syslog header, lower case) whose lines are asked for as well. A grammar with neither marks nor
-    /// programs is asked about every line.
+    /// Programs (in the syslog header, lower case) whose lines are asked for as well; about their lines, no grammar is
+    /// asked that does not name them. A grammar with neither marks nor programs is asked about every line of the others.
     pub(crate) programs: &'static [&'static str],
     /// Reads a line, if it is one of the product's.
     pub(crate) read: for<'a> fn(&Line<'a>) -> Option<Event<'a>>,
@@ -147,6 +147,50 @@ const SETTLED: &[&str] = &[
     "groupadd",
     "passwd",
     "systemd-logind",
+];
+
+/// Programs that write what strangers sent them (names, paths, headers) and are read elsewhere or not at all: no mark makes
+/// their messages another product's either. The same holds for all programs that a grammar names.
+const STRANGERS: &[&str] = &[
+    "nginx",
+    "httpd",
+    "apache",
+    "apache2",
+    "apache_access",
+    "lighttpd",
+    "caddy",
+    "traefik",
+    "varnish",
+    "varnishncsa",
+    "haproxy",
+    "squid",
+    "tomcat",
+    "catalina",
+    "uwsgi",
+    "gunicorn",
+    "node",
+    "wordpress",
+    "opendkim",
+    "opendmarc",
+    "rspamd",
+    "amavis",
+    "clamd",
+    "postgrey",
+    "saslauthd",
+    "cyrus",
+    "imapd",
+    "pop3d",
+    "ntpd",
+    "chronyd",
+    "snmpd",
+    "telnetd",
+    "in.telnetd",
+    "rsyslogd",
+    "systemd",
+    "polkitd",
+    "doas",
+    "pkexec",
+    "runuser",
 ];
 
 /// Marks stand among this many first bytes of a line.
@@ -257,22 +301,20 @@ impl Table {
             }
         }
         asked.fill(0);
-        if !settled {
+        let program = line.header.program().unwrap_or_default();
+        let named = match self.programs.get(program) {
+            None if program.bytes().any(|b| b.is_ascii_uppercase()) => {
+                self.programs.get(program.to_ascii_lowercase().as_str())
+            }
+            named => named,
+        };
+        if named.is_none() && !settled && !STRANGERS.contains(&program) {
             asked.copy_from_slice(&self.always);
             let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
             self.insert_marked(head, asked);
         }
-        if let Some(tag) = line.header.program() {
-            let named = match self.programs.get(tag) {
-                Some(named) => Some(named),
-                None if tag.bytes().any(|b| b.is_ascii_uppercase()) => {
-                    self.programs.get(tag.to_ascii_lowercase().as_str())
-                }
-                None => None,
-            };
-            for &index in named.into_iter().flatten() {
-                insert(asked, index);
-            }
+        for &index in named.into_iter().flatten() {
+            insert(asked, index);
         }
         for (word, &bits) in asked.iter().enumerate() {
             let mut bits = bits;

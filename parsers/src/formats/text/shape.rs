@@ -37,7 +37,12 @@ const STEPS: u32 = 4096;
 const SEEN: usize = 1024;
 
 /// Whether `text` has this shape; its captures are then in `found`, without those that are empty.
-pub(crate) fn matches<'a>(shape: &'static str, text: &'a str, read: Reader, found: &mut Found<'a>) -> bool {
+pub(crate) fn matches<'s, 'a>(
+    shape: &'s str,
+    text: &'a str,
+    read: Reader,
+    found: &mut Vec<(&'s str, &'a str)>,
+) -> bool {
     found.clear();
     // Sentences are short; steps count looks, not bytes.
     if text.len() > 64 << 10 {
@@ -52,19 +57,19 @@ pub(crate) fn matches<'a>(shape: &'static str, text: &'a str, read: Reader, foun
 }
 
 /// What of the shape comes after the brackets.
-struct After<'n> {
-    shape: &'static str,
-    then: Option<&'n After<'n>>,
+struct After<'s, 'n> {
+    shape: &'s str,
+    then: Option<&'n After<'s, 'n>>,
 }
 
-struct Walk<'a, 'f> {
+struct Walk<'s, 'a, 'f> {
     read: Reader,
-    found: &'f mut Found<'a>,
+    found: &'f mut Vec<(&'s str, &'a str)>,
     steps: u32,
 }
 
-impl<'a> Walk<'a, '_> {
-    fn on(&mut self, mut shape: &'static str, mut text: &'a str, mut then: Option<&After<'_>>) -> bool {
+impl<'s, 'a> Walk<'s, 'a, '_> {
+    fn on(&mut self, mut shape: &'s str, mut text: &'a str, mut then: Option<&After<'s, '_>>) -> bool {
         loop {
             let Some(left) = self.steps.checked_sub(1) else {
                 return false;
@@ -152,10 +157,10 @@ impl<'a> Walk<'a, '_> {
     /// A capture of any text, in front of `shape`.
     fn free(
         &mut self,
-        name: &'static str,
-        mut shape: &'static str,
+        name: &'s str,
+        mut shape: &'s str,
         text: &'a str,
-        mut then: Option<&After<'_>>,
+        mut then: Option<&After<'s, '_>>,
     ) -> bool {
         let greedy = name.starts_with('>');
         let name = name.trim_start_matches('>');
@@ -204,7 +209,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn keep(&mut self, name: &'static str, value: &'a str) {
+    fn keep(&mut self, name: &'s str, value: &'a str) {
         let value = value.trim_matches(' ');
         if !value.is_empty() && !name.is_empty() {
             self.found.push((name, value));
@@ -213,7 +218,7 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// What the brackets that `shape` starts with hold, and what follows them.
-fn brackets(shape: &'static str) -> (&'static str, &'static str) {
+fn brackets(shape: &str) -> (&str, &str) {
     let mut depth = 0;
     let mut bytes = shape.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -235,7 +240,7 @@ fn brackets(shape: &'static str) -> (&'static str, &'static str) {
 }
 
 /// The name in the braces that `shape` starts with, and what follows them.
-fn capture(shape: &'static str) -> (&'static str, &'static str) {
+fn capture(shape: &str) -> (&str, &str) {
     shape[1..].split_once('}').unwrap_or((&shape[1..], ""))
 }
 

@@ -77,28 +77,29 @@ const FACILITIES: [&str; 15] = [
 
 fn switch<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     // `facility:  member: text`; a switch that is no member of a stack has no member.
-    let roles = ["-CMDR: ", "-STBY: ", "-MMBR: "];
-    let (head, member, text) = match roles
-        .iter()
-        .find_map(|role| Some(line.body.find(role)? + role.len()))
-    {
-        Some(at) => {
-            let (head, text) = line.body.split_at(at);
-            let member = head.trim_end().trim_end_matches(':').rsplit(' ').next()?;
-            (head, member, text)
-        }
-        None => {
-            let (head, text) = line.body.split_once(":  ")?;
-            (&line.body[..head.len() + 3], "", text)
-        }
-    };
-    let facility = match head.split_once(":  ") {
-        Some((facility, _)) => facility.rsplit(' ').next()?,
+    const ROLES: [&str; 3] = ["-CMDR", "-STBY", "-MMBR"];
+    let (facility, rest) = match line.header.program() {
         // The header has the facility as its program.
-        None => line.program(),
+        Some(program) => (program, line.body),
+        None => {
+            // The number of the event may stand in front.
+            let body = match line.body.split_once(' ') {
+                Some((number, rest)) if number.len() == 5 && number.bytes().all(|b| b.is_ascii_digit()) => {
+                    rest
+                }
+                _ => line.body,
+            };
+            body.split_once(":  ")?
+        }
     };
-    let known = FACILITIES.contains(&facility) || member.starts_with("ST");
-    if !known || facility.is_empty() || head.len() > 64 {
+    let rest = rest.trim_start();
+    let (member, text) = match rest.split_once(": ") {
+        Some((member, text)) if ROLES.iter().any(|role| member.ends_with(role)) && !member.contains(' ') => {
+            (member, text)
+        }
+        _ => ("", rest),
+    };
+    if !FACILITIES.contains(&facility) {
         return None;
     }
     let mut event = Event::new(DATASET);

@@ -43,6 +43,30 @@ const LEVELS: [&str; 8] = [
     "Panic    ",
 ];
 
+/// Services that write without a process id.
+const SERVICES: [&str; 20] = [
+    "auth",
+    "boxconfig",
+    "boxfw",
+    "control",
+    "dhcp",
+    "dist",
+    "dns",
+    "event",
+    "firewall",
+    "ftpgw",
+    "http",
+    "ike3",
+    "mail",
+    "ntpd",
+    "phibs",
+    "policy",
+    "snmp",
+    "sshd",
+    "virscan",
+    "vpn",
+];
+
 /// Columns of the activity log behind its kind, in order.
 const ACTIVITY: [&str; 22] = [
     "barracuda.cloudgen.traffic_type",
@@ -104,14 +128,17 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.text("event.reason", said);
         return Some(event);
     }
-    if let Some((program, pid, said)) = full_tag(text) {
+    if let Some((program, pid, said)) = full_tag(text)
+        && (pid.is_some() || SERVICES.contains(&program))
+    {
         fields.text("process.name", program);
         fields.number("process.pid", pid.unwrap_or_default());
         by_program(fields, program, said);
         fields.text("event.reason", if pid.is_some() { said } else { text });
         return Some(event);
     }
-    sentence(fields, text);
+    // Other products pad their levels too.
+    sentence(fields, text)?;
     fields.text("event.reason", text);
     Some(event)
 }
@@ -206,7 +233,8 @@ fn by_program<'a>(fields: &mut Fields<'a>, program: &str, said: &'a str) {
     }
 }
 
-fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
+/// What the box services say without their name; nothing if none of them says `text`.
+fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) -> Option<()> {
     if let Some(rest) = text.strip_prefix("Session from ") {
         put_peer(
             fields,
@@ -218,12 +246,8 @@ fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
     } else if let Some(session) = text.strip_prefix("New Session ") {
         // `GCSID_<host>_<box>_<address>_<port>_<number>`
         let mut parts = session.rsplitn(4, '_');
-        let (Some(_), Some(port), Some(host), Some(names)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return;
-        };
-        let Some(host) = address(host) else { return };
+        let (_, port, host, names) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let host = address(host)?;
         fields.text("source.ip", host);
         fields.port("source.port", port);
         if let Some(name) = names
@@ -242,7 +266,21 @@ fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
     {
         fields.text("user.domain", domain);
         fields.text("server.ip", first_address(rest).unwrap_or_default());
+    } else if !(text.starts_with("current load is ") || is_of_kernel(text)) {
+        return None;
     }
+    Some(())
+}
+
+/// `[5647250.628103] KTINA-WARN: …`
+fn is_of_kernel(text: &str) -> bool {
+    let stamp = text.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    stamp.is_some_and(|(stamp, _)| {
+        stamp.contains('.')
+            && stamp
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b' '))
+    })
 }
 
 #[cfg(test)]
@@ -291,6 +329,12 @@ mod tests {
             "barracuda.cloudgen",
             &[("source.port", "15743"), ("host.name", "localhost")],
         );
-        assert!(crate::formats::vendors::whole::read("Info     a: b").is_empty());
+        for other in [
+            "Info     a: b",
+            "Error    something went wrong from 203.0.113.1",
+            "Error    loading module: Session from 203.0.113.1:50000 mode=0",
+        ] {
+            assert!(crate::formats::vendors::whole::read(other).is_empty(), "{other}");
+        }
     }
 }

@@ -56,11 +56,23 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         Some(inner) => line.keep(inner.strip_suffix('"').unwrap_or(inner).replace("\"\"", "\"")),
         None => raw,
     };
+    // A program's tag has no place in front: what stands there names the packet engine, if anything.
+    if line.header.tag.is_some_and(|tag| !tag.contains("-PPE-")) {
+        return None;
+    }
     let (head, text) = raw.split_once(" 0 : ")?;
     let mut event = Event::headless(DATASET);
     event.headless = !headed;
     let fields = &mut event.fields;
     let context = match head.split_once(" : ") {
+        Some((origin, _))
+            if !origin
+                .rsplit(' ')
+                .next()
+                .is_some_and(|word| word.contains("-PPE-")) =>
+        {
+            return None;
+        }
         Some((origin, context)) => {
             event.time = put_origin(line, fields, origin);
             context
@@ -254,7 +266,10 @@ fn put_sentence<'a>(fields: &mut Fields<'a>, sentence: &'a str) {
 
 /// `root on /dev/pts/0 shell_command="ls"`
 fn shell<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let (_, _, text) = line.tagged();
+    let (program, _, text) = line.tagged();
+    if !matches!(program, "" | "bash" | "sh" | "csh" | "tcsh" | "shell" | "nsbash") {
+        return None;
+    }
     let (who, command) = text.split_once(" shell_command=\"")?;
     let (user, terminal) = who.split_once(" on ")?;
     if user.contains(' ') {

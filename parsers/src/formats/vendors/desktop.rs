@@ -2,8 +2,8 @@
 //!
 //! xrdp's session manager writes `AUTHFAIL: user=… ip=… time=…`. The user name is the client's and stands first, so the
 //! address is what the last ` ip=` says, and only if nothing but the time follows. Roundcube writes who tried to log in,
-//! then the address it came from, and then what the mail server answered: the address is the last ` from ` before the
-//! answer's own sentence.
+//! then the address it came from, and then what the mail server answered, which may repeat the name: the address is what a
+//! ` from ` names that the answer's own form follows ([`written_address`]).
 
 use super::super::fields::{Fields, address};
 use super::super::text::{Event, Grammar, Line};
@@ -113,20 +113,132 @@ fn read_roundcube<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     };
     fields.event("login", "failure");
     fields.category("authentication");
-    // The name may hold ` from ADDRESS` itself, and the mail server's answer behind it may repeat the name: where the
-    // addresses differ, none is certain. Behind a proxy: `192.0.2.1(X-Forwarded-For: …)`.
-    let found: Vec<(usize, &str)> = rest
-        .match_indices(" from ")
-        .filter_map(|(at, mark)| {
-            let host = rest[at + mark.len()..].split(['(', ' ']).next()?;
-            Some((at, address(host.trim_end_matches('.'))?))
-        })
-        .collect();
-    if let Some(&(at, ip)) = found.last()
-        && found.iter().all(|(_, other)| *other == ip)
-    {
+    if let Some((user, ip)) = written_address(rest) {
         fields.text("source.ip", ip);
-        fields.text("user.name", &rest[..at]);
+        // `mara against mail.example.org`
+        let user = match user.rsplit_once(" against ") {
+            Some((name, server)) if !server.contains(' ') => name,
+            _ => user,
+        };
+        fields.text("user.name", user);
     }
     Some(event)
+}
+
+/// The name and the address that Roundcube wrote in `NAME from ADDRESS(proxies). ANSWER in FILE on line N (…)`, of which
+/// only `NAME from ADDRESS` is sure to be there.
+///
+/// A name may hold ` from ADDRESS` too, and a mail server's answer may repeat the name. What the server answered starts
+/// with the command that it answers, and failures to reach it repeat nothing. So of the addresses that the line's form
+/// goes on behind, the last one holds if it alone has such an answer behind it, or if all of them are the same. Otherwise
+/// the line can be read in two ways, and nobody knows which is right.
+fn written_address(text: &str) -> Option<(&str, &str)> {
+    let mut last = None;
+    let (mut same, mut answers, mut answered_last) = (true, 0, false);
+    for at in memchr::memmem::find_iter(text.as_bytes(), b" from ") {
+        let behind = &text[at + " from ".len()..];
+        // Behind a proxy: `192.0.2.1(X-Forwarded-For: …)`.
+        let end = behind.find(['(', ' ']).unwrap_or(behind.len());
+        let (host, mut rest) = behind.split_at(end);
+        let (host, dot) = match host.strip_suffix('.') {
+            Some(host) => (host, true),
+            None => (host, false),
+        };
+        let Some(ip) = address(host) else { continue };
+        let mut dot = dot;
+        if let Some(proxies) = rest.strip_prefix('(') {
+            let Some((_, after)) = proxies.split_once(')') else {
+                continue;
+            };
+            rest = after;
+            if let Some(after) = rest.strip_prefix('.') {
+                (dot, rest) = (true, after);
+            }
+        }
+        let answer = rest.strip_prefix(' ').unwrap_or(rest);
+        let in_form = match dot {
+            // Nobody's answer starts with the words that go on behind it.
+            true => !answer.starts_with("from ") && !answer.starts_with("in /"),
+            false => rest.is_empty() || rest.starts_with(" in "),
+        };
+        if !in_form {
+            continue;
+        }
+        answered_last = dot && (answer.starts_with("AUTHENTICATE ") || answer.starts_with("LOGIN: "));
+        answers += usize::from(answered_last);
+        same &= last.is_none_or(|(_, other)| other == ip);
+        last = Some((at, ip));
+    }
+    let (at, ip) = last.filter(|_| same || (answered_last && answers == 1))?;
+    Some((&text[..at], ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formats::vendors::whole::check;
+
+    #[test]
+    fn roundcube() {
+        let head = "Mar  1 10:00:00 web1 roundcube[7]: <k3x9> IMAP Error: Login failed for";
+        let answer = "AUTHENTICATE PLAIN: A0002 NO Login failed.";
+        let place = "in /srv/rc/rcube_imap.php on line 7 (POST /?_task=login)";
+        for (said, ip, user) in [
+            (
+                format!("mara from 192.0.2.7. {answer} {place}"),
+                "192.0.2.7",
+                "mara",
+            ),
+            (
+                format!("mara against mx from 192.0.2.7(X-Real-IP: 203.0.113.1). {answer} {place}"),
+                "192.0.2.7",
+                "mara",
+            ),
+            ("mara from 192.0.2.7".to_owned(), "192.0.2.7", "mara"),
+            (format!("mara from 192.0.2.7 {place}"), "192.0.2.7", "mara"),
+            // The name pretends to be from somewhere.
+            (
+                "x from 203.0.113.1 from 192.0.2.7".to_owned(),
+                "192.0.2.7",
+                "x from 203.0.113.1",
+            ),
+            (
+                format!("x from 203.0.113.1. from 192.0.2.7. {answer} {place}"),
+                "192.0.2.7",
+                "x from 203.0.113.1.",
+            ),
+            (
+                format!("x from 203.0.113.1. ok from 192.0.2.7. {answer} {place}"),
+                "192.0.2.7",
+                "x from 203.0.113.1. ok",
+            ),
+            // The answer repeats the name.
+            (
+                format!("x from 203.0.113.1 from 192.0.2.7. {answer} user=x from 203.0.113.1. {place}"),
+                "192.0.2.7",
+                "x from 203.0.113.1",
+            ),
+            // The name writes all that Roundcube would write: nobody knows.
+            (
+                format!("x from 203.0.113.1. {answer} from 192.0.2.7. {answer} {place}"),
+                "",
+                "",
+            ),
+            (
+                format!("x from 203.0.113.1. {answer} from 192.0.2.7. Could not connect to mx {place}"),
+                "",
+                "",
+            ),
+        ] {
+            check(
+                &format!("{head} {said}"),
+                "roundcube.log",
+                &[("source.ip", ip), ("user.name", user)],
+            );
+        }
+        check(
+            "Mar  1 10:00:00 web1 roundcube[7]: Failed login for x from 203.0.113.1 in session a (error: 0) from 192.0.2.7 in session b (error: 0)",
+            "roundcube.log",
+            &[("source.ip", ""), ("event.outcome", "failure")],
+        );
+    }
 }

@@ -108,6 +108,9 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if matches!(seen.method, "https" | "http" | "ssh" | "telnet") {
         fields.text("network.protocol", seen.method);
     }
+    if let Some(instant) = seen.instant {
+        fields.push("event.start", Value::Time(instant));
+    }
     let time = seen.instant.or_else(|| {
         let bare = seen.zone.trim_matches('"');
         let text = line.keep([seen.date, "T", seen.time, bare].concat());

@@ -113,7 +113,10 @@ fn about<'a>(fields: &mut Fields<'a>, text: &'a str) {
 
 /// What the client sent stands in the brackets; who asked for it in the last parentheses.
 fn radius<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let (_, _, text) = line.tagged();
+    let (program, _, text) = line.tagged();
+    if !matches!(program, "" | "radiusd" | "freeradius") {
+        return None;
+    }
     let text = text.trim();
     let (number, text) = match text.strip_prefix('(').and_then(|rest| rest.split_once(") ")) {
         Some((number, rest)) if number.bytes().all(|b| b.is_ascii_digit()) => (number, rest),

@@ -21,6 +21,8 @@ mod fortinet;
 mod ftp;
 mod guards;
 mod honeypots;
+#[cfg(test)]
+mod hostile;
 mod hosts;
 mod junos;
 mod keyed;

@@ -328,7 +328,11 @@ fn huawei<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let (origin, text) = rest.split_once(':')?;
     let mut parts = origin.splitn(3, '/');
     let (module, level, mnemonic) = (parts.next()?, parts.next()?, parts.next()?);
-    if level.len() != 1 || module.contains(' ') {
+    let is_word = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    };
+    if level.len() != 1 || !is_word(module) || module.is_empty() {
         return None;
     }
     let mnemonic = mnemonic.split('(').next()?;
@@ -353,8 +357,10 @@ fn huawei<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         names = rest.trim();
     }
     let fields = &mut event.fields;
-    for word in names.split_ascii_whitespace() {
+    for (place, word) in names.split_ascii_whitespace().enumerate() {
         match address(word) {
+            // In front of the device's text stand its names; a program with its text is none.
+            None if place > 3 || word.contains([':', '[', '=', '"', '/']) => return None,
             // Where the line was sent to, or from: the device's own.
             Some(word) => fields.text("destination.ip", word),
             None => fields.text("observer.name", word),

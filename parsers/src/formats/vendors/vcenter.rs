@@ -38,8 +38,15 @@ const DATASET: &str = "vmware.vcenter";
 
 fn events<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let start = line.body.find("Event [")?;
-    // Behind a header some servers repeat time and level.
-    if start > 80 {
+    // Behind a header some servers repeat time, level and program.
+    let head = line.body[..start].trim();
+    let own = head.is_empty()
+        || line
+            .header
+            .program()
+            .is_none_or(|program| program.starts_with("vpx"))
+            && time::iso(head, line.context.timezone).is_some();
+    if start > 80 || !own {
         return None;
     }
     let mut rest = &line.body[start + "Event ".len()..];

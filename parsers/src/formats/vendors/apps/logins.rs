@@ -6,10 +6,10 @@
 //! [2026-02-03 04:05:06.123][vaultwarden::api::identity][ERROR] Username or password is incorrect. Try again. IP: 192.0.2.7. Username: mara.
 //! ```
 //!
-//! - Gitea: the name ends at the last ` from ` whose next word is an address with a port and a colon; a name may hold
-//!   anything, the reason behind the address is the server's.
-//! - Keycloak: the first `ipAddress` is the server's; the user name is the last thing that a stranger writes into the
-//!   line, and pairs in front of it are not overwritten by what it holds.
+//! - Gitea: a name may hold anything, and the reason behind the address may repeat it: the address is the one that a
+//!   ` from ` names and that a reason of the server's follows, if there is but one.
+//! - Keycloak: client, details and user name are a stranger's, and stand on both sides of the address: with two different
+//!   ones, none is taken.
 //! - Vaultwarden: the address stands in front of the user name and ends at `. `.
 
 use crate::formats::fields::{Fields, address, host_port};
@@ -89,27 +89,80 @@ fn gitea<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     Some(event)
 }
 
+/// How the reasons of a refused login begin.
+const REASONS: &[&str] = &[
+    "user ",
+    "user's ",
+    "User ",
+    "email ",
+    "e-mail ",
+    "Email ",
+    "invalid ",
+    "Invalid ",
+    "the user",
+    "Username or ",
+    "LDAP ",
+    "unable ",
+    "[",
+];
+
 /// `mara from 192.0.2.7:51022: reason` or `192.0.2.7:51022`.
 fn attempt(text: &str) -> Option<(&str, &str, &str)> {
     let is_host = |host: &str| {
         let (host, port) = host_port(host);
         port.is_some() && address(host).is_some()
     };
-    let mut best = None;
+    let mut only: Option<(&str, &str, &str)> = None;
     for at in memchr::memmem::find_iter(text.as_bytes(), b" from ") {
         let behind = &text[at + 6..];
         let word = behind.split(' ').next().unwrap_or_default();
         let host = word.strip_suffix(':').unwrap_or(word);
-        if is_host(host) {
-            best = Some((&text[..at], host, &behind[word.len()..]));
+        let reason = behind[word.len()..].trim_start();
+        if !is_host(host) || !(reason.is_empty() || REASONS.iter().any(|start| reason.starts_with(start))) {
+            continue;
         }
+        if only.is_some_and(|(_, other, _)| other != host) {
+            return None;
+        }
+        only = only.or(Some((&text[..at], host, reason)));
     }
-    best.or_else(|| {
+    only.or_else(|| {
         let word = text.split(' ').next().unwrap_or_default();
         let host = word.strip_suffix(':').unwrap_or(word);
         is_host(host).then(|| ("", host, &text[word.len()..]))
     })
 }
+
+/// What Keycloak writes in front of the client's name.
+const FRONT: [&str; 4] = ["type", "operationType", "realmId", "realmName"];
+
+/// Further names that Keycloak gives what it says.
+const KEYS: [&str; 24] = [
+    "realmId",
+    "realmName",
+    "clientId",
+    "userId",
+    "username",
+    "sessionId",
+    "auth_method",
+    "auth_type",
+    "redirect_uri",
+    "code_id",
+    "grant_type",
+    "response_type",
+    "response_mode",
+    "consent",
+    "identity_provider",
+    "identity_provider_identity",
+    "reason",
+    "remember_me",
+    "refresh_token_type",
+    "token_id",
+    "scope",
+    "client_auth_method",
+    "resourceType",
+    "resourcePath",
+];
 
 fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let text = line.raw.trim_end();
@@ -120,7 +173,7 @@ fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if !rest.starts_with("type=") && !rest.starts_with("operationType=") {
         return None;
     }
-    let mut event = Event::headless("keycloak.log");
+    let mut event = Event::headless("keycloak.events");
     event.time = Some(time);
     let fields = &mut event.fields;
     fields.text("log.level", level);
@@ -132,21 +185,34 @@ fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         open_values: !rest.starts_with("type=\""),
         ..Style::COMMAS
     };
+    let mut said: Vec<(&str, Option<&str>)> = Vec::with_capacity(16);
     for pair in pairs(rest, style) {
         let (key, value) = (pair.key.trim(), pair.value.trim_end_matches([',', ' ']));
+        match said.iter_mut().find(|(known, _)| *known == key) {
+            // Type and realm stand in front of all that a stranger wrote; of others two different ones are none.
+            Some((_, first)) if !FRONT.contains(&key) && *first != Some(value) => *first = None,
+            Some(_) => {}
+            None => said.push((key, Some(value))),
+        }
+    }
+    for (key, value) in said {
+        let Some(value) = value else { continue };
         match key {
             "ipAddress" => fields.source(value),
-            "username" => fields.known("user.name", value),
             "type" | "operationType" => {
                 let outcome = match value.ends_with("_ERROR") {
                     true => "failure",
                     false => "success",
                 };
                 fields.event(value, outcome);
+                fields.known(key, value);
             }
-            "error" => fields.known("event.reason", value),
-            // A dotted key would be a column of its own choice.
-            _ if !key.contains('.') => fields.known(key, value),
+            "error" => {
+                fields.known("event.reason", value);
+                fields.known(key, value);
+            }
+            // A name that the server does not write would be one of a stranger's choice.
+            _ if KEYS.contains(&key) => fields.known(key, value),
             _ => {}
         }
     }
@@ -225,24 +291,44 @@ mod tests {
             ],
         );
         survives_truncation(text);
+        // The reason repeats the name.
+        check(
+            "2026/02/03 04:05:06 ...ers/web/auth/auth.go:206:SignInPost() [I] Failed authentication attempt for a from 203.0.113.1:1: x from 192.0.2.7:51022: user does not exist [uid: 0, name: a from 203.0.113.1:1: x]",
+            "gitea.log",
+            &[
+                ("user.name", "a from 203.0.113.1:1: x"),
+                ("source.ip", "192.0.2.7"),
+            ],
+        );
+        // The name holds a reason: nobody knows.
+        check(
+            "2026/02/03 04:05:06 ...ers/web/auth/auth.go:206:SignInPost() [I] Failed authentication attempt for a from 203.0.113.1:1: user does not exist from 192.0.2.7:51022: user does not exist [uid: 0]",
+            "gitea.log",
+            &[("user.name", ""), ("source.ip", ""), ("event.outcome", "failure")],
+        );
     }
 
     #[test]
     fn keycloak() {
+        check(
+            "2026-02-03 04:05:06,123 WARN  [org.keycloak.events] (executor-thread-1) type=LOGIN_ERROR, realmId=r, clientId=x, userId=null, ipAddress=203.0.113.1, error=x, userId=null, ipAddress=192.0.2.7, error=client_not_found",
+            "keycloak.events",
+            &[("source.ip", ""), ("event.action", "LOGIN_ERROR")],
+        );
         for text in [
             "2026-02-03 04:05:06,123 WARN  [org.keycloak.events] (executor-thread-1) type=\"LOGIN_ERROR\", realmId=\"r\", userId=\"null\", ipAddress=\"192.0.2.7\", error=\"user_not_found\", username=\"mara, ipAddress=192.0.2.99\"",
             "2026-02-03 04:05:06,123 WARN  [org.keycloak.events] (executor-thread-1) type=LOGIN_ERROR, realmId=r, userId=null, ipAddress=192.0.2.7, error=user_not_found, username=mara",
         ] {
             check(
                 text,
-                "keycloak.log",
+                "keycloak.events",
                 &[
                     ("source.ip", "192.0.2.7"),
                     ("event.action", "LOGIN_ERROR"),
                     ("event.outcome", "failure"),
                     ("event.reason", "user_not_found"),
-                    ("keycloak.realmId", "r"),
-                    ("keycloak.userId", ""),
+                    ("keycloak.realm_id", "r"),
+                    ("user.id", ""),
                 ],
             );
             survives_truncation(text);

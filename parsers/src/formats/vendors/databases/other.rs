@@ -88,11 +88,11 @@ fn mongodb<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.event("login", "failure");
         fields.category("authentication");
         fields.text("mechanism", rest);
-        if let Some((user, behind)) = client.split_once(" from client ") {
+        if let Some((user, host)) = refused(client) {
             let (user, database) = user.rsplit_once(" on ").unwrap_or((user, ""));
             fields.text("user.name", user);
             fields.text("database", database);
-            endpoint(behind.split([' ', ';']).next().unwrap_or_default(), fields);
+            endpoint(host, fields);
         }
     } else if let Some(rest) = message.strip_prefix("Failed to authenticate ") {
         // `mara@shop with mechanism MONGODB-CR: AuthenticationFailed …`
@@ -107,12 +107,12 @@ fn mongodb<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     } else if let Some(user) = message.strip_prefix("Successfully authenticated as principal ") {
         fields.event("login", "success");
         fields.category("authentication");
-        let (user, rest) = user.split_once(" on ").unwrap_or((user, ""));
+        // Nothing follows the client.
+        let (user, client) = user.rsplit_once(" from client ").unwrap_or((user, ""));
+        let (user, database) = user.rsplit_once(" on ").unwrap_or((user, ""));
         fields.text("user.name", user);
-        if let Some((database, client)) = rest.split_once(" from client ") {
-            fields.text("database", database);
-            endpoint(client.split(' ').next().unwrap_or_default(), fields);
-        }
+        fields.text("database", database);
+        endpoint(client.trim_end(), fields);
     } else if component == "COMMAND" || component == "QUERY" || component == "WRITE" {
         query(message, fields);
     }
@@ -134,6 +134,29 @@ fn severity_and_component(text: &str) -> Option<(&str, &str, &str)> {
             .bytes()
             .all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'));
     is_component.then_some((severity, component, rest))
+}
+
+/// The name with its database and the client of `mara on admin from client 192.0.2.7:51022 ; UserNotFound: …`. The reason
+/// may repeat the name, and a name may hold the words around it: only one client may have ` ; Reason: ` behind it.
+fn refused(text: &str) -> Option<(&str, &str)> {
+    const CLIENT: &str = " from client ";
+    let mut only: Option<(&str, &str)> = None;
+    for at in memchr::memmem::find_iter(text.as_bytes(), CLIENT.as_bytes()) {
+        let (host, reason) = match text[at + CLIENT.len()..].split_once(" ; ") {
+            Some(parts) => parts,
+            None => continue,
+        };
+        let word = reason.split_once(": ").map_or("", |(word, _)| word);
+        let is_reason = !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic());
+        if host.contains(' ') || !is_reason {
+            continue;
+        }
+        if only.is_some_and(|(_, other)| other != host) {
+            return None;
+        }
+        only = only.or(Some((&text[..at], host)));
+    }
+    only
 }
 
 /// `command shop.$cmd command: find { … } … 120ms`: what was slow, and for how long.
@@ -275,6 +298,19 @@ mod tests {
                 ("source.ip", "192.0.2.7"),
                 ("event.outcome", "failure"),
             ],
+        );
+        check(
+            "2026-02-03T04:05:06.123+0000 I ACCESS   [conn9] SCRAM-SHA-1 authentication failed for x on admin from client 203.0.113.1:1 on admin from client 192.0.2.7:51022 ; UserNotFound: Could not find user x",
+            "mongodb.log",
+            &[
+                ("source.ip", "192.0.2.7"),
+                ("user.name", "x on admin from client 203.0.113.1:1"),
+            ],
+        );
+        check(
+            "2026-02-03T04:05:06.123+0000 I ACCESS   [conn9] SCRAM-SHA-1 authentication failed for x on admin from client 203.0.113.1:1 ; UserNotFound: a on admin from client 192.0.2.7:51022 ; UserNotFound: Could not find user x",
+            "mongodb.log",
+            &[("source.ip", ""), ("user.name", "")],
         );
         check(
             "2026-02-03T04:05:06.123+0000 F -        [conn9] Got signal: 6 (Aborted).",

@@ -8,8 +8,8 @@
 //!
 //! What stands in front of the severity is made of `log_line_prefix`, so its parts are known by their form: a time, an
 //! address with or without a port, `user@database`, a number in brackets. The severity ends at the first `:` with two
-//! spaces behind it, which the server alone writes in front of the message; user and database are a client's text, so a
-//! name in the prefix is taken only where the prefix holds one such pair.
+//! spaces behind it, which the server alone writes in front of the message; user, database and application are a client's
+//! text, so a name or an address in the prefix is taken only where the prefix says it once, or always the same.
 
 use crate::formats::fields::{Fields, address};
 use crate::formats::text::{Event, Grammar, Line};
@@ -45,6 +45,9 @@ pub(super) const LOG: Grammar = Grammar {
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let by_syslog = line.program().starts_with("postgres");
+    if !by_syslog && line.header.tag.is_some() {
+        return None;
+    }
     let text = if by_syslog { line.body } else { line.raw };
     let (prefix, severity, message) = severity(text)?;
     let mut event = match by_syslog {
@@ -109,7 +112,7 @@ fn prefix_parts<'a>(prefix: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) -
     let mut found = None;
     let mut rest = prefix.trim();
     let mut words: Vec<&'a str> = Vec::new();
-    let mut accounts = 0;
+    let mut said = Said::default();
     while !rest.is_empty() {
         if found.is_none()
             && rest.starts_with(|c: char| c.is_ascii_digit())
@@ -141,16 +144,49 @@ fn prefix_parts<'a>(prefix: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) -
                 fields.known("backend", inner);
             }
         } else if let Some((user, database)) = word.split_once('@') {
-            accounts += 1;
-            if accounts == 1 {
-                fields.known("user.name", user);
-                fields.known("database", database);
-            }
+            said.user.says(user);
+            said.database.says(database);
         } else {
-            place(word, fields);
+            said.pair(word);
         }
     }
+    fields.known("user.name", said.user.text());
+    fields.known("database", said.database.text());
+    fields.known("application_name", said.application.text());
+    let client = said.client.text();
+    let (host, port) = host_of(client);
+    if address(host).is_some() {
+        fields.source(host);
+        fields.source_port(port);
+    }
     found
+}
+
+/// What a prefix says about its client.
+#[derive(Default)]
+struct Said<'a> {
+    user: Once<'a>,
+    database: Once<'a>,
+    application: Once<'a>,
+    client: Once<'a>,
+}
+
+/// A value that counts only if nothing else was said.
+#[derive(Default)]
+struct Once<'a>(Option<Option<&'a str>>);
+
+impl<'a> Once<'a> {
+    fn says(&mut self, text: &'a str) {
+        self.0 = match self.0 {
+            None => Some(Some(text)),
+            Some(Some(other)) if other == text => self.0,
+            Some(_) => Some(None),
+        };
+    }
+
+    fn text(&self) -> &'a str {
+        self.0.flatten().unwrap_or_default()
+    }
 }
 
 /// `text` without a zone's name at its start.
@@ -167,25 +203,27 @@ fn zone_dropped(text: &str) -> &str {
     }
 }
 
-/// `192.0.2.7`, `192.0.2.7(5432)`, `client=192.0.2.7`, `user=mara`, `db=shop`, `app=psql`
-fn place<'a>(word: &'a str, fields: &mut Fields<'a>) {
-    let (key, value) = word.split_once('=').unwrap_or(("", word));
-    match key {
-        "user" => fields.known("user.name", value),
-        "db" | "database" => fields.known("database", value),
-        "app" => fields.known("application_name", value),
-        "" | "client" | "host" | "remote" => {
-            let (host, port) = value
-                .strip_suffix(')')
-                .and_then(|value| value.split_once('('))
-                .unwrap_or((value, ""));
-            if address(host).is_some() {
-                fields.source(host);
-                fields.source_port(port);
+impl<'a> Said<'a> {
+    /// `192.0.2.7`, `192.0.2.7(5432)`, `client=192.0.2.7`, `user=mara`, `db=shop`, `app=psql`
+    fn pair(&mut self, word: &'a str) {
+        let (key, value) = word.split_once('=').unwrap_or(("", word));
+        match key {
+            "user" => self.user.says(value),
+            "db" | "database" => self.database.says(value),
+            "app" => self.application.says(value),
+            "" | "client" | "host" | "remote" if address(host_of(value).0).is_some() => {
+                self.client.says(value)
             }
+            _ => {}
         }
-        _ => {}
     }
+}
+
+/// `192.0.2.7(5432)` or `192.0.2.7` as address and port.
+fn host_of(text: &str) -> (&str, &str) {
+    text.strip_suffix(')')
+        .and_then(|text| text.split_once('('))
+        .unwrap_or((text, ""))
 }
 
 /// What messages about clients say.
@@ -316,5 +354,23 @@ mod tests {
             &[("source.ip", ""), ("log.level", "ERROR")],
         );
         assert!(read("make: ERROR:  no rule").is_empty());
+        // Names that pretend to be other parts of the prefix.
+        check(
+            "2026-02-03 04:05:06.123 UTC [127] x 203.0.113.1(1)@shop 192.0.2.7(5432) LOG:  statement: SELECT 1",
+            "postgresql.log",
+            &[("source.ip", "192.0.2.7"), ("source.port", "5432")],
+        );
+        for prefix in [
+            "[127] x 203.0.113.1(1) y@shop 192.0.2.7(5432) ",
+            "[127]: user=x,client=203.0.113.1,db=shop,app=psql,client=192.0.2.7 ",
+        ] {
+            let text = format!("2026-02-03 04:05:06.123 UTC {prefix}LOG:  statement: SELECT 1");
+            check(&text, "postgresql.log", &[("source.ip", ""), ("source.port", "")]);
+        }
+        check(
+            "2026-02-03 04:05:06.123 UTC [127]: user=x,user=postgres,db=shop,client=192.0.2.7 LOG:  statement: SELECT 1",
+            "postgresql.log",
+            &[("user.name", ""), ("source.ip", "192.0.2.7")],
+        );
     }
 }

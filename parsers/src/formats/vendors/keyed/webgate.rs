@@ -119,8 +119,13 @@ const TABS: Style = Style {
 };
 
 fn watchguard<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let start = line.body.find("|WatchGuard|")?;
-    let mut parts = line.body[start + 1..].splitn(5, '|');
+    let (_, _, text) = line.tagged();
+    let start = text.find("|WatchGuard|")?;
+    // The version of the format stands in front, and nothing else.
+    if start > 8 || !text[..start].bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return None;
+    }
+    let mut parts = text[start + 1..].splitn(5, '|');
     let (_, _model) = (parts.next()?, parts.next()?);
     let (version, code, text) = (parts.next()?, parts.next()?, parts.next()?);
     let mut event = Event::new("watchguard.firebox");

@@ -1,11 +1,13 @@
 //! Sendmail: `sendmail[123]: x0ABCdef012345: from=<jane@example.org>, size=…, relay=mx [192.0.2.1]`.
 //!
-//! Pairs, separated by commas, and a relay that is always `name [address]`, the last pair but `reject=`, which holds a
-//! stranger's text, and `stat=`. So the relay is the last ` relay=` before those.
+//! Pairs, separated by commas, and a relay that is always `name [address]`. A line about a sender ends with its relay,
+//! behind the message id, which a stranger wrote: there, the last one counts. A line about a recipient, or about what a
+//! rule refused, begins with addresses in angle brackets and ends with `stat=` or `reject=`, which a stranger wrote: there,
+//! the first one behind the addresses counts.
 
 use super::super::super::fields::{Fields, address};
 use super::super::super::text::{Event, Grammar, Line};
-use super::domain_of;
+use super::{domain_of, mailbox};
 use crate::value::Value;
 
 /// See the [module](self).
@@ -27,18 +29,29 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         _ => ("", body),
     };
     fields.text("email.local_id", id);
-    let (pairs, reject) = match text.rfind(", reject=") {
-        Some(at) => (&text[..at], &text[at + ", reject=".len()..]),
-        None => (text, ""),
-    };
-    let (pairs, stat) = match pairs.rfind(", stat=") {
-        Some(at) => (&pairs[..at], &pairs[at + ", stat=".len()..]),
-        None => (pairs, ""),
-    };
-    let relay = pairs
-        .rfind("relay=")
-        .filter(|at| *at == 0 || pairs[..*at].ends_with(", "));
     let outgoing = text.starts_with("to=");
+    let incoming = text.starts_with("from=");
+    // How far the addresses in front go.
+    let own = match incoming {
+        true => 0,
+        false => text.len() - behind_mailboxes(text).len(),
+    };
+    let ends = [", reject=", ", stat="].map(|end| {
+        text[own..]
+            .find(end)
+            .filter(|_| !incoming)
+            .map(|at| (own + at, end))
+    });
+    let (pairs, reject, stat) = match ends.into_iter().flatten().min() {
+        Some((at, end @ ", reject=")) => (&text[..at], &text[at + end.len()..], ""),
+        Some((at, end)) => (&text[..at], "", &text[at + end.len()..]),
+        None => (text, "", ""),
+    };
+    let relay = match incoming {
+        true => pairs.rfind(", relay=").map(|at| at + 2),
+        false if pairs.starts_with("relay=") => Some(0),
+        false => pairs[own..].find(", relay=").map(|at| own + at + 2),
+    };
     if let Some(at) = relay {
         let relay = pairs[at + "relay=".len()..]
             .split(", ")
@@ -90,6 +103,31 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     Some(event)
 }
 
+/// What follows the addresses that `text` begins with: `to=<a@b>,<c@d>, …`, `ruleset=check_rcpt, arg1=<a@b>, …`.
+fn behind_mailboxes(text: &str) -> &str {
+    let list = match text
+        .strip_prefix("ruleset=")
+        .and_then(|rest| rest.split_once(", arg1="))
+    {
+        Some((_, list)) => list,
+        None => match text.strip_prefix("to=") {
+            Some(list) => list,
+            None => return text,
+        },
+    };
+    let mut rest = list;
+    while rest.starts_with('<')
+        && let Some((_, behind)) = mailbox(rest)
+    {
+        rest = behind;
+        match rest.strip_prefix(",<") {
+            Some(_) => rest = &rest[1..],
+            None => return rest,
+        }
+    }
+    rest
+}
+
 /// `mx.example.org [192.0.2.1] (may be forged)`, `[192.0.2.1]`, `jane@localhost`, `[127.0.0.1] [127.0.0.1]`.
 fn put_relay<'a>(relay: &'a str, outgoing: bool, fields: &mut Fields<'a>) {
     let relay = relay.strip_suffix(" (may be forged)").unwrap_or(relay);
@@ -134,4 +172,42 @@ fn connection<'a>(text: &'a str, fields: &mut Fields<'a>) {
     fields.event("connection", "failure");
     put_relay(client, false, fields);
     fields.text("event.reason", reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formats::vendors::whole::check;
+
+    #[test]
+    fn relays() {
+        let head = "Mar  1 10:00:00 mx1 sendmail[7]: x0ABCdef012345:";
+        for (said, ip) in [
+            (
+                "from=<jane@example.org>, size=7, class=0, nrcpts=1, msgid=<a>, relay=x [203.0.113.1], b=<c>, proto=ESMTP, daemon=MTA, relay=mx.example.org [192.0.2.7]",
+                "192.0.2.7",
+            ),
+            (
+                "from=<a, relay=x [203.0.113.1]@example.org>, size=7, relay=mx.example.org [192.0.2.7] (may be forged)",
+                "192.0.2.7",
+            ),
+            (
+                "ruleset=check_rcpt, arg1=<\"a>, relay=x [203.0.113.1], b\"@example.org>, relay=mx [192.0.2.7], reject=550 5.7.1 <a>, relay=y [203.0.113.2], reject=x",
+                "192.0.2.7",
+            ),
+        ] {
+            check(&format!("{head} {said}"), "sendmail.log", &[("source.ip", ip)]);
+        }
+        // What the other server answers.
+        check(
+            &format!(
+                "{head} to=<jane@example.org>, delay=00:00:01, mailer=esmtp, pri=7, relay=mx.example.org. [192.0.2.7], dsn=2.0.0, stat=Sent (ok, relay=x [203.0.113.1], dsn=2.0.0, stat=Sent)"
+            ),
+            "sendmail.log",
+            &[
+                ("destination.ip", "192.0.2.7"),
+                ("destination.domain", "mx.example.org"),
+                ("event.action", "sent"),
+            ],
+        );
+    }
 }

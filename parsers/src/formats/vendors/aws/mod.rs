@@ -11,7 +11,10 @@
 //! in any order, which only their owner knows: those of the default, of version 3 and of version 5 in the order of the
 //! documentation are read.
 
-use super::super::fields::{Fields, address, host_port, is_nothing};
+mod balancers;
+
+use self::balancers::{balancer, connections, network_balancer, request};
+use super::super::fields::{Fields, is_nothing};
 use super::super::text::{Event, Grammar, Line};
 use crate::formats::text::search::Search;
 use crate::time;
@@ -30,6 +33,18 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         marks: &[],
         programs: &[],
         read: balancer,
+    },
+    Grammar {
+        name: "aws network load balancer",
+        marks: &[],
+        programs: &[],
+        read: network_balancer,
+    },
+    Grammar {
+        name: "aws load balancer, connections",
+        marks: &[],
+        programs: &[],
+        read: connections,
     },
     Grammar {
         name: "aws cloudfront",
@@ -182,98 +197,6 @@ fn flow<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     event("aws.vpcflow", Some(time), fields)
 }
 
-fn balancer<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let body = line.body.trim();
-    let (first, _) = body.split_once(' ')?;
-    let typed = matches!(first, "http" | "https" | "h2" | "grpcs" | "ws" | "wss");
-    let zone = line.context.timezone;
-    let classic = !typed && first.len() >= 20 && first.ends_with('Z') && time::iso(first, zone).is_some();
-    if !typed && !classic {
-        return None;
-    }
-    let mut words = Words(body);
-    let mut fields = Fields::with_room(40);
-    if typed {
-        fields.push("aws.elb.type", Value::Str(words.next()?));
-    }
-    let (ended, _) = time::iso(words.next()?, zone)?;
-    fields.push("aws.elb.name", Value::Str(words.next()?));
-    let (client, port) = host_port(words.next()?);
-    fields.push("source.ip", Value::Str(address(client)?));
-    fields.port("source.port", port?);
-    let (target, port) = host_port(words.next()?);
-    if !is_nothing(target) {
-        fields.push("destination.ip", Value::Str(target));
-        fields.port("destination.port", port.unwrap_or_default());
-    }
-    for name in [
-        "aws.elb.request_processing_time.sec",
-        "aws.elb.backend_processing_time.sec",
-        "aws.elb.response_processing_time.sec",
-        "http.response.status_code",
-        "aws.elb.backend.http.response.status_code",
-        "http.request.body.bytes",
-        "http.response.body.bytes",
-    ] {
-        fields.known(name, words.next()?);
-    }
-    request(words.next()?, &mut fields);
-    fields.known("user_agent.original", words.next().unwrap_or_default());
-    fields.known("tls.cipher", words.next().unwrap_or_default());
-    fields.known("aws.elb.ssl_protocol", words.next().unwrap_or_default());
-    let mut time = ended;
-    for name in [
-        "aws.elb.target_group.arn",
-        "aws.elb.trace_id",
-        "destination.domain",
-        "aws.elb.chosen_cert.arn",
-        "aws.elb.matched_rule_priority",
-        "",
-        "aws.elb.action_executed",
-        "aws.elb.redirect_url",
-        "aws.elb.error.reason",
-        "aws.elb.target_port",
-        "aws.elb.target_status_code",
-        "aws.elb.classification",
-        "aws.elb.classification_reason",
-        "aws.elb.connection_trace_id",
-    ] {
-        let Some(word) = words.next() else { break };
-        match name {
-            "" => time = time::iso(word, zone).map_or(time, |(began, _)| began),
-            name => fields.known(name, word),
-        }
-    }
-    fields.push("event.end", Value::Time(ended));
-    fields.push("message", Value::Str(body));
-    event("aws.elb", Some(time), fields)
-}
-
-/// `GET https://a.example:443/path HTTP/1.1`: the balancer writes the whole URL, the client sent its path.
-fn request<'a>(request: &'a str, fields: &mut Fields<'a>) {
-    let Some((method, rest)) = request.split_once(' ') else {
-        return;
-    };
-    let (url, version) = rest.rsplit_once(' ').unwrap_or((rest, ""));
-    fields.known("http.request.method", method);
-    fields.known("http.version", version.strip_prefix("HTTP/").unwrap_or_default());
-    if let Some((_, rest)) = url.cut("://")
-        && let Some(at) = rest.find('/')
-    {
-        fields.push("url.original", Value::Str(&rest[at..]));
-        fields.push("url.full", Value::Str(url));
-        let mut parts = Fields::new();
-        parts.url(url);
-        for (name, value) in parts {
-            if name != "url.original" && name != "url.full" {
-                fields.push(name, value);
-            }
-        }
-    } else {
-        fields.url(url);
-    }
-}
-
 const CLOUDFRONT: [&str; 33] = [
     "",
     "",
@@ -408,26 +331,6 @@ mod tests {
             value(&fields_of("2 of 3 jobs done"), "event.dataset"),
             "aws.vpcflow"
         );
-    }
-
-    #[test]
-    fn balancers() {
-        check(
-            r#"https 2026-03-01T10:00:00.100000Z app/web/50dc 192.0.2.4:5000 10.0.0.1:80 0.1 0.2 0.0 200 201 34 366 "GET https://a.example:443/p?q=1 HTTP/1.1" "agent \" 192.0.2.9" ECDHE TLSv1.2 - "Root=1" "a.example" "-" 0 2026-03-01T09:59:59.000000Z "forward" "-" "-""#,
-            &[
-                ("event.dataset", "aws.elb"),
-                ("@timestamp", "2026-03-01T09:59:59.000Z"),
-                ("source.ip", "192.0.2.4"),
-                ("url.original", "/p?q=1"),
-                ("url.full", "https://a.example:443/p?q=1"),
-                ("http.version", "1.1"),
-                ("http.response.status_code", "200"),
-                ("user_agent.original", "agent \\\" 192.0.2.9"),
-                ("tls.cipher", "ECDHE"),
-            ],
-        );
-        let cut = fields_of("https 2026-03-01T10:00:00.100000Z app/web/50dc 192.0.2.4:5000 10.0");
-        assert_eq!(value(&cut, "event.dataset"), "generic.lines");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The products whose lines are known, a folder or file per family; see [`text`](super::text).
 
+mod agents;
 mod appliances;
 mod apps;
 mod aruba;
@@ -69,6 +70,8 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     databases::GRAMMARS,
     apps::GRAMMARS,
     rmm::GRAMMARS,
+    agents::GRAMMARS,
+    exchange::GRAMMARS,
     veeam::GRAMMARS,
     keyed::welf::GRAMMARS,
     keyed::fortinet::GRAMMARS,
@@ -99,7 +102,6 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     desktop::GRAMMARS,
     guards::GRAMMARS,
     honeypots::GRAMMARS,
-    exchange::GRAMMARS,
     appliances::GROUPS[0],
     appliances::GROUPS[1],
     cisco::GROUPS[0],

@@ -135,7 +135,8 @@ fn haproxy<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     // Captured headers stand in front of the request, and the server quotes it.
     if http && let Some((_, rest)) = rest.cut(" \"") {
-        let (request, more) = rest.rsplit_once('"').unwrap_or((rest, ""));
+        // A quote in the request is written as `#22`.
+        let (request, more) = rest.split_once('"').unwrap_or((rest, ""));
         requested(request, &mut fields);
         if let Some(version) = more.trim_start().strip_prefix("TLSv") {
             fields.text("tls.version", version.split(' ').next().unwrap_or_default());

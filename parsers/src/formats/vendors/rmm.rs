@@ -1,5 +1,5 @@
-//! Tools for remote control: AnyDesk, TeamViewer, Splashtop. (ScreenConnect writes to Windows' Application log; RustDesk
-//! and others have logs like any application's.)
+//! Tools for remote control: AnyDesk, TeamViewer. (Splashtop is among the [`agents`](super::agents); ScreenConnect writes to
+//! Windows' Application log; RustDesk and others have logs like any application's.)
 //!
 //! ```text
 //!    info 2026-02-03 04:05:06.123       main   ctrl   6086   6095   25      app.session - Accepted from 192.0.2.7:51022

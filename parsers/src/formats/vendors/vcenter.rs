@@ -27,6 +27,12 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         read: events,
     },
     Grammar {
+        name: "VMware vCenter, requests",
+        marks: &[" [Request] "],
+        programs: &[],
+        read: requests,
+    },
+    Grammar {
         name: "VMware vCenter, services",
         marks: &["[Originator@", " [OpId=", " [CorId=", " opId=", "secs]"],
         programs: &[],
@@ -160,6 +166,41 @@ fn sso_login<'a>(fields: &mut Fields<'a>, text: &'a str, outcome: &'static str) 
         first_address(rest.split(' ').next().unwrap_or_default()).unwrap_or_default(),
     );
     fields.text("event.outcome", outcome);
+}
+
+/// `[01/Mar/2026:10:00:00 +0000] tomcat-http--47 [Request] 192.0.2.7:48866 to local 1080 - HTTP/1.1 POST /sdk [Response] 200 -
+/// 758 bytes [Perf] process 0ms / commit 0ms / conn [+]`. The path is the client's, all in front of it and behind its last
+/// ` [Response] ` the server's.
+fn requests<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let text = match line.raw.starts_with('[') {
+        true => line.raw,
+        false => line.body,
+    };
+    let (stamp, rest) = text.strip_prefix('[')?.split_once("] ")?;
+    let (micros, _) = time::apache(stamp, line.context.timezone)?;
+    let (thread, rest) = rest.split_once(" [Request] ")?;
+    let (request, response) = rest.rsplit_once(" [Response] ")?;
+    let mut words = request.splitn(8, ' ');
+    let (client, _, _) = (words.next()?, words.next()?, words.next()?);
+    let (port, user) = (words.next()?, words.next()?);
+    let (version, method, url) = (words.next()?, words.next()?, words.next()?);
+    let mut event = Event::headless(DATASET);
+    event.time = Some(micros);
+    let fields = &mut event.fields;
+    fields.text("process.thread.name", thread);
+    let (host, client_port) = client.rsplit_once(':')?;
+    fields.source(host);
+    fields.source_port(client_port);
+    fields.port("destination.port", port);
+    fields.known("user.name", user);
+    fields.text("http.version", version.strip_prefix("HTTP/").unwrap_or_default());
+    fields.text("http.request.method", method);
+    fields.url(url);
+    let mut words = response.split(' ');
+    fields.number("http.response.status_code", words.next().unwrap_or_default());
+    fields.number("http.response.bytes", words.nth(1).unwrap_or_default());
+    fields.text("message", rest);
+    Some(event)
 }
 
 fn services<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -426,6 +467,26 @@ mod tests {
             "2026-03-01T10:00:00.123Z [pool-24-thread-1] INFO opId=x com.vmware.a.B - text - more",
             "vmware.vcenter",
             &[("event.reason", "text - more"), ("log.logger", "com.vmware.a.B")],
+        );
+        survives_truncation(line);
+    }
+
+    #[test]
+    fn requests() {
+        let line = "[01/Mar/2026:10:00:00 +0000] tomcat-http--47 [Request] 192.0.2.7:48866 to local 1080 - HTTP/1.1 POST /sdk?a=[Response] 500 [Response] 200 - 758 bytes [Perf] process 0ms / commit 0ms / conn [+]";
+        check(
+            line,
+            "vmware.vcenter",
+            &[
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
+                ("source.ip", "192.0.2.7"),
+                ("source.port", "48866"),
+                ("destination.port", "1080"),
+                ("http.request.method", "POST"),
+                ("http.response.status_code", "200"),
+                ("http.response.bytes", "758"),
+                ("url.path", "/sdk"),
+            ],
         );
         survives_truncation(line);
     }

@@ -164,7 +164,8 @@ pub(super) fn network_balancer<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 /// `2026-03-01T10:00:00.5Z 192.0.2.4 36280 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 4.036 "CN=…" NotBefore=…;NotAfter=… FEF2 Success TID_…`
 pub(super) fn connections<'a>(line: &Line<'a>) -> Option<Event<'a>> {
-    let body = line.body.trim();
+    // The time, the address and the port look like a syslog header.
+    let body = line.raw.trim();
     if body.as_bytes().get(10) != Some(&b'T') {
         return None;
     }
@@ -205,7 +206,11 @@ pub(super) fn connections<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         }
     }
     fields.push("message", Value::Str(body));
-    event("aws.elb", Some(time), fields)
+    Some(Event {
+        time: Some(time),
+        fields,
+        ..Event::headless("aws.elb")
+    })
 }
 
 /// `GET https://a.example:443/path HTTP/1.1`: the balancer writes the whole URL.

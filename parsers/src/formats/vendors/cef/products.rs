@@ -129,6 +129,12 @@ pub(super) fn finish<'a>(dataset: &str, header: &Header<'a>, fields: &mut Fields
             });
             fields.text("file.name", name.unwrap_or_default());
         }
+        "trendmicro.apex" => {
+            if let Some((domain, name)) = fields.text_of("duser").and_then(|user| user.split_once('\\')) {
+                fields.push("user.domain", Value::Str(domain));
+                fields.replace("duser", Value::Str(name.trim_start_matches('\\')));
+            }
+        }
         "netwrix.auditor" => {
             if let Some((domain, name)) = fields.text_of("suser").and_then(|user| user.rsplit_once('\\')) {
                 fields.push("user.domain", Value::Str(domain));

@@ -22,6 +22,12 @@ pub(in crate::formats::vendors) const GRAMMARS: &[Grammar] = &[
         read: wallix_session,
     },
     Grammar {
+        name: "Wallix Bastion, proxies",
+        marks: &["proxy] psid=\""],
+        programs: &[],
+        read: wallix_proxy,
+    },
+    Grammar {
         name: "Wallix Bastion, engine",
         marks: &["action=\"", "client_ip=\""],
         programs: &["wabengine", "wabauth", "wabaudit"],
@@ -56,15 +62,33 @@ fn wallix_session<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut event = Event::new("wallix.bastion");
     let fields = &mut event.fields;
     fields.text("network.protocol", kind);
+    fields.text("event.provider", &text[1..kind.len() + " Session]".len()]);
     put_pairs(line, rest, Style::SPACED, fields);
     let target = text_of(fields, "target_ip");
     fields.destination(target);
+    fields.source(text_of(fields, "src_ip"));
     let device = text_of(fields, "device");
     if let Some(device) = address(device) {
         fields.text("host.ip", device);
     } else {
         fields.text("destination.domain", device);
     }
+    Some(event)
+}
+
+/// `[sshproxy] psid="7" type="INCOMING_CONNECTION" src_ip="192.0.2.7" src_port="50000"`
+fn wallix_proxy<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let (_, _, text) = line.tagged();
+    let (proxy, rest) = text.strip_prefix('[')?.split_once("] ")?;
+    if !proxy.ends_with("proxy") || proxy.contains(['=', '"', ' ']) || !rest.starts_with("psid=\"") {
+        return None;
+    }
+    let mut event = Event::new("wallix.bastion");
+    let fields = &mut event.fields;
+    fields.text("event.provider", proxy);
+    put_pairs(line, rest, Style::SPACED, fields);
+    fields.source(text_of(fields, "src_ip"));
+    fields.source_port(text_of(fields, "src_port"));
     Some(event)
 }
 
@@ -194,6 +218,16 @@ mod tests {
                 ("event.action", "TITLE_BAR"),
                 ("user.name", "jane"),
                 ("host.name", "bastion"),
+            ],
+        );
+        check(
+            "[sshproxy] psid=\"1\" type=\"INCOMING_CONNECTION\" src_ip=\"192.0.2.7\" src_port=\"53344\"",
+            "wallix.bastion",
+            &[
+                ("event.provider", "sshproxy"),
+                ("event.action", "INCOMING_CONNECTION"),
+                ("source.ip", "192.0.2.7"),
+                ("source.port", "53344"),
             ],
         );
         check(

@@ -57,7 +57,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         None => raw,
     };
     // A program's tag has no place in front: what stands there names the packet engine, if anything.
-    if line.header.tag.is_some_and(|tag| !tag.contains("-PPE-")) {
+    let is_feature = |tag: &str| headed && tag.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    if line
+        .header
+        .tag
+        .is_some_and(|tag| !tag.contains("-PPE-") && !is_feature(tag))
+    {
         return None;
     }
     let (head, text) = raw.split_once(" 0 : ")?;

@@ -14,7 +14,9 @@ pub(in crate::formats) fn dataset(vendor: &str, product: &str) -> &'static str {
         "Bitdefender" => "bitdefender.gravityzone",
         "Citrix" => "citrix.netscaler_appfw",
         "F5" => "f5.asm",
-        "FORCEPOINT" | "Forcepoint" | "forcepoint" if of(product, &["security", "web"]) => "forcepoint.web_cef",
+        "FORCEPOINT" | "Forcepoint" | "forcepoint" if of(product, &["security", "web"]) => {
+            "forcepoint.web_cef"
+        }
         "FORCEPOINT" | "Forcepoint" | "forcepoint" => "forcepoint.firewall",
         "IBM" if product.starts_with("IBM i") => "ibm.i",
         "Incapsula" | "Imperva Inc." | "Imperva" => "imperva.waf",

@@ -151,11 +151,11 @@ mod tests {
     /// The rules of the list, for a few suffixes, in the plainest way: the longest that fits, else the last label.
     fn plainly(host: &str, suffixes: &[&str]) -> Option<(String, String)> {
         let labels: Vec<&str> = host.split('.').collect();
-        let tails = (0..labels.len()).map(|at| (at, labels[at..].join(".")));
+        let mut tails = (0..labels.len()).map(|at| (at, labels[at..].join(".")));
         let (at, suffix) = tails
             .clone()
             .find(|(_, tail)| suffixes.contains(&tail.as_str()))
-            .or_else(|| tails.last())?;
+            .or_else(|| tails.next_back())?;
         let registered = labels.get(at.checked_sub(1)?..)?.join(".");
         Some((registered, suffix))
     }

@@ -102,8 +102,11 @@ pub struct Enricher {
     // What is learned and kept across batches.
     /// By address of the dataset, which is kept alive: which of [`columns`] it leaves open.
     open: HashMap<usize, (Arc<Dataset>, Arc<[bool]>)>,
-    agents: HashMap<Box<str>, Arc<[Option<Box<str>>]>>,
+    agents: HashMap<Box<str>, Agent>,
 }
+
+/// What the columns of a user agent say, in their order.
+type Agent = Arc<[Option<Box<str>>]>;
 
 impl Enricher {
     /// An enricher for what `options` name.

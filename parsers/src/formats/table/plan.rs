@@ -140,8 +140,9 @@ impl Plan {
 fn when(columns: &[Box<str>], dataset: &Dataset) -> (When, bool) {
     let named = |wanted: &str| columns.iter().position(|name| same_spelling(name, wanted));
     let mapped = |sql: &str| {
-        let is_there = |name: &&Box<str>| *dataset.column_of_native(name).sql == *sql;
-        columns.iter().position(|name| is_there(&name))
+        columns
+            .iter()
+            .position(|name| *dataset.column_of_native(name).sql == *sql)
     };
     let days = ["date", "day", "dateutc", "gmtdate", "localdate"];
     let clocks = ["time", "timeofday", "timeutc"];

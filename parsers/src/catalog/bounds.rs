@@ -58,7 +58,7 @@ mod tests {
     fn deep_long_and_growing_files_are_refused_at_once() {
         let deep = format!("dataset: a.b\ntitle:\n{}x\n", "- ".repeat(200_000));
         assert!(
-            refused(&deep).contains("at line 3 column 65: nested more than 32 deep"),
+            refused(&deep).contains("at line 3 column 63: nested more than 32 deep"),
             "{}",
             refused(&deep)
         );

@@ -221,7 +221,7 @@ fn an_empty_scope_still_makes_records_of_options() {
     let data = set(300, &[0, 0, 0, 100]);
     let (events, rejects) = read(&v9(&[template, data]), 1000);
     assert_eq!((events.len(), rejects.len()), (1, 0));
-    assert_eq!(events[0]["record"], "options");
+    assert_eq!(events[0]["netflow.record"], "options");
 }
 
 #[test]

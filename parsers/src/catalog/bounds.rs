@@ -9,6 +9,9 @@ use super::CatalogError;
 /// Bytes of a file at most; the longest that ships has a twentieth of it.
 const MAX_BYTES: usize = 1 << 20;
 
+/// Names and values of a file at most: what refers to what is looked up one by one.
+const MAX_VALUES: usize = 20_000;
+
 /// Lists and mappings inside each other at most.
 const MAX_DEPTH: usize = 32;
 
@@ -21,13 +24,14 @@ pub(super) fn bounded(file: &str, text: &str) -> Result<(), CatalogError> {
     if text.len() > MAX_BYTES {
         return Err(refuse(format!("it is longer than {MAX_BYTES} bytes")));
     }
-    let mut depth = 0;
+    let (mut depth, mut values) = (0, 0);
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| refuse(error.to_string()))?;
         let place = || format!("at line {} column {}", span.start.line(), span.start.col() + 1);
         match event {
             Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
             Event::SequenceEnd | Event::MappingEnd => depth -= 1,
+            Event::Scalar(..) => values += 1,
             Event::Alias(_) => {
                 return Err(refuse(format!(
                     "{}: `*alias` is not taken here, write it out",
@@ -35,6 +39,12 @@ pub(super) fn bounded(file: &str, text: &str) -> Result<(), CatalogError> {
                 )));
             }
             _ => {}
+        }
+        if values > MAX_VALUES {
+            return Err(refuse(format!(
+                "{}: more than {MAX_VALUES} names and values",
+                place()
+            )));
         }
         if depth > MAX_DEPTH {
             return Err(refuse(format!("{}: nested more than {MAX_DEPTH} deep", place())));
@@ -68,6 +78,12 @@ mod tests {
         assert!(refused(&keys).contains("nested more than 32 deep"));
         let long = format!("dataset: a.b\ntitle: {}\n", "x".repeat(MAX_BYTES));
         assert!(refused(&long).contains("longer than"));
+        let many = format!("dataset: a.b\nplain: [{}]\n", "x, ".repeat(MAX_VALUES));
+        assert!(
+            refused(&many).contains("more than 20000 names"),
+            "{}",
+            refused(&many)
+        );
         let alias = "dataset: a.b\ntitle: &t x\ngroups: [*t, *t]\n";
         assert!(
             refused(alias).contains("at line 3 column 10: `*alias` is not taken"),

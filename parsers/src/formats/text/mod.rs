@@ -175,7 +175,6 @@ const STRANGERS: &[&str] = &[
     "rspamd",
     "amavis",
     "clamd",
-    "postgrey",
     "saslauthd",
     "cyrus",
     "imapd",

@@ -14,7 +14,7 @@ use crate::value::Value;
 pub(super) const POLICY: Grammar = Grammar {
     name: "mail-policy",
     marks: &["client_address=", "identity="],
-    programs: &[],
+    programs: &["postgrey", "policyd-spf"],
     read: read_policy,
 };
 

@@ -1,29 +1,68 @@
-//! Lists the catalog files that ship with the crate: adding a dataset adds its file, and nothing else.
+//! Reads the catalog files that ship with the crate and writes them as one text, `catalog.json`: adding a dataset adds
+//! its file, and nothing else. A file that is no YAML or has another shape than a dataset's is a build error.
 
-use std::fmt::Write as _;
+#![allow(
+    dead_code,
+    reason = "the files of the crate that are included here hold more than this uses"
+)]
+
+#[path = "src/catalog/take/kinds.rs"]
+mod kinds;
+#[path = "src/catalog/shape.rs"]
+mod shape;
+#[path = "src/catalog/yaml.rs"]
+mod yaml;
+
 use std::path::{Path, PathBuf};
+use std::process::exit;
 use std::{env, fs, io};
+
+use kinds::Take;
+use shape::DatasetFile;
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("catalog");
-    println!("cargo::rerun-if-changed={}", root.display());
+    for included in ["take/kinds.rs", "shape.rs", "yaml.rs"] {
+        println!("cargo::rerun-if-changed=src/catalog/{included}");
+    }
+    let mut paths = Vec::new();
+    collect(&root, &mut paths)?;
+    paths.sort();
     let mut files = Vec::new();
-    collect(&root, &mut files)?;
-    files.sort();
-    let mut list = String::from("&[\n");
-    for file in &files {
-        let name = file.strip_prefix(&root).map_err(io::Error::other)?;
+    let mut faults = 0;
+    for path in &paths {
+        let text = fs::read_to_string(path)?;
+        let name = path.strip_prefix(&root).map_err(io::Error::other)?;
         // Names are the same on every system.
         let name = name.to_string_lossy().replace('\\', "/");
-        let _ = writeln!(
-            list,
-            "    ({name:?}, include_str!({:?})),",
-            file.display().to_string()
-        );
+        match read(&text) {
+            Ok(content) => files.push((name, content)),
+            Err((reason, place)) => {
+                faults += 1;
+                let (line, column) = place.unwrap_or((1, 1));
+                println!("cargo::error=parsers/catalog/{name}:{line}:{column}: {reason}");
+            }
+        }
     }
-    list.push_str("]\n");
+    if faults > 0 {
+        exit(1);
+    }
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
-    fs::write(out.join("catalog_files.rs"), list)
+    fs::write(out.join("catalog.json"), serde_json::to_string(&files)?)
+}
+
+/// The content of a file; or what is wrong with it, and where.
+#[expect(clippy::type_complexity, reason = "a reason and a place")]
+fn read(text: &str) -> Result<serde_json::Value, (String, Option<(usize, usize)>)> {
+    let content = yaml::parse(text).map_err(|reason| (reason, None))?;
+    match serde_json::from_value::<DatasetFile>(content.clone()) {
+        Ok(_) => Ok(content),
+        Err(error) => {
+            let reason = error.to_string();
+            let place = yaml::place_of(&reason, text);
+            Err((reason, place))
+        }
+    }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -33,6 +72,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         if path.is_dir() {
             collect(&path, files)?;
         } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            println!("cargo::rerun-if-changed={}", path.display());
             files.push(path);
         }
     }

@@ -94,7 +94,7 @@ impl<'a> AlertBuilder<'a> {
         AlertBuilder {
             rules,
             batch,
-            writer: EventWriter::new(&batch.events, JsonStyle::Nested),
+            writer: EventWriter::of(batch, JsonStyle::Nested),
             hosts: columns(HOSTS),
             users: columns(USERS),
             addresses: columns(ADDRESSES),

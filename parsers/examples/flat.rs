@@ -49,7 +49,7 @@ fn main() -> std::io::Result<()> {
 fn read(catalog: &Arc<Catalog>, inputs: &InputSet, lines: &mut String, problems: &mut String) {
     let errors = parse_all(inputs, catalog, &ParseOptions::default(), |decoded| {
         for batch in &decoded.batches {
-            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            let writer = EventWriter::of(batch, JsonStyle::Flat);
             for row in 0..batch.len() {
                 writer.write(row, lines);
                 lines.push('\n');

@@ -109,7 +109,7 @@ pub(crate) fn events_of(text: &str, decoder: &mut Decoder) -> (Vec<Value>, Vec<R
     while let Some(block) = framer.pop() {
         let decoded = decoder.decode(block);
         for batch in &decoded.batches {
-            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            let writer = EventWriter::of(batch, JsonStyle::Flat);
             events.extend((0..batch.len()).filter_map(|row| writer.value(row).ok()));
         }
         rejects.extend(decoded.rejects);

@@ -74,7 +74,7 @@ impl Explainer {
         });
         let mut events = Vec::new();
         for batch in &decoded.batches {
-            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            let writer = EventWriter::of(batch, JsonStyle::Flat);
             events.extend((0..batch.len()).filter_map(|row| writer.value(row).ok()));
         }
         let dataset = decoded.batches.first().map_or("", |batch| &*batch.dataset.name);

@@ -4,6 +4,9 @@
 //! columns ([`DOTTED_NAME`]); absent values are left out; times are RFC 3339 in UTC; `unmapped` is an object
 //! with dotted keys either way. [`EventWriter::value`] gives the same as a value, without the detour over text.
 //!
+//! [`EventWriter::of`] writes besides what the events' dataset shows under further names ([`Dataset::shown`]): it is
+//! made of the columns here, and stored nowhere.
+//!
 //! ```
 //! use std::sync::Arc;
 //! use borzoi_parsers::batch::{BatchBuilder, BatchOptions, EventMeta};
@@ -34,8 +37,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use serde_json::{Map, Value};
 
-use crate::batch::{DOTTED_NAME, StringColumn, strings};
-use crate::catalog::UNMAPPED;
+use crate::batch::{DOTTED_NAME, EventBatch, StringColumn, spells_integer, strings};
+use crate::catalog::{ColumnType, Dataset, Fill, UNMAPPED};
 
 /// How keys are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,12 +89,31 @@ enum Column<'a> {
     List(&'a ListArray),
     /// JSON text that is written as it is.
     Json(StringColumn<'a>),
+    /// Made of others.
+    Shown(Shown<'a>),
+}
+
+/// A column that is made of others when it is written.
+struct Shown<'a> {
+    fill: &'a Fill,
+    /// Where a row has a value of its own, that is it.
+    own: Option<Box<Column<'a>>>,
+    from: Vec<Column<'a>>,
 }
 
 impl<'a> EventWriter<'a> {
+    /// A writer of `batch`, with all that its dataset shows.
+    pub fn of(batch: &'a EventBatch, style: JsonStyle) -> Self {
+        EventWriter::with(&batch.events, Some(&batch.dataset), style)
+    }
+
     /// A writer of `events`, a batch of this crate or rows of the lake. Columns of types that neither has
     /// are left out.
     pub fn new(events: &'a RecordBatch, style: JsonStyle) -> Self {
+        EventWriter::with(events, None, style)
+    }
+
+    fn with(events: &'a RecordBatch, dataset: Option<&'a Dataset>, style: JsonStyle) -> Self {
         let schema = events.schema_ref();
         let mut columns: Vec<(String, Column<'a>)> = Vec::with_capacity(events.num_columns());
         for (field, array) in schema.fields().iter().zip(events.columns()) {
@@ -99,6 +121,22 @@ impl<'a> EventWriter<'a> {
             if let Some(column) = Column::of(name, array) {
                 columns.push((name.clone(), column));
             }
+        }
+        for fill in dataset.iter().flat_map(|dataset| &dataset.shown) {
+            let sources = fill.from.iter().filter_map(|source| source.column.as_ref());
+            let from: Vec<Column<'a>> = sources
+                .filter_map(|column| {
+                    let array = events.column_by_name(&column.sql)?;
+                    Column::of(&column.dotted, array)
+                })
+                .collect();
+            if from.is_empty() {
+                continue;
+            }
+            let shown = |own| Column::Shown(Shown { fill, own, from });
+            let place = columns.iter().position(|(name, _)| **name == *fill.column.dotted);
+            let own = place.map(|place| Box::new(columns.swap_remove(place).1));
+            columns.push((fill.column.dotted.to_string(), shown(own)));
         }
         let root = match style {
             JsonStyle::Flat => columns
@@ -279,6 +317,7 @@ impl<'a> Column<'a> {
             Column::Boolean(array) => array.is_valid(row),
             Column::Time(array) => array.is_valid(row),
             Column::List(array) => array.is_valid(row),
+            Column::Shown(shown) => shown.write(row, &mut String::new()),
         }
     }
 
@@ -306,12 +345,18 @@ impl<'a> Column<'a> {
                 let items = items.as_string::<i32>();
                 (0..items.len()).map(|position| items.value(position)).collect()
             }
+            Column::Shown(shown) => {
+                let mut text = String::new();
+                shown.write(row, &mut text);
+                serde_json::from_str(&text)?
+            }
         }))
     }
 
     /// Appends the value in `row`; `false` if there is none.
     fn write(&self, row: usize, out: &mut String) -> bool {
         match self {
+            Column::Shown(shown) => return shown.write(row, out),
             Column::Text(text) => match text.get(row) {
                 Some(text) => push_string(out, text),
                 None => return false,
@@ -351,6 +396,55 @@ impl<'a> Column<'a> {
                 out.push(']');
             }
             _ => return false,
+        }
+        true
+    }
+}
+
+impl Shown<'_> {
+    /// Appends the value in `row`; `false` if there is none.
+    fn write(&self, row: usize, out: &mut String) -> bool {
+        if self.own.as_ref().is_some_and(|own| own.write(row, out)) {
+            return true;
+        }
+        self.from.iter().any(|from| self.write_from(from, row, out))
+    }
+
+    fn write_from(&self, from: &Column<'_>, row: usize, out: &mut String) -> bool {
+        let as_it_is = match from {
+            Column::Text(_) | Column::TextView(_) | Column::List(_) => {
+                self.fill.is_copy()
+                    && self.fill.column.column_type == ColumnType::List
+                    && matches!(from, Column::List(_))
+            }
+            _ => self.fill.is_copy(),
+        };
+        match as_it_is {
+            true => from.write(row, out),
+            false => self.write_part(from, row, out),
+        }
+    }
+
+    /// Appends what is taken of the value of `from`.
+    fn write_part(&self, from: &Column<'_>, row: usize, out: &mut String) -> bool {
+        let value = from.value(row).ok().flatten();
+        let text = match &value {
+            Some(Value::String(text)) => text.as_str(),
+            Some(Value::Array(items)) => items.first().and_then(Value::as_str).unwrap_or_default(),
+            Some(value) => &value.to_string(),
+            None => return false,
+        };
+        let Some(part) = self.fill.of(text) else {
+            return false;
+        };
+        match self.fill.column.column_type {
+            ColumnType::Integer if spells_integer(&part) => out.push_str(&part),
+            ColumnType::List => {
+                out.push('[');
+                push_string(out, &part);
+                out.push(']');
+            }
+            _ => push_string(out, &part),
         }
         true
     }

@@ -147,7 +147,7 @@ impl<W: Write> ScanSink for EventLines<W> {
 
     fn events(&mut self, batches: &[EventBatch]) -> io::Result<()> {
         for batch in batches {
-            let writer = EventWriter::new(&batch.events, self.style);
+            let writer = EventWriter::of(batch, self.style);
             for row in 0..batch.len() {
                 self.line.clear();
                 writer.write(row, &mut self.line);

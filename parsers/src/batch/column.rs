@@ -1,15 +1,13 @@
 //! One column under construction, per type.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::catalog::{Column, ColumnType, Take};
+use crate::catalog::{Column, ColumnType, Fill};
 use crate::value::Value;
 use arrow::array::{ArrayRef, BooleanArray, ListBuilder, PrimitiveArray, StringBuilder};
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type, TimestampMicrosecondType};
 
-use super::filled::Known;
 use super::keywords::Keywords;
 use crate::formats::event_time::{number_time, text_time};
 
@@ -265,42 +263,102 @@ impl ColumnBuilder {
         set
     }
 
-    /// Gives `row`, which has no value, what `take` takes of the value that `from` has there. Whether it did.
-    pub(super) fn fill_in(
-        &mut self,
-        row: usize,
-        from: &ColumnBuilder,
-        take: Take,
-        known: &mut Known,
-    ) -> bool {
+    /// Gives each of the first `rows` rows that has no value what `fill` takes of the value that `from` has there.
+    pub(super) fn fill_from(&mut self, from: &ColumnBuilder, fill: &Fill, rows: usize) {
         if let (Data::Keyword(to), Data::Keyword(from)) = (&mut self.data, &from.data) {
-            let filled = to.fill_in(row, from, take, known);
-            self.values_set += usize::from(filled);
-            return filled;
+            self.values_set += to.fill_from(from, fill, rows);
+            return;
         }
-        let mut number = String::new();
-        let taken = match &from.data {
-            Data::Keyword(keywords) => keywords.at(row).and_then(|text| take.of(text)),
-            Data::Integer(values) => values.get(row).copied().flatten().map(|value| {
-                number = value.to_string();
-                Cow::Borrowed(number.as_str())
-            }),
-            Data::Float(values) => values.get(row).copied().flatten().map(|value| {
-                number = value.to_string();
-                Cow::Borrowed(number.as_str())
-            }),
-            Data::Boolean(values) => {
-                let flag = values.get(row).copied().flatten();
-                flag.map(|flag| Cow::Borrowed(if flag { "true" } else { "false" }))
+        let mut text = String::new();
+        for row in 0..rows {
+            if self.has(row) || !from.has(row) {
+                continue;
             }
-            Data::List(lists) => {
-                let key = lists.keys.get(row).copied().unwrap_or(-1);
-                let first = lists.list(key).and_then(|list| list.first());
-                first.and_then(|text| take.of(text))
+            if let (Data::List(lists), Data::List(_)) = (&from.data, &self.data) {
+                let items = lists.keys.get(row).and_then(|&key| lists.list(key));
+                let taken = items.into_iter().flatten().filter_map(|item| fill.of(item));
+                let taken: Vec<String> = taken.map(std::borrow::Cow::into_owned).collect();
+                self.put_list(row, rows, taken);
+                continue;
             }
-            Data::Timestamp(_) => None,
+            if let Data::List(lists) = &from.data {
+                let items = lists.keys.get(row).and_then(|&key| lists.list(key));
+                let taken = items.into_iter().flatten().find_map(|item| fill.of(item));
+                if let Some(taken) = taken {
+                    self.put(row, rows, &Value::Str(&taken));
+                }
+                continue;
+            }
+            text.clear();
+            from.text_at(row, &mut text);
+            let several = matches!(self.data, Data::List(_)).then(|| fill.take.all(&text));
+            if let Some(several) = several.flatten() {
+                self.put_list(row, rows, several.into_iter().map(str::to_owned).collect());
+            } else if let Some(taken) = fill.of(&text) {
+                self.put(row, rows, &Value::Str(&taken));
+            }
+        }
+    }
+
+    /// Gives each of the first `rows` rows that has no value this one.
+    pub(super) fn fill_all(&mut self, value: &str, rows: usize) {
+        if let Data::Keyword(keywords) = &mut self.data {
+            self.values_set += keywords.fill_all(value, rows);
+            return;
+        }
+        for row in 0..rows {
+            if !self.has(row) {
+                self.put(row, rows, &Value::Str(value));
+            }
+        }
+    }
+
+    /// Gives `row`, which has no value and may be any of the first `rows`, one.
+    fn put(&mut self, row: usize, rows: usize, value: &Value<'_>) {
+        fn at<T>(values: &mut Vec<Option<T>>, row: usize, rows: usize, value: Option<T>) -> bool {
+            if values.len() < rows {
+                values.resize_with(rows, || None);
+            }
+            values[row] = value;
+            values[row].is_some()
+        }
+        let stored = match &mut self.data {
+            Data::Integer(values) => at(values, row, rows, integer(value)),
+            Data::Float(values) => at(values, row, rows, float(value)),
+            Data::Boolean(values) => at(values, row, rows, boolean(value)),
+            Data::Timestamp(values) => at(values, row, rows, timestamp(value)),
+            Data::List(_) => return self.put_list(row, rows, list(value).unwrap_or_default()),
+            Data::Keyword(keywords) => {
+                let mut number = String::new();
+                text_of(value, &mut number).is_some_and(|text| keywords.put_anywhere(row, rows, text))
+            }
         };
-        taken.is_some_and(|text| self.set(row, &Value::Str(&text)) == Set::Stored)
+        self.values_set += usize::from(stored);
+    }
+
+    fn put_list(&mut self, row: usize, rows: usize, list: Vec<String>) {
+        if let Data::List(lists) = &mut self.data
+            && !list.is_empty()
+        {
+            if lists.keys.len() < rows {
+                lists.keys.resize(rows, -1);
+            }
+            if lists.lists.last() != Some(&list) {
+                lists.lists.push(list);
+                lists.raw.clear();
+            }
+            lists.keys[row] = lists.last();
+            self.values_set += 1;
+        }
+    }
+
+    /// Forgets all values.
+    pub(super) fn clear(&mut self) {
+        self.truncate(0);
+        if let Data::List(lists) = &mut self.data {
+            lists.lists.clear();
+            lists.raw.clear();
+        }
     }
 
     /// The column, padded to `rows`.

@@ -1,6 +1,5 @@
 //! A string column under construction: interned where values repeat, end to end where they do not.
 
-use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -10,9 +9,8 @@ use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
 use super::column::Set;
-use super::filled::{Known, Made};
-use super::recent::{PLACES, Recent, digits};
-use crate::catalog::Take;
+use super::recent::Recent;
+use crate::catalog::Fill;
 use crate::formats::flat::unescape_into;
 
 /// The distinct strings end to end, and a key per row (-1 for null).
@@ -28,6 +26,8 @@ pub(super) struct Keywords {
     keys: Vec<i32>,
     /// Batches to come that are plain.
     plain: u32,
+    /// The order of the values is not that of their rows: some were filled in behind the last row.
+    scattered: bool,
     escaped: Escaped,
 }
 
@@ -87,35 +87,57 @@ impl Keywords {
         Some(self.value(key))
     }
 
-    /// Gives `row`, which has no value, what `take` takes of the value that `from` has there; `known` is what became of
-    /// the distinct values of `from`. Whether it did.
-    pub(super) fn fill_in(&mut self, row: usize, from: &Keywords, take: Take, known: &mut Known) -> bool {
-        let Some(key) = from.keys.get(row).and_then(|&key| usize::try_from(key).ok()) else {
-            return false;
-        };
-        // Keys of plain columns are those of rows.
-        let keys_last = self.plain == 0 && from.plain == 0;
-        let made = match keys_last {
-            true => known.of(key),
-            false => Made::Unknown,
-        };
-        let made = match made {
-            Made::Unknown => match take.of(from.value(key)) {
-                None => Made::Nothing,
-                Some(text) if self.plain > 0 => Made::Key(self.append(&text)),
-                Some(text) => Made::Key(self.intern(&text)),
-            },
-            made => made,
-        };
-        if keys_last {
-            known.learn(key, made);
+    /// Gives each of the first `rows` rows that has no value what `fill` takes of the value that `from` has there; how
+    /// many. Every distinct value is looked at once.
+    pub(super) fn fill_from(&mut self, from: &Keywords, fill: &Fill, rows: usize) -> usize {
+        const UNKNOWN: i32 = -2;
+        let mut made = vec![UNKNOWN; from.ends.len()];
+        let mut filled = 0;
+        self.keys.resize(rows, -1);
+        for (row, &key) in from.keys.iter().enumerate().take(rows) {
+            let Ok(key) = usize::try_from(key) else { continue };
+            if self.keys[row] >= 0 {
+                continue;
+            }
+            if made[key] == UNKNOWN {
+                made[key] = fill.of(from.value(key)).map_or(-1, |text| self.key_of(&text));
+            }
+            self.keys[row] = made[key];
+            filled += usize::from(made[key] >= 0);
         }
-        let Made::Key(key) = made else {
-            return false;
-        };
-        self.keys.resize(row, -1);
-        self.keys.push(key);
+        self.scattered |= filled > 0;
+        filled
+    }
+
+    /// Gives each of the first `rows` rows that has no value this one; how many.
+    pub(super) fn fill_all(&mut self, text: &str, rows: usize) -> usize {
+        self.keys.resize(rows, -1);
+        if self.keys.iter().all(|&key| key >= 0) {
+            return 0;
+        }
+        let filler = self.key_of(text);
+        let mut filled = 0;
+        for key in self.keys.iter_mut().filter(|key| **key < 0) {
+            *key = filler;
+            filled += 1;
+        }
+        self.scattered = true;
+        filled
+    }
+
+    /// Gives `row`, which has no value and may be any of the first `rows`, one.
+    pub(super) fn put_anywhere(&mut self, row: usize, rows: usize, text: &str) -> bool {
+        self.keys.resize(rows, -1);
+        self.keys[row] = self.key_of(text);
+        self.scattered = true;
         true
+    }
+
+    fn key_of(&mut self, text: &str) -> i32 {
+        match self.plain > 0 {
+            true => self.append(text),
+            false => self.intern(text),
+        }
     }
 
     /// Gives `row` a value. Rows come in ascending order.
@@ -158,75 +180,6 @@ impl Keywords {
             }
         };
         self.keys.push(key);
-    }
-
-    /// Whether some value stands for none; see [`Take::of`].
-    pub(super) fn has_blanks(&self) -> bool {
-        (0..self.ends.len()).any(|key| matches!(self.value(key), "" | "-"))
-    }
-
-    /// Of an empty column: gives every row what `take` takes of the value of `from`. How many have a value then.
-    pub(super) fn take_all(&mut self, from: &Keywords, take: Take, rows: usize) -> usize {
-        if self.plain > 0 || from.plain > 0 {
-            return self.fill_gaps(rows, |row| from.at(row).and_then(|text| take.of(text)));
-        }
-        let made: Vec<i32> = (0..from.ends.len())
-            .map(|key| take.of(from.value(key)).map_or(-1, |text| self.intern(&text)))
-            .collect();
-        let keys = from.keys.iter().take(rows);
-        self.keys.clear();
-        self.keys
-            .extend(keys.map(|&key| usize::try_from(key).map_or(-1, |key| made[key])));
-        self.keys.iter().filter(|key| **key >= 0).count()
-    }
-
-    /// Of an empty column: gives every row the digits of the number that it has in `values`. How many have some.
-    pub(super) fn take_numbers(&mut self, values: &[Option<i64>], rows: usize) -> usize {
-        const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut recent = [(0_i64, -1_i32); PLACES];
-        let mut buffer = [0; 20];
-        let mut count = 0;
-        self.keys.clear();
-        for value in values.iter().take(rows) {
-            let Some(number) = *value else {
-                self.keys.push(-1);
-                continue;
-            };
-            let place = &mut recent[((number as u64).wrapping_mul(SPREADS) >> 56) as usize];
-            if self.plain > 0 || place.1 < 0 || place.0 != number {
-                let digits = digits(number, &mut buffer);
-                let key = match self.plain > 0 {
-                    true => self.append(digits),
-                    false => self.intern(digits),
-                };
-                *place = (number, key);
-            }
-            self.keys.push(place.1);
-            count += 1;
-        }
-        count
-    }
-
-    /// Gives every row without a value that of `text`, if there is one. How many have a value then.
-    pub(super) fn fill_gaps<'f>(
-        &mut self,
-        rows: usize,
-        mut text: impl FnMut(usize) -> Option<Cow<'f, str>>,
-    ) -> usize {
-        let own = std::mem::take(self);
-        self.plain = own.plain;
-        let mut count = 0;
-        for row in 0..rows {
-            match own.at(row) {
-                Some(text) => self.set(row, text),
-                None => match text(row) {
-                    Some(text) => self.set(row, &text),
-                    None => continue,
-                },
-            };
-            count += 1;
-        }
-        count
     }
 
     /// As [`set`](Keywords::set), for the inside of a JSON string with escapes, all of them valid.
@@ -347,6 +300,7 @@ impl Keywords {
         self.escaped.clear();
         let array = self.array(keys, text);
         self.ends.clear();
+        self.scattered = false;
         array
     }
 
@@ -358,18 +312,18 @@ impl Keywords {
         let nulls = (nulls.null_count() > 0).then_some(nulls);
         if self.plain > 0 {
             self.plain -= 1;
-            return plain(&keys, ends, text, nulls);
+            return match self.scattered {
+                false => plain(&keys, ends, text, nulls),
+                true => gathered(&keys, ends, &text),
+            };
         }
         // A dictionary whose values hardly repeat costs more than it saves.
         if present > FEW && ends.len() * 4 > present * 3 {
             self.plain = TRY_AGAIN;
-            if ends.len() == present {
+            if ends.len() == present && !self.scattered {
                 return plain(&keys, ends, text, nulls);
             }
-            let values = keys
-                .iter()
-                .map(|&key| usize::try_from(key).ok().map(|key| &text[span(ends, key)]));
-            return Arc::new(values.collect::<StringArray>());
+            return gathered(&keys, ends, &text);
         }
         let ends = ends.iter().map(|&end| offset(end));
         let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
@@ -382,6 +336,12 @@ impl Keywords {
             Arc::new(values),
         ))
     }
+}
+
+/// Values in any order.
+fn gathered(keys: &[i32], ends: &[usize], text: &str) -> ArrayRef {
+    let value = |&key: &i32| usize::try_from(key).ok().map(|key| &text[span(ends, key)]);
+    Arc::new(keys.iter().map(value).collect::<StringArray>())
 }
 
 /// Values whose order is that of their rows.

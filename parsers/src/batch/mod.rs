@@ -12,7 +12,7 @@
 
 mod arrays;
 mod column;
-mod filled;
+mod filling;
 mod keywords;
 mod recent;
 mod rows;
@@ -31,7 +31,7 @@ use crate::formats::flat::{Key, unescape_into};
 use crate::value::Value;
 use column::{ColumnBuilder, Set};
 pub use column::{spells_integer, stored_text};
-use filled::Filling;
+use filling::Fillings;
 use keywords::Keywords;
 pub(crate) use rows::{Cells, Misfit, Rows};
 use slots::{Slots, Target};
@@ -170,7 +170,7 @@ pub struct BatchBuilder {
     by_sql: HashMap<Arc<str>, usize>,
     slots: Slots,
     /// Columns that are filled from others.
-    fillings: Vec<Filling>,
+    fillings: Fillings,
     /// Targets of the keys that a reader has numbered, by number.
     keyed: Vec<Option<Target>>,
     /// Scratch: an unescaped value.
@@ -207,7 +207,7 @@ impl BatchBuilder {
             columns: Vec::new(),
             by_sql: HashMap::new(),
             slots: Slots::default(),
-            fillings: Vec::new(),
+            fillings: Fillings::default(),
             keyed: Vec::new(),
             unescaped: String::new(),
         };
@@ -232,26 +232,15 @@ impl BatchBuilder {
             });
         }
         let dataset = self.dataset.clone();
-        self.fillings.clear();
-        for filled in &dataset.filled {
-            let from = filled
-                .from
-                .iter()
-                .map(|column| self.column_index(column))
-                .collect();
-            let to = self.column_index(&filled.column);
-            self.fillings.push(Filling::new(from, to, filled.take));
-        }
-        Filling::settle(&mut self.fillings, &self.columns);
+        self.fillings = Fillings::new(&dataset, |column| self.column_index(column));
     }
 
     /// The index of a column, which is added if it is new.
-    fn column_index(&mut self, column: &Column) -> u32 {
-        let index = match self.by_sql.get(&column.sql) {
+    fn column_index(&mut self, column: &Column) -> usize {
+        match self.by_sql.get(&column.sql) {
             Some(&index) => index,
             None => self.add_column(column.clone()),
-        };
-        u32::try_from(index).expect("a catalog's columns are few")
+        }
     }
 
     fn add_column(&mut self, column: Column) -> usize {
@@ -302,6 +291,7 @@ impl BatchBuilder {
             column.truncate(self.rows);
             self.used_columns -= usize::from(index > PATH && had && !column.any());
         }
+        self.fillings.truncate(self.rows);
         self.pending_unmapped.clear();
         self.pending_time = None;
     }
@@ -356,7 +346,7 @@ impl BatchBuilder {
 
     fn has_at(&self, target: Target) -> bool {
         match target {
-            Target::Column(index) => self.columns[index as usize].has(self.rows),
+            Target::Column(index) | Target::Kept(index, _) => self.columns[index as usize].has(self.rows),
             Target::Time => self.pending_time.is_some(),
             Target::Reserved | Target::OverLimit => false,
         }
@@ -367,7 +357,9 @@ impl BatchBuilder {
     pub fn text_of(&mut self, native: &str, text: &mut String) -> bool {
         let target = self.target(native);
         match target {
-            Target::Column(index) => self.columns[index as usize].text_at(self.rows, text),
+            Target::Column(index) | Target::Kept(index, _) => {
+                self.columns[index as usize].text_at(self.rows, text)
+            }
             Target::Time | Target::Reserved | Target::OverLimit => false,
         }
     }
@@ -486,6 +478,10 @@ impl BatchBuilder {
     fn targeted_field(&mut self, target: Target, native: &str, value: Value<'_>) {
         match target {
             Target::Column(index) => self.typed_field(index as usize, value),
+            Target::Kept(index, number) => {
+                self.gather(number as usize, value.clone());
+                self.typed_field(index as usize, value);
+            }
             Target::Time => match column::timestamp(&value) {
                 Some(micros) => self.pending_time = self.pending_time.or(Some(micros)),
                 None => self.put_aside("@timestamp", &value),
@@ -505,12 +501,21 @@ impl BatchBuilder {
             Some(target) => target,
             None => {
                 let index = match self.by_sql.get(&column.sql) {
+                    // Two names may come to one; the column has that of the first with a value.
+                    Some(&index) if !self.columns[index].any() => {
+                        self.columns[index].column.dotted = column.dotted;
+                        index
+                    }
                     Some(&index) => index,
                     // So many new names in one batch have long used up its columns.
                     None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
                     None => self.add_column(column),
                 };
-                Target::Column(u32::try_from(index).expect("columns are bounded at each batch"))
+                let index = u32::try_from(index).expect("columns are bounded at each batch");
+                match self.dataset.gather.field(native) {
+                    None => Target::Column(index),
+                    Some(number) => Target::Kept(index, number as u32),
+                }
             }
         };
         if self.slots.len() < 4 * self.many_names() {
@@ -579,15 +584,6 @@ impl BatchBuilder {
             let raw = String::from_utf8_lossy(meta.raw);
             self.columns[ORIGINAL].set(row, &Value::Str(&raw));
         }
-        for filling in self.fillings.iter_mut().filter(|filling| !filling.is_late()) {
-            let to = filling.to();
-            let first = !self.columns[to].any();
-            if !(first && self.used_columns >= self.options.max_columns)
-                && filling.fill(&mut self.columns, row)
-            {
-                self.used_columns += usize::from(first);
-            }
-        }
         let time = meta.time.or(self.pending_time);
         self.counters.without_time += u64::from(time.is_none());
         self.times.push(time.unwrap_or(meta.fallback_time));
@@ -599,31 +595,6 @@ impl BatchBuilder {
         self.rows += 1;
     }
 
-    /// Fills the columns that can be filled once all events are there. The columns that are the same as another one, with
-    /// that one.
-    fn fill_late(&mut self) -> Vec<(usize, usize)> {
-        let mut shared = Vec::new();
-        for filling in self.fillings.iter().filter(|filling| filling.is_late()) {
-            let Some((from, to)) = filling.only_source().zip(Some(filling.to())) else {
-                continue;
-            };
-            let first = !self.columns[to].any();
-            if !self.columns[from].any() || first && self.used_columns >= self.options.max_columns {
-                continue;
-            }
-            let Ok([source, column]) = self.columns.get_disjoint_mut([from, to]) else {
-                continue;
-            };
-            if column.fill_late(source, filling.take(), self.rows) {
-                shared.push((to, from));
-                self.used_columns += 1;
-            } else {
-                self.used_columns += usize::from(first && column.any());
-            }
-        }
-        shared
-    }
-
     /// The committed events as a batch; the builder is empty afterwards. `None` if there are none.
     pub fn finish(&mut self) -> Option<EventBatch> {
         self.begin();
@@ -631,10 +602,9 @@ impl BatchBuilder {
         if self.rows == 0 {
             return None;
         }
-        let shared = self.fill_late();
+        self.fill();
         let rows = std::mem::take(&mut self.rows);
         self.used_columns = 0;
-        self.fillings.iter_mut().for_each(Filling::forget);
         let columns = &mut self.columns;
         let mut fields = Vec::with_capacity(columns.len() + 8);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 8);
@@ -671,19 +641,6 @@ impl BatchBuilder {
                 None
             })
             .collect();
-        for (to, from) in shared {
-            let source = match from {
-                HOST => arrays.get(standard(HOST)),
-                MESSAGE => arrays.get(standard(MESSAGE)),
-                from => present
-                    .iter()
-                    .find(|(index, _)| *index == from)
-                    .map(|(_, array)| array),
-            };
-            if let Some(array) = source.cloned() {
-                present.push((to, array));
-            }
-        }
         // By name, so that a batch looks the same whatever batches came before it.
         present.sort_unstable_by(|(a, _), (b, _)| columns[*a].column.sql.cmp(&columns[*b].column.sql));
         for (index, array) in present {
@@ -711,13 +668,6 @@ impl BatchBuilder {
             events,
         })
     }
-}
-
-/// Where one of the standard columns stands that a column builder has.
-fn standard(index: usize) -> usize {
-    let sql = if index == HOST { "host_name" } else { "message" };
-    let found = STANDARD_COLUMNS.iter().position(|(name, _, _)| *name == sql);
-    found.expect("named in STANDARD_COLUMNS")
 }
 
 /// Where values go whose name gives them no column of their own.

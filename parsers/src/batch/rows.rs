@@ -2,8 +2,8 @@
 //! memory while its cells go by, and what a column takes is decided once.
 //!
 //! The events are the same as if [`BatchBuilder::field`] had been called for each cell; a test of the tables holds the two
-//! to it. Columns that more than one name writes to, or that are filled from others, are not written so:
-//! [`BatchBuilder::own_columns`] has none for them.
+//! to it. Columns that more than one name writes to are not written so: [`BatchBuilder::own_columns`] has
+//! none for them.
 
 use super::column::{ColumnBuilder, Data, Set};
 use super::recent::Recent;
@@ -61,18 +61,13 @@ impl BatchBuilder {
             };
             match target {
                 Target::Column(index) => found.push(index),
-                Target::Time | Target::Reserved | Target::OverLimit => return None,
+                Target::Kept(..) | Target::Time | Target::Reserved | Target::OverLimit => return None,
             }
         }
         let mut distinct = found.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        let is_filled = |index: &u32| {
-            self.fillings
-                .iter()
-                .any(|filling| filling.to() == *index as usize)
-        };
-        let own = distinct.len() == found.len() && !found.iter().any(is_filled);
+        let own = distinct.len() == found.len();
         (own && self.used_columns + found.len() <= self.options.max_columns).then_some(found)
     }
 
@@ -96,7 +91,7 @@ impl BatchBuilder {
 
     /// Whether events need nothing but their cells, so that [`commit_rows`](BatchBuilder::commit_rows) can commit many.
     pub(crate) fn commits_rows(&self) -> bool {
-        !self.options.keep_original && self.fillings.iter().all(|filling| filling.is_late())
+        !self.options.keep_original
     }
 
     /// Commits as many events as there are times, whose cells are written.

@@ -15,6 +15,8 @@ pub(super) enum Target {
     OverLimit,
     /// A column, by index.
     Column(u32),
+    /// A column, by index, and the number under which filled columns want the value kept.
+    Kept(u32, u32),
 }
 
 struct Slot {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::file::FieldFile;
 use super::resolve::{column, long_sql};
+use super::shape::FieldFile;
 use super::{CatalogError, Column, ColumnType, Field, STANDARD_COLUMNS, TypeTable};
 
 /// Whether a field stands in the dataset's own file or in the one it extends.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use regex_automata::meta;
 use regex_automata::util::syntax;
 
-use super::file::{LinesFile, TestFile};
+use super::shape::{LinesFile, TestFile};
 use crate::formats::{PairStyle, grok};
 
 /// The form of a dataset's lines; empty for most, whose grammar is code.

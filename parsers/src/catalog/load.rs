@@ -8,15 +8,14 @@ use std::sync::{Arc, OnceLock};
 use hashbrown::HashMap;
 
 use super::bounds::bounded;
-use super::copies::{Copies, copies};
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
-use super::derive::Derivation;
-use super::file::{DatasetFile, SigmaFile, parse, scalar_text};
-use super::files::{ECS, FILES};
-use super::filled::filled;
+use super::fill::{Entries, Gather};
 use super::lines::{LineFormat, LineTest};
 use super::loose::LooseNames;
-use super::{Catalog, ColumnType, Dataset, ServedLogSource, TypeTable};
+use super::shape::{SentenceFile, DatasetFile, SigmaFile};
+use super::shipped::{ECS, files};
+use super::yaml::{self, scalar_text};
+use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
 ///
@@ -63,49 +62,54 @@ pub enum CatalogError {
     },
 }
 
-/// A catalog file before it is read.
+/// A catalog file with what it says.
 struct Source {
     file: String,
-    text: String,
-    /// It comes from the user's folder, and replaces a shipped dataset of the same name.
-    user: bool,
+    content: DatasetFile,
+    /// The text of a file of the user's. It replaces a shipped dataset of the same name.
+    user: Option<String>,
 }
 
 impl Source {
-    /// The file with the line and column of `word`, if the text has it as a word of its own.
-    fn place_of(&self, word: &str) -> String {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
-        for (number, line) in self.text.lines().enumerate() {
-            let code = line.split(" #").next().unwrap_or_default();
-            for (at, _) in code.match_indices(word) {
-                let before = code[..at].chars().next_back();
-                let after = code[at + word.len()..].chars().next();
-                if !before.is_some_and(is_word) && !after.is_some_and(is_word) {
-                    let column = code[..at].chars().count() + 1;
-                    return format!("{}:{}:{column}", self.file, number + 1);
-                }
-            }
-        }
-        self.file.clone()
-    }
-
-    /// Points an error at the first name that it quotes.
-    fn locate(&self, error: CatalogError) -> CatalogError {
-        let place = |reason: &str| match reason.split('`').nth(1) {
-            Some(word) if !word.is_empty() => self.place_of(word),
-            _ => self.file.clone(),
+    fn read(file: String, text: String) -> Result<Source, CatalogError> {
+        bounded(&file, &text)?;
+        let content = match yaml::parse(&text) {
+            Ok(json) => serde_json::from_value(json),
+            Err(reason) => return Err(CatalogError::Yaml { file, reason }),
         };
-        match error {
-            CatalogError::Shape { reason, .. } => CatalogError::Shape {
-                file: place(&reason),
-                reason,
-            },
-            CatalogError::Conflict { reason, .. } => CatalogError::Conflict {
-                file: place(&reason),
-                reason,
-            },
-            other => other,
+        match content {
+            Ok(content) => Ok(Source {
+                file,
+                content,
+                user: Some(text),
+            }),
+            Err(error) => Err(locate(
+                &text,
+                CatalogError::Shape {
+                    file,
+                    reason: error.to_string(),
+                },
+            )),
         }
+    }
+}
+
+/// Points an error at the first name that it quotes, if `text` has it.
+fn locate(text: &str, error: CatalogError) -> CatalogError {
+    let place = |file: String, reason: &str| match yaml::place_of(reason, text) {
+        Some((line, column)) => format!("{file}:{line}:{column}"),
+        None => file,
+    };
+    match error {
+        CatalogError::Shape { file, reason } => CatalogError::Shape {
+            file: place(file, &reason),
+            reason,
+        },
+        CatalogError::Conflict { file, reason } => CatalogError::Conflict {
+            file: place(file, &reason),
+            reason,
+        },
+        other => other,
     }
 }
 
@@ -117,32 +121,22 @@ pub(super) fn with_dir(dir: &Path) -> Result<Catalog, CatalogError> {
     let mut sources = shipped();
     for path in yaml_files(dir)? {
         let text = fs::read_to_string(&path).map_err(|source| cannot_read(&path, source))?;
-        sources.push(Source {
-            file: path.display().to_string(),
-            text,
-            user: true,
-        });
+        sources.push(Source::read(path.display().to_string(), text)?);
     }
     load(sources)
 }
 
 pub(super) fn of_file(file: &str, text: &str) -> Result<Catalog, CatalogError> {
-    load(vec![Source {
-        file: file.to_owned(),
-        text: text.to_owned(),
-        user: true,
-    }])
+    load(vec![Source::read(file.to_owned(), text.to_owned())?])
 }
 
 fn shipped() -> Vec<Source> {
-    FILES
-        .iter()
-        .map(|(file, text)| Source {
-            file: (*file).to_owned(),
-            text: (*text).to_owned(),
-            user: false,
-        })
-        .collect()
+    let source = |(file, content)| Source {
+        file,
+        content,
+        user: None,
+    };
+    files().into_iter().map(source).collect()
 }
 
 fn cannot_read(path: &Path, source: std::io::Error) -> CatalogError {
@@ -174,15 +168,11 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
     let mut bases: BTreeMap<String, DatasetFile> = BTreeMap::new();
     let mut entries = Vec::new();
     for source in sources {
-        if source.user {
-            bounded(&source.file, &source.text)?;
-        }
-        let entry = parse(&source.file, &source.text).map_err(|error| source.locate(error))?;
-        match &entry.base {
+        match &source.content.base {
             Some(base) => {
-                bases.insert(base.clone(), entry);
+                bases.insert(base.clone(), source.content);
             }
-            None => entries.push((source, entry)),
+            None => entries.push(source),
         }
     }
     let mut catalog = Catalog {
@@ -193,44 +183,43 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         types: types.clone(),
     };
     let mut users = Vec::new();
-    for (source, entry) in entries {
-        let base = match &entry.extends {
+    for Source { file, content, user } in entries {
+        let locate = |error| locate(user.as_deref().unwrap_or_default(), error);
+        let conflict = |reason: String| {
+            locate(CatalogError::Conflict {
+                file: file.clone(),
+                reason,
+            })
+        };
+        let base = match &content.extends {
             Some(name) => Some(bases.get(name).ok_or_else(|| {
-                source.locate(CatalogError::Shape {
-                    file: source.file.clone(),
+                locate(CatalogError::Shape {
+                    file: file.clone(),
                     reason: format!("`{name}` cannot be extended: no file has `base: {name}`"),
                 })
             })?),
             None => None,
         };
-        let dataset = build(&source.file, entry, base, types).map_err(|error| source.locate(error))?;
+        let dataset = build(&file, content, base, types).map_err(locate)?;
         let index = catalog.datasets.len();
         match catalog.by_name.get(&*dataset.name) {
-            Some(&shipped) if source.user && !users.contains(&shipped) => {
+            Some(&shipped) if user.is_some() && !users.contains(&shipped) => {
                 users.push(shipped);
                 catalog.datasets[shipped] = Arc::new(dataset);
                 continue;
             }
-            Some(_) => {
-                return Err(source.locate(CatalogError::Conflict {
-                    file: source.file.clone(),
-                    reason: format!("`{}` is described twice", dataset.name),
-                }));
-            }
+            Some(_) => return Err(conflict(format!("`{}` is described twice", dataset.name))),
             None => {}
         }
         if let Some(other) = catalog.datasets.iter().find(|d| d.table() == dataset.table()) {
-            return Err(source.locate(CatalogError::Conflict {
-                file: source.file.clone(),
-                reason: format!(
-                    "`{}` and `{}` would share the table {}: rename one",
-                    dataset.name,
-                    other.name,
-                    dataset.table()
-                ),
-            }));
+            return Err(conflict(format!(
+                "`{}` and `{}` would share the table {}: rename one",
+                dataset.name,
+                other.name,
+                dataset.table()
+            )));
         }
-        if source.user {
+        if user.is_some() {
             users.push(index);
         }
         catalog.by_name.insert(dataset.name.to_string(), index);
@@ -257,6 +246,21 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         }
     }
     Ok(catalog)
+}
+
+fn sentences(file: &str, entries: Vec<SentenceFile>) -> Result<Vec<Sentences>, CatalogError> {
+    let shapes = entries.iter().flat_map(|entry| &entry.shapes);
+    if let Some(wrong) = shapes.into_iter().find(|shape| !shape.is_ascii()) {
+        return Err(CatalogError::Conflict {
+            file: file.to_owned(),
+            reason: format!("the shape `{wrong}` has characters that are not ASCII"),
+        });
+    }
+    let sentences = entries.into_iter().map(|entry| Sentences {
+        from: entry.from.into(),
+        shapes: entry.shapes,
+    });
+    Ok(sentences.collect())
 }
 
 fn build(
@@ -290,13 +294,6 @@ fn build(
         }
     }
     let loose = loose_names(&names, &entry, base)?;
-    let derive = std::iter::once(&entry)
-        .chain(base)
-        .flat_map(|from| &from.derive)
-        .map(|line| Derivation::new(file, line, types))
-        .collect::<Result<_, _>>()?;
-    let mut constants = base.map(|base| base.constants.clone()).unwrap_or_default();
-    constants.extend(entry.constants);
     let Names {
         mut fields,
         mut by_name,
@@ -338,26 +335,46 @@ fn build(
         lines,
         tests: entry.tests.into_iter().map(LineTest::from).collect(),
         fields,
-        copies: Copies::default(),
-        derive,
-        constants: constants
-            .iter()
-            .map(|(column, value)| (column.as_str().into(), value.as_str().into()))
-            .collect(),
-        filled: Vec::new(),
+        fill: Vec::new(),
+        gather: Gather::default(),
+        shown: Vec::new(),
+        pairs: entry.pairs.map(Arc::from),
+        sentences: sentences(file, entry.sentences)?,
         by_name,
         exact,
         loose,
         types: types.clone(),
     };
-    let copied = entry
-        .copies
-        .iter()
-        .chain(base.iter().flat_map(|base| &base.copies));
-    dataset.copies = copies(file, &dataset, copied)?;
-    let keep = entry.keep.or_else(|| base.and_then(|base| base.keep.clone()));
-    let inherited = base.map_or(&[][..], |base| &base.fill);
-    dataset.filled = filled(file, &dataset, &entry.fill, inherited, keep.as_deref())?;
+    let exclusive = entry.exclusive || base.is_some_and(|base| base.exclusive);
+    let fill = Entries {
+        file,
+        own: &entry.fill,
+        base: base.map_or(&[], |base| &base.fill),
+        exclusive,
+    };
+    (dataset.fill, dataset.gather) = fill.fills(&dataset)?;
+    let show = Entries {
+        own: &entry.show,
+        base: base.map_or(&[], |base| &base.show),
+        ..fill
+    };
+    let native = entry.show_native.as_deref();
+    let native = native.or_else(|| base.and_then(|base| base.show_native.as_deref()));
+    dataset.shown = show.shown(&dataset, native)?;
+    for shown in &dataset.shown {
+        // What several entries make is no other name of any column.
+        let entries = dataset.shown.iter().filter(|other| other.column == shown.column);
+        if entries.count() > 1 {
+            continue;
+        }
+        let of = |column: &Column| dataset.fields.iter().position(|field| field.column == *column);
+        if let Some(field) = shown.only_source().and_then(of) {
+            dataset
+                .by_name
+                .entry(shown.column.dotted.to_lowercase())
+                .or_insert(field);
+        }
+    }
     Ok(dataset)
 }
 

@@ -24,31 +24,28 @@
 //! Besides: `plain: [A, B]` lists fields stored under their own name after the prefix; `strip` lists
 //! prefixes that shippers put before native names; `open` lists fields below which there may be anything;
 //! `exact: true` makes a field's names count for the parser
-//! alone and letter for letter; `copies` repeats members of JSON documents in ECS columns; a dataset's own
-//! declaration of a name overrides that of the file it extends; `fill` and `keep` fill further columns from those of
-//! the fields, see [`Filled`];
-//! `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`); `loose` lists names that mean a
-//! column in any spelling, `wrappers` objects that may stand around them; `derive` takes values apart (an URL, a path),
-//! `constants` holds for every event. More in `docs/catalog.md`.
+//! alone and letter for letter; a dataset's own declaration of a name overrides that of the file it extends; `fill`
+//! and `show` make further columns of those of the fields, see [`Fill`]; `json_values` under `select` narrows `json_keys` (`{category: [SignInLogs]}`); `loose` lists names that mean a
+//! column in any spelling, `wrappers` objects that may stand around them. More in `docs/catalog.md`.
 //!
 //! *Invariants* (checked when a catalog is loaded): within a dataset one name (case-folded) means exactly
 //! one column; fields that share a column are spellings of one thing; no two columns share a SQL name; a
 //! column that is an ECS field has its ECS type.
 
 mod bounds;
-mod copies;
 mod declare;
-mod derive;
 mod describe;
-mod file;
-mod files;
-mod filled;
+mod fill;
 pub(crate) mod lines;
 mod load;
 mod lookup;
 mod loose;
 mod page;
 mod resolve;
+mod shape;
+mod shipped;
+mod take;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,47 +54,16 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 
-pub use copies::{Chosen, CopiedColumn, Copies, Piece};
-pub use derive::{Derivation, Parts};
 pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
-pub use filled::{Filled, Take};
+pub use fill::{Chosen, Fill, FillSource, Gather};
 pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
 pub use lookup::nearest;
 use loose::LooseNames;
 pub use page::page;
 pub use resolve::Resolution;
-
-/// How a column is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ColumnType {
-    /// A string (dictionary-encoded in memory where its values repeat).
-    Keyword,
-    /// `i64`.
-    Integer,
-    /// `f64`.
-    Float,
-    /// `true` / `false`.
-    Boolean,
-    /// Microseconds since the Unix epoch, UTC.
-    Timestamp,
-    /// A list of strings.
-    List,
-}
-
-impl fmt::Display for ColumnType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ColumnType::Keyword => "keyword",
-            ColumnType::Integer => "integer",
-            ColumnType::Float => "float",
-            ColumnType::Boolean => "boolean",
-            ColumnType::Timestamp => "timestamp",
-            ColumnType::List => "list",
-        })
-    }
-}
+pub use shape::{ColumnType, Selector};
+pub use take::{Piece, Take};
 
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,32 +107,14 @@ pub struct ServedLogSource {
     pub names: BTreeMap<String, String>,
 }
 
-/// How events are assigned to a dataset by what they say of themselves. All lists are compared without
-/// case.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Selector {
-    /// Windows event log channels.
-    pub channels: Vec<String>,
-    /// Windows event providers, used where no channel is known.
-    pub providers: Vec<String>,
-    /// Syslog program names (`sshd`).
-    pub programs: Vec<String>,
-    /// Zeek log paths (`conn`).
-    pub zeek_paths: Vec<String>,
-    /// JSON keys (top-level or dotted) which, all present, identify the dataset.
-    pub json_keys: Vec<String>,
-    /// What some of `json_keys` must say: one of these values.
-    pub json_values: BTreeMap<String, Vec<String>>,
-    /// Further sets of keys, each of which, all present, identifies the dataset as well. `key=value` asks for what the
-    /// key says too.
-    pub json_any: Vec<Vec<String>>,
-    /// Names of columns which, all in the header of a table, identify the dataset.
-    pub header: Vec<String>,
-    /// Further sets of such names, each of which does as well.
-    pub header_any: Vec<Vec<String>>,
-    /// Values of `event.dataset` / `event.module` that other shippers write for it.
-    pub aliases: Vec<String>,
+/// Sentences that a column may hold.
+#[derive(Debug, Clone)]
+pub struct Sentences {
+    /// The column, by any name that a rule may use.
+    pub from: Arc<str>,
+    /// Their shapes, the strictest first: `User {>user.name} logged in from {@source.ip}`. Of the first that the whole
+    /// text has, each capture becomes the column that it names, where the event has nothing there.
+    pub shapes: Vec<Box<str>>,
 }
 
 /// One dataset of the catalog.
@@ -194,14 +142,16 @@ pub struct Dataset {
     pub tests: Vec<LineTest>,
     /// Declared fields, in catalog order.
     pub fields: Vec<Field>,
-    /// Columns that repeat members of JSON documents.
-    pub copies: Copies,
-    /// What values say besides, in the order in which it is asked for.
-    pub derive: Vec<Derivation>,
-    /// Columns with the value that every event has there, unless it says otherwise.
-    pub constants: Vec<(Arc<str>, Arc<str>)>,
-    /// Columns filled from those of the fields.
-    pub filled: Vec<Filled>,
+    /// Columns filled from others, in the order in which that is done.
+    pub fill: Vec<Fill>,
+    /// What a JSON reader keeps for them.
+    pub gather: Gather,
+    /// Columns that only JSON output has.
+    pub shown: Vec<Fill>,
+    /// A column whose text may be `name=value` pairs, which become fields.
+    pub pairs: Option<Arc<str>>,
+    /// Columns whose text may be a sentence that says more.
+    pub sentences: Vec<Sentences>,
     /// Every declared name, case-folded → index into `fields`.
     by_name: HashMap<String, usize>,
     /// Names that only the parser takes, letter for letter → index into `fields`.

@@ -42,14 +42,11 @@ fn failure(text: &str) -> String {
 #[test]
 fn shipped_catalog_loads() {
     let catalog = load::builtin().unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(catalog.datasets().len() + bases(), files::FILES.len());
-}
-
-fn bases() -> usize {
-    files::FILES
+    let bases = shipped::files()
         .iter()
-        .filter(|(_, text)| text.lines().any(|l| l.starts_with("base:")))
-        .count()
+        .filter(|(_, file)| file.base.is_some())
+        .count();
+    assert_eq!(catalog.datasets().len() + bases, shipped::files().len());
 }
 
 #[test]
@@ -58,7 +55,7 @@ fn a_column_has_one_type_everywhere() {
     let mut types: BTreeMap<String, (ColumnType, String)> = BTreeMap::new();
     for dataset in catalog.datasets() {
         let declared = dataset.fields.iter().map(|field| &field.column);
-        for column in declared.chain(dataset.filled.iter().map(|filled| &filled.column)) {
+        for column in declared.chain(dataset.fill.iter().map(|fill| &fill.column)) {
             let (known, first) = types
                 .entry(column.sql.to_string())
                 .or_insert((column.column_type, dataset.name.to_string()));

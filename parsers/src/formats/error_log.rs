@@ -496,7 +496,7 @@ mod tests {
     fn check(line: &str, time: &str, wanted: &[(&str, Option<&str>)]) {
         let batch = event(line);
         let mut json = String::new();
-        crate::output::EventWriter::new(&batch.events, crate::output::JsonStyle::Flat).write(0, &mut json);
+        crate::output::EventWriter::of(&batch, crate::output::JsonStyle::Flat).write(0, &mut json);
         let json: serde_json::Value = serde_json::from_str(&json).expect("written as JSON");
         assert_eq!(json["@timestamp"], time, "{line}");
         for (name, value) in wanted {

@@ -243,7 +243,7 @@ impl<'a> IntoIterator for Fields<'a> {
 }
 
 /// Whether `text` is one of the ways in which logs write that there is no value.
-pub(super) fn is_nothing(text: &str) -> bool {
+pub(crate) fn is_nothing(text: &str) -> bool {
     match text.len() {
         0 | 1 => matches!(text, "" | "-"),
         2 => text == "--",

@@ -306,7 +306,7 @@ mod tests {
         let line = "src_ip=192.0.2.7 SrcPort=50000 username=\"jane doe\" dst_ip=web1 colour=blue";
         let batch = batch(line, decode_line);
         let mut text = String::new();
-        EventWriter::new(&batch.events, JsonStyle::Flat).write(0, &mut text);
+        EventWriter::of(&batch, JsonStyle::Flat).write(0, &mut text);
         let event: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         for (name, value) in [
             ("source.ip", "192.0.2.7"),

@@ -25,13 +25,13 @@ use super::flat::{FlatEvent, FlatReader};
 use super::json_envelope::{object_inside, text_inside, windows_xml};
 use super::json_select::ByKeys;
 use super::json_time::generic_time;
-use super::json_tree::{Gathered, TreeWriter};
+use super::json_tree::TreeWriter;
 use super::json_wazuh;
 use super::json_windows::{self, Shape};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
-use super::{EventSink, FrameContext, Reject, auditd, commit, derived, xml, zeek};
+use super::{EventSink, FrameContext, Reject, auditd, commit, xml, zeek};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -86,8 +86,6 @@ struct DocumentWriter {
     inner: TapeParser,
     /// Scratch: the dotted path of the value being written.
     path: String,
-    /// Scratch.
-    gathered: Gathered,
 }
 
 /// How JSON events find their dataset.
@@ -126,7 +124,6 @@ impl JsonDecoder {
                 },
                 inner: TapeParser::new(),
                 path: String::new(),
-                gathered: Gathered::default(),
             },
         }
     }
@@ -366,12 +363,10 @@ impl DocumentWriter {
             dataset,
             builder,
             path: &mut self.path,
-            gathered: &mut self.gathered,
             inner: Some(&mut self.inner),
             around: None,
         };
         writer.write(event, outer, context.timezone);
-        derived::derive_time(builder);
         let outer_time = || generic_time(outer?.0, context);
         let time = builder.pending_time().or_else(|| generic_time(event, context));
         let time = with_header(header, builder, time.or_else(outer_time));

@@ -15,7 +15,7 @@ fn event(document: &str) -> Value {
         .decode(document.as_bytes(), &CONTEXT, &mut sink)
         .expect("a document");
     let batch = sink.finish().remove(0);
-    EventWriter::new(&batch.events, JsonStyle::Flat)
+    EventWriter::of(&batch, JsonStyle::Flat)
         .value(0)
         .expect("no broken JSON")
 }

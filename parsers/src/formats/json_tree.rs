@@ -11,14 +11,12 @@
 //!
 //! Lists with anything nested, and texts, stay whole besides: which values belong together is seen in them alone.
 //!
-//! On the way the values are gathered that [`Copies`](crate::catalog::Copies) wants; the columns they fill come last.
+//! On the way values are kept that filled columns want and that have no column ([`Gather`](crate::catalog::Gather)).
 
-use super::event_time::text_time;
 use super::json::{MAX_DEPTH, MAX_PATH, find, json_time, owned_scalar};
 use super::tape::{Json, TapeParser};
 use crate::batch::BatchBuilder;
-use crate::catalog::{ColumnType, CopiedColumn, Dataset};
-use crate::output::rfc3339;
+use crate::catalog::{ColumnType, Dataset};
 use crate::value::Value;
 
 /// Keys that name an entry of a list of names and values.
@@ -40,19 +38,12 @@ const SHIPPED: &str = "@timestamp";
 /// Scalars that are taken out of one list, at most: the list is kept whole beside them.
 const MOST_VALUES: usize = 4096;
 
-/// Gathered values, by the numbers of their paths.
-#[derive(Default)]
-pub(super) struct Gathered {
-    values: Vec<Vec<String>>,
-}
-
 /// Writes one document to the builder of its dataset.
 pub(super) struct TreeWriter<'w> {
     pub(super) dataset: &'w Dataset,
     pub(super) builder: &'w mut BatchBuilder,
     /// Dotted name of the value being written.
     pub(super) path: &'w mut String,
-    pub(super) gathered: &'w mut Gathered,
     /// For text that is JSON; `None` inside such text.
     pub(super) inner: Option<&'w mut TapeParser>,
     /// The event came in another document, which is being written: its name for the event. The event comes first.
@@ -61,16 +52,15 @@ pub(super) struct TreeWriter<'w> {
 
 impl<'w> TreeWriter<'w> {
     /// Writes all members of `event`, then those of the document around it, if there is one with the event under
-    /// a key, then the columns that repeat some of them.
+    /// a key, then its time, if the dataset says where it may stand.
     pub(super) fn write(&mut self, event: Json<'_>, outer: Option<(Json<'_>, &'w str)>, zone: chrono_tz::Tz) {
-        self.gathered.restart(self.dataset.copies.count());
         self.path.clear();
         self.members(event, 0);
         if let Some((document, key)) = outer {
             self.around = Some(key);
             self.members(document, 0);
         }
-        self.copy(zone);
+        self.builder.fill_time(zone);
         self.shipped(event, zone);
         if let Some((document, _)) = outer {
             self.shipped(document, zone);
@@ -124,10 +114,10 @@ impl<'w> TreeWriter<'w> {
     }
 
     fn object(&mut self, json: Json<'_>, depth: usize) {
-        if let Some(number) = self.dataset.copies.number(self.path) {
+        if let Some(number) = self.dataset.gather.number(self.path) {
             let mut text = String::new();
             json.write(&mut text);
-            self.gathered.add(number, &text);
+            self.builder.gather(number, Value::Str(&text));
         }
         if depth < MAX_DEPTH && self.path.len() <= MAX_PATH && json.members().next().is_some() {
             self.members(json, depth + 1);
@@ -141,8 +131,8 @@ impl<'w> TreeWriter<'w> {
         let Some(value) = json.scalar(&mut number) else {
             return;
         };
-        if let Some(number) = self.dataset.copies.number(self.path) {
-            self.gathered.add_value(number, &value);
+        if let Some(number) = self.dataset.gather.scalar(self.path) {
+            self.builder.gather(number, value.clone());
         }
         self.put(value);
         if let Some(text) = json.text()
@@ -181,16 +171,9 @@ impl<'w> TreeWriter<'w> {
         let length = self.path.len();
         for (key, value) in entries().flatten().take(MOST_VALUES) {
             self.enter(key);
-            self.text(value);
+            self.put(Value::Str(value));
             self.path.truncate(length);
         }
-    }
-
-    fn text(&mut self, text: &str) {
-        if let Some(number) = self.dataset.copies.number(self.path) {
-            self.gathered.add(number, text);
-        }
-        self.put(Value::Str(text));
     }
 
     fn array(&mut self, json: Json<'_>, depth: usize) {
@@ -205,10 +188,8 @@ impl<'w> TreeWriter<'w> {
 
     /// Writes a list of scalars.
     fn list(&mut self, values: Vec<Value<'_>>) {
-        if let Some(number) = self.dataset.copies.number(self.path) {
-            for value in &values {
-                self.gathered.add_value(number, value);
-            }
+        if let Some(number) = self.dataset.gather.number(self.path) {
+            self.gather(number, &values);
         }
         match self.dataset.declared_type(self.path) {
             None | Some(ColumnType::List) => self.put(Value::List(values)),
@@ -241,21 +222,18 @@ impl<'w> TreeWriter<'w> {
         if depth >= MAX_DEPTH || self.path.len() > MAX_PATH || list.elements().any(|item| !item.is_object()) {
             return;
         }
-        for chosen in self.dataset.copies.chosen(self.path) {
+        for chosen in self.dataset.gather.chosen(self.path) {
             let says = |item: &Json<'_>| {
                 let text = item.get(&chosen.key).and_then(Json::text);
                 text.is_some_and(|text| text.eq_ignore_ascii_case(&chosen.says))
             };
-            for value in list
-                .elements()
-                .filter(says)
-                .filter_map(|item| find(item, &chosen.rest))
-            {
-                let mut number = String::new();
-                if let Some(value) = value.scalar(&mut number) {
-                    self.gathered.add_value(chosen.number, &value);
-                }
-            }
+            let items = list.elements().filter(says);
+            let found = items.filter_map(|item| find(item, &chosen.rest));
+            let values: Vec<Value<'_>> = found
+                .filter(|value| !value.is_object())
+                .map(owned_scalar)
+                .collect();
+            self.gather(chosen.number, &values);
         }
         if let Some(name) = name_key(list) {
             return self.entries(list, name, depth);
@@ -295,67 +273,17 @@ impl<'w> TreeWriter<'w> {
         }
     }
 
-    /// Fills the copied columns that have no value yet.
-    fn copy(&mut self, zone: chrono_tz::Tz) {
-        let dataset = self.dataset;
-        for copied in dataset.copies.columns() {
-            let found = copied.from.iter().find_map(|&number| {
-                let values = self.gathered.of(number).iter();
-                let values: Vec<&str> = values.filter_map(|text| copied.of(text)).collect();
-                (!values.is_empty()).then_some(values)
-            });
-            if let Some(values) = found {
-                put_copy(self.builder, copied, &values, zone);
-            }
-        }
-    }
-}
-
-fn put_copy(builder: &mut BatchBuilder, copied: &CopiedColumn, values: &[&str], zone: chrono_tz::Tz) {
-    let column = &copied.column;
-    match (copied.column_type, values) {
-        (ColumnType::List, values) => {
-            let values = values.iter().map(|text| Value::Str(text)).collect();
-            builder.field_if_absent(column, Value::List(values));
-        }
-        (ColumnType::Timestamp, [text, ..]) => {
-            if let Some(micros) = text_time(text, zone) {
-                builder.field_if_absent(column, Value::Str(&rfc3339(micros)));
-            }
-        }
-        (_, [text, ..]) => builder.field_if_absent(column, Value::Str(text)),
-        (_, []) => {}
-    }
-}
-
-impl Gathered {
-    fn restart(&mut self, count: usize) {
-        self.values.iter_mut().for_each(Vec::clear);
-        self.values.resize_with(count, Vec::new);
-    }
-
-    fn of(&self, number: usize) -> &[String] {
-        self.values.get(number).map_or(&[], Vec::as_slice)
-    }
-
-    /// Empty text says nothing.
-    fn add(&mut self, number: usize, text: &str) {
-        if let Some(values) = self.values.get_mut(number)
-            && values.len() < MOST_VALUES
-            && !text.is_empty()
-        {
-            values.push(text.to_owned());
-        }
-    }
-
-    fn add_value(&mut self, number: usize, value: &Value<'_>) {
-        match value {
-            Value::Str(text) => self.add(number, text),
-            Value::Int(int) => self.add(number, &int.to_string()),
-            Value::Float(float) => self.add(number, &float.to_string()),
-            Value::Bool(flag) => self.add(number, if *flag { "true" } else { "false" }),
-            Value::Time(micros) => self.add(number, &crate::output::rfc3339(*micros)),
-            Value::Null | Value::List(_) | Value::Json(_) => {}
+    /// Keeps values for filled columns. Empty text says nothing.
+    fn gather(&mut self, number: usize, values: &[Value<'_>]) {
+        let says = |value: &&Value<'_>| {
+            !matches!(
+                value,
+                Value::Str("") | Value::Null | Value::List(_) | Value::Json(_)
+            )
+        };
+        let values: Vec<Value<'_>> = values.iter().filter(says).take(MOST_VALUES).cloned().collect();
+        if !values.is_empty() {
+            self.builder.gather(number, Value::List(values));
         }
     }
 }

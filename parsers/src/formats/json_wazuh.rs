@@ -183,7 +183,7 @@ mod tests {
             .decode(document.to_string().as_bytes(), &CONTEXT, &mut sink)
             .expect("a document");
         let batch = sink.finish().remove(0);
-        EventWriter::new(&batch.events, JsonStyle::Flat)
+        EventWriter::of(&batch, JsonStyle::Flat)
             .value(0)
             .expect("no broken JSON")
     }

@@ -7,7 +7,6 @@
 pub mod access;
 pub mod auditd;
 mod decode;
-mod derived;
 pub mod error_log;
 pub(crate) mod event_time;
 mod evtx;
@@ -30,6 +29,7 @@ pub mod syslog;
 pub mod table;
 mod tape;
 mod text;
+mod texts;
 mod vendors;
 mod windows;
 mod xml;
@@ -41,7 +41,7 @@ use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
-pub(crate) use fields::{address, host_port};
+pub(crate) use fields::{address, host_port, is_nothing};
 pub(crate) use text::grok;
 pub(crate) use text::pairs::Style as PairStyle;
 pub(crate) use vendors::event_of_title;
@@ -273,7 +273,10 @@ pub fn commit(
     index: u32,
     time: Option<i64>,
 ) {
-    derived::derive(builder);
+    texts::take_apart(builder);
+    if time.is_none() {
+        builder.fill_time(context.timezone);
+    }
     finish_event(builder, context, frame, index, time);
 }
 
@@ -345,7 +348,7 @@ mod testing {
         let mut events = Vec::new();
         while let Some(block) = framer.pop() {
             for batch in decoder.decode(block).batches {
-                let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+                let writer = EventWriter::of(&batch, JsonStyle::Flat);
                 for row in 0..batch.len() {
                     let mut json = String::new();
                     writer.write(row, &mut json);

@@ -39,7 +39,7 @@ pub fn decode(
         let decoded = decoder.decode(block);
         assert_eq!(decoded.rejects.len() as u64, decoded.counters.rejects);
         for batch in &decoded.batches {
-            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            let writer = EventWriter::of(batch, JsonStyle::Flat);
             for row in 0..batch.len() {
                 let mut json = String::new();
                 writer.write(row, &mut json);

@@ -55,7 +55,7 @@ fn events(raw: &[u8]) -> Vec<Map<String, Value>> {
         &ParseOptions::default(),
         |decoded| {
             for batch in &decoded.batches {
-                let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+                let writer = EventWriter::of(batch, JsonStyle::Flat);
                 for row in 0..batch.len() {
                     let mut json = String::new();
                     writer.write(row, &mut json);

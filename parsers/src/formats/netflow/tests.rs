@@ -88,7 +88,7 @@ fn read(bytes: &[u8], chunk: usize) -> (Vec<Json>, Vec<&'static str>) {
     while let Some(block) = framer.pop() {
         let decoded = decoder.decode(block);
         for batch in &decoded.batches {
-            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            let writer = EventWriter::of(batch, JsonStyle::Flat);
             events.extend((0..batch.len()).map(|row| writer.value(row).unwrap()));
         }
         rejects.extend(decoded.rejects.iter().map(|reject| reject.reason));

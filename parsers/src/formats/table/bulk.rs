@@ -12,7 +12,7 @@ use super::grid::{Scratch, Table};
 use super::header::{RowsHeader, TableHeader};
 use super::plan::{Plan, When};
 use crate::batch::{BatchBuilder, Cells, Misfit, Rows};
-use crate::catalog::{Dataset, Parts};
+use crate::catalog::Dataset;
 use crate::formats::zeek::{self, Kind, Totals, ZeekHeader};
 use crate::formats::{EventSink, FrameContext, commit, finish_event, id_of};
 use crate::frame::{FrameBlock, FrameSpan};
@@ -230,39 +230,15 @@ impl Bulk {
     }
 }
 
-/// Whether something is derived from these columns. `None`: it would go to one of them, or anywhere.
+/// Whether an event's time may come from one of its columns. `None`: what is made of a row beside its cells would go to
+/// one of these columns, or anywhere.
 fn derives(dataset: &Dataset, columns: &[(usize, Box<str>, Cells)], written: &[&str]) -> Option<bool> {
     let sql = |name: &str| dataset.column_of_native(name).sql;
     let own: HashSet<Arc<str>> = columns.iter().map(|(_, name, _)| sql(name)).collect();
-    if written.iter().any(|name| own.contains(&sql(name))) {
+    if dataset.pairs.is_some() || written.iter().any(|name| own.contains(&sql(name))) {
         return None;
     }
-    let mut known = own.clone();
-    let mut any = false;
-    for derivation in &dataset.derive {
-        if !known.contains(&sql(&derivation.from)) {
-            continue;
-        }
-        any = true;
-        if derivation.parts == Parts::Pairs {
-            return None;
-        }
-        for target in derivation.targets.iter().filter(|target| !target.is_empty()) {
-            let target = sql(target);
-            if own.contains(&target) {
-                return None;
-            }
-            known.insert(target);
-        }
-    }
-    if dataset
-        .constants
-        .iter()
-        .any(|(column, _)| own.contains(&sql(column)))
-    {
-        return None;
-    }
-    Some(any || !dataset.constants.is_empty())
+    Some(dataset.is_filled("time"))
 }
 
 /// The dataset of a Zeek log.

@@ -21,7 +21,7 @@ pub(super) fn read(raw: &str) -> BTreeMap<String, Value> {
     let batches = sink.finish();
     let batch = batches.first().expect("an event");
     let mut text = String::new();
-    EventWriter::new(&batch.events, JsonStyle::Flat).write(0, &mut text);
+    EventWriter::of(batch, JsonStyle::Flat).write(0, &mut text);
     let mut event: BTreeMap<String, Value> = serde_json::from_str(&text).expect("JSON");
     event.insert("dataset".into(), batch.dataset.name.to_string().into());
     event

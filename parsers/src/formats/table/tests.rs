@@ -259,7 +259,7 @@ fn events_in_blocks(text: &str, rows: usize) -> (Vec<serde_json::Value>, usize) 
         let decoded = decoder.decode(block);
         misfits += decoded.counters.columns.misfits as usize;
         for batch in &decoded.batches {
-            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            let writer = EventWriter::of(batch, JsonStyle::Flat);
             events.extend((0..batch.len()).filter_map(|row| writer.value(row).ok()));
         }
     }

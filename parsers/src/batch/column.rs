@@ -9,6 +9,7 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use super::keywords::Keywords;
+use super::recent::digits;
 use crate::formats::event_time::{number_time, text_time};
 
 /// What became of a value.
@@ -179,7 +180,13 @@ impl ColumnBuilder {
         }
         let found = match &self.data {
             Data::Keyword(keywords) => keywords.at(row),
-            Data::Integer(values) => return number(values, row, text),
+            Data::Integer(values) => {
+                let value = values.get(row).copied().flatten();
+                return value.is_some_and(|value| {
+                    text.push_str(digits(value, &mut [0; 20]));
+                    true
+                });
+            }
             Data::Float(values) => return number(values, row, text),
             Data::Boolean(values) => return number(values, row, text),
             Data::Timestamp(values) => {

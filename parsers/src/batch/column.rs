@@ -336,8 +336,8 @@ impl ColumnBuilder {
             Data::Timestamp(values) => at(values, row, rows, timestamp(value)),
             Data::List(_) => return self.put_list(row, rows, list(value).unwrap_or_default()),
             Data::Keyword(keywords) => {
-                let mut number = String::new();
-                text_of(value, &mut number).is_some_and(|text| keywords.put_anywhere(row, rows, text))
+                let mut room = Spelled::default();
+                text_of(value, &mut room).is_some_and(|text| keywords.put_anywhere(row, rows, text))
             }
         };
         self.values_set += usize::from(stored);
@@ -354,7 +354,8 @@ impl ColumnBuilder {
                 lists.lists.push(list);
                 lists.raw.clear();
             }
-            lists.keys[row] = lists.last();
+            let last = lists.lists.len() - 1;
+            lists.keys[row] = i32::try_from(last).expect("a batch has fewer rows than i32::MAX");
             self.values_set += 1;
         }
     }

@@ -54,8 +54,15 @@ pub(super) fn header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) ->
             ..Header::default()
         });
     };
-    // Many applications start their lines with an ISO time and a space; only a `T` is syslog's.
-    let iso_with_space = line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(4) == Some(&b'-');
+    // Many applications start their lines with an ISO time and a space; only a `T` is syslog's, and the offset of the
+    // zone in front of `host program[pid]: …`, as macOS shows its log in the style of syslog.
+    let is_macos = || {
+        let zone = line.get(19..).and_then(|rest| rest.split(' ').next());
+        let is_number = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
+        zone.is_some_and(|zone| zone.contains(['+', '-'])) && header.process_id.is_some_and(is_number)
+    };
+    let iso_with_space =
+        line.as_bytes().get(10) == Some(&b' ') && line.as_bytes().get(4) == Some(&b'-') && !is_macos();
     let is_syslog = match header.priority {
         _ if gear::mark(header.message).is_some() => true,
         Some(_) => header.time.is_some() || header.tag.is_some() || header.version.is_some(),

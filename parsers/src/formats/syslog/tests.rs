@@ -116,6 +116,7 @@ fn only_syslog_looks_like_it() {
         "<13>Feb 3 04:05:06 h t: m",
         "Feb  3 04:05:06 h t[1]: m",
         "2026-02-03T04:05:06Z h t: m",
+        "2026-02-03 04:05:06.123456-0700  h t[1]: m",
         "<1>1 - - - - - -",
     ] {
         assert!(looks_like(line), "{line}");
@@ -124,6 +125,7 @@ fn only_syslog_looks_like_it() {
         "",
         "{}",
         "2026-02-03 04:05:06 ERROR main: m",
+        "2026-02-03 04:05:06 ERROR main[12]: m",
         "<xml>",
         "<13>",
         "GET / HTTP/1.1",

@@ -33,7 +33,7 @@ pub(super) struct Documents {
     complete: Option<usize>,
     /// What stands in front of array elements that start a line.
     element_indent: Option<Vec<u8>>,
-    /// The bytes right before the cursor were a gap between documents.
+    /// The bytes right before the cursor were a gap between documents, from a line feed on.
     in_gap: bool,
     /// The document at the cursor is broken; look for the next one from here, counted from the cursor.
     broken: Option<usize>,
@@ -127,11 +127,14 @@ impl Documents {
 
     fn note_indent(&mut self, gap: &[u8]) {
         match (memchr::memrchr(b'\n', gap), &mut self.element_indent) {
-            (Some(feed), _) => self.element_indent = Some(gap[feed + 1..].to_vec()),
+            (Some(feed), _) => {
+                self.element_indent = Some(gap[feed + 1..].to_vec());
+                self.in_gap = true;
+            }
             (None, Some(indent)) if self.in_gap => indent.extend_from_slice(gap),
+            // Its line began elsewhere.
             (None, _) => {}
         }
-        self.in_gap = true;
     }
 
     /// Takes the line at the cursor, whatever it is.

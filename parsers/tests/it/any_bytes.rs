@@ -49,3 +49,17 @@ proptest! {
         prop_assert!(events.is_empty());
     }
 }
+
+/// The line of an element began in what was too long: its indentation is not that of its neighbours, however it came.
+#[test]
+fn the_rest_of_a_line_says_nothing_about_indentation() {
+    let bytes = b"[\n  {\"a\":\"too long\n  {\"b\":]}[\n  {\"b\":";
+    let frames = || FrameOptions {
+        max_frame: 11,
+        ..FrameOptions::default()
+    };
+    let whole = decode(bytes, usize::MAX, frames(), fixed());
+    for chunk in 1..bytes.len() {
+        assert_eq!(decode(bytes, chunk, frames(), fixed()), whole, "{chunk}");
+    }
+}

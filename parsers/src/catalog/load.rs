@@ -12,7 +12,7 @@ use super::declare::{Names, Origin, plain_field, settle_sql_names};
 use super::fill::{Entries, Gather};
 use super::lines::{LineFormat, LineTest};
 use super::loose::LooseNames;
-use super::shape::{SentenceFile, DatasetFile, SigmaFile};
+use super::shape::{DatasetFile, SentenceFile, SigmaFile};
 use super::shipped::{ECS, files};
 use super::yaml::{self, scalar_text};
 use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable};
@@ -180,6 +180,7 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         by_name: HashMap::new(),
         by_program: HashMap::new(),
         by_zeek_path: HashMap::new(),
+        by_writer: HashMap::new(),
         types: types.clone(),
     };
     let mut users = Vec::new();
@@ -243,6 +244,11 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         }
         for path in &select.zeek_paths {
             catalog.by_zeek_path.entry(path.to_lowercase()).or_insert(index);
+        }
+        for writer in &select.writers {
+            let (vendor, product) = writer.split_once('|').unwrap_or((writer, ""));
+            let products = catalog.by_writer.entry(vendor.trim().to_lowercase()).or_default();
+            products.push((product.trim().to_lowercase().into_boxed_str(), index));
         }
     }
     Ok(catalog)

@@ -200,6 +200,8 @@ pub struct Catalog {
     by_program: HashMap<String, usize>,
     /// Zeek log path, case-folded → dataset.
     by_zeek_path: HashMap<String, usize>,
+    /// Vendor → products, by how their names start, and the dataset of each.
+    by_writer: HashMap<String, Vec<(Box<str>, usize)>>,
     types: Arc<TypeTable>,
 }
 
@@ -251,6 +253,19 @@ impl Catalog {
             None => self.by_program.get(&program.to_lowercase()),
         };
         known.map(|&i| &self.datasets[i])
+    }
+
+    /// The dataset of what the header of a CEF or LEEF line names as its writer (`select.writers`).
+    pub fn dataset_of_writer(&self, vendor: &str, product: &str) -> Option<&Arc<Dataset>> {
+        let products = self.by_writer.get(&vendor.to_lowercase())?;
+        let product = product.to_lowercase();
+        let mut best: Option<&(Box<str>, usize)> = None;
+        for known in products {
+            if product.starts_with(&*known.0) && best.is_none_or(|best| known.0.len() > best.0.len()) {
+                best = Some(known);
+            }
+        }
+        best.map(|(_, index)| &self.datasets[*index])
     }
 
     /// The dataset of the Zeek log `path` (`select.zeek_paths`).

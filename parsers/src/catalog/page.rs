@@ -51,6 +51,7 @@ fn recognised(dataset: &Dataset) -> String {
     way("provider", &select.providers);
     way("program", &select.programs);
     way("Zeek log", &select.zeek_paths);
+    way("CEF or LEEF of", &select.writers);
     way("keys", &select.json_keys);
     for keys in &select.json_any {
         way("keys", keys);

@@ -60,6 +60,9 @@ pub struct Selector {
     pub header: Vec<String>,
     /// Further sets of such names, each of which does as well.
     pub header_any: Vec<Vec<String>>,
+    /// Writers of CEF and LEEF lines as their headers name them: `Vendor`, or `Vendor|Product` for the products whose name
+    /// starts so. Of several the longest product wins.
+    pub writers: Vec<String>,
     /// Values of `event.dataset` / `event.module` that other shippers write for it.
     pub aliases: Vec<String>,
 }

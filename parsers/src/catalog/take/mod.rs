@@ -102,7 +102,9 @@ impl Take {
                 Some(version)
             }
             Take::Piece(piece) => piece.of(text),
-            Take::Addresses | Take::Arguments | Take::Tactics | Take::Techniques => self.all(text)?.into_iter().next(),
+            Take::Addresses | Take::Arguments | Take::Tactics | Take::Techniques => {
+                self.all(text)?.into_iter().next()
+            }
             Take::Url | Take::Path | Take::Registry | Take::Endpoint => None,
         }
     }

@@ -387,8 +387,16 @@ fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSi
         fields,
         headless,
     } = event;
-    let dataset = match line.context.dataset {
-        Some(pinned) => Arc::clone(pinned),
+    let writer = match dataset {
+        "generic.cef" | "generic.leef" => {
+            let vendor = fields.text_of("observer.vendor").unwrap_or_default();
+            let product = fields.text_of("observer.product").unwrap_or_default();
+            sink.catalog().dataset_of_writer(vendor, product).cloned()
+        }
+        _ => None,
+    };
+    let dataset = match line.context.dataset.or(writer.as_ref()) {
+        Some(known) => Arc::clone(known),
         None => sink.catalog().dataset(dataset).cloned().ok_or_else(|| {
             let detail = format!("the catalog has no dataset `{dataset}`, add it");
             Reject::new("no_dataset", detail)

@@ -1,57 +1,37 @@
-//! Which dataset the lines of a vendor's product belong to.
+//! Which dataset the lines of a vendor's product belong to, where they are read in a way of their own. All other products
+//! stand in the catalog alone (`select.writers`).
 
-/// The dataset of a CEF or LEEF line by what its header says of its writer; `generic.cef` where nobody is known.
+/// The dataset of a CEF or LEEF line by what its header says of its writer; `generic.cef` where the
+/// catalog is to be asked.
 pub(in crate::formats) fn dataset(vendor: &str, product: &str) -> &'static str {
     match vendor {
         "Fortinet" | "fortinet" if of(product, &["fortigate", "fortios"]) => "fortinet.fortigate",
-        "Palo Alto Networks" => "panw.panos",
-        "Check Point" => "checkpoint.firewall",
+        "Palo Alto Networks" if !of(product, &["cortex", "traps", "prisma cloud"]) => "panw.panos",
+        "Check Point" | "Check Point Software Technologies" => "checkpoint.firewall",
         "Trend Micro" if of(product, &["deep security", "workload", "cloud one"]) => {
             "trendmicro.deep_security"
         }
-        "Trend Micro" | "TrendMicro" => "trendmicro.apex",
+        "Trend Micro" | "TrendMicro" if !of(product, &["tippingpoint", "unityone"]) => "trendmicro.apex",
         "Cisco" if product.contains("Email") => "cisco.esa_cef",
-        "Bitdefender" => "bitdefender.gravityzone",
-        "Citrix" => "citrix.netscaler_appfw",
-        "F5" => "f5.asm",
+        "Bitdefender" | "BitDefender" => "bitdefender.gravityzone",
+        "F5" | "F5 Networks" => "f5.asm",
         "FORCEPOINT" | "Forcepoint" | "forcepoint" if of(product, &["security", "web"]) => {
             "forcepoint.web_cef"
         }
-        "FORCEPOINT" | "Forcepoint" | "forcepoint" => "forcepoint.firewall",
+        "FORCEPOINT" | "Forcepoint" | "forcepoint"
+            if !of(product, &["forcepoint dlp", "dlp", "casb", "email", "insider"]) =>
+        {
+            "forcepoint.firewall"
+        }
+        "Websense" if of(product, &["security"]) => "forcepoint.web_cef",
+        "Stonesoft" => "forcepoint.firewall",
         "IBM" if product.starts_with("IBM i") => "ibm.i",
         "Incapsula" | "Imperva Inc." | "Imperva" => "imperva.waf",
-        "ManageEngine" if of(product, &["adaudit"]) => "manageengine.adaudit_plus",
         "Netwrix" => "netwrix.auditor",
-        "Panda Security" => "panda.siem_feeder",
-        "SonicWall" | "SonicWALL" => "sonicwall.firewall_cef",
-        "FireEye" | "Trellix" | "fireeye" => "trellix.network_security",
-        "Ubiquiti" => "ubiquiti.unifi_cef",
-        "Cyber-Ark" | "CyberArk" => "cyberark.vault",
-        "WatchGuard" => "watchguard.firebox_leef",
+        "SonicWall" | "SonicWALL" | "SonicWall Inc." => "sonicwall.firewall_cef",
+        "FireEye" | "Trellix" | "fireeye" | "FireEye, Inc." => "trellix.network_security",
+        "WatchGuard" | "Watchguard" | "WatchGuard Technologies" => "watchguard.firebox_leef",
         "Claroty" | "Medigate" => "claroty.xdome",
-        "Nozomi Networks" | "NozomiNetworks" => "nozomi.n2os",
-        "Dragos" | "Dragos, Inc." | "Dragos Inc" => "dragos.platform",
-        "Cybereason" => "cybereason.cef",
-        "KasperskyLab" | "Kaspersky" | "Kaspersky Lab" | "AO Kaspersky Lab" => "kaspersky.security_center",
-        "Guardicore" => "guardicore.centra",
-        "Infoblox" => "infoblox.nios",
-        "Vectra Networks" | "Vectra" | "Vectra AI" => "vectra.cef",
-        "Varonis" | "Varonis Inc." => "varonis.datalert",
-        "Microsoft" if of(product, &["ata", "azure atp", "mdi"]) => "microsoft.identity_cef",
-        "Zscaler" => "zscaler.cef",
-        "Tenable" | "Tenable.ot" | "Indegy" => "tenable.ot",
-        "Armis" => "armis.platform",
-        "Darktrace" => "darktrace.cef",
-        "ArcSight" | "Micro Focus" => "arcsight.connector",
-        "Aruba Networks" | "HPE Aruba" => "aruba.clearpass",
-        "Barracuda" => "barracuda.waf_cef",
-        "CrowdStrike" => "crowdstrike.siem_connector",
-        "SentinelOne" | "SentinelOne, Inc." => "sentinelone.cef",
-        "McAfee" => "mcafee.cef",
-        "Symantec" | "Broadcom" => "symantec.cef",
-        "BeyondTrust" => "beyondtrust.cef",
-        "Thycotic Software" | "Thycotic" | "Delinea Software" | "Delinea" => "delinea.secret_server",
-        "Cisco" if of(product, &["cyber vision"]) => "cisco.cyber_vision",
         _ => "generic.cef",
     }
 }

@@ -1,7 +1,9 @@
 //! The fields of one event while a text is taken apart.
 
-use crate::formats::text::search::Search;
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
+
+use crate::formats::text::search::Search;
 
 use crate::value::Value;
 
@@ -13,21 +15,51 @@ const MANY: usize = 512;
 #[derive(Debug, Default, PartialEq)]
 pub struct Fields<'a> {
     values: Vec<(&'a str, Value<'a>)>,
+    /// A bit for each name that may be among them.
+    names: u128,
+}
+
+thread_local! {
+    /// The room of an event that is done with: the next one takes it.
+    static SPARE: Cell<Vec<(&'static str, Value<'static>)>> = const { Cell::new(Vec::new()) };
+}
+
+/// Room for more fields than these is not kept.
+const SPARED: usize = 1024;
+
+impl Drop for Fields<'_> {
+    fn drop(&mut self) {
+        if (1..=SPARED).contains(&self.values.capacity()) {
+            self.values.clear();
+            // Nothing is in it: what comes out is the same room for other lifetimes.
+            let values = std::mem::take(&mut self.values);
+            SPARE.set(values.into_iter().map(|_| ("", Value::Null)).collect());
+        }
+    }
+}
+
+/// The bit of a name in [`Fields::names`].
+#[inline]
+fn bit(name: &str) -> u128 {
+    let bytes = name.as_bytes();
+    let at = |place: usize| bytes.get(place).map_or(0, |byte| usize::from(*byte));
+    // Names of ECS differ in the middle and at the end.
+    let (last, length) = (bytes.len().wrapping_sub(1), bytes.len());
+    let mixed = length * 5 + at(0) + at(last) * 3 + at(length / 2) * 7 + at(length / 3) * 29;
+    1 << (mixed % 128)
 }
 
 impl<'a> Fields<'a> {
     /// No fields yet, and room for as many as most lines have.
     pub fn new() -> Self {
-        Fields {
-            values: Vec::with_capacity(24),
-        }
+        Fields::with_room(24)
     }
 
     /// No fields yet, and room for `many`.
     pub fn with_room(many: usize) -> Self {
-        Fields {
-            values: Vec::with_capacity(many),
-        }
+        let mut values: Vec<(&'a str, Value<'a>)> = SPARE.take();
+        values.reserve(many);
+        Fields { values, names: 0 }
     }
 
     /// Makes room for `many` more.
@@ -41,15 +73,21 @@ impl<'a> Fields<'a> {
     }
 
     /// Sets `name`, unless it is set.
+    #[inline]
     pub fn put(&mut self, name: &'a str, value: Value<'a>) {
-        if value != Value::Null && (self.values.len() >= MANY || self.get(name).is_none()) {
+        let bit = bit(name);
+        let is_new = self.names & bit == 0 || self.values.len() >= MANY || !self.holds(name);
+        if is_new && !matches!(value, Value::Null) {
+            self.names |= bit;
             self.values.push((name, value));
         }
     }
 
     /// Sets `name` to `value` without asking whether it is set: for readers of many pairs, whose duplicates the batch
     /// builder puts aside.
+    #[inline]
     pub fn push(&mut self, name: &'a str, value: Value<'a>) {
+        self.names |= bit(name);
         self.values.push((name, value));
     }
 
@@ -57,7 +95,7 @@ impl<'a> Fields<'a> {
     pub fn replace(&mut self, name: &'a str, value: Value<'a>) {
         match self.values.iter_mut().find(|(present, _)| *present == name) {
             Some((_, present)) => *present = value,
-            None => self.values.push((name, value)),
+            None => self.push(name, value),
         }
     }
 
@@ -90,7 +128,8 @@ impl<'a> Fields<'a> {
 
     /// The category of the event.
     pub fn category(&mut self, category: &'static str) {
-        self.put("event.category", Value::List(vec![Value::Str(category)]));
+        // A column of lists takes a text for a list of one.
+        self.put("event.category", Value::Str(category));
     }
 
     /// Where a connection comes from: an address, or a name.
@@ -220,16 +259,34 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of `name`.
+    #[inline]
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        match self.names & bit(name) {
+            0 => None,
+            _ => self.find(name),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Value<'a>> {
         self.values
             .iter()
             .find(|(present, _)| *present == name)
             .map(|(_, value)| value)
     }
 
+    fn holds(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     /// Whether nothing is set.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// Takes the fields out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.names = 0;
+        self.values.drain(..)
     }
 }
 
@@ -237,8 +294,8 @@ impl<'a> IntoIterator for Fields<'a> {
     type Item = (&'a str, Value<'a>);
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.values.into_iter()
+    fn into_iter(mut self) -> Self::IntoIter {
+        std::mem::take(&mut self.values).into_iter()
     }
 }
 

@@ -212,7 +212,7 @@ pub(super) fn is_record(message: &str) -> bool {
 }
 
 /// `user.info `: the priority in words, as BusyBox and some relays write it into files, and what stands behind it.
-fn named_priority(input: &str) -> Option<(i64, &str)> {
+pub(super) fn named_priority(input: &str) -> Option<(i64, &str)> {
     const FACILITIES: [&str; 24] = [
         "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
         "ntp", "security", "console", "clock", "local0", "local1", "local2", "local3", "local4", "local5",
@@ -244,7 +244,7 @@ fn is_bracket(word: &str) -> bool {
 }
 
 /// Whether a time may stand at the start of `text`, by its shape.
-fn looks_stamped(text: &str) -> bool {
+pub(super) fn looks_stamped(text: &str) -> bool {
     match text.as_bytes() {
         [b'A'..=b'Z', _, _, b' ', _, _, b' ', ..] => true,
         [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => text.as_bytes()[0].is_ascii_digit(),

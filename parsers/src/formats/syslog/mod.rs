@@ -12,6 +12,7 @@
 
 pub(super) mod gear;
 pub(super) mod header;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::value::Value;
 
 use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, generic, linux};
 pub(super) use header::Header;
+use plain::Plain;
 
 /// Programs whose messages may be lines of their access or error log.
 const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
@@ -33,6 +35,15 @@ pub fn looks_like(line: &str) -> bool {
 /// The header of a line that [looks like](looks_like) syslog. A message without any header that only one program
 /// writes gets that program as its tag.
 pub(super) fn header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) -> Option<Header<'_>> {
+    match plain::header(line, reference_time, zone) {
+        Plain::Header(header) => Some(header),
+        Plain::None => None,
+        Plain::Unknown => whole_header_of(line, reference_time, zone),
+    }
+}
+
+/// As [`header_of`], form by form.
+fn whole_header_of(line: &str, reference_time: i64, zone: chrono_tz::Tz) -> Option<Header<'_>> {
     let Some(header) = Header::parse(line, reference_time, zone) else {
         let message = line.trim();
         // `sshd[77]: Connection closed by …`, as `journalctl -o cat` and collectors leave it.
@@ -114,7 +125,7 @@ pub(super) fn decode(
         &mut fields,
     );
     let unknown = fields.is_empty();
-    for (name, value) in fields {
+    for (name, value) in fields.drain() {
         builder.field(name, value);
     }
     if unknown {

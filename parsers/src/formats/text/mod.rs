@@ -11,6 +11,7 @@
 //! inwards, and never searches a line for the first thing that looks like an address.
 
 pub(crate) mod cells;
+pub(crate) mod compiled;
 pub(super) mod described;
 pub(crate) mod grok;
 pub(crate) mod layout;
@@ -195,6 +196,17 @@ const STRANGERS: &[&str] = &[
 /// Marks stand among this many first bytes of a line.
 pub(crate) const MARKED: usize = 2048;
 
+/// What is known of a program's lines.
+#[derive(Default)]
+struct Program {
+    /// See [`SETTLED`].
+    settled: bool,
+    /// No marks are sought in its messages.
+    unmarked: bool,
+    /// Grammars that name it.
+    named: Vec<usize>,
+}
+
 /// All grammars, ready to be asked; made once for all decoders.
 struct Table {
     /// Grammars that a line's first bytes decide for.
@@ -203,7 +215,7 @@ struct Table {
     marks: DFA,
     /// Grammar of each mark.
     marked: Vec<usize>,
-    programs: HashMap<&'static str, Vec<usize>>,
+    programs: HashMap<&'static str, Program>,
     /// Those asked about every line, as a set.
     always: Vec<u64>,
 }
@@ -236,7 +248,14 @@ impl Table {
         let grammars: Vec<Grammar> = groups.concat();
         let mut marks = Vec::new();
         let mut marked = Vec::new();
-        let mut programs: HashMap<&'static str, Vec<usize>> = HashMap::new();
+        let mut programs: HashMap<&'static str, Program> = HashMap::new();
+        for &program in SETTLED {
+            let program = programs.entry(program).or_default();
+            (program.settled, program.unmarked) = (true, true);
+        }
+        for &program in STRANGERS {
+            programs.entry(program).or_default().unmarked = true;
+        }
         let mut always = vec![0; grammars.len().div_ceil(64)];
         for (index, grammar) in grammars.iter().enumerate() {
             for mark in grammar.marks {
@@ -244,7 +263,9 @@ impl Table {
                 marked.push(index);
             }
             for program in grammar.programs {
-                programs.entry(program).or_default().push(index);
+                let program = programs.entry(program).or_default();
+                program.named.push(index);
+                program.unmarked = true;
             }
             if grammar.marks.is_empty() && grammar.programs.is_empty() {
                 insert(&mut always, index);
@@ -288,8 +309,10 @@ impl Table {
 
     /// The event of `line`, and the grammar that reads it.
     fn read<'a>(&self, line: &Line<'a>, asked: &mut [u64]) -> Option<(&Grammar, Event<'a>)> {
+        let program = line.header.program().unwrap_or_default();
+        let known = self.programs.get(program);
         // What these programs write is known; whatever else seems to stand in it, a stranger may have typed.
-        let settled = line.header.tag.is_some() && SETTLED.contains(&line.program());
+        let settled = known.is_some_and(|known| known.settled);
         for grammar in &self.first {
             // A form without a mark of its own is no program's that signs its lines.
             if settled && grammar.marks.is_empty() {
@@ -300,19 +323,22 @@ impl Table {
             }
         }
         asked.fill(0);
-        let program = line.header.program().unwrap_or_default();
-        let named = match self.programs.get(program) {
-            None if program.bytes().any(|b| b.is_ascii_uppercase()) => {
-                self.programs.get(program.to_ascii_lowercase().as_str())
-            }
-            named => named,
-        };
-        if named.is_none() && !settled && !STRANGERS.contains(&program) {
+        let mut named = known.map_or(&[][..], |known| known.named.as_slice());
+        let mut unmarked = known.is_some_and(|known| known.unmarked);
+        if named.is_empty()
+            && program.bytes().any(|b| b.is_ascii_uppercase())
+            && let Some(known) = self.programs.get(program.to_ascii_lowercase().as_str())
+            && !known.named.is_empty()
+        {
+            named = &known.named;
+            unmarked = true;
+        }
+        if !unmarked {
             asked.copy_from_slice(&self.always);
             let head = &line.raw.as_bytes()[..line.raw.len().min(MARKED)];
             self.insert_marked(head, asked);
         }
-        for &index in named.into_iter().flatten() {
+        for &index in named {
             insert(asked, index);
         }
         for (word, &bits) in asked.iter().enumerate() {
@@ -384,7 +410,7 @@ fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSi
     let Event {
         dataset,
         time,
-        fields,
+        mut fields,
         headless,
     } = event;
     let writer = match dataset {
@@ -403,7 +429,7 @@ fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSi
         })?,
     };
     let builder = sink.begin(&dataset);
-    for (name, value) in fields {
+    for (name, value) in fields.drain() {
         builder.field(name, value);
     }
     let has_header = has_header && !headless;

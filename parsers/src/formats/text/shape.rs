@@ -31,10 +31,10 @@ pub(crate) type Reader = fn(letter: u8, text: &str) -> usize;
 pub(crate) type Found<'a> = Vec<(&'static str, &'a str)>;
 
 /// Steps that one line may cost: hostile lines could otherwise make a shape with several texts try all splits.
-const STEPS: u32 = 4096;
+pub(super) const STEPS: u32 = 4096;
 
 /// Bytes that a product's own reader sees. It looks for the end of what it reads, at every step anew.
-const SEEN: usize = 1024;
+pub(super) const SEEN: usize = 1024;
 
 /// Whether `text` has this shape; its captures are then in `found`, without those that are empty.
 pub(crate) fn matches<'s, 'a>(
@@ -218,7 +218,7 @@ impl<'s, 'a> Walk<'s, 'a, '_> {
 }
 
 /// What the brackets that `shape` starts with hold, and what follows them.
-fn brackets(shape: &str) -> (&str, &str) {
+pub(super) fn brackets(shape: &str) -> (&str, &str) {
     let mut depth = 0;
     let mut bytes = shape.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -240,43 +240,61 @@ fn brackets(shape: &str) -> (&str, &str) {
 }
 
 /// The name in the braces that `shape` starts with, and what follows them.
-fn capture(shape: &str) -> (&str, &str) {
+pub(super) fn capture(shape: &str) -> (&str, &str) {
     shape[1..].split_once('}').unwrap_or((&shape[1..], ""))
 }
 
 /// Length of the word, number or host that `text` starts with, in front of `shape`.
 fn fixed(kind: u8, text: &str, shape: &str) -> usize {
     let next = shape.as_bytes().first().copied().unwrap_or(b' ');
-    let bytes = text.as_bytes();
-    let run = |take: &dyn Fn(u8) -> bool| bytes.iter().position(|&b| !take(b)).unwrap_or(bytes.len());
     match kind {
-        b'#' => {
-            let sign = usize::from(bytes.first() == Some(&b'-'));
-            let digits = bytes[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
-            if digits == 0 { 0 } else { sign + digits }
-        }
-        b'@' => {
-            let run = run(&|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-' | b'_' | b'%'));
-            let host = match next {
-                // The last colon parts the host from what follows.
-                b':' => text[..run].rfind(':').unwrap_or(run),
-                _ => run,
-            };
-            text[..host].trim_end_matches(['.', ':', '-']).len()
-        }
+        b'#' => number(text),
+        b'@' => host(text, next == b':'),
         _ => {
             let stop = match next {
                 b'[' | b'~' | b'*' | b'{' => b' ',
                 b'\\' => shape.as_bytes().get(1).copied().unwrap_or(b' '),
                 other => other,
             };
-            let word = run(&|b| b != b' ' && b != stop);
-            let ends = shape.is_empty() || next == b'[' || next == b'*';
-            match ends {
-                true => text[..word].trim_end_matches(['.', ',', ';', '"']).len(),
-                false => word,
-            }
+            word(text, stop, shape.is_empty() || next == b'[' || next == b'*')
         }
+    }
+}
+
+/// Length of the number that `text` starts with.
+pub(super) fn number(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let sign = usize::from(bytes.first() == Some(&b'-'));
+    let digits = bytes[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 { 0 } else { sign + digits }
+}
+
+/// Length of the address or name that `text` starts with; if `parted`, the last colon parts it from what follows.
+pub(super) fn host(text: &str, parted: bool) -> usize {
+    const PLAIN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let b = byte as u8;
+            table[byte] = b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-' | b'_' | b'%');
+            byte += 1;
+        }
+        table
+    };
+    let run = text.bytes().take_while(|b| PLAIN[usize::from(*b)]).count();
+    let host = match parted {
+        true => text[..run].rfind(':').unwrap_or(run),
+        false => run,
+    };
+    text[..host].trim_end_matches(['.', ':', '-']).len()
+}
+
+/// Length of the word that `text` starts with, up to a space or `stop`; if `ends`, without what ends a sentence.
+pub(super) fn word(text: &str, stop: u8, ends: bool) -> usize {
+    let word = text.bytes().take_while(|&b| b != b' ' && b != stop).count();
+    match ends {
+        true => text[..word].trim_end_matches(['.', ',', ';', '"']).len(),
+        false => word,
     }
 }
 

@@ -142,21 +142,21 @@ fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut
         true => line.keep(unescaped(value)),
         false => value,
     };
-    match key {
-        "date" => seen.date = value,
-        "time" => seen.time = value,
-        "tz" => seen.zone = value,
-        "eventtime" => seen.instant = time::since_epoch(value),
-        "msg" => seen.message = value,
-        "reason" if is_nothing(value) => {}
-        "reason" => seen.reason = value,
-        "proto" => fields.transport(value),
-        "url" => fields.url(value),
-        "ipaddr" => {
+    match key.as_bytes() {
+        b"date" => seen.date = value,
+        b"time" => seen.time = value,
+        b"tz" => seen.zone = value,
+        b"eventtime" => seen.instant = time::since_epoch(value),
+        b"msg" => seen.message = value,
+        b"reason" if is_nothing(value) => {}
+        b"reason" => seen.reason = value,
+        b"proto" => fields.transport(value),
+        b"url" => fields.url(value),
+        b"ipaddr" => {
             let all = value.split(',').map(|part| Value::Str(part.trim())).collect();
             fields.push("ipaddr", Value::List(all));
         }
-        "ui" => {
+        b"ui" => {
             fields.push(key, Value::Str(value));
             // Where the administrator sits: `https(192.0.2.1)`.
             let place = value
@@ -167,16 +167,16 @@ fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut
             }
         }
         _ => {
-            match key {
-                "type" => seen.kind = true,
-                "subtype" => seen.subkind = true,
-                "logid" => seen.id = true,
-                "log_id" | "device_id" | "msg_id" => seen.other = true,
-                "devid" => seen.other |= value.starts_with("FPX"),
-                "devname" => seen.name = value,
-                "method" => seen.method = value,
-                "policyname" | "attack" | "virus" | "filtername" => seen.named = true,
-                "profile" | "applist" => seen.profile = value,
+            match key.as_bytes() {
+                b"type" => seen.kind = true,
+                b"subtype" => seen.subkind = true,
+                b"logid" => seen.id = true,
+                b"log_id" | b"device_id" | b"msg_id" => seen.other = true,
+                b"devid" => seen.other |= value.starts_with("FPX"),
+                b"devname" => seen.name = value,
+                b"method" => seen.method = value,
+                b"policyname" | b"attack" | b"virus" | b"filtername" => seen.named = true,
+                b"profile" | b"applist" => seen.profile = value,
                 _ => {}
             }
             if !is_nothing(value) {

@@ -57,6 +57,7 @@ pub(super) const FIRST: &[&[Grammar]] = &[
     cef::GRAMMARS,
     leef::GRAMMARS,
     fortinet::GRAMMARS,
+    cisco::FIRST,
     paloalto::GRAMMARS,
     checkpoint::GRAMMARS,
     aws::GRAMMARS,

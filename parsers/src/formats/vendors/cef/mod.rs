@@ -239,35 +239,35 @@ impl<'a> Extension<'_, 'a> {
     #[inline]
     fn pair(&mut self, key: &'a str, value: &'a str) {
         let fields = &mut self.fields;
-        match key {
-            "src" | "sourceAddress" => host(fields, key, ["source.ip", "source.domain"], value),
-            "dst" | "destinationAddress" => {
+        match key.as_bytes() {
+            b"src" | b"sourceAddress" => host(fields, key, ["source.ip", "source.domain"], value),
+            b"dst" | b"destinationAddress" => {
                 host(fields, key, ["destination.ip", "destination.domain"], value)
             }
-            "dvc" | "deviceAddress" => device(fields, value),
-            "rt" | "deviceReceiptTime" => {
+            b"dvc" | b"deviceAddress" => device(fields, value),
+            b"rt" | b"deviceReceiptTime" => {
                 self.clock(value, 9);
                 self.fields.push(key, Value::Str(value));
             }
-            "start" | "startTime" => self.moment("event.start", value, 7),
-            "end" | "endTime" => self.moment("event.end", value, 3),
-            "deviceCustomDate1"
-            | "deviceCustomDate2"
-            | "flexDate1"
-            | "fileCreateTime"
-            | "fileModificationTime" => {
+            b"start" | b"startTime" => self.moment("event.start", value, 7),
+            b"end" | b"endTime" => self.moment("event.end", value, 3),
+            b"deviceCustomDate1"
+            | b"deviceCustomDate2"
+            | b"flexDate1"
+            | b"fileCreateTime"
+            | b"fileModificationTime" => {
                 fields.push(key, self.line.instant(value));
             }
-            "msg" | "message" => fields.put("message", Value::Str(value)),
-            "reason" if is_nothing(value) => {}
-            "request" | "requestUrl" => {
+            b"msg" | b"message" => fields.put("message", Value::Str(value)),
+            b"reason" if is_nothing(value) => {}
+            b"request" | b"requestUrl" => {
                 fields.url(value);
                 // Many products leave out the scheme.
                 if fields.get("url.domain").is_some() && fields.get("url.full").is_none() {
                     fields.push("url.full", Value::Str(value));
                 }
             }
-            "filePath" => match value.split_once("://") {
+            b"filePath" => match value.split_once("://") {
                 // SharePoint's documents go by their addresses.
                 Some(("http" | "https", rest)) => {
                     fields.url(value);
@@ -277,29 +277,29 @@ impl<'a> Extension<'_, 'a> {
                 _ if value.len() > 3 => fields.file(value.strip_suffix('\\').unwrap_or(value)),
                 _ => fields.file(value),
             },
-            "fileHash" => {
+            b"fileHash" => {
                 fields.file_hash(value);
                 fields.push(key, Value::Str(value));
             }
-            "proto" | "transportProtocol" => match value.split_once('/') {
+            b"proto" | b"transportProtocol" => match value.split_once('/') {
                 Some((transport, protocol)) => {
                     fields.transport(transport);
                     fields.push("app", Value::Str(protocol));
                 }
                 None => fields.transport(value),
             },
-            "deviceDirection" => match value {
+            b"deviceDirection" => match value {
                 "0" => fields.push("network.direction", Value::Str("inbound")),
                 "1" => fields.push("network.direction", Value::Str("outbound")),
                 _ => fields.push(key, Value::Str(value)),
             },
-            "suser" | "sourceUserName" => {
+            b"suser" | b"sourceUserName" => {
                 fields.push(key, Value::Str(value));
                 if memchr::memchr(b'@', value.as_bytes()).is_some() && !value.contains(' ') {
                     fields.push("source.user.email", Value::Str(value));
                 }
             }
-            "sproc" | "sourceProcessName" | "deviceProcessName" => match value.rsplit_once(['/', '\\']) {
+            b"sproc" | b"sourceProcessName" | b"deviceProcessName" => match value.rsplit_once(['/', '\\']) {
                 Some((folder, name)) if folder.starts_with('/') || folder.contains(['\\', ':']) => {
                     fields.push("process.executable", Value::Str(value));
                     fields.push("process.name", Value::Str(name));

@@ -13,6 +13,7 @@ mod meraki;
 
 use crate::formats::text::Grammar;
 
+pub(super) use asa::FIRST;
 pub(super) use ftd::security;
 
 /// The grammars of all of them.

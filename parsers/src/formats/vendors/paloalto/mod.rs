@@ -108,18 +108,18 @@ struct Seen<'l, 'a> {
 impl<'a> Seen<'_, 'a> {
     fn cell(&mut self, name: &'static str, text: &'a str) {
         let fields = &mut self.fields;
-        match name {
-            "high_res_timestamp" => self.instants[0] = text,
-            "time_generated" => self.instants[1] = text,
-            "receive_time" => self.instants[2] = text,
-            "start" => {
+        match name.as_bytes() {
+            b"high_res_timestamp" => self.instants[0] = text,
+            b"time_generated" => self.instants[1] = text,
+            b"receive_time" => self.instants[2] = text,
+            b"start" => {
                 if let instant @ Value::Time(_) = self.line.instant(text) {
                     fields.push("event.start", instant);
                 }
             }
-            "srcuser" | "user" | "admin" => self.user(["source.user.domain", "source.user.name"], text),
-            "dstuser" => self.user(["destination.user.domain", "destination.user.name"], text),
-            "threatid" => match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+            b"srcuser" | b"user" | b"admin" => self.user(["source.user.domain", "source.user.name"], text),
+            b"dstuser" => self.user(["destination.user.domain", "destination.user.name"], text),
+            b"threatid" => match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
                 Some((threat, id)) => {
                     fields.push("event.code", Value::Str(id));
                     fields.push("threat.id", Value::Str(id));
@@ -133,7 +133,7 @@ impl<'a> Seen<'_, 'a> {
                     fields.push("threat.id", Value::Str(text));
                 }
             },
-            "misc" => match self.subtype {
+            b"misc" => match self.subtype {
                 "file" | "virus" | "wildfire" | "wildfire-virus" | "data" | "vulnerability" | "ml-virus" => {
                     fields.push("file.path", Value::Str(text));
                     let name = text.rsplit(['/', '\\']).next().unwrap_or(text);
@@ -141,17 +141,17 @@ impl<'a> Seen<'_, 'a> {
                 }
                 _ => fields.url(text),
             },
-            "filedigest" => fields.file_hash(text),
-            "proto" => fields.transport(text),
-            "host" | "ip" | "public_ip" => {
+            b"filedigest" => fields.file_hash(text),
+            b"proto" => fields.transport(text),
+            b"host" | b"ip" | b"public_ip" => {
                 if let Some(address) = address(text) {
                     fields.push(name, Value::Str(address));
                 } else {
                     fields.push("source.domain", Value::Str(text));
                 }
             }
-            "tls_version" => fields.push(name, Value::Str(text.strip_prefix("TLS").unwrap_or(text))),
-            "eventid" => {
+            b"tls_version" => fields.push(name, Value::Str(text.strip_prefix("TLS").unwrap_or(text))),
+            b"eventid" => {
                 fields.push(name, Value::Str(text));
                 if text.ends_with("-success") || text.ends_with("-succ") {
                     fields.push("event.outcome", Value::Str("success"));

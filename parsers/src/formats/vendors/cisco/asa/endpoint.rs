@@ -44,10 +44,13 @@ fn server(text: &str) -> usize {
 pub(super) fn parse(letter: u8, text: &str) -> Option<(End<'_>, usize)> {
     match letter {
         b'S' | b'D' | b'X' | b'Y' => {
-            let (interface, _) = text.split_once(':')?;
-            if interface.is_empty() || interface.len() > 64 || interface.contains(['/', '(', ',']) {
-                return None;
-            }
+            // A name has 64 bytes at most.
+            let reach = &text.as_bytes()[..text.len().min(65)];
+            let end = reach
+                .iter()
+                .position(|b| matches!(b, b':' | b'/' | b'(' | b','))
+                .filter(|&end| end > 0 && reach[end] == b':')?;
+            let interface = &text[..end];
             let (end, length) = bare(&text[interface.len() + 1..])?;
             Some((End { interface, ..end }, interface.len() + 1 + length))
         }
@@ -107,13 +110,17 @@ fn listed(text: &str) -> Option<(End<'_>, usize)> {
 
 /// `host[/port]` and its length.
 fn socket(text: &str) -> Option<(&str, &str, usize)> {
-    let stop = |b: u8| {
-        matches!(
-            b,
-            b' ' | b'/' | b'(' | b')' | b',' | b';' | b'"' | b'>' | b'\\' | b'='
-        )
+    const STOPS: [bool; 256] = {
+        let mut table = [false; 256];
+        let stops = b" /(),;\">\\=";
+        let mut at = 0;
+        while at < stops.len() {
+            table[stops[at] as usize] = true;
+            at += 1;
+        }
+        table
     };
-    let end = text.bytes().position(stop).unwrap_or(text.len());
+    let end = text.bytes().take_while(|b| !STOPS[usize::from(*b)]).count();
     let host = text[..end].trim_end_matches(['.', ':']);
     if host.is_empty() {
         return None;

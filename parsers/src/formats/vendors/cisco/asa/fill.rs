@@ -77,73 +77,74 @@ pub(super) fn fill<'a>(line: &Line<'a>, found: &Found<'a>, fields: &mut Fields<'
         false => (&DESTINATION, &SOURCE),
     };
     for &(name, value) in found {
-        match name {
-            "" | "in" | "verb" | "dns_type" => {}
-            "S" | "s" | "A" => end(&SOURCE, name, value, fields),
-            "D" | "d" | "B" => end(&DESTINATION, name, value, fields),
-            "X" => end(far, name, value, fields),
-            "Y" => end(near, name, value, fields),
-            "f" => faddr(foreign, value, fields),
-            "g" => global(local, value, fields),
-            "l" => end(local, name, value, fields),
-            "o" | "p" => original(name, value, fields),
-            "dir" => fields.text("network.direction", folded(line, value)),
-            "proto" => protocol(line, value, fields),
-            "app" => fields.text("network.protocol", folded(line, value)),
-            "type" => fields.number("icmp_type", value),
-            "code" => fields.number("icmp_code", value),
-            "ifc" => {
+        // As bytes: names are told apart by their length and letters, not one after the other.
+        match name.as_bytes() {
+            b"" | b"in" | b"verb" | b"dns_type" => {}
+            b"S" | b"s" | b"A" => end(&SOURCE, name, value, fields),
+            b"D" | b"d" | b"B" => end(&DESTINATION, name, value, fields),
+            b"X" => end(far, name, value, fields),
+            b"Y" => end(near, name, value, fields),
+            b"f" => faddr(foreign, value, fields),
+            b"g" => global(local, value, fields),
+            b"l" => end(local, name, value, fields),
+            b"o" | b"p" => original(name, value, fields),
+            b"dir" => fields.text("network.direction", folded(line, value)),
+            b"proto" => protocol(line, value, fields),
+            b"app" => fields.text("network.protocol", folded(line, value)),
+            b"type" => fields.number("icmp_type", value),
+            b"code" => fields.number("icmp_code", value),
+            b"ifc" => {
                 let interface = value.trim_end_matches('.');
                 fields.text("source_interface", interface);
                 fields.text("observer.ingress.interface.name", interface);
             }
-            "rule" => {
+            b"rule" => {
                 fields.text("rule_name", value);
                 fields.text("rule.name", value);
                 fields.text("event.reason", value);
             }
-            "reason" => fields.text("event.reason", value),
-            "user" => user("user.name", "user.domain", value, fields),
-            "suser" => user("source.user.name", "source.user.domain", value, fields),
-            "duser" => user("destination.user.name", "destination.user.domain", value, fields),
-            "susr" => username(&SOURCE, value, fields),
-            "dusr" => username(&DESTINATION, value, fields),
-            "lusr" => {
+            b"reason" => fields.text("event.reason", value),
+            b"user" => user("user.name", "user.domain", value, fields),
+            b"suser" => user("source.user.name", "source.user.domain", value, fields),
+            b"duser" => user("destination.user.name", "destination.user.domain", value, fields),
+            b"susr" => username(&SOURCE, value, fields),
+            b"dusr" => username(&DESTINATION, value, fields),
+            b"lusr" => {
                 fields.text("source_username", value);
                 user(local.user, local.user_domain, value, fields);
             }
-            "term" => {
+            b"term" => {
                 fields.text("termination_user", value);
                 user("user.name", "user.domain", value, fields);
             }
-            "group" => {
+            b"group" => {
                 fields.text("user.group.name", value);
                 fields.text("webvpn.group_name", value);
                 fields.text("vpn.source.group", value);
                 fields.text("vpn.domain", value);
             }
-            "policy" => fields.text("rule.name", value),
-            "ip" => fields.source(value),
-            "server" | "h" => fields.destination(value),
-            "nat" => fields.text("source.nat.ip", value),
-            "assigned_ip" => {
+            b"policy" => fields.text("rule.name", value),
+            b"ip" => fields.source(value),
+            b"server" | b"h" => fields.destination(value),
+            b"nat" => fields.text("source.nat.ip", value),
+            b"assigned_ip" => {
                 fields.text("assigned_ip", value);
                 fields.text("source.nat.ip", value);
             }
-            "lip" => fields.source(value),
-            "lport" => fields.number("source.port", value),
-            "rip" => fields.destination(value),
-            "rport" => fields.number("destination.port", value),
-            "url" => put_url(fields, value),
-            "cmd" => {
+            b"lip" => fields.source(value),
+            b"lport" => fields.number("source.port", value),
+            b"rip" => fields.destination(value),
+            b"rport" => fields.number("destination.port", value),
+            b"url" => put_url(fields, value),
+            b"cmd" => {
                 fields.text("process.command_line", value);
                 fields.text("command_line_arguments", value);
             }
-            "flags" => fields.text("tcp_flags", value),
-            "bytes" => fields.number("network.bytes", value),
-            "dur" => duration(line, value, fields),
-            "outcome" => fields.text("outcome", value.trim_end_matches('.')),
-            "connection_type" => {
+            b"flags" => fields.text("tcp_flags", value),
+            b"bytes" => fields.number("network.bytes", value),
+            b"dur" => duration(line, value, fields),
+            b"outcome" => fields.text("outcome", value.trim_end_matches('.')),
+            b"connection_type" => {
                 fields.text("connection_type", value);
                 if let Some(last) = value
                     .rsplit(' ')
@@ -153,12 +154,12 @@ pub(super) fn fill<'a>(line: &Line<'a>, found: &Found<'a>, fields: &mut Fields<'
                     protocol(line, last, fields);
                 }
             }
-            "list_entry" => listed(found, value, fields),
-            "dap_records" => {
+            b"list_entry" => listed(found, value, fields),
+            b"dap_records" => {
                 let records = value.split(',').map(|record| Value::Str(record.trim())).collect();
                 fields.put("dap_records", Value::List(records));
             }
-            "service" => fields.text("network.protocol", value),
+            b"service" => fields.text("network.protocol", value),
             _ => fields.text(name, value),
         }
     }
@@ -329,6 +330,9 @@ fn folded<'a>(line: &Line<'a>, text: &'a str) -> &'a str {
     }
 }
 
+/// The years 1970 to 9999, microseconds since the epoch: what is spelled with four digits of a year.
+const YEARS: std::ops::Range<i64> = 0..253_402_300_800_000_000;
+
 /// How long a connection or session was, and when it began.
 fn duration<'a>(line: &Line<'a>, text: &str, fields: &mut Fields<'a>) {
     let Some(seconds) = seconds(text) else { return };
@@ -339,7 +343,9 @@ fn duration<'a>(line: &Line<'a>, text: &str, fields: &mut Fields<'a>) {
     let Some(ended) = line.header.time else { return };
     let started = ended.saturating_sub(seconds.saturating_mul(1_000_000));
     for (name, instant) in [("event.start", started), ("event.end", ended)] {
-        if let Some(text) = time::rfc3339(instant) {
+        if YEARS.contains(&instant) {
+            fields.put(name, Value::Time(instant));
+        } else if let Some(text) = time::rfc3339(instant) {
             fields.text(name, line.keep(text));
         }
     }

@@ -22,7 +22,8 @@ use std::sync::LazyLock;
 
 use super::ftd;
 use crate::formats::syslog::gear::{Mark, is_devices, mark};
-use crate::formats::text::shape::{self, Found};
+use crate::formats::text::compiled::Compiled;
+use crate::formats::text::shape::Found;
 use crate::formats::text::{Event, Grammar, Line};
 
 /// A message's number, the event's action and outcome (either may be empty), and its shape.
@@ -87,6 +88,20 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         read: bare,
     },
 ];
+
+/// Asked before marks are sought: a message that starts with the device's mark, without a program's name in front of it, can be
+/// nothing else.
+pub(in crate::formats::vendors) const FIRST: &[Grammar] = &[Grammar {
+    name: "cisco.asa",
+    marks: &[],
+    programs: &[],
+    read: marked,
+}];
+
+fn marked<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let is_mark = line.body.starts_with('%') && line.header.tag.is_none();
+    is_mark.then(|| framed(line))?
+}
 
 fn framed<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if !is_devices(line.header) {
@@ -156,17 +171,47 @@ fn numbered<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     Some(event)
 }
 
-/// The shapes with enough words of their own to be believed without a number, and the number of those that are one
-/// message's.
-static TELLING: LazyLock<Vec<(Option<u32>, Row)>> = LazyLock::new(|| {
-    /// Letters of its own that a shape must have.
+/// A sentence of the guide, ready to be compared.
+struct Sentence {
+    /// The numbers of the messages that say it.
+    numbers: std::ops::RangeInclusive<u32>,
+    /// It is one message's.
+    single: bool,
+    action: &'static str,
+    outcome: &'static str,
+    shape: &'static str,
+    compiled: Compiled,
+    /// It has enough words of its own to be believed without a number.
+    telling: bool,
+}
+
+/// All sentences: those of single messages by number, and those of ranges behind them.
+struct Sentences {
+    all: Vec<Sentence>,
+    singles: usize,
+}
+
+static SENTENCES: LazyLock<Sentences> = LazyLock::new(|| {
+    /// Letters of its own that a telling shape must have.
     const OWN: usize = 10;
     let rows = session::ROWS.iter().chain(service::ROWS);
     let ranges = session::RANGES.iter().chain(service::RANGES);
-    rows.map(|&row| (Some(row.0), row))
-        .chain(ranges.map(|&(low, _, action, outcome, shape)| (None, (low, action, outcome, shape))))
-        .filter(|(_, row)| own_letters(row.3) >= OWN)
-        .collect()
+    let singles = session::ROWS.len() + service::ROWS.len();
+    let all = rows
+        .map(|&(number, action, outcome, shape)| (number, number, action, outcome, shape))
+        .chain(ranges.copied())
+        .enumerate()
+        .map(|(at, (low, high, action, outcome, shape))| Sentence {
+            numbers: low..=high,
+            single: at < singles,
+            action,
+            outcome,
+            shape,
+            compiled: Compiled::new(shape),
+            telling: own_letters(shape) >= OWN,
+        })
+        .collect();
+    Sentences { all, singles }
 });
 
 fn bare<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -174,25 +219,26 @@ fn bare<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return None;
     }
     let mut found = Found::new();
-    let (number, (_, action, outcome, _)) = telling(line.body.trim_start_matches(' '), &mut found)?;
+    let sentence = telling(line.body.trim_start_matches(' '), &mut found)?;
     let mut event = Event::new("cisco.asa");
     // Users of a VPN look alike in many messages.
-    if let Some(number) = number.filter(|_| action != "vpn") {
-        event.fields.text("event.code", line.keep(number.to_string()));
+    if sentence.single && sentence.action != "vpn" {
+        let number = sentence.numbers.start().to_string();
+        event.fields.text("event.code", line.keep(number));
     }
-    finish(line, &found, action, outcome, &mut event);
+    finish(line, &found, sentence, &mut event);
     host(line, &mut event);
     Some(event)
 }
 
-/// The first of the telling shapes that `text` has; its captures are then in `found`.
-fn telling<'a>(text: &'a str, found: &mut Found<'a>) -> Option<(Option<u32>, Row)> {
-    TELLING
-        .iter()
-        .find(|(_, (_, _, _, shape))| {
-            may_start(shape, text) && shape::matches(shape, text, endpoint::read, found) && is_telling(found)
-        })
-        .copied()
+/// The first of the telling sentences that `text` is; its captures are then in `found`.
+fn telling<'a>(text: &'a str, found: &mut Found<'a>) -> Option<&'static Sentence> {
+    SENTENCES.all.iter().find(|sentence| {
+        sentence.telling
+            && may_start(sentence.shape, text)
+            && sentence.compiled.matches(text, endpoint::read, found)
+            && is_telling(found)
+    })
 }
 
 /// Whether the first letter of `text` is the shape's, if the shape starts with one.
@@ -256,40 +302,35 @@ fn read<'a>(line: &Line<'a>, number: u32, text: &'a str, event: &mut Event<'a>) 
         ftd::security(line, number, text, &mut event.fields);
         return true;
     }
-    let mut found = Found::new();
-    for rows in [session::ROWS, service::ROWS] {
-        let first = rows.partition_point(|row| row.0 < number);
-        for &(_, action, outcome, shape) in rows[first..].iter().take_while(|row| row.0 == number) {
-            if shape::matches(shape, text, endpoint::read, &mut found) {
-                finish(line, &found, action, outcome, event);
-                return true;
-            }
-        }
-    }
-    for &(low, high, action, outcome, shape) in session::RANGES.iter().chain(service::RANGES) {
-        if (low..=high).contains(&number) && shape::matches(shape, text, endpoint::read, &mut found) {
-            finish(line, &found, action, outcome, event);
+    let mut found = Found::with_capacity(16);
+    let (singles, ranges) = SENTENCES.all.split_at(SENTENCES.singles);
+    let first = singles.partition_point(|sentence| *sentence.numbers.start() < number);
+    let named = singles[first..]
+        .iter()
+        .take_while(|sentence| *sentence.numbers.start() == number)
+        .chain(
+            ranges
+                .iter()
+                .filter(|sentence| sentence.numbers.contains(&number)),
+        );
+    for sentence in named {
+        if sentence.compiled.matches(text, endpoint::read, &mut found) {
+            finish(line, &found, sentence, event);
             return true;
         }
     }
     // A number that is newer than this table, or a sentence that moved to another.
-    if let Some((_, (_, action, outcome, _))) = telling(text, &mut found) {
-        finish(line, &found, action, outcome, event);
+    if let Some(sentence) = telling(text, &mut found) {
+        finish(line, &found, sentence, event);
         return true;
     }
     false
 }
 
-fn finish<'a>(
-    line: &Line<'a>,
-    found: &Found<'a>,
-    action: &'static str,
-    outcome: &'static str,
-    event: &mut Event<'a>,
-) {
+fn finish<'a>(line: &Line<'a>, found: &Found<'a>, sentence: &Sentence, event: &mut Event<'a>) {
     fill::fill(line, found, &mut event.fields);
-    event.fields.text("event.action", action);
-    event.fields.text("event.outcome", outcome);
+    event.fields.text("event.action", sentence.action);
+    event.fields.text("event.outcome", sentence.outcome);
 }
 
 fn host<'a>(line: &Line<'a>, event: &mut Event<'a>) {

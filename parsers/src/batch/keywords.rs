@@ -1,6 +1,6 @@
 //! A string column under construction: interned where values repeat, end to end where they do not.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
@@ -9,71 +9,178 @@ use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
 use super::column::Set;
-use super::recent::Recent;
+use super::texts::{PLACES, place, same};
 use crate::catalog::Fill;
-use crate::formats::flat::unescape_into;
+use crate::formats::flat::unescape_bytes;
 
 /// The distinct strings end to end, and a key per row (-1 for null).
 ///
 /// A batch whose values hardly repeated makes the following ones *plain*: values are appended without
 /// hashing. Every [`TRY_AGAIN`]th batch is interned again, to see whether that still holds.
-#[derive(Default)]
 pub(super) struct Keywords {
-    text: String,
-    ends: Vec<usize>,
-    table: HashTable<u32>,
-    hasher: foldhash::fast::FixedState,
+    distinct: Texts,
+    /// The key of the value that came last at each [`place`]; -1 for none.
+    places: [i32; PLACES],
     keys: Vec<i32>,
     /// Batches to come that are plain.
     plain: u32,
     /// The order of the values is not that of their rows: some were filled in behind the last row.
     scattered: bool,
-    escaped: Escaped,
+    escaped: Option<Box<Escaped>>,
+}
+
+/// Distinct texts end to end, by number.
+struct Texts {
+    bytes: Vec<u8>,
+    /// Where each begins, and where the last one ends: offsets as Arrow has them.
+    offsets: Vec<i32>,
+    table: HashTable<i32>,
+    hasher: foldhash::fast::FixedState,
 }
 
 /// Values that were met with escapes in them, as they stood in their records, and the keys of what they
 /// mean. Every distinct spelling is unescaped once.
-#[derive(Default)]
 struct Escaped {
-    raw: String,
-    spellings: Vec<(u32, u32, u32)>,
-    table: HashTable<u32>,
-    /// The spelling met last.
-    last: usize,
-    scratch: String,
+    spellings: Texts,
+    keys: Vec<i32>,
+    /// The spelling that came last at each [`place`]; -1 for none.
+    places: [i32; PLACES],
+    scratch: Vec<u8>,
 }
 
-impl Escaped {
-    fn raw(&self, spelling: usize) -> &str {
-        let (start, end, _) = self.spellings[spelling];
-        &self.raw[start as usize..end as usize]
-    }
-
-    fn clear(&mut self) {
-        self.raw.clear();
-        self.spellings.clear();
-        self.table.clear();
-    }
-}
-
+const VALID: &str = "texts were given as such, or stood in records that are text";
 const TRY_AGAIN: u32 = 16;
 /// Columns with fewer values stay interned: it costs nothing, and they say nothing.
 const FEW: usize = 16;
 
-fn span(ends: &[usize], key: usize) -> std::ops::Range<usize> {
-    let start = if key == 0 { 0 } else { ends[key - 1] };
-    start..ends[key]
+impl Default for Texts {
+    fn default() -> Self {
+        Texts {
+            bytes: Vec::new(),
+            offsets: vec![0],
+            table: HashTable::new(),
+            hasher: foldhash::fast::FixedState::default(),
+        }
+    }
+}
+
+impl Texts {
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    #[inline(always)]
+    fn get(&self, number: i32) -> &[u8] {
+        let number = number as usize;
+        match self.offsets[number..] {
+            [start, end, ..] => &self.bytes[start as usize..end as usize],
+            _ => &[],
+        }
+    }
+
+    fn hash(&self, text: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(text);
+        hasher.finish()
+    }
+
+    fn find(&self, hash: u64, text: &[u8]) -> Option<i32> {
+        self.table
+            .find(hash, |&number| same(self.get(number), text))
+            .copied()
+    }
+
+    /// Appends a text that nobody will look for.
+    #[inline]
+    fn append(&mut self, text: &[u8]) -> i32 {
+        self.bytes.extend_from_slice(text);
+        self.end()
+    }
+
+    /// Makes the bytes that were just appended a text.
+    #[inline]
+    fn end(&mut self) -> i32 {
+        let number = self.offsets.len() - 1;
+        self.offsets.push(offset(self.bytes.len()));
+        i32::try_from(number).expect("a batch has fewer rows than i32::MAX")
+    }
+
+    /// Appends a text of this hash that [`find`](Texts::find) did not find.
+    fn add(&mut self, hash: u64, text: &[u8]) -> i32 {
+        let number = self.append(text);
+        let Texts {
+            bytes,
+            offsets,
+            table,
+            hasher,
+        } = self;
+        table.insert_unique(hash, number, |&other| {
+            let (start, end) = (offsets[other as usize], offsets[other as usize + 1]);
+            let mut hasher = hasher.build_hasher();
+            hasher.write(&bytes[start as usize..end as usize]);
+            hasher.finish()
+        });
+        number
+    }
+
+    fn intern(&mut self, text: &[u8]) -> i32 {
+        let hash = self.hash(text);
+        match self.find(hash, text) {
+            Some(number) => number,
+            None => self.add(hash, text),
+        }
+    }
+
+    /// Forgets the texts from number `length` on, none of which can be found.
+    fn truncate(&mut self, length: usize) {
+        self.offsets.truncate(length + 1);
+        let end = self.offsets.last().copied().unwrap_or_default();
+        self.bytes.truncate(end as usize);
+    }
+
+    fn clear(&mut self) {
+        self.truncate(0);
+        self.table.clear();
+    }
+
+    /// The texts and their offsets; empty afterwards, with room for about as much.
+    fn take(&mut self) -> (Vec<u8>, Vec<i32>) {
+        self.table.clear();
+        let room = self.bytes.len() + self.bytes.len() / 8;
+        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(room));
+        let mut next = Vec::with_capacity(self.offsets.len() + self.offsets.len() / 8);
+        next.push(0);
+        (bytes, std::mem::replace(&mut self.offsets, next))
+    }
+}
+
+impl Default for Keywords {
+    fn default() -> Self {
+        Keywords {
+            distinct: Texts::default(),
+            places: [-1; PLACES],
+            keys: Vec::new(),
+            plain: 0,
+            scattered: false,
+            escaped: None,
+        }
+    }
+}
+
+impl Default for Escaped {
+    fn default() -> Self {
+        Escaped {
+            spellings: Texts::default(),
+            keys: Vec::new(),
+            places: [-1; PLACES],
+            scratch: Vec::new(),
+        }
+    }
 }
 
 impl Keywords {
-    fn value(&self, key: usize) -> &str {
-        &self.text[span(&self.ends, key)]
-    }
-
-    /// Whether the value of `key` is `text`: without asking where characters begin, as [`value`](Keywords::value) does.
-    #[inline]
-    fn is(&self, key: usize, text: &str) -> bool {
-        self.text.as_bytes()[span(&self.ends, key)] == *text.as_bytes()
+    fn value(&self, key: i32) -> &str {
+        std::str::from_utf8(self.distinct.get(key)).expect(VALID)
     }
 
     /// Whether `row` has a value.
@@ -83,27 +190,28 @@ impl Keywords {
 
     /// The value of `row`.
     pub(super) fn at(&self, row: usize) -> Option<&str> {
-        let key = usize::try_from(*self.keys.get(row)?).ok()?;
-        Some(self.value(key))
+        let key = *self.keys.get(row)?;
+        (key >= 0).then(|| self.value(key))
     }
 
     /// Gives each of the first `rows` rows that has no value what `fill` takes of the value that `from` has there; how
     /// many. Every distinct value is looked at once.
     pub(super) fn fill_from(&mut self, from: &Keywords, fill: &Fill, rows: usize) -> usize {
         const UNKNOWN: i32 = -2;
-        let mut made = vec![UNKNOWN; from.ends.len()];
+        let mut made = vec![UNKNOWN; from.distinct.len()];
         let mut filled = 0;
         self.keys.resize(rows, -1);
-        for (row, &key) in from.keys.iter().enumerate().take(rows) {
-            let Ok(key) = usize::try_from(key) else { continue };
-            if self.keys[row] >= 0 {
+        for (own, &key) in self.keys.iter_mut().zip(&from.keys) {
+            if key < 0 || *own >= 0 {
                 continue;
             }
-            if made[key] == UNKNOWN {
-                made[key] = fill.of(from.value(key)).map_or(-1, |text| self.key_of(&text));
+            let made = &mut made[key as usize];
+            if *made == UNKNOWN {
+                let text = fill.of(from.value(key));
+                *made = text.map_or(-1, |text| key_of(&mut self.distinct, self.plain, text.as_bytes()));
             }
-            self.keys[row] = made[key];
-            filled += usize::from(made[key] >= 0);
+            *own = *made;
+            filled += usize::from(*made >= 0);
         }
         self.scattered |= filled > 0;
         filled
@@ -115,7 +223,7 @@ impl Keywords {
         if self.keys.iter().all(|&key| key >= 0) {
             return 0;
         }
-        let filler = self.key_of(text);
+        let filler = key_of(&mut self.distinct, self.plain, text.as_bytes());
         let mut filled = 0;
         for key in self.keys.iter_mut().filter(|key| **key < 0) {
             *key = filler;
@@ -128,146 +236,96 @@ impl Keywords {
     /// Gives `row`, which has no value and may be any of the first `rows`, one.
     pub(super) fn put_anywhere(&mut self, row: usize, rows: usize, text: &str) -> bool {
         self.keys.resize(rows, -1);
-        self.keys[row] = self.key_of(text);
+        self.keys[row] = key_of(&mut self.distinct, self.plain, text.as_bytes());
         self.scattered = true;
         true
-    }
-
-    fn key_of(&mut self, text: &str) -> i32 {
-        match self.plain > 0 {
-            true => self.append(text),
-            false => self.intern(text),
-        }
     }
 
     /// Gives `row` a value. Rows come in ascending order.
     #[inline]
     pub(super) fn set(&mut self, row: usize, text: &str) -> Set {
         if let Some(&key) = self.keys.get(row) {
-            let same = key >= 0 && self.is(key as usize, text);
-            return if same { Set::Same } else { Set::Different };
+            let is_same = key >= 0 && same(self.distinct.get(key), text.as_bytes());
+            return if is_same { Set::Same } else { Set::Different };
         }
-        let key = match self.keys.last() {
-            _ if self.plain > 0 => self.append(text),
-            // Neighbours often agree (host, channel, user): one compare instead of a look-up.
-            Some(&last) if last >= 0 && self.is(last as usize, text) => last,
-            _ => self.intern(text),
-        };
-        if self.keys.len() < row {
-            self.keys.resize(row, -1);
-        }
-        self.keys.push(key);
+        self.put(row, text.as_bytes());
         Set::Stored
     }
 
-    /// As [`set`](Keywords::set), for a row behind all others.
+    /// As [`set`](Keywords::set), for a row behind all others, and text as bytes.
     #[inline]
-    pub(super) fn put(&mut self, row: usize, text: &str, recent: &mut Recent) {
+    pub(super) fn put(&mut self, row: usize, text: &[u8]) {
+        let key = match self.plain > 0 {
+            true => self.distinct.append(text),
+            false => self.key_of(text),
+        };
+        self.push(row, key);
+    }
+
+    #[inline]
+    fn push(&mut self, row: usize, key: i32) {
         if self.keys.len() < row {
             self.keys.resize(row, -1);
         }
-        let key = if self.plain > 0 {
-            self.append(text)
-        } else if let Some(place) = recent.place(text) {
-            if place.is_other() {
-                place.set(self.intern(text));
-            }
-            place.key()
-        } else {
-            match self.keys.last() {
-                Some(&last) if last >= 0 && self.value(last as usize) == text => last,
-                _ => self.intern(text),
-            }
-        };
         self.keys.push(key);
+    }
+
+    /// The key of a text that is interned.
+    #[inline]
+    fn key_of(&mut self, text: &[u8]) -> i32 {
+        let place = place(text);
+        let key = self.places[place];
+        if key >= 0 && same(self.distinct.get(key), text) {
+            return key;
+        }
+        let key = self.distinct.intern(text);
+        self.places[place] = key;
+        key
     }
 
     /// As [`set`](Keywords::set), for the inside of a JSON string with escapes, all of them valid.
     pub(super) fn set_escaped(&mut self, row: usize, raw: &str) -> Set {
-        let neighbour =
-            |escaped: &Escaped| escaped.last < escaped.spellings.len() && escaped.raw(escaped.last) == raw;
-        if self.plain > 0 && self.keys.len() <= row {
-            unescape_into(raw, &mut self.text);
-            let key = self.end_of_text();
-            self.keys.resize(row, -1);
-            self.keys.push(key);
-            return Set::Stored;
-        }
         if self.keys.len() > row {
-            let mut text = std::mem::take(&mut self.escaped.scratch);
+            let mut text = std::mem::take(&mut self.escaped().scratch);
             text.clear();
-            unescape_into(raw, &mut text);
-            let set = self.set(row, &text);
-            self.escaped.scratch = text;
-            return set;
+            unescape_bytes(raw.as_bytes(), &mut text);
+            let key = self.keys[row];
+            let is_same = key >= 0 && same(self.distinct.get(key), &text);
+            self.escaped().scratch = text;
+            return if is_same { Set::Same } else { Set::Different };
         }
-        let key = if neighbour(&self.escaped) {
-            self.escaped.spellings[self.escaped.last].2
-        } else {
-            self.key_of_spelling(raw)
-        };
-        if self.keys.len() < row {
-            self.keys.resize(row, -1);
-        }
-        self.keys.push(key as i32);
+        self.put_escaped(row, raw.as_bytes());
         Set::Stored
     }
 
-    fn key_of_spelling(&mut self, raw: &str) -> u32 {
-        let hash = self.hasher.hash_one(raw);
-        let escaped = &self.escaped;
-        let found = escaped
-            .table
-            .find(hash, |&spelling| escaped.raw(spelling as usize) == raw);
-        if let Some(&spelling) = found {
-            self.escaped.last = spelling as usize;
-            return self.escaped.spellings[spelling as usize].2;
+    /// As [`put`](Keywords::put), for the inside of a JSON string with escapes, all of them valid.
+    #[inline]
+    pub(super) fn put_escaped(&mut self, row: usize, raw: &[u8]) {
+        let key = match self.plain > 0 {
+            true => {
+                unescape_bytes(raw, &mut self.distinct.bytes);
+                self.distinct.end()
+            }
+            false => self.key_of_spelling(raw),
+        };
+        self.push(row, key);
+    }
+
+    fn escaped(&mut self) -> &mut Escaped {
+        self.escaped.get_or_insert_default()
+    }
+
+    #[inline]
+    fn key_of_spelling(&mut self, raw: &[u8]) -> i32 {
+        let place = place(raw);
+        let escaped = self.escaped.get_or_insert_default();
+        let spelling = escaped.places[place];
+        if spelling >= 0 && same(escaped.spellings.get(spelling), raw) {
+            return escaped.keys[spelling as usize];
         }
-        let mut text = std::mem::take(&mut self.escaped.scratch);
-        text.clear();
-        unescape_into(raw, &mut text);
-        let key = self.intern(&text) as u32;
-        let Keywords { escaped, hasher, .. } = self;
-        escaped.scratch = text;
-        let start = escaped.raw.len();
-        escaped.raw.push_str(raw);
-        let offset = |at: usize| u32::try_from(at).expect("a block is far smaller than 4 GiB");
-        let spelling = escaped.spellings.len();
-        escaped
-            .spellings
-            .push((offset(start), offset(escaped.raw.len()), key));
-        escaped.last = spelling;
-        let (all, spellings) = (&escaped.raw, &escaped.spellings);
-        escaped.table.insert_unique(hash, offset(spelling), |&other| {
-            let (start, end, _) = spellings[other as usize];
-            hasher.hash_one(&all[start as usize..end as usize])
-        });
-        key
-    }
-
-    fn append(&mut self, text: &str) -> i32 {
-        self.text.push_str(text);
-        self.end_of_text()
-    }
-
-    /// The key of the value that was just appended.
-    fn end_of_text(&mut self) -> i32 {
-        self.ends.push(self.text.len());
-        i32::try_from(self.ends.len() - 1).expect("a batch has fewer rows than i32::MAX")
-    }
-
-    fn intern(&mut self, text: &str) -> i32 {
-        let hash = self.hasher.hash_one(text);
-        let found = self.table.find(hash, |&key| self.is(key as usize, text));
-        if let Some(&key) = found {
-            return key as i32;
-        }
-        let key = self.append(text);
-        let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-        self.table.insert_unique(hash, key as u32, |&other| {
-            hasher.hash_one(&text[span(ends, other as usize)])
-        });
-        key
+        let spelling = escaped.spelling(raw, &mut self.distinct);
+        escaped.places[place] = spelling;
+        escaped.keys[spelling as usize]
     }
 
     /// Forgets the values of rows from `rows` on; how many there were.
@@ -276,14 +334,8 @@ impl Keywords {
         self.keys.truncate(rows);
         // A plain value must not stay behind in the text: there, order is all that ties it to its row.
         if gone > 0 && self.plain > 0 {
-            let keep = self
-                .keys
-                .iter()
-                .rev()
-                .find(|&&key| key >= 0)
-                .map_or(0, |&key| key as usize + 1);
-            self.ends.truncate(keep);
-            self.text.truncate(self.ends.last().copied().unwrap_or_default());
+            let last = self.keys.iter().rev().find(|&&key| key >= 0);
+            self.distinct.truncate(last.map_or(0, |&key| key as usize + 1));
         }
         gone
     }
@@ -294,73 +346,113 @@ impl Keywords {
         let next = Vec::with_capacity(self.keys.len());
         self.keys.resize(rows, -1);
         let keys = std::mem::replace(&mut self.keys, next);
-        let room = self.text.len() + self.text.len() / 8;
-        let text = std::mem::replace(&mut self.text, String::with_capacity(room));
-        self.table.clear();
-        self.escaped.clear();
-        let array = self.array(keys, text);
-        self.ends.clear();
+        let (text, offsets) = self.distinct.take();
+        self.places.fill(-1);
+        if let Some(escaped) = &mut self.escaped {
+            escaped.clear();
+        }
+        let array = self.array(keys, offsets, text);
         self.scattered = false;
         array
     }
 
-    fn array(&mut self, keys: Vec<i32>, text: String) -> ArrayRef {
-        let (rows, ends) = (keys.len(), &self.ends);
-        let nulls = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);
-        let nulls = NullBuffer::new(nulls);
-        let present = rows - nulls.null_count();
-        let nulls = (nulls.null_count() > 0).then_some(nulls);
+    fn array(&mut self, mut keys: Vec<i32>, offsets: Vec<i32>, text: Vec<u8>) -> ArrayRef {
+        let (rows, distinct) = (keys.len(), offsets.len() - 1);
+        let present = keys.iter().filter(|&&key| key >= 0).count();
+        let nulls = (present < rows).then(|| {
+            let is_present = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);
+            NullBuffer::new(is_present)
+        });
         if self.plain > 0 {
             self.plain -= 1;
             return match self.scattered {
-                false => plain(&keys, ends, text, nulls),
-                true => gathered(&keys, ends, &text),
+                false => plain(&keys, offsets, text, nulls),
+                true => gathered(&keys, &offsets, &text),
             };
         }
         // A dictionary whose values hardly repeat costs more than it saves.
-        if present > FEW && ends.len() * 4 > present * 3 {
+        if present > FEW && distinct * 4 > present * 3 {
             self.plain = TRY_AGAIN;
-            if ends.len() == present && !self.scattered {
-                return plain(&keys, ends, text, nulls);
+            let in_order = || {
+                keys.iter()
+                    .filter(|&&key| key >= 0)
+                    .copied()
+                    .eq(0..distinct as i32)
+            };
+            if distinct == present && !self.scattered && in_order() {
+                return plain(&keys, offsets, text, nulls);
             }
-            return gathered(&keys, ends, &text);
+            return gathered(&keys, &offsets, &text);
         }
-        let ends = ends.iter().map(|&end| offset(end));
-        let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let values = StringArray::new(offsets, Buffer::from_vec(text.into_bytes()), None);
-        // Keys of null rows are never looked at, but must be in range.
-        let keys: Vec<i32> = keys.into_iter().map(|key| key.max(0)).collect();
+        if nulls.is_some() {
+            // Keys of null rows are never looked at, but must be in range.
+            keys.iter_mut().for_each(|key| *key = (*key).max(0));
+        }
         Arc::new(DictionaryArray::<Int32Type>::new(
             Int32Array::new(ScalarBuffer::from(keys), nulls),
-            Arc::new(values),
+            Arc::new(strings(offsets, text, None)),
         ))
     }
 }
 
+impl Escaped {
+    /// The number of a spelling; `distinct` gets what it means, if it is new.
+    fn spelling(&mut self, raw: &[u8], distinct: &mut Texts) -> i32 {
+        let hash = self.spellings.hash(raw);
+        if let Some(spelling) = self.spellings.find(hash, raw) {
+            return spelling;
+        }
+        self.scratch.clear();
+        unescape_bytes(raw, &mut self.scratch);
+        self.keys.push(distinct.intern(&self.scratch));
+        self.spellings.add(hash, raw)
+    }
+
+    fn clear(&mut self) {
+        self.spellings.clear();
+        self.keys.clear();
+        self.places.fill(-1);
+    }
+}
+
+/// The key of a text among `distinct`, which are `plain` or not.
+fn key_of(distinct: &mut Texts, plain: u32, text: &[u8]) -> i32 {
+    match plain > 0 {
+        true => distinct.append(text),
+        false => distinct.intern(text),
+    }
+}
+
+fn strings(offsets: Vec<i32>, text: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+    StringArray::new(offsets, Buffer::from_vec(text), nulls)
+}
+
 /// Values in any order.
-fn gathered(keys: &[i32], ends: &[usize], text: &str) -> ArrayRef {
-    let value = |&key: &i32| usize::try_from(key).ok().map(|key| &text[span(ends, key)]);
+fn gathered(keys: &[i32], offsets: &[i32], text: &[u8]) -> ArrayRef {
+    let text = std::str::from_utf8(text).expect(VALID);
+    let value = |&key: &i32| {
+        let key = usize::try_from(key).ok()?;
+        Some(&text[offsets[key] as usize..offsets[key + 1] as usize])
+    };
     Arc::new(keys.iter().map(value).collect::<StringArray>())
 }
 
 /// Values whose order is that of their rows.
-fn plain(keys: &[i32], ends: &[usize], text: String, nulls: Option<NullBuffer>) -> ArrayRef {
-    let mut offsets = Vec::with_capacity(keys.len() + 1);
-    offsets.push(0);
+fn plain(keys: &[i32], offsets: Vec<i32>, text: Vec<u8>, nulls: Option<NullBuffer>) -> ArrayRef {
+    if nulls.is_none() {
+        return Arc::new(strings(offsets, text, None));
+    }
+    let mut of_rows = Vec::with_capacity(keys.len() + 1);
+    of_rows.push(0);
     let mut end = 0;
     for &key in keys {
         if key >= 0 {
-            end = offset(ends[key as usize]);
+            end = offsets[key as usize + 1];
         }
-        offsets.push(end);
+        of_rows.push(end);
     }
-    let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    Arc::new(StringArray::new(
-        offsets,
-        Buffer::from_vec(text.into_bytes()),
-        nulls,
-    ))
+    Arc::new(strings(of_rows, text, nulls))
 }
 
 fn offset(end: usize) -> i32 {

@@ -6,7 +6,6 @@
 //! none for them.
 
 use super::column::{ColumnBuilder, Data, Set};
-use super::recent::Recent;
 use super::slots::Target;
 use super::{BatchBuilder, PATH};
 use crate::value::Value;
@@ -55,11 +54,7 @@ impl BatchBuilder {
     pub(crate) fn own_columns<'n>(&mut self, natives: impl Iterator<Item = &'n str>) -> Option<Vec<u32>> {
         let mut found = Vec::new();
         for native in natives {
-            let target = match self.slots.find(native) {
-                Some(target) => target,
-                None => self.new_slot(native),
-            };
-            match target {
+            match self.target(native) {
                 Target::Column(index) => found.push(index),
                 Target::Kept(..) | Target::Time | Target::Reserved | Target::OverLimit => return None,
             }
@@ -168,12 +163,11 @@ impl BatchBuilder {
 
 impl ColumnBuilder {
     /// Gives `rows` rows from `first` on this text.
-    fn repeat(&mut self, first: usize, rows: usize, text: &str) {
-        let mut recent = Recent::default();
+    pub(super) fn repeat(&mut self, first: usize, rows: usize, text: &str) {
         for row in first..first + rows {
             match &mut self.data {
                 Data::Keyword(keywords) => {
-                    keywords.put(row, text, &mut recent);
+                    keywords.put(row, text.as_bytes());
                     self.count();
                 }
                 _ => {
@@ -191,18 +185,17 @@ impl ColumnBuilder {
         first: usize,
         mut misfit: impl FnMut(usize),
     ) {
-        let mut recent = Recent::default();
         let mut row = 0;
         while row < rows.len() {
             let (next, stored) = match (&mut self.data, cells) {
                 (Data::Keyword(keywords), Cells::Text) => run(rows, column, row, |row, cell| {
-                    keywords.put(first + row, cell, &mut recent);
+                    keywords.put(first + row, cell.as_bytes());
                     true
                 }),
                 (Data::Keyword(keywords), Cells::Whole) => run(rows, column, row, |row, cell| {
                     let whole = whole(cell).is_some();
                     if whole {
-                        keywords.put(first + row, cell, &mut recent);
+                        keywords.put(first + row, cell.as_bytes());
                     }
                     whole
                 }),

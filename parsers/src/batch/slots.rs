@@ -4,6 +4,8 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
+use super::texts::same;
+
 /// Where the value of a native name goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
@@ -69,7 +71,7 @@ impl Slots {
             None => self.first,
         };
         if let Some(slot) = self.slots.get(guess as usize)
-            && *slot.native == *native
+            && same(slot.native.as_bytes(), native.as_bytes())
         {
             self.last = Some(guess);
             return Some(slot.target);
@@ -78,7 +80,7 @@ impl Slots {
         let place = (native.as_ptr().addr() >> 2 ^ native.len()) % PLACES;
         let guess = self.places[place];
         if let Some(slot) = self.slots.get(guess as usize)
-            && *slot.native == *native
+            && same(slot.native.as_bytes(), native.as_bytes())
         {
             let target = slot.target;
             self.follow(guess);

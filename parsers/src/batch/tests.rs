@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, UNMAPPED};
 
 fn meta(offset: u64) -> EventMeta<'static> {
     EventMeta {
@@ -254,5 +254,40 @@ fn lists_that_repeat_as_they_stand_are_kept_row_by_row() {
         let unmapped = strings(batch.column(UNMAPPED).expect("set")).expect("text");
         assert_eq!(unmapped.get(4), Some(r#"{"tags":["d"]}"#));
         assert_eq!(unmapped.get(5), None);
+    }
+}
+
+#[test]
+fn forms_say_what_fields_say() {
+    const NAMES: &[&str] = &["CommandLine", "ProcessId", "CommandLine", "Odd", "log_offset"];
+    static FORM: Form = Form::new(NAMES);
+    let rows: [[Value<'_>; 5]; 3] = [
+        ["a".into(), "7".into(), Value::Null, Value::Null, Value::Null],
+        [Value::Null, "x".into(), "b".into(), Value::Int(1), "9".into()],
+        ["a".into(), Value::Int(8), "c".into(), "y".into(), Value::Null],
+    ];
+    let (mut one, mut other) = (sysmon(), sysmon());
+    for round in 0..2 {
+        for (offset, values) in rows.iter().enumerate() {
+            one.begin();
+            one.write_form(&FORM, values);
+            one.commit(meta(offset as u64));
+            other.begin();
+            for (name, value) in NAMES.iter().zip(values) {
+                other.field(name, value.clone());
+            }
+            other.commit(meta(offset as u64));
+        }
+        let (one, other) = (one.finish().expect("events"), other.finish().expect("events"));
+        let ingest = |batch: &EventBatch| batch.events.schema().index_of("ingest_time").expect("standard");
+        for (at, (one_column, other_column)) in one
+            .events
+            .columns()
+            .iter()
+            .zip(other.events.columns())
+            .enumerate()
+        {
+            assert!(at == ingest(&one) || one_column == other_column, "{round} {at}");
+        }
     }
 }

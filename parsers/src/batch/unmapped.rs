@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::column::{push_json, push_json_string};
+use super::values::{push_json, push_json_string};
 use crate::value::Value;
 
 /// A nested value deeper than this is kept as its JSON text in a string. Readers of the object stop at a

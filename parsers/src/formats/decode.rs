@@ -271,6 +271,7 @@ impl Decoder {
     /// What became of a block.
     fn finish(&mut self, block: &FrameBlock, rejects: &mut Rejects, mut counters: DecodeCounters) -> Decoded {
         let rejects = std::mem::take(&mut rejects.records);
+        self.sink.settle(block, 0);
         let batches = self.sink.finish();
         counters.columns = self.sink.take_counters();
         counters.events = batches.iter().map(|batch| batch.len() as u64).sum();
@@ -332,6 +333,7 @@ impl Decoder {
         let text = if looks_like_json {
             None
         } else {
+            sink.settle(block, 0);
             let text = match std::str::from_utf8(frame) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => String::from_utf8_lossy(frame),
@@ -345,7 +347,7 @@ impl Decoder {
         let mut result = match &text {
             None => {
                 *reader = Took::Format(Format::Json);
-                json.decode_seen(frame, &context, sink, look)
+                json.decode_in(Some((block, span)), frame, &context, sink, look)
             }
             Some(text) => {
                 let parts = Parts {

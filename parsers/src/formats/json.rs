@@ -34,6 +34,7 @@ use super::windows::WindowsDatasets;
 use super::{EventSink, FrameContext, Reject, auditd, commit, xml, zeek};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
+use crate::frame::{FrameBlock, FrameSpan};
 use crate::value::Value;
 
 /// Objects nested deeper than this are kept as JSON text.
@@ -139,16 +140,18 @@ impl JsonDecoder {
         context: &FrameContext<'_>,
         sink: &mut EventSink,
     ) -> Result<(), Reject> {
-        self.decode_seen(document, context, sink, &mut |_| {})
+        self.decode_in(None, document, context, sink, &mut |_| {})
     }
 
-    /// As [`JsonDecoder::decode`]; shows an event that is read the short way to `look` first.
+    /// As [`JsonDecoder::decode`], for a document that is a frame of `block`, whose events `sink` may let wait; shows an
+    /// event that is read the short way to `look` first.
     ///
     /// # Errors
     ///
     /// As [`JsonDecoder::decode`].
-    pub(super) fn decode_seen(
+    pub(super) fn decode_in(
         &mut self,
+        block: Option<(&FrameBlock, FrameSpan)>,
         document: &[u8],
         context: &FrameContext<'_>,
         sink: &mut EventSink,
@@ -170,13 +173,18 @@ impl JsonDecoder {
             && let Some(event) = flat.read(document, context.timezone)
         {
             look(&event);
-            if event.write(context, sink).is_some() {
+            let waits = block
+                .is_some_and(|(block, span)| event.wait(span.end - document.len(), block, context, sink));
+            if waits || event.write(context, sink).is_some() {
                 #[cfg(test)]
                 {
                     self.flat_records += 1;
                 }
                 return Ok(());
             }
+        }
+        if let Some((block, _)) = block {
+            sink.settle(block, 0);
         }
         parser.parse(document, |json| {
             writer.decode(json, document, None, context, sink, Some(carried))

@@ -48,7 +48,7 @@ pub(crate) use vendors::event_of_title;
 
 use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta};
 use crate::catalog::{Catalog, Dataset};
-use crate::frame::event_id;
+use crate::frame::{FrameBlock, event_id};
 use crate::value::Value;
 
 /// A format that the user can name.
@@ -166,6 +166,8 @@ pub struct EventSink {
     ingest_time: Option<i64>,
     /// What is wrong with the bytes of the events from now on.
     flaw: Option<&'static str>,
+    /// Events that wait to be written; see [`settle`](EventSink::settle).
+    waiting: usize,
 }
 
 impl EventSink {
@@ -179,6 +181,7 @@ impl EventSink {
             last: 0,
             ingest_time: None,
             flaw: None,
+            waiting: 0,
         }
     }
 
@@ -213,6 +216,17 @@ impl EventSink {
     /// Starts an event of `dataset`: call [`BatchBuilder::field`] on what comes back, then
     /// [`commit`]. An event that is begun and not committed leaves nothing behind.
     pub fn begin(&mut self, dataset: &Arc<Dataset>) -> &mut BatchBuilder {
+        self.find(dataset);
+        let builder = &mut self.builders[self.last];
+        builder.begin();
+        if let Some(flaw) = self.flaw {
+            builder.field("error.type", Value::Str(flaw));
+        }
+        builder
+    }
+
+    /// Makes the builder of `dataset` the last.
+    fn find(&mut self, dataset: &Arc<Dataset>) {
         let known = self
             .builders
             .get(self.last)
@@ -231,12 +245,28 @@ impl EventSink {
                 }
             };
         }
-        let builder = &mut self.builders[self.last];
-        builder.begin();
-        if let Some(flaw) = self.flaw {
-            builder.field("error.type", Value::Str(flaw));
+    }
+
+    /// The builder of `dataset` for an event that waits to be written. `None`: more is written than what the event says.
+    fn waiting(&mut self, dataset: &Arc<Dataset>) -> Option<&mut BatchBuilder> {
+        if self.flaw.is_some() {
+            return None;
         }
-        builder
+        self.find(dataset);
+        self.waiting += 1;
+        Some(&mut self.builders[self.last])
+    }
+
+    /// Writes the events that wait, all of which stand in `block`; to be called before anything else is written. Not
+    /// before there are `many`.
+    fn settle(&mut self, block: &FrameBlock, many: usize) {
+        if self.waiting == 0 || self.waiting < many {
+            return;
+        }
+        self.waiting = 0;
+        for builder in &mut self.builders {
+            builder.settle(&block.bytes, &block.source.path);
+        }
     }
 
     /// All committed events, one batch per dataset, in order of each dataset's first event.

@@ -22,13 +22,15 @@ use chrono_tz::Tz;
 
 use super::event_time::{iso_time, number_time, plain_time, text_time};
 use super::windows::WindowsDatasets;
-use super::{EventSink, FrameContext, commit};
+use super::{EventSink, FrameContext, commit, id_of};
 use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
+use crate::frame::FrameBlock;
 use crate::value::{Value, parse_timestamp};
 pub use keys::Key;
 use keys::{Keys, Role};
 use scan::Quotes;
+pub(crate) use scan::unescape_bytes;
 pub use scan::unescape_into;
 
 /// What a value is, as it stands in its record.
@@ -75,7 +77,16 @@ impl FlatField {
         };
         self.key << 3 | kind
     }
+
+    /// Where its value stands in the record: from where to where.
+    #[inline(always)]
+    pub(crate) fn span(&self) -> (u32, u32) {
+        (self.start, self.end)
+    }
 }
+
+/// Events whose columns are written together: their cells and records stay in the second-level cache.
+const TOGETHER: usize = 256;
 
 /// Spreads the bits of a few numbers well enough to tell shapes apart, as rustc's own hash does.
 const SPREADS: u64 = 0x517c_c1b7_2722_0a95;
@@ -324,6 +335,32 @@ impl<'r> FlatEvent<'r> {
         }
     }
 
+    /// Gives `sink` the event, which stands at `at` of `block`, to be written together with those around it. `false`: it
+    /// has to be written now, and nothing waits.
+    pub(super) fn wait(
+        &self,
+        at: usize,
+        block: &FrameBlock,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> bool {
+        let waits = self.created_fits() && self.waits(at, context, sink).is_some();
+        sink.settle(block, if waits { TOGETHER } else { 0 });
+        waits
+    }
+
+    fn waits(&self, at: usize, context: &FrameContext<'_>, sink: &mut EventSink) -> Option<()> {
+        let builder = sink.waiting(self.dataset)?;
+        let timestamp = self.timestamp.map(|field| field.key);
+        let created = self.timestamp.filter(|_| self.created().is_some());
+        if !builder.wait(self.fields, at, timestamp, created) {
+            return None;
+        }
+        let event_id = id_of(context, context.offset, self.text.as_bytes(), 0, true);
+        builder.commit_waiting(self.time.own, event_id, context.offset);
+        Some(())
+    }
+
     /// Writes the event to `sink`. `None`: it turns out not to be plain enough; nothing is committed then.
     pub(super) fn write(&self, context: &FrameContext<'_>, sink: &mut EventSink) -> Option<()> {
         let builder = sink.begin(self.dataset);
@@ -460,6 +497,32 @@ fn plain_value<'r>(field: FlatField, text: &'r str) -> Option<Value<'r>> {
     scalar(field.kind, raw)
 }
 
+/// Hands out what `raw`, a value as it stands in its record, means. `None`: it is no such value.
+pub(crate) fn with_value<T>(kind: Kind, raw: &[u8], take: impl FnOnce(&Value<'_>) -> T) -> Option<T> {
+    let raw = std::str::from_utf8(raw).ok()?;
+    match kind {
+        Kind::Escaped => {
+            let mut text = String::new();
+            unescape_into(raw, &mut text);
+            Some(take(&Value::Str(&text)))
+        }
+        Kind::List => {
+            let parts = elements(raw)?;
+            Some(take(&list_of(&parts)?))
+        }
+        kind => Some(take(&scalar(kind, raw)?)),
+    }
+}
+
+/// The list of these elements.
+fn list_of<'p>(parts: &'p [(Kind, Cow<'_, str>)]) -> Option<Value<'p>> {
+    let values = parts.iter().map(|(kind, text)| match kind {
+        Kind::Text | Kind::Escaped => Some(Value::Str(text)),
+        kind => scalar(*kind, text),
+    });
+    Some(Value::List(values.collect::<Option<_>>()?))
+}
+
 fn scalar(kind: Kind, raw: &str) -> Option<Value<'_>> {
     Some(match kind {
         Kind::Text => Value::Str(raw),
@@ -510,11 +573,7 @@ fn write_field(keys: &Keys, field: FlatField, text: &str, builder: &mut BatchBui
             let mut parts = Vec::new();
             builder.raw_list(field.key, name, raw, || {
                 parts = elements(raw)?;
-                let values = parts.iter().map(|(kind, text)| match kind {
-                    Kind::Text | Kind::Escaped => Some(Value::Str(text)),
-                    kind => scalar(*kind, text),
-                });
-                Some(Value::List(values.collect::<Option<_>>()?))
+                list_of(&parts)
             })?;
         }
         Kind::Number if builder.raw_number(field.key, name, raw(field, text)) => {}

@@ -402,12 +402,15 @@ fn unit(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// Appends what `raw`, the inside of a valid JSON string, means.
 pub fn unescape_into(raw: &str, text: &mut String) {
-    let bytes = raw.as_bytes();
-    // What an escape means is never longer than the escape.
-    text.reserve(bytes.len());
     // SAFETY: what is appended are runs of `raw` between backslashes, which begin and end with whole characters,
     // ASCII, and encoded characters.
-    let out = unsafe { text.as_mut_vec() };
+    unescape_bytes(raw.as_bytes(), unsafe { text.as_mut_vec() });
+}
+
+/// As [`unescape_into`], for text as bytes.
+pub(crate) fn unescape_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    // What an escape means is never longer than the escape.
+    out.reserve(bytes.len());
     let mut from = 0;
     loop {
         from = copy_simple(bytes, from, out);

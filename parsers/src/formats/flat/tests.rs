@@ -11,19 +11,60 @@ use crate::batch::{BatchOptions, BuilderCounters};
 use crate::catalog::Catalog;
 use crate::formats::json::JsonDecoder;
 use crate::formats::{EventSink, FrameContext};
+use crate::frame::{FrameBlock, FrameSpan, Framing, Source};
 
 /// Batches with their dictionaries resolved, what was counted, and which records were refused.
 type Outcome = (Vec<(Arc<str>, RecordBatch)>, BuilderCounters, Vec<usize>);
 
-fn decoded(records: &[String], flat: bool, timezone: chrono_tz::Tz) -> (Outcome, usize) {
+/// How records are read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Way {
+    Tape,
+    /// Flat, each written when it is read.
+    Flat,
+    /// Flat, and written together.
+    Together,
+}
+
+/// The records as the frames of a block.
+fn block(records: &[String]) -> FrameBlock {
+    let mut frames = Vec::new();
+    let mut bytes = Vec::new();
+    for (number, record) in records.iter().enumerate() {
+        let start = bytes.len();
+        bytes.extend_from_slice(record.as_bytes());
+        frames.push(FrameSpan {
+            start,
+            end: bytes.len(),
+            offset: number as u64,
+            truncated: false,
+        });
+        bytes.push(b'\n');
+    }
+    FrameBlock {
+        source: Arc::new(Source {
+            path: "-".into(),
+            reference_time: 11,
+        }),
+        place: 3,
+        sequence: 0,
+        framing: Framing::Json,
+        header: None,
+        bytes,
+        frames,
+        rejects: Vec::new(),
+    }
+}
+
+fn decoded(records: &[String], way: Way, max_columns: usize, timezone: chrono_tz::Tz) -> (Outcome, usize) {
     let catalog = Catalog::builtin();
     let options = BatchOptions {
         ingest_time: 7,
-        max_columns: 12,
+        max_columns,
         ..BatchOptions::default()
     };
     let mut json = JsonDecoder::new(&catalog);
-    if !flat {
+    if way == Way::Tape {
         json.without_flat();
     }
     let mut sink = EventSink::new(catalog, Arc::new(options));
@@ -32,7 +73,8 @@ fn decoded(records: &[String], flat: bool, timezone: chrono_tz::Tz) -> (Outcome,
     let mut counters = BuilderCounters::default();
     // Twice: what was learned in the first half must not show in the second.
     for half in records.chunks(records.len().div_ceil(2).max(1)) {
-        for (number, record) in half.iter().enumerate() {
+        let block = block(half);
+        for (number, span) in block.frames.iter().enumerate() {
             let context = FrameContext {
                 path: "-",
                 place: 3,
@@ -41,10 +83,19 @@ fn decoded(records: &[String], flat: bool, timezone: chrono_tz::Tz) -> (Outcome,
                 timezone,
                 dataset: None,
             };
-            if json.decode(record.as_bytes(), &context, &mut sink).is_err() {
+            let frame = block.frame(*span);
+            let result = match way {
+                Way::Together => {
+                    let place = Some((&block, *span));
+                    json.decode_in(place, frame, &context, &mut sink, &mut |_| {})
+                }
+                Way::Tape | Way::Flat => json.decode(frame, &context, &mut sink),
+            };
+            if result.is_err() {
                 refused.push(number);
             }
         }
+        sink.settle(&block, 0);
         for batch in sink.finish() {
             let columns = batch
                 .events
@@ -189,12 +240,18 @@ proptest! {
     fn the_flat_reader_and_the_tape_give_the_same_events(
         records in prop::collection::vec(record(), 1..40),
         local in any::<bool>(),
+        max_columns in prop::sample::select(vec![12, 1000]),
+        again in 1..4_usize,
     ) {
+        // What comes again is known, and can wait.
+        let records = vec![records; again].concat();
         let timezone = if local { chrono_tz::Europe::Berlin } else { chrono_tz::UTC };
-        let (by_tape, none) = decoded(&records, false, timezone);
-        let (by_flat, _) = decoded(&records, true, timezone);
+        let (by_tape, none) = decoded(&records, Way::Tape, max_columns, timezone);
+        let (by_flat, _) = decoded(&records, Way::Flat, max_columns, timezone);
+        let (together, _) = decoded(&records, Way::Together, max_columns, timezone);
         prop_assert_eq!(none, 0);
-        prop_assert_eq!(by_flat, by_tape);
+        prop_assert_eq!(&by_flat, &by_tape);
+        prop_assert_eq!(&together, &by_tape);
     }
 }
 
@@ -208,8 +265,10 @@ fn plain_records_are_read_flat() {
             )
         })
         .collect();
-    let (by_tape, _) = decoded(&records, false, chrono_tz::UTC);
-    let (by_flat, flat) = decoded(&records, true, chrono_tz::UTC);
-    assert_eq!(flat, 50, "of 50 records");
-    assert_eq!(by_flat, by_tape);
+    let (by_tape, _) = decoded(&records, Way::Tape, 1000, chrono_tz::UTC);
+    for way in [Way::Flat, Way::Together] {
+        let (by_flat, flat) = decoded(&records, way, 1000, chrono_tz::UTC);
+        assert_eq!(flat, 50, "of 50 records");
+        assert_eq!(by_flat, by_tape);
+    }
 }

@@ -16,7 +16,7 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-use crate::batch::BatchBuilder;
+use crate::batch::{BatchBuilder, Form};
 use crate::value::Value;
 
 use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, generic, linux};
@@ -135,32 +135,46 @@ pub(super) fn decode(
     Ok(())
 }
 
+/// What a header says, by ECS's names; it has the version as text.
+static HEADER: Form = Form::new(&[
+    "log.syslog.priority",
+    "log.syslog.facility.code",
+    "log.syslog.severity.code",
+    "log.syslog.hostname",
+    "log.syslog.appname",
+    "log.syslog.procid",
+    "log.syslog.msgid",
+    "log.syslog.version",
+    "host.name",
+    "process.name",
+    "process.pid",
+]);
+
 /// Writes what the header says, where the event does not say it itself; the message too.
 pub(super) fn write_header(header: &Header<'_>, builder: &mut BatchBuilder) {
-    if let Some(priority) = header.priority {
-        builder.field_if_absent("log.syslog.priority", Value::Int(priority));
-        builder.field_if_absent("log.syslog.facility.code", Value::Int(priority / 8));
-        builder.field_if_absent("log.syslog.severity.code", Value::Int(priority % 8));
-        for (name, value) in [
-            ("log.syslog.hostname", header.host),
-            ("log.syslog.appname", header.tag),
-            ("log.syslog.procid", header.process_id),
-            ("log.syslog.msgid", header.message_id),
-        ] {
-            builder.field_if_absent(name, value.map_or(Value::Null, Value::Str));
-        }
+    fn text(text: Option<&str>) -> Value<'_> {
+        text.map_or(Value::Null, Value::Str)
     }
-    if let Some(version) = header.version {
-        // ECS has this one as text.
-        builder.field_if_absent("log.syslog.version", Value::Int(version));
-    }
-    builder.field_if_absent("host.name", header.host.map_or(Value::Null, Value::Str));
-    builder.field_if_absent("process.name", header.program().map_or(Value::Null, Value::Str));
-    if let Some(id) = header.process_id
-        && id.bytes().all(|b| b.is_ascii_digit())
-    {
-        builder.field_if_absent("process.pid", id.parse().map_or(Value::Null, Value::Int));
-    }
+    let number = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
+    let priority = header.priority;
+    // What a header without a priority says may be the message's.
+    let framed = |part| text(priority.and(part));
+    let process_id = header.process_id;
+    let pid = process_id.filter(|id| id.bytes().all(|b| b.is_ascii_digit()));
+    let values = [
+        number(priority),
+        number(priority.map(|priority| priority / 8)),
+        number(priority.map(|priority| priority % 8)),
+        framed(header.host),
+        framed(header.tag),
+        framed(process_id),
+        framed(header.message_id),
+        number(header.version),
+        text(header.host),
+        text(header.program()),
+        number(pid.and_then(|id| id.parse().ok())),
+    ];
+    builder.write_form_if_absent(&HEADER, &values);
     for (id, parameter, value) in &header.structured {
         builder.field(&format!("syslog_sd.{id}.{parameter}"), Value::Str(value));
     }

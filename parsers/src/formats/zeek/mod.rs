@@ -15,7 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::{EventSink, FrameContext, Reject, commit};
-use crate::batch::BatchBuilder;
+use crate::batch::{BatchBuilder, Form};
 use crate::catalog::Dataset;
 use crate::value::Value;
 
@@ -135,10 +135,11 @@ impl Totals {
     }
 
     pub(super) fn write(&self, builder: &mut BatchBuilder) {
-        for (name, sides) in [("network.bytes", self.bytes), ("network.packets", self.packets)] {
-            if let [Some(a), Some(b)] = sides {
-                builder.field(name, a.checked_add(b).map_or(Value::Null, Value::Int));
-            }
-        }
+        static TOTALS: Form = Form::new(&["network.bytes", "network.packets"]);
+        let sum = |[a, b]: [Option<i64>; 2]| match a.zip(b).and_then(|(a, b)| a.checked_add(b)) {
+            Some(sum) => Value::Int(sum),
+            None => Value::Null,
+        };
+        builder.write_form(&TOTALS, &[sum(self.bytes), sum(self.packets)]);
     }
 }

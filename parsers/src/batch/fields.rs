@@ -1,0 +1,321 @@
+//! Fields of the current event, to where the catalog says that they go.
+
+use super::column::{ColumnBuilder, Set};
+use super::keywords::Keywords;
+use super::slots::Target;
+use super::{BatchBuilder, PATH, values};
+use crate::catalog::Column;
+use crate::formats::flat::{Key, unescape_into};
+use crate::value::Value;
+
+/// Longer names, and names of more parts, get no column: nobody could type them, and what nests dotted names
+/// into objects goes as deep as a name has parts.
+const MAX_NAME: usize = 1024;
+const MAX_NAME_PARTS: usize = 100;
+
+impl BatchBuilder {
+    /// Writes one field of the current event under the producer's name for it. Null is the same as not
+    /// calling this. Writing a field twice keeps the first value; a different second one goes to
+    /// `unmapped`.
+    #[inline]
+    pub fn field(&mut self, native: &str, value: Value<'_>) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = self.target(native);
+        self.put(target, native, value);
+    }
+
+    /// Writes a value to where it goes: most are texts for a column of texts that has some already.
+    #[inline]
+    fn put(&mut self, target: Target, native: &str, value: Value<'_>) {
+        match value {
+            Value::Str(text) => self.put_text(target, native, text),
+            value => self.targeted_field(target, native, value),
+        }
+    }
+
+    #[inline]
+    pub(super) fn put_text(&mut self, target: Target, native: &str, text: &str) {
+        if !self.keyword(target, |keywords, row| keywords.set(row, text)) {
+            self.targeted_field(target, native, Value::Str(text));
+        }
+    }
+
+    /// As [`field`](BatchBuilder::field), unless the current event has a value in that column.
+    pub fn field_if_absent(&mut self, native: &str, value: Value<'_>) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = self.target(native);
+        if !self.has_at(target) {
+            self.put(target, native, value);
+        }
+    }
+
+    /// Whether the current event has a value in the column of `native`.
+    pub fn has(&mut self, native: &str) -> bool {
+        let target = self.target(native);
+        self.has_at(target)
+    }
+
+    #[inline]
+    pub(super) fn target(&mut self, native: &str) -> Target {
+        match self.slots.find(native) {
+            Some(target) => target,
+            None => self.new_slot(native),
+        }
+    }
+
+    pub(super) fn has_at(&self, target: Target) -> bool {
+        match target {
+            Target::Column(index) | Target::Kept(index, _) => self.columns[index as usize].has(self.rows),
+            Target::Time => self.pending_time.is_some(),
+            Target::Reserved | Target::OverLimit => false,
+        }
+    }
+
+    /// Appends the text of what the current event has in the column of `native` to `text` (of a list, the first).
+    /// `false`: it has nothing there, or it is a column that the builder writes.
+    pub fn text_of(&mut self, native: &str, text: &mut String) -> bool {
+        let target = self.target(native);
+        match target {
+            Target::Column(index) | Target::Kept(index, _) => {
+                self.columns[index as usize].text_at(self.rows, text)
+            }
+            Target::Time | Target::Reserved | Target::OverLimit => false,
+        }
+    }
+
+    /// As [`field`](BatchBuilder::field), for a reader that numbers its keys: `key` always stands for
+    /// `native`.
+    #[inline]
+    pub(crate) fn keyed_field(&mut self, key: Key, native: &str, value: Value<'_>) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = self.target_of_key(key, native);
+        self.targeted_field(target, native, value);
+    }
+
+    /// As [`keyed_field`](BatchBuilder::keyed_field), for the inside of a JSON string as it stands in its
+    /// record, the escapes in it (if `escaped`) being valid.
+    #[inline]
+    pub(crate) fn raw_text(&mut self, key: Key, native: &str, raw: &str, escaped: bool) {
+        let target = self.target_of_key(key, native);
+        let stored = self.keyword(target, |keywords, row| match escaped {
+            false => keywords.set(row, raw),
+            true => keywords.set_escaped(row, raw),
+        });
+        if stored {
+            return;
+        }
+        if !escaped {
+            return self.targeted_field(target, native, Value::Str(raw));
+        }
+        let mut text = std::mem::take(&mut self.unescaped);
+        text.clear();
+        unescape_into(raw, &mut text);
+        self.targeted_field(target, native, Value::Str(&text));
+        self.unescaped = text;
+    }
+
+    /// As [`raw_text`](BatchBuilder::raw_text), for a whole number, written in the only way it can be: in a
+    /// column of texts it stays as it stands. `false`: nothing was done, the column wants the number.
+    #[inline]
+    pub(crate) fn raw_number(&mut self, key: Key, native: &str, raw: &str) -> bool {
+        let target = self.target_of_key(key, native);
+        self.keyword(target, |keywords, row| keywords.set(row, raw))
+    }
+
+    /// As [`raw_text`](BatchBuilder::raw_text), for a list of scalars; `value` takes it apart, where it is not
+    /// the same as the one before it. `None` if `value` says so.
+    #[inline]
+    pub(crate) fn raw_list<'v>(
+        &mut self,
+        key: Key,
+        native: &str,
+        raw: &str,
+        value: impl FnOnce() -> Option<Value<'v>>,
+    ) -> Option<()> {
+        let target = self.target_of_key(key, native);
+        let Target::Column(index) = target else {
+            self.targeted_field(target, native, value()?);
+            return Some(());
+        };
+        let (row, column) = (self.rows, &mut self.columns[index as usize]);
+        // A column's first value may be one column too many.
+        if column.any() && column.repeat_list(row, raw) {
+            return Some(());
+        }
+        let value = value()?;
+        self.stored_field(index as usize, &value, |column| column.set_list(row, raw, &value));
+        Some(())
+    }
+
+    /// Gives the event a value in a column of texts that has some already. `false`: it is no such column, or
+    /// the event has another value there, and nothing was done.
+    #[inline]
+    fn keyword(&mut self, target: Target, set: impl FnOnce(&mut Keywords, usize) -> Set) -> bool {
+        let Target::Column(index) = target else {
+            return false;
+        };
+        let column = &mut self.columns[index as usize];
+        // A column's first value may be one column too many.
+        if !column.any() {
+            return false;
+        }
+        let Some(keywords) = column.keywords() else {
+            return false;
+        };
+        match set(keywords, self.rows) {
+            Set::Stored => {
+                column.count();
+                true
+            }
+            Set::Same => true,
+            Set::Different | Set::Misfit => false,
+        }
+    }
+
+    #[inline]
+    fn target_of_key(&mut self, key: Key, native: &str) -> Target {
+        match self.keyed.get(key as usize) {
+            Some(Some(target)) => *target,
+            _ => self.new_key(key, native),
+        }
+    }
+
+    #[cold]
+    fn new_key(&mut self, key: Key, native: &str) -> Target {
+        let target = self.target(native);
+        let index = key as usize;
+        if self.keyed.len() <= index {
+            self.keyed.resize(index + 1, None);
+        }
+        self.keyed[index] = Some(target);
+        target
+    }
+
+    #[inline]
+    pub(super) fn targeted_field(&mut self, target: Target, native: &str, value: Value<'_>) {
+        match target {
+            Target::Column(index) => self.typed_field(index as usize, value),
+            Target::Kept(index, number) => {
+                self.gather(number as usize, value.clone());
+                self.typed_field(index as usize, value);
+            }
+            Target::Time => match values::timestamp(&value) {
+                Some(micros) => self.pending_time = self.pending_time.or(Some(micros)),
+                None => self.put_aside("@timestamp", &value),
+            },
+            Target::Reserved | Target::OverLimit => {
+                self.counters.over_limit += u64::from(target == Target::OverLimit);
+                let dotted = self.dataset.column_of_native(native).dotted;
+                self.put_aside(&dotted, &value);
+            }
+        }
+    }
+
+    #[cold]
+    pub(super) fn new_slot(&mut self, native: &str) -> Target {
+        let column = self.dataset.column_of_native(native);
+        let target = match own_target(native, &column) {
+            Some(target) => target,
+            None => {
+                let index = match self.by_sql.get(&column.sql) {
+                    // Two names may come to one; the column has that of the first with a value.
+                    Some(&index) if !self.columns[index].any() => {
+                        self.columns[index].column.dotted = column.dotted;
+                        index
+                    }
+                    Some(&index) => index,
+                    // So many new names in one batch have long used up its columns.
+                    None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
+                    None => self.add_column(column),
+                };
+                let index = u32::try_from(index).expect("columns are bounded at each batch");
+                match self.dataset.gather.field(native) {
+                    None => Target::Column(index),
+                    Some(number) => Target::Kept(index, number as u32),
+                }
+            }
+        };
+        if self.slots.len() < 4 * self.many_names() {
+            self.slots.add(native, target);
+        }
+        target
+    }
+
+    /// Names past which they are noise, which must not pile up.
+    pub(super) fn many_names(&self) -> usize {
+        4 * self.options.max_columns + 100
+    }
+
+    fn typed_field(&mut self, index: usize, value: Value<'_>) {
+        let row = self.rows;
+        self.stored_field(index, &value, |column| column.set(row, &value));
+    }
+
+    /// Gives the event a value in a column, by `set`, or puts it aside.
+    #[inline]
+    fn stored_field(&mut self, index: usize, value: &Value<'_>, set: impl FnOnce(&mut ColumnBuilder) -> Set) {
+        let column = &mut self.columns[index];
+        let first = index > PATH && !column.any();
+        if first && self.used_columns >= self.options.max_columns {
+            self.counters.over_limit += 1;
+            let dotted = column.column.dotted.clone();
+            return self.put_aside(&dotted, value);
+        }
+        match set(column) {
+            Set::Stored => self.used_columns += usize::from(first),
+            Set::Same => {}
+            Set::Different => {
+                self.counters.duplicates += 1;
+                let dotted = self.columns[index].column.dotted.clone();
+                self.put_aside(&dotted, value);
+            }
+            Set::Misfit => {
+                if !matches!(value, Value::Json(_) | Value::List(_)) {
+                    self.counters.misfits += 1;
+                }
+                let dotted = self.columns[index].column.dotted.clone();
+                self.put_aside(&dotted, value);
+            }
+        }
+    }
+
+    /// Writes a value of the current event to `unmapped`, whatever the catalog says of its name: for what
+    /// a shipper put around the event.
+    pub fn aside(&mut self, dotted: &str, value: &Value<'_>) {
+        self.put_aside(dotted, value);
+    }
+
+    /// Adds `"name": value` to the event's `unmapped` object.
+    pub(super) fn put_aside(&mut self, dotted: &str, value: &Value<'_>) {
+        if !self.pending_unmapped.add(dotted, value) {
+            self.counters.too_deep += 1;
+            self.field("error.type", Value::Str("nested_too_deep"));
+        }
+    }
+}
+
+/// Where values go whose name gives them no column of their own.
+fn own_target(native: &str, column: &Column) -> Option<Target> {
+    match &*column.sql {
+        "time" => Some(Target::Time),
+        "ingest_time" | "tenant" | "dataset" | "event_id" | "original" | "log_file_path" | "log_offset" => {
+            Some(Target::Reserved)
+        }
+        _ if native.len() > MAX_NAME || native.split('.').nth(MAX_NAME_PARTS).is_some() => {
+            Some(Target::OverLimit)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the values of a field do not simply go to its column: because the builder writes that one itself,
+/// or because the name is too long to have one.
+pub fn is_written_by_builder(native: &str, column: &Column) -> bool {
+    own_target(native, column).is_some()
+}

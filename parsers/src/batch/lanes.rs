@@ -1,0 +1,239 @@
+//! Column after column for events that are read one by one: the cells of flat records wait, as places in their block, until
+//! some hundred events are together. Then a column's dictionary and its distinct values stay in the fastest memory while
+//! its cells go by, and what a column takes is decided once.
+//!
+//! The events are the same as if each had been written when it was read; a test of the flat reader holds the two to it. So
+//! an event only waits if nothing about it depends on others or on the order of its fields: its names have columns already,
+//! no two the same one, and all columns there are may be used. What does not fit its column is put aside in the order of
+//! the record.
+
+use super::column::{ColumnBuilder, Data, Set};
+use super::slots::Target;
+use super::unmapped::Unmapped;
+use super::{BatchBuilder, PATH};
+use crate::formats::flat::{FlatField, Key, Kind, with_value};
+
+/// What waits in a builder.
+#[derive(Default)]
+pub(super) struct Lanes {
+    /// By index of a column.
+    lanes: Vec<Vec<Cell>>,
+    /// Those with cells.
+    touched: Vec<u32>,
+    /// Events that are committed but for their cells: the last so many rows.
+    waiting: usize,
+}
+
+/// A value, as a place in the block that its event stands in.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    row: u32,
+    start: u32,
+    end: u32,
+    kind: Kind,
+}
+
+/// A cell that its column did not take.
+struct Misfit {
+    column: u32,
+    cell: Cell,
+}
+
+impl BatchBuilder {
+    /// Takes the fields of an event that stands at `at` of its block, to be written by [`settle`](BatchBuilder::settle);
+    /// that of `without` is none, and `created` another one, `event.created`. `false`: it has to be written now, and
+    /// nothing was taken.
+    pub(crate) fn wait(
+        &mut self,
+        fields: &[FlatField],
+        at: usize,
+        without: Option<Key>,
+        created: Option<FlatField>,
+    ) -> bool {
+        let is_plain = self.dataset.pairs.is_none() && self.dataset.sentences.is_empty();
+        let has_room = self.columns.len() <= self.options.max_columns;
+        let (Ok(row), Ok(at)) = (u32::try_from(self.rows), u32::try_from(at)) else {
+            return false;
+        };
+        if !is_plain || !has_room || self.options.keep_original {
+            return false;
+        }
+        if self.dirty {
+            // What an event that was not committed has written.
+            self.begin();
+            self.dirty = false;
+        }
+        let created = match created {
+            None => None,
+            Some(field) => match self.target("event.created") {
+                Target::Column(index) => Some((index, field)),
+                _ => return false,
+            },
+        };
+        if self.lanes.lanes.len() < self.columns.len() {
+            self.lanes.lanes.resize_with(self.columns.len(), Vec::new);
+        }
+        let keyed = &self.keyed;
+        let mut taken = fields
+            .iter()
+            .filter(|field| Some(field.key) != without)
+            .map(|field| match keyed.get(field.key as usize) {
+                Some(Some(Target::Column(index))) => Some((*index, *field)),
+                _ => None,
+            })
+            .chain(created.map(Some));
+        if taken.by_ref().all(|place| self.lanes.add(place, row, at)) {
+            return true;
+        }
+        self.lanes.remove(row);
+        false
+    }
+
+    /// Commits an event whose fields [wait](BatchBuilder::wait).
+    pub(crate) fn commit_waiting(&mut self, time: i64, event_id: u128, offset: u64) {
+        self.times.push(time);
+        self.event_ids.push(event_id);
+        self.offsets.push(i64::try_from(offset).unwrap_or(i64::MAX));
+        self.unmapped.push(None);
+        self.rows += 1;
+        self.lanes.waiting += 1;
+    }
+
+    /// Writes the cells that wait; all of them stand in `block`, which was read from `path`.
+    pub(crate) fn settle(&mut self, block: &[u8], path: &str) {
+        let waiting = std::mem::take(&mut self.lanes.waiting);
+        if waiting == 0 {
+            return;
+        }
+        self.columns[PATH].repeat(self.rows - waiting, waiting, path);
+        let mut misfits = Vec::new();
+        for index in self.lanes.touched.drain(..) {
+            let (lane, column) = (
+                &mut self.lanes.lanes[index as usize],
+                &mut self.columns[index as usize],
+            );
+            let had = column.any();
+            column.take(lane, block, |cell| {
+                misfits.push(Misfit {
+                    column: index,
+                    cell: *cell,
+                })
+            });
+            self.used_columns += usize::from(index as usize > PATH && !had && column.any());
+            lane.clear();
+        }
+        if !misfits.is_empty() {
+            self.put_cells_aside(misfits, block);
+        }
+    }
+
+    /// Whether cells wait.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.lanes.waiting > 0
+    }
+
+    #[cold]
+    fn put_cells_aside(&mut self, mut misfits: Vec<Misfit>, block: &[u8]) {
+        misfits.sort_unstable_by_key(|misfit| misfit.cell.start);
+        let mut object = Unmapped::default();
+        for misfits in misfits.chunk_by(|one, other| one.cell.row == other.cell.row) {
+            for Misfit { column, cell } in misfits {
+                self.counters.misfits += u64::from(cell.kind != Kind::List);
+                let dotted = &self.columns[*column as usize].column.dotted;
+                with_value(cell.kind, cell.raw(block), |value| object.add(dotted, value));
+            }
+            let row = misfits[0].cell.row as usize;
+            self.unmapped[row] = object.take();
+        }
+    }
+}
+
+impl Lanes {
+    /// Adds a value of an event at `at`. `false`: it has no column, or the event has another value there.
+    #[inline(always)]
+    fn add(&mut self, place: Option<(u32, FlatField)>, row: u32, at: u32) -> bool {
+        let Some((index, field)) = place else {
+            return false;
+        };
+        let lane = &mut self.lanes[index as usize];
+        match lane.last() {
+            None => self.touched.push(index),
+            Some(last) if last.row == row => return false,
+            Some(_) => {}
+        }
+        let (start, end) = field.span();
+        lane.push(Cell {
+            row,
+            start: at + start,
+            end: at + end,
+            kind: field.kind,
+        });
+        true
+    }
+
+    /// Removes the values of a row, the last.
+    #[cold]
+    fn remove(&mut self, row: u32) {
+        self.touched.retain(|&index| {
+            let lane = &mut self.lanes[index as usize];
+            lane.pop_if(|cell| cell.row == row);
+            !lane.is_empty()
+        });
+    }
+
+    /// Forgets all columns.
+    pub(super) fn forget(&mut self) {
+        self.lanes.clear();
+        self.touched.clear();
+    }
+}
+
+impl Cell {
+    #[inline(always)]
+    fn raw<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        &block[self.start as usize..self.end as usize]
+    }
+}
+
+impl ColumnBuilder {
+    /// Stores cells, which come behind all others.
+    fn take(&mut self, cells: &[Cell], block: &[u8], mut misfit: impl FnMut(&Cell)) {
+        let Data::Keyword(keywords) = &mut self.data else {
+            for cell in cells.iter().filter(|cell| cell.kind != Kind::Null) {
+                if self.take_any(cell, block) == Set::Misfit {
+                    misfit(cell);
+                }
+            }
+            return;
+        };
+        let mut stored = cells.len();
+        for cell in cells {
+            let raw = cell.raw(block);
+            let row = cell.row as usize;
+            match cell.kind {
+                Kind::Text | Kind::Number => keywords.put(row, raw),
+                Kind::Escaped => keywords.put_escaped(row, raw),
+                Kind::True | Kind::False => keywords.put(row, raw),
+                Kind::Null => stored -= 1,
+                Kind::List => {
+                    stored -= 1;
+                    misfit(cell);
+                }
+            }
+        }
+        self.values_set += stored;
+    }
+
+    fn take_any(&mut self, cell: &Cell, block: &[u8]) -> Set {
+        let (row, raw) = (cell.row as usize, cell.raw(block));
+        if cell.kind != Kind::List {
+            return with_value(cell.kind, raw, |value| self.set(row, value)).unwrap_or(Set::Misfit);
+        }
+        // A list that is the same as the one before it need not be taken apart.
+        let text = std::str::from_utf8(raw).unwrap_or_default();
+        if self.repeat_list(row, text) {
+            return Set::Stored;
+        }
+        with_value(cell.kind, raw, |value| self.set_list(row, text, value)).unwrap_or(Set::Misfit)
+    }
+}

@@ -246,7 +246,23 @@ impl<'a> Fields<'a> {
             self.text("network.iana_number", protocol);
             self.text("network.transport", known);
         } else {
-            self.known("network.transport", protocol);
+            // ECS has names in small letters, which is how they are searched in the logs of all products.
+            const NAMES: [&str; 12] = [
+                "tcp",
+                "udp",
+                "icmp",
+                "icmpv6",
+                "icmp6",
+                "ipv6-icmp",
+                "igmp",
+                "gre",
+                "esp",
+                "ah",
+                "sctp",
+                "ospf",
+            ];
+            let name = NAMES.iter().find(|name| name.eq_ignore_ascii_case(protocol));
+            self.known("network.transport", name.copied().unwrap_or(protocol));
         }
     }
 

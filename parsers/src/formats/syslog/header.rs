@@ -204,6 +204,7 @@ pub(super) fn is_record(message: &str) -> bool {
     let bytes = message.as_bytes();
     match bytes.first() {
         Some(b'C') => message.starts_with("CEF:"),
+        Some(b'A') => message.starts_with("ASM:CEF:"),
         Some(b'L') => message.starts_with("LEEF:"),
         Some(b'd') => message.starts_with("date=20") || message.starts_with("devname="),
         Some(b'1') => bytes.get(1) == Some(&b',') && bytes.get(2).is_some_and(u8::is_ascii_digit),

@@ -57,6 +57,13 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         read,
     },
     Grammar {
+        // OpenSSH and login write no such word; marks do not decide for these programs.
+        name: "Juniper Junos, logins",
+        marks: &[],
+        programs: &["sshd", "login"],
+        read: login,
+    },
+    Grammar {
         name: "Juniper Junos, firewall filters",
         marks: &["FW: "],
         programs: &[],
@@ -127,6 +134,11 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return None;
     }
     Some(event)
+}
+
+fn login<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let named = line.body.starts_with("SSHD_") || line.body.starts_with("LOGIN_");
+    named.then(|| read(line)).flatten()
 }
 
 fn is_name(word: &str) -> bool {

@@ -46,6 +46,12 @@ pub(super) const GRAMMARS: &[Grammar] = &[
         read: observation,
     },
     Grammar {
+        name: "vmware.esxi.kernel",
+        marks: &["Z cpu"],
+        programs: &[],
+        read: kernel_file,
+    },
+    Grammar {
         name: "vmware.esxi.shell",
         marks: &["' running command '", " on vmk", "sysboot: ", "Event ["],
         programs: &["shell", "esxshell", "vmkernel", "vmkwarning", "esxupdate"],
@@ -264,6 +270,16 @@ fn kernel<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<()> {
     }
     fields.text("message", rest);
     Some(())
+}
+
+/// The kernel's own file has no host: `2026-02-03T04:05:06.123Z cpu3:2097219)text`.
+fn kernel_file<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let (time, rest) = time::iso(line.raw, line.context.timezone)?;
+    let mut event = Event::headless(DATASET);
+    event.time = Some(time);
+    kernel(rest, &mut event.fields)?;
+    event.fields.text("process.name", "vmkernel");
+    Some(event)
 }
 
 /// What the sentences say that services write.

@@ -229,7 +229,11 @@ fn host_of(text: &str) -> (&str, &str) {
 /// What messages about clients say.
 fn about<'a>(severity: &str, message: &'a str, fields: &mut Fields<'a>) {
     let message = message.trim();
-    if let Some((method, user)) = message.split_once(" authentication failed for user \"") {
+    // Statements are logged too, and may say anything: only the server ends a connection (FATAL), and it names the method.
+    if let Some((method, user)) = message.split_once(" authentication failed for user \"")
+        && severity == "FATAL"
+        && method.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    {
         fields.event("login", "failure");
         fields.category("authentication");
         fields.text("method", method);

@@ -83,7 +83,7 @@ fn alerts_and_flows() {
             ("destination.port", "8140"),
             ("event.action", "DROP"),
             ("rule.id", "1001"),
-            ("network.transport", "TCP"),
+            ("network.transport", "tcp"),
             ("network.direction", "inbound"),
         ],
     );

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use borzoi_parsers::catalog::Catalog;
+use borzoi_parsers::enrich::{Enricher, Enrichment};
 use borzoi_parsers::formats::{DecodeOptions, Decoder, Format};
 use borzoi_parsers::frame::{FrameBlock, FrameOptions, Framer, Framing, Source};
 use borzoi_parsers::input::Chunk;
@@ -33,6 +34,7 @@ struct Outcome {
 thread_local! {
     /// A decoder for each format: making one costs more than most inputs, and what came before must make no difference.
     static DECODERS: RefCell<HashMap<Option<Format>, Decoder>> = RefCell::default();
+    static ENRICHER: RefCell<Enricher> = RefCell::new(Enricher::new(Enrichment::default()));
 }
 
 /// A decoder whose output depends on the bytes alone.
@@ -59,7 +61,7 @@ pub fn check(bytes: &[u8], format: Option<Format>, cut: Cut) {
 
 /// Reads `bytes` at once, and cut up as `cut` says. Both must come out the same, and:
 ///
-/// - every event is one line of valid JSON, nested or flat;
+/// - every event is one line of valid JSON, nested or flat, with what is derived from its columns;
 /// - every frame is found again as an event or a reject with its offset;
 /// - frames ascend, do not overlap, and are the bytes at their offset;
 /// - of lines and plain rows of JSON, everything between is white space, punctuation and zeroes.
@@ -137,7 +139,10 @@ fn decode(decoder: &mut Decoder, block: FrameBlock, outcome: &mut Outcome) {
     let frames: Vec<u64> = block.frames.iter().map(|span| span.offset).collect();
     let decoded = decoder.decode(block);
     let mut seen = HashSet::new();
-    for batch in &decoded.batches {
+    for batch in decoded.batches {
+        let events = batch.len();
+        let batch = ENRICHER.with_borrow_mut(|enricher| enricher.enrich(batch));
+        assert_eq!(batch.len(), events, "derived columns add no rows");
         let nested = EventWriter::new(&batch.events, JsonStyle::Nested);
         let flat = EventWriter::new(&batch.events, JsonStyle::Flat);
         for row in 0..batch.len() {

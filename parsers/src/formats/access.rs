@@ -7,7 +7,8 @@
 //!
 //! The user name, the request and the headers are the client's text. The servers escape quotes in all of
 //! them, so an unescaped quote is the server's own: the line is anchored at `] "`, where the time ends and
-//! the request begins. Escapes of printable characters are undone (`\x22` is `"`); others stay as written.
+//! the request begins. In front of the time stand addresses and names of hosts, as many as the form has, and nothing
+//! else: anything more is a line of another program, which quotes one of these. Escapes of printable characters are undone (`\x22` is `"`); others stay as written.
 //! A request that is no HTTP is kept whole in `url.original`.
 
 use crate::formats::text::search::Search;
@@ -29,6 +30,8 @@ use crate::value::Value;
 #[derive(Debug, PartialEq)]
 pub(super) struct Line<'a> {
     clients: &'a str,
+    /// The client's own name for its user is no `-`, or missing.
+    has_identity: bool,
     user: &'a str,
     time: i64,
     request: &'a str,
@@ -40,7 +43,7 @@ pub(super) struct Line<'a> {
 
 /// Whether `line` is an access log line.
 pub fn looks_like(line: &str) -> bool {
-    Entry::parse(line, chrono_tz::UTC).is_some()
+    Entry::certain(line, chrono_tz::UTC).is_some()
 }
 
 /// Writes the event of one line to `sink`.
@@ -65,8 +68,17 @@ pub(super) enum Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The entry that `line` is.
-    pub(super) fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
+    /// The entry that `line` is and nothing else could be. What [`Entry::parse`] takes beyond that may be a line of any
+    /// program that quotes an entry, which strangers can make it do.
+    pub(super) fn certain(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
+        Entry::parse(line, zone).filter(|entry| match entry {
+            Entry::Tls(_) => true,
+            Entry::Plain(line) => line.is_certain(),
+        })
+    }
+
+    /// The entry that `line` is, in a log of nothing else.
+    fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
         match TlsLine::parse(line, zone) {
             Some(entry) => Some(Entry::Tls(entry)),
             None => Line::parse(line, zone).map(Entry::Plain),
@@ -173,13 +185,15 @@ impl<'a> Line<'a> {
             }
         };
         let (rest, (request, status, bytes)) = numbers(rest).ok()?;
-        let (clients, user) = match head.trim_end().cut(" - ") {
+        let head = head.trim_end();
+        let without = head.cut(" - ");
+        let (clients, user) = match without {
             Some((clients, user)) => (clients, user),
             // One word less than the common format has.
-            None if head.trim_end().matches(' ').count() == 1 => head.trim_end().split_once(' ')?,
+            None if head.matches(' ').count() == 1 => head.split_once(' ')?,
             // An identity that is no `-`: the two last words are identity and user.
             None => {
-                let (clients, user) = head.trim_end().rsplit_once(' ')?;
+                let (clients, user) = head.rsplit_once(' ')?;
                 (clients.rsplit_once(' ')?.0, user)
             }
         };
@@ -191,6 +205,7 @@ impl<'a> Line<'a> {
         }
         Some(Line {
             clients,
+            has_identity: without.is_none(),
             user,
             time,
             request,
@@ -199,6 +214,12 @@ impl<'a> Line<'a> {
             headers,
             more: more.trim(),
         })
+    }
+
+    /// Whether it can be no line of another program that quotes one: in front of the time stand only what the form has
+    /// there, and an identity only behind an address or a whole name, as only such are looked up.
+    fn is_certain(&self) -> bool {
+        are_clients(self.clients) && (!self.has_identity || is_far(self.clients))
     }
 
     fn write(&self, builder: &mut BatchBuilder) {
@@ -259,6 +280,40 @@ impl<'a> Line<'a> {
             builder.field("remote_ip_list", Value::List(all));
         }
     }
+}
+
+/// Whether a word is a name in brackets behind an address.
+fn is_comment(word: &str) -> bool {
+    word.starts_with('(') && word.ends_with(')')
+}
+
+/// Whether a text is what stands in front of identity and user: `[vhost ]client`, proxies behind commas.
+fn are_clients(text: &str) -> bool {
+    let is_quoted = text.matches('"').count() % 2 == 0;
+    is_quoted
+        && text.split(',').all(|part| {
+            let words = part.split(' ').map(|word| word.trim_matches('"'));
+            let words = words.filter(|word| !word.is_empty() && !is_comment(word));
+            words.clone().count() <= 2 && words.clone().all(is_host)
+        })
+}
+
+/// Whether the last of some clients is an address or a whole name, as only such are looked up with an identity.
+fn is_far(clients: &str) -> bool {
+    let last = clients.rsplit(' ').next().unwrap_or(clients);
+    last == "localhost" || linux::address(last).is_some() || host_and_port(last).0.contains('.')
+}
+
+/// Whether a word is the name of a host or an address, with a port or without.
+fn is_host(word: &str) -> bool {
+    let (name, port) = host_and_port(word);
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.*%".contains(&b) || !b.is_ascii())
+    };
+    is_name(name) && (port.is_some() || name.len() == word.len()) || linux::address(name).is_some()
 }
 
 /// Writes a request line (`GET /path?query HTTP/1.1`) taken apart.

@@ -565,7 +565,7 @@ fn strict_format(line: &str, zone: Tz) -> Option<Shown<'_>> {
         Format::Xml
     } else if auditd::looks_like(line) {
         Format::Auditd
-    } else if let Some(entry) = access::Entry::parse(line, zone) {
+    } else if let Some(entry) = access::Entry::certain(line, zone) {
         return Some(Shown::Access(entry));
     } else if error_log::looks_like(line) {
         Format::ErrorLog

@@ -5,14 +5,15 @@ use crate::formats::text::search::Search;
 use crate::value::Value;
 
 /// `jane : TTY=pts/0 ; PWD=/home/jane ; USER=root ; COMMAND=/bin/ls`, with a complaint in front of `TTY` where
-/// sudo refused. The command is everything behind the first `COMMAND=`.
+/// sudo refused. The folder and the command are the caller's text, and may have such parts in them: where the line
+/// can be read in two ways, nobody knows who the command ran as, and the command is all that may be it.
 pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
     let Some((name, rest)) = message.cut(" : ") else {
         return;
     };
-    let (head, command) = match rest.place_of("COMMAND=") {
-        Some(at) if at == 0 || rest[..at].ends_with(" ; ") => (&rest[..at], Some(&rest[at + 8..])),
-        _ => (rest, None),
+    let (head, command, certain) = match command_of(rest) {
+        Some((at, certain)) => (&rest[..at], Some(&rest[at + COMMAND.len()..]), certain),
+        None => (rest, None, rest.matches(" ; USER=").count() <= 1),
     };
     if command.is_none() && !rest.holds("TTY=") && !rest.holds("USER=") {
         return;
@@ -22,11 +23,13 @@ pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
     for (position, part) in head.split(" ; ").map(str::trim).enumerate() {
         match part.split_once('=') {
             Some(("TTY", value)) => fields.text("system.auth.sudo.tty", value),
+            // From here on it is the caller's.
+            Some(("PWD", _)) if !certain => break,
             Some(("PWD", value)) => {
                 fields.text("system.auth.sudo.pwd", value);
                 fields.text("process.working_directory", value);
             }
-            Some(("USER", value)) => fields.text("user.effective.name", value),
+            Some(("USER", value)) if certain => fields.text("user.effective.name", value),
             Some(("GROUP", value)) => fields.text("user.effective.group.name", value),
             Some(("ENV", value)) => fields.text("system.auth.sudo.env", value),
             Some(("TSID", value)) => fields.text("system.auth.sudo.tsid", value),
@@ -43,6 +46,28 @@ pub(super) fn sudo<'a>(message: &'a str, fields: &mut Fields<'a>) {
         _ => "failure",
     };
     fields.event("sudo", outcome);
+}
+
+const COMMAND: &str = "COMMAND=";
+
+/// Where `COMMAND=` of one of sudo's lines stands, the first behind a user if there is one; and whether only one user stands
+/// in front of what may be the command.
+fn command_of(rest: &str) -> Option<(usize, bool)> {
+    let (mut start, mut users) = (0, 0);
+    let (mut first, mut users_before) = (None, 0);
+    for part in rest.split(" ; ") {
+        let text = part.trim_start();
+        if text.starts_with("USER=") {
+            users += 1;
+        } else if text.starts_with(COMMAND) {
+            if first.is_none() || users_before == 0 && users > 0 {
+                first = Some(start + part.len() - text.len());
+            }
+            users_before = users;
+        }
+        start += part.len() + " ; ".len();
+    }
+    first.map(|at| (at, users_before <= 1))
 }
 
 /// Whether `message` is one of sudo's about a command: `jane : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`.

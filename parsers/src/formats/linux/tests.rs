@@ -185,6 +185,40 @@ fn messages_without_a_header() {
 }
 
 #[test]
+fn a_folder_chooses_no_user_of_sudo() {
+    let front = "mallory : TTY=pts/0 ; PWD=/tmp/x ; USER=nobody ; ";
+    for (rest, command) in [
+        ("USER=root ; COMMAND=/bin/bash", "/bin/bash"),
+        (
+            "COMMAND=/bin/true ; USER=root ; COMMAND=/bin/bash",
+            "/bin/true ; USER=root ; COMMAND=/bin/bash",
+        ),
+        ("ENV=a=b ; USER=root ; TSID=00 ; COMMAND=/bin/bash", "/bin/bash"),
+    ] {
+        let line = format!("{front}{rest}");
+        check(
+            "sudo",
+            &line,
+            &[
+                ("user.name", "mallory"),
+                ("system.auth.sudo.tty", "pts/0"),
+                ("process.command_line", command),
+            ],
+        );
+        let fields = fields_of("sudo", &line);
+        for name in ["user.effective.name", "process.working_directory"] {
+            assert!(fields.get(name).is_none(), "{name} of {line}");
+        }
+    }
+    // A folder that holds a command, but no user.
+    check(
+        "sudo",
+        "mara : TTY=pts/0 ; PWD=/x ; COMMAND=/a ; USER=root ; COMMAND=/b",
+        &[("user.effective.name", "root"), ("process.command_line", "/b")],
+    );
+}
+
+#[test]
 fn sudo_and_su() {
     check(
         "sudo",

@@ -26,6 +26,11 @@ use plain::Plain;
 /// Programs whose messages may be lines of their access or error log.
 const WEB_SERVERS: [&str; 5] = ["nginx", "httpd", "apache", "apache2", "apache_access"];
 
+/// Whether `program` writes an access log: a web server, or what its administrator called that log.
+fn is_web_server(program: &str) -> bool {
+    WEB_SERVERS.contains(&program) || program.contains("access")
+}
+
 /// Whether `line` is syslog: it starts with a priority, with a timestamp and then a tag or a host and a tag,
 /// with `host program[pid]:`, or it is a message without any header that only one program writes.
 pub fn looks_like(line: &str) -> bool {
@@ -97,8 +102,8 @@ pub(super) fn decode(
     if let Some(record) = auditd::in_syslog(program, header.message, header.time) {
         return auditd::write(&[record], header.host, frame, context, sink);
     }
-    if WEB_SERVERS.contains(&program) {
-        if let Some(entry) = access::Entry::parse(header.message, context.timezone) {
+    if is_web_server(program) {
+        if let Some(entry) = access::Entry::certain(header.message, context.timezone) {
             return entry.decode(header.host, frame, context, sink);
         }
         if error_log::looks_like(header.message) {

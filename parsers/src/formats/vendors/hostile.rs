@@ -27,6 +27,8 @@ const LINES: &[&str] = &[
     "info hostd[7] [Originator@6876 sub=x] Event 7 : User x@203.0.113.1 logged in as y",
     "action=\"authentify\" user=\"x\" client_ip=\"203.0.113.1\" status=\"success\"",
     "LOG:  connection received: host=203.0.113.1 port=5",
+    "203.0.113.1 - - [01/Mar/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" 200 5 \"-\" \"x\"",
+    "x 203.0.113.1 - - [01/Mar/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" 200 5",
 ];
 
 /// Programs that log what strangers say, and are read by name or not at all.

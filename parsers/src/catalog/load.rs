@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 
 use super::bounds::bounded;
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
@@ -307,10 +308,14 @@ fn build(
         ..
     } = names;
     settle_sql_names(file, &mut fields)?;
+    let mut column_names = HashSet::new();
     // Column names come last, so that a native name always wins over another field's column name.
     for (index, field) in fields.iter().enumerate() {
         for name in [&field.column.dotted, &field.column.sql] {
-            by_name.entry(name.to_lowercase()).or_insert(index);
+            if let Entry::Vacant(vacant) = by_name.entry(name.to_lowercase()) {
+                column_names.insert(vacant.key().clone());
+                vacant.insert(index);
+            }
         }
     }
     let sigma = entry.sigma.into_iter().map(served).collect();
@@ -347,6 +352,7 @@ fn build(
         pairs: entry.pairs.map(Arc::from),
         sentences: sentences(file, entry.sentences)?,
         by_name,
+        column_names,
         exact,
         loose,
         types: types.clone(),

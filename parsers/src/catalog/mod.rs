@@ -52,7 +52,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
 pub use fill::{Chosen, Fill, FillSource, Gather};
@@ -154,6 +154,8 @@ pub struct Dataset {
     pub sentences: Vec<Sentences>,
     /// Every declared name, case-folded → index into `fields`.
     by_name: HashMap<String, usize>,
+    /// Of those, case-folded, the ones that are names of columns and of no field.
+    column_names: HashSet<String>,
     /// Names that only the parser takes, letter for letter → index into `fields`.
     exact: HashMap<String, usize>,
     /// Names that mean a column in any spelling.

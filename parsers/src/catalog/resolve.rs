@@ -10,6 +10,7 @@
 //! standard columns; ECS fields; the native name after the dataset's own prefix; names that are taken in any
 //! spelling (`loose`); and otherwise the column that an undeclared field of that name has.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Column, ColumnType, Dataset, Field, STANDARD_COLUMNS, ServedLogSource, UNMAPPED};
@@ -63,6 +64,26 @@ impl Dataset {
     /// not keep the others from it.
     pub fn leaves_out_empty(&self) -> bool {
         !self.loose.is_empty()
+    }
+
+    /// Whether `name` names a column and no field of the producer's. Such a name in a text that strangers may have a part in
+    /// (`host.name=dc1`) is no word of the producer's.
+    pub fn is_column_name(&self, name: &str) -> bool {
+        if !name.bytes().any(|byte| matches!(byte, b'.' | b'_')) {
+            return false;
+        }
+        let folded = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(name.to_lowercase()),
+            false => Cow::Borrowed(name),
+        };
+        self.column_names.contains(&*folded)
+            || !self.exact.contains_key(name)
+                && self.field_named(&folded).is_none()
+                && (STANDARD_COLUMNS
+                    .iter()
+                    .any(|(sql, dotted, _)| folded == *dotted || folded == *sql)
+                    || self.types.get(&folded).is_some()
+                    || self.prefix.is_empty() && self.types.dotted_of_sql(&folded).is_some())
     }
 
     /// What a rule or a query means by `name`, within the log source it was written for. Never fails:

@@ -429,8 +429,13 @@ fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSi
         })?,
     };
     let builder = sink.begin(&dataset);
+    let of_line = line.raw.as_bytes().as_ptr_range();
     for (name, value) in fields.drain() {
-        builder.field(name, value);
+        // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
+        match of_line.contains(&name.as_ptr()) && dataset.is_column_name(name) {
+            true => builder.field(line.name("key.", name), value),
+            false => builder.field(name, value),
+        }
     }
     let has_header = has_header && !headless;
     if has_header {

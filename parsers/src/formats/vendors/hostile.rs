@@ -89,3 +89,22 @@ fn in_the_middle_of_what_a_program_says() {
         }
     }
 }
+
+#[test]
+fn a_key_in_a_text_is_no_column() {
+    for text in [
+        "<134>Mar  1 10:00:00 fw1 CEF:0|Imperva Inc.|SecureSphere|13|100|Blocked|9|src=192.0.2.7 msg=a host.name=dc1 event.outcome=success user.name=root Error.Type=x source_ip=203.0.113.1",
+        "<134>Mar  1 10:00:00 fw1 LEEF:2.0|Acme|WAF|1|Blocked|^|src=192.0.2.7^host.name=dc1^event.outcome=success^user.name=root^error.type=x^source_ip=203.0.113.1",
+    ] {
+        let event = read(text);
+        assert_eq!(event["host.name"], "fw1", "{text}");
+        assert_eq!(event["source.ip"], "192.0.2.7", "{text}");
+        for name in ["user.name", "event.outcome", "error.type"] {
+            assert!(event.get(name).is_none(), "{name} of {text}");
+        }
+        assert!(
+            event.values().any(|value| value == "dc1"),
+            "it is kept: {event:?}"
+        );
+    }
+}

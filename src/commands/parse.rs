@@ -1,5 +1,6 @@
 //! `borzoi parse`: events as ECS JSON lines.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ fn explain(inputs: &InputSet, catalog: Arc<Catalog>, options: ScanOptions) -> Re
     };
     let mut explainer = Explainer::new(catalog, options.decode);
     let mut errors = inputs.errors.clone();
+    let mut refused = false;
     for input in &inputs.inputs {
         let chunks = match input.open(&options.input) {
             Ok(chunks) => chunks,
@@ -83,6 +85,7 @@ fn explain(inputs: &InputSet, catalog: Arc<Catalog>, options: ScanOptions) -> Re
             match blocks.next(None) {
                 Read::Block(block) => {
                     for record in explainer.explain(&block) {
+                        refused |= record.reject.is_some();
                         write_explained(&record, &mut out)?;
                     }
                 }
@@ -96,7 +99,7 @@ fn explain(inputs: &InputSet, catalog: Arc<Catalog>, options: ScanOptions) -> Re
     for error in &errors {
         eprintln!("{}error:{:#} {error}", style::ERROR, style::ERROR);
     }
-    Ok(if errors.is_empty() {
+    Ok(if errors.is_empty() && !refused {
         Exit::Done
     } else {
         Exit::WithLosses
@@ -111,7 +114,7 @@ fn write_explained(record: &Explained, out: &mut dyn Write) -> io::Result<()> {
         "{head}{}:{}{head:#} {}",
         record.path,
         record.offset,
-        record.raw.trim_end()
+        shown(record.raw.trim_end())
     )?;
     if let Some(reject) = &record.reject {
         writeln!(out, "  {bad}refused{bad:#}   {reject}")?;
@@ -127,9 +130,24 @@ fn write_explained(record: &Explained, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     if !record.left_over.is_empty() {
-        writeln!(out, "  left over {}", record.left_over.join(" | "))?;
+        writeln!(out, "  left over {}", shown(&record.left_over.join(" | ")))?;
     }
     writeln!(out)
+}
+
+/// A log's text for a terminal, which must not take orders from it.
+fn shown(text: &str) -> Cow<'_, str> {
+    match text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
+        false => Cow::Borrowed(text),
+        true => text
+            .chars()
+            .map(|c| match c.is_control() && !matches!(c, '\n' | '\t') {
+                true => c.escape_default().to_string(),
+                false => c.to_string(),
+            })
+            .collect::<String>()
+            .into(),
+    }
 }
 
 struct EventLines<W> {

@@ -8,6 +8,7 @@ use borzoi_engine::alert::Alert;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::report::ReportMeta;
 use borzoi_engine::scan::{Progress, Scan, ScanError, ScanSink, ScanSummary};
+use borzoi_parsers::batch::BuilderCounters;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::ir::Level;
@@ -127,12 +128,12 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
         anstream::eprintln!("         --rejects FILE keeps all of them with their reasons");
     }
     let counters = &summary.decode.columns;
-    if counters.misfits + counters.over_limit > 0 {
-        tracing::info!(
-            misfits = counters.misfits,
-            over_limit = counters.over_limit,
-            "values kept in `unmapped`"
-        );
+    put_aside(counters);
+    if summary.decode.invalid_utf8 > 0 {
+        warn(&format!(
+            "{} records were no valid UTF-8; their events say so in error.type",
+            table::thousands(summary.decode.invalid_utf8)
+        ));
     }
     if counters.without_time > 0 {
         warn(&format!(
@@ -161,6 +162,24 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
             table::bytes(lake.bytes),
             table::thousands(lake.duplicates),
         );
+    }
+}
+
+/// Says which values went to `unmapped` instead of a column of their own.
+fn put_aside(counters: &BuilderCounters) {
+    let parts: Vec<String> = [
+        (counters.misfits, "of another type than their column"),
+        (counters.duplicates, "second values of a column"),
+        (counters.too_deep, "nested too deeply"),
+        (counters.over_limit, "past the limit of columns"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", table::thousands(*count)))
+    .collect();
+    if !parts.is_empty() {
+        let dim = style::DIM;
+        anstream::eprintln!("{dim}kept in `unmapped`: {}{dim:#}", parts.join(", "));
     }
 }
 

@@ -100,12 +100,22 @@ fn is_pairs(text: &str) -> bool {
     (count >= 2 && bytes * 4 >= text.len() * 3) || (count == 1 && whole())
 }
 
+/// Bytes that a key may have. No more of a text is looked at for one: a line may have a separator at each byte.
+const KEY: usize = 64;
+
 fn is_key(key: &str) -> bool {
-    !key.is_empty()
-        && key.len() <= 64
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@'))
+    !key.is_empty() && key.len() <= KEY && key.bytes().all(is_key_byte)
+}
+
+fn is_key_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'@')
+}
+
+/// What stands behind the key that `text` starts with and its colon.
+fn behind_key(text: &str) -> Option<&str> {
+    let length = text.bytes().take(KEY + 1).take_while(|b| is_key_byte(*b)).count();
+    let behind = text[length..].strip_prefix(':')?;
+    (1..=KEY).contains(&length).then_some(behind)
 }
 
 /// The pairs of `Key: value, Key: "other, value"`; none if `text` is something else. A part without a key belongs to
@@ -142,19 +152,14 @@ fn end_of_part(text: &str) -> usize {
             b'"' => quoted = !quoted,
             b',' if !quoted => {
                 let next = text[at + 1..].trim_start_matches(' ');
-                if next.split_once(':').is_some_and(|(key, value)| {
-                    is_key(key) && (value.is_empty() || value.starts_with([' ', '"']))
-                }) {
+                if behind_key(next).is_some_and(|value| value.is_empty() || value.starts_with([' ', '"'])) {
                     return at;
                 }
             }
             // `To:"ann" Cc:"bob"`
             b' ' if !quoted && text.starts_with('"') && text[..at].ends_with('"') => {
                 let next = text[at..].trim_start_matches(' ');
-                if next
-                    .split_once(':')
-                    .is_some_and(|(key, value)| is_key(key) && value.starts_with('"'))
-                {
+                if behind_key(next).is_some_and(|value| value.starts_with('"')) {
                     return at;
                 }
             }

@@ -61,3 +61,29 @@ fn a_piece_over_and_over_takes_time_in_proportion() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Lines that no grammar knows are looked at in every way there is. They are long here: what searches a line with vector
+/// instructions from each of its bytes shows in no short one.
+#[test]
+fn long_lines_of_nobody_take_time_in_proportion() {
+    const LONG: usize = 16 << 10;
+    let heads = ["", "a: ", "a: \"", "a=b ", "Mar  1 10:00:00 h app[7]: a: b, c: "];
+    let mut decoder = decoder(Catalog::builtin(), None);
+    let mut wrong = Vec::new();
+    for head in heads {
+        for piece in PIECES.iter().filter(|piece| !piece.contains('\n')) {
+            let longer = cost(&mut decoder, &record(head, piece, 4 * LONG), None);
+            if longer.time < A_BYTE * LONG as u32 + AN_EVENT * longer.events as u32 {
+                continue;
+            }
+            let short = cost(&mut decoder, &record(head, piece, LONG), None);
+            if longer.time > 8 * short.time {
+                let (once, four) = (short.time, longer.time);
+                wrong.push(format!(
+                    "{head:?} {piece:?}: {once:?}, four times as much takes {four:?}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

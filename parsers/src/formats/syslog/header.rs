@@ -423,9 +423,23 @@ fn without_time(input: &str) -> Option<Header<'_>> {
 
 /// A time (also multilog's `@40…`) followed by a space, a colon (network gear) or the end.
 fn stamp(input: &str, reference_time: i64, zone: Tz) -> Option<(i64, &str)> {
-    let (instant, rest) = time::bsd(input, reference_time, zone)
+    let (mut instant, mut rest) = time::bsd(input, reference_time, zone)
         .or_else(|| time::iso(input, zone))
         .or_else(|| time::tai64n(input))?;
+    // `10:00:00 CET host tag: …`; in front of a tag the word is the host.
+    if let Some((offset, behind)) = rest.strip_prefix(' ').and_then(time::zone_name)
+        && let Some(host) = behind
+            .strip_prefix(' ')
+            .and_then(|behind| behind.split(' ').next())
+        && !host.is_empty()
+        && !host.contains([':', '['])
+    {
+        instant = time::bsd(input, reference_time, Tz::UTC)
+            .or_else(|| time::iso(input, Tz::UTC))?
+            .0
+            - offset;
+        rest = behind;
+    }
     // Some relays write the zone twice (`+00:00Z`).
     let rest = rest.strip_prefix('Z').unwrap_or(rest);
     match rest.as_bytes().first() {

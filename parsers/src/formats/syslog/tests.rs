@@ -88,6 +88,16 @@ fn rfc3164_with_whatever_is_missing() {
 }
 
 #[test]
+fn a_zone_by_name_is_no_host() {
+    let h = header("Feb 3 05:05:06 CET web1 sshd[9]: m");
+    assert_eq!((h.host, h.tag, h.message), (Some("web1"), Some("sshd"), "m"));
+    assert_eq!(h.time, header("Feb 3 04:05:06 web1 sshd[9]: m").time);
+    // In front of a tag it is one.
+    let h = header("Feb 3 04:05:06 MET sshd[9]: m");
+    assert_eq!((h.host, h.tag), (Some("MET"), Some("sshd")));
+}
+
+#[test]
 fn rfc5424_with_structured_data() {
     let h = header(
         "<165>1 2026-02-03T04:05:06.5Z web1 app 77 ID4 [a@1 x=\"1 \\\"2\\\" \\] \\n\" y=\"\"][b] \u{feff}the text",

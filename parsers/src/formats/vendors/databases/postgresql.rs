@@ -55,7 +55,15 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         false => Event::headless("postgresql.log"),
     };
     let fields = &mut event.fields;
-    event.time = prefix_parts(prefix, line, fields);
+    // A name with blanks in it is not to be told from the parts around it; some messages state it.
+    event.time = match stated_user(message).and_then(|user| Some((user, prefix.split_once(user)?))) {
+        Some((user, (head, tail))) if tail.starts_with('@') && user.contains([' ', ',']) => {
+            fields.text("user.name", user);
+            fields.known("database", tail[1..].split([' ', ',']).next().unwrap_or_default());
+            prefix_parts(head, line, fields)
+        }
+        _ => prefix_parts(prefix, line, fields),
+    };
     // Other programs have levels too; a prefix of this server's has a time or a process.
     if !by_syslog && event.time.is_none() && fields.get("process.pid").is_none() {
         return None;
@@ -70,6 +78,15 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         about(severity, message, fields);
     }
     Some(event)
+}
+
+/// The user whom a message quotes whole: `password authentication failed for user "mara"`.
+fn stated_user(message: &str) -> Option<&str> {
+    let (_, rest) = message
+        .split_once("authentication failed for user \"")
+        .or_else(|| message.split_once("role \""))?;
+    let end = rest.rfind('"')?;
+    Some(&rest[..end]).filter(|user| !user.is_empty())
 }
 
 /// What is in front of the severity, the severity, and what is behind it.
@@ -300,6 +317,23 @@ fn about<'a>(severity: &str, message: &'a str, fields: &mut Fields<'a>) {
 #[cfg(test)]
 mod tests {
     use super::super::super::whole::{check, read, survives_truncation};
+
+    #[test]
+    fn a_name_with_blanks_is_what_the_message_says() {
+        for (user, rest) in [
+            ("x 192.0.2.66", ""),
+            ("x 192.0.2.66 y", ""),
+            ("a,b c", "app=psql "),
+        ] {
+            let line = format!(
+                "2026-03-01 10:00:00.741 UTC [9158] {rest}{user}@shop FATAL:  password authentication failed for user \"{user}\""
+            );
+            let event = read(&line);
+            assert_eq!(event["user.name"], user, "{event:?}");
+            assert_eq!(event["process.pid"], 9158, "{event:?}");
+            assert!(event.get("source.ip").is_none(), "{event:?}");
+        }
+    }
 
     #[test]
     fn prefixes() {

@@ -25,28 +25,9 @@ pub fn sql_name(dotted: &str) -> String {
     };
     let mut name = String::with_capacity(dotted.len() + 8);
     name.push_str(prefix);
-    let chars: Vec<char> = rest.chars().collect();
-    for (position, &c) in chars.iter().enumerate() {
-        if c.is_uppercase() {
-            let previous = position.checked_sub(1).map(|p| chars[p]);
-            // Two lower-case letters make a word; one is a plural or a version (`IDs`, `IPv4`).
-            let word_follows = chars
-                .get(position + 1..position + 3)
-                .is_some_and(|n| n.iter().all(|c| c.is_lowercase()));
-            let word_starts = match previous {
-                Some(p) if p.is_lowercase() || p.is_ascii_digit() => true,
-                Some(p) if p.is_uppercase() => word_follows,
-                _ => false,
-            };
-            if word_starts && !name.ends_with('_') {
-                name.push('_');
-            }
-            name.extend(c.to_lowercase());
-        } else if c.is_alphanumeric() {
-            name.push(c);
-        } else if !name.is_empty() && !name.ends_with('_') {
-            name.push('_');
-        }
+    match rest.is_ascii() {
+        true => push_words(rest.as_bytes(), |byte| char::from(*byte), &mut name),
+        false => push_words(&rest.chars().collect::<Vec<char>>(), |c| *c, &mut name),
     }
     while name.ends_with('_') {
         name.pop();
@@ -55,6 +36,36 @@ pub fn sql_name(dotted: &str) -> String {
         name.push('_');
     }
     name
+}
+
+/// Appends the words of a name, a letter an item.
+#[inline(always)]
+fn push_words<T>(letters: &[T], letter: impl Fn(&T) -> char, name: &mut String) {
+    for (position, c) in letters.iter().map(&letter).enumerate() {
+        if c.is_uppercase() {
+            let previous = position.checked_sub(1).map(|p| letter(&letters[p]));
+            // Two lower-case letters make a word; one is a plural or a version (`IDs`, `IPv4`).
+            let word_follows = letters
+                .get(position + 1..position + 3)
+                .is_some_and(|n| n.iter().all(|c| letter(c).is_lowercase()));
+            let word_starts = match previous {
+                Some(p) if p.is_lowercase() || p.is_ascii_digit() => true,
+                Some(p) if p.is_uppercase() => word_follows,
+                _ => false,
+            };
+            if word_starts && !name.ends_with('_') {
+                name.push('_');
+            }
+            match c.is_ascii() {
+                true => name.push(c.to_ascii_lowercase()),
+                false => name.extend(c.to_lowercase()),
+            }
+        } else if c.is_alphanumeric() {
+            name.push(c);
+        } else if !name.is_empty() && !name.ends_with('_') {
+            name.push('_');
+        }
+    }
 }
 
 #[cfg(test)]

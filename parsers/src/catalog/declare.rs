@@ -95,13 +95,14 @@ impl<'a> Names<'a> {
 
     /// The standard or ECS column `dotted`.
     pub(super) fn known_column(&self, dotted: &str) -> Result<Column, CatalogError> {
-        let column = self.column_of(&plain_field(dotted, ""))?;
         let is_standard = STANDARD_COLUMNS
             .iter()
             .any(|(_, standard, _)| *standard == dotted);
-        match is_standard || self.types.get(dotted).is_some() {
-            true => Ok(column),
-            false => Err(self.conflict(format!("`{dotted}` is no ECS field: loose names need one"))),
+        match self.types.column(dotted) {
+            Some(column) if !is_standard => Ok(column.clone()),
+            Some(_) => self.column_of(&plain_field(dotted, "")),
+            None if is_standard => self.column_of(&plain_field(dotted, "")),
+            None => Err(self.conflict(format!("`{dotted}` is no ECS field: loose names need one"))),
         }
     }
 
@@ -119,6 +120,11 @@ impl<'a> Names<'a> {
                 "`{}` is an ECS column of type {known}, not {stated}: leave `type` out or choose another column",
                 field.column
             )));
+        }
+        if standard.is_none()
+            && let Some(column) = self.types.column(&field.column)
+        {
+            return Ok(column.clone());
         }
         let mut stored = column(
             &field.column,
@@ -154,13 +160,9 @@ pub(super) fn plain_field(native: &str, prefix: &str) -> FieldFile {
 pub(super) fn settle_sql_names(file: &str, fields: &mut [Field]) -> Result<(), CatalogError> {
     let mut taken: HashMap<Arc<str>, Arc<str>> = HashMap::new();
     let is_shortened = |field: &Field| *field.column.sql != *long_sql(&field.column.dotted);
-    let standing_first = |shortened: bool, fields: &[Field]| -> Vec<usize> {
-        (0..fields.len())
-            .filter(|&i| is_shortened(&fields[i]) == shortened)
-            .collect()
-    };
-    let mut order = standing_first(false, fields);
-    order.extend(standing_first(true, fields));
+    let (shortened, mut order): (Vec<usize>, Vec<usize>) =
+        (0..fields.len()).partition(|&index| is_shortened(&fields[index]));
+    order.extend(shortened);
     for index in order {
         let column = &mut fields[index].column;
         if taken

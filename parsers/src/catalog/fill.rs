@@ -214,7 +214,11 @@ impl Entries<'_> {
     /// The filled columns of `dataset`, whose fields are settled, in the order in which they are filled.
     pub(super) fn fills(&self, dataset: &Dataset) -> Result<(Vec<Fill>, Gather), CatalogError> {
         let mut gather = Gather::default();
-        let mut fills = self.read(dataset, |_| Ok(of_column(dataset.column_of_native(""))))?;
+        let nothing = FillSource {
+            column: None,
+            gathered: None,
+        };
+        let mut fills = self.read(dataset, |_| Ok(nothing.clone()))?;
         if !fills.is_empty() {
             let filled: Vec<Column> = fills.into_iter().map(|fill| fill.column).collect();
             fills = self.read(dataset, |name| {

@@ -12,7 +12,8 @@ use super::bounds::bounded;
 use super::declare::{Names, Origin, plain_field, settle_sql_names};
 use super::fill::{Entries, Gather};
 use super::lines::{LineFormat, LineTest};
-use super::loose::LooseNames;
+use super::loose::{LooseNames, fold};
+use super::resolve::column;
 use super::shape::{DatasetFile, SentenceFile, SigmaFile};
 use super::shipped::{ECS, files};
 use super::yaml::{self, scalar_text};
@@ -409,11 +410,12 @@ fn loose_names(
     for (dotted, spellings) in base.iter().flat_map(|base| &base.loose) {
         let column = names.known_column(dotted)?;
         for name in spellings {
-            if !inherited.add(name, &column) {
-                return Err(names.conflict(format!("`{name}` is listed as `loose` for two columns")));
+            let folded = fold(name);
+            if !loose.has(&folded) {
+                loose.add_folded(folded.clone(), &column);
             }
-            if !loose.has(name) {
-                loose.add(name, &column);
+            if !inherited.add_folded(folded, &column) {
+                return Err(names.conflict(format!("`{name}` is listed as `loose` for two columns")));
             }
         }
     }
@@ -447,7 +449,7 @@ fn ecs_types(csv: &str) -> TypeTable {
     let derived = derived
         .filter(|column| !column.dotted.contains(char::is_uppercase))
         .map(|column| (column.dotted.to_string(), column.column_type));
-    let types: HashMap<String, ColumnType> = csv
+    let columns: HashMap<String, Column> = csv
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .filter_map(|line| {
@@ -463,10 +465,14 @@ fn ecs_types(csv: &str) -> TypeTable {
             Some((name.to_owned(), kind))
         })
         .chain(derived)
+        .map(|(name, kind)| {
+            let column = column(&name, kind);
+            (name, column)
+        })
         .collect();
-    let by_sql = types
+    let by_sql = columns
         .keys()
         .map(|dotted| (crate::names::sql_name(dotted), dotted.clone()))
         .collect();
-    TypeTable { types, by_sql }
+    TypeTable { columns, by_sql }
 }

@@ -22,7 +22,12 @@ pub(super) struct LooseNames {
 impl LooseNames {
     /// Adds `name`; `false` if it means another column already.
     pub(super) fn add(&mut self, name: &str, column: &Column) -> bool {
-        let known = self.columns.entry(fold(name)).or_insert_with(|| column.clone());
+        self.add_folded(fold(name), column)
+    }
+
+    /// As [`add`](LooseNames::add), for a name that is [folded](fold).
+    pub(super) fn add_folded(&mut self, name: String, column: &Column) -> bool {
+        let known = self.columns.entry(name).or_insert_with(|| column.clone());
         known == column
     }
 
@@ -31,9 +36,9 @@ impl LooseNames {
         self.columns.is_empty()
     }
 
-    /// Whether `name` means something.
+    /// Whether a [folded](fold) name means something.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.columns.contains_key(&fold(name))
+        self.columns.contains_key(name)
     }
 
     pub(super) fn add_wrapper(&mut self, name: &str) {
@@ -60,7 +65,15 @@ impl LooseNames {
 }
 
 /// `name` without case and separators.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        let mut folded = String::with_capacity(name.len());
+        let letters = name
+            .bytes()
+            .filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b' '));
+        letters.for_each(|letter| folded.push(char::from(letter.to_ascii_lowercase())));
+        return folded;
+    }
     name.chars()
         .filter(|c| !matches!(c, '_' | '-' | '.' | ' '))
         .flat_map(char::to_lowercase)

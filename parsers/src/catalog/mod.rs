@@ -173,10 +173,10 @@ impl fmt::Debug for Dataset {
     }
 }
 
-/// Types of all ECS columns by dotted name.
+/// All ECS columns by dotted name.
 #[derive(Debug, Default)]
 pub struct TypeTable {
-    types: HashMap<String, ColumnType>,
+    columns: HashMap<String, Column>,
     /// SQL name → dotted name.
     by_sql: HashMap<String, String>,
 }
@@ -184,7 +184,12 @@ pub struct TypeTable {
 impl TypeTable {
     /// The type of an ECS column; `None` if ECS has no such field.
     pub fn get(&self, dotted: &str) -> Option<ColumnType> {
-        self.types.get(dotted).copied()
+        self.columns.get(dotted).map(|column| column.column_type)
+    }
+
+    /// The ECS column of this name.
+    pub(super) fn column(&self, dotted: &str) -> Option<&Column> {
+        self.columns.get(dotted)
     }
 
     /// The dotted name of the ECS column with this SQL name.

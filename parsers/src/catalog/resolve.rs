@@ -140,8 +140,8 @@ impl Dataset {
                 column_type: *column_type,
             });
         }
-        if let Some(column_type) = self.types.get(&folded) {
-            return Some(column(&folded, column_type));
+        if let Some(column) = self.types.column(&folded) {
+            return Some(column.clone());
         }
         if let Some(field) = self
             .without_prefix(&folded)
@@ -158,7 +158,7 @@ impl Dataset {
             .types
             .dotted_of_sql(&folded)
             .filter(|_| self.prefix.is_empty())?;
-        Some(column(dotted, self.types.get(dotted)?))
+        self.types.column(dotted).cloned()
     }
 
     fn field_named(&self, folded: &str) -> Option<&Field> {

@@ -253,7 +253,7 @@ impl Keywords {
     }
 
     /// As [`set`](Keywords::set), for a row behind all others, and text as bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(&mut self, row: usize, text: &[u8]) {
         let key = match self.plain > 0 {
             true => self.distinct.append(text),
@@ -262,7 +262,7 @@ impl Keywords {
         self.push(row, key);
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, row: usize, key: i32) {
         if self.keys.len() < row {
             self.keys.resize(row, -1);
@@ -271,7 +271,7 @@ impl Keywords {
     }
 
     /// The key of a text that is interned.
-    #[inline]
+    #[inline(always)]
     fn key_of(&mut self, text: &[u8]) -> i32 {
         let place = place(text);
         let key = self.places[place];
@@ -359,10 +359,7 @@ impl Keywords {
     fn array(&mut self, mut keys: Vec<i32>, offsets: Vec<i32>, text: Vec<u8>) -> ArrayRef {
         let (rows, distinct) = (keys.len(), offsets.len() - 1);
         let present = keys.iter().filter(|&&key| key >= 0).count();
-        let nulls = (present < rows).then(|| {
-            let is_present = BooleanBuffer::collect_bool(rows, |row| keys[row] >= 0);
-            NullBuffer::new(is_present)
-        });
+        let nulls = (present < rows).then(|| nulls(&keys));
         if self.plain > 0 {
             self.plain -= 1;
             return match self.scattered {
@@ -388,10 +385,10 @@ impl Keywords {
             // Keys of null rows are never looked at, but must be in range.
             keys.iter_mut().for_each(|key| *key = (*key).max(0));
         }
-        Arc::new(DictionaryArray::<Int32Type>::new(
-            Int32Array::new(ScalarBuffer::from(keys), nulls),
-            Arc::new(strings(offsets, text, None)),
-        ))
+        let keys = Int32Array::new(ScalarBuffer::from(keys), nulls);
+        let values = Arc::new(strings(offsets, text, None));
+        // SAFETY: a key is the number of a value, which is not forgotten as long as a row has it; those of null rows are 0.
+        Arc::new(unsafe { DictionaryArray::<Int32Type>::new_unchecked(keys, values) })
     }
 }
 
@@ -421,6 +418,23 @@ fn key_of(distinct: &mut Texts, plain: u32, text: &[u8]) -> i32 {
         true => distinct.append(text),
         false => distinct.intern(text),
     }
+}
+
+/// Which rows have a key: eight of them a byte, each of which is gathered without a loop.
+fn nulls(keys: &[i32]) -> NullBuffer {
+    let mut bytes = Vec::with_capacity(keys.len() / 8 + 1);
+    let (eights, rest) = keys.as_chunks::<8>();
+    let bit = |key: i32| !key as u32 >> 31;
+    bytes.extend(eights.iter().map(|&[a, b, c, d, e, f, g, h]| {
+        let low = bit(a) | bit(b) << 1 | bit(c) << 2 | bit(d) << 3;
+        let high = bit(e) | bit(f) << 1 | bit(g) << 2 | bit(h) << 3;
+        (low | high << 4) as u8
+    }));
+    if !rest.is_empty() {
+        let bits = rest.iter().enumerate();
+        bytes.push(bits.fold(0, |byte, (at, &key)| byte | bit(key) << at) as u8);
+    }
+    NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bytes), 0, keys.len()))
 }
 
 fn strings(offsets: Vec<i32>, text: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {

@@ -8,8 +8,10 @@
 //! the record.
 
 use super::column::{ColumnBuilder, Data, Set};
+use super::rows::{put, whole};
 use super::slots::Target;
 use super::unmapped::Unmapped;
+use super::values::integer;
 use super::{BatchBuilder, PATH};
 use crate::formats::flat::{FlatField, Key, Kind, with_value};
 
@@ -73,20 +75,22 @@ impl BatchBuilder {
         if self.lanes.lanes.len() < self.columns.len() {
             self.lanes.lanes.resize_with(self.columns.len(), Vec::new);
         }
-        let keyed = &self.keyed;
-        let mut taken = fields
-            .iter()
-            .filter(|field| Some(field.key) != without)
-            .map(|field| match keyed.get(field.key as usize) {
-                Some(Some(Target::Column(index))) => Some((*index, *field)),
-                _ => None,
-            })
-            .chain(created.map(Some));
-        if taken.by_ref().all(|place| self.lanes.add(place, row, at)) {
-            return true;
+        let without = without.unwrap_or(Key::MAX);
+        for field in fields {
+            if field.key == without {
+                continue;
+            }
+            let Some(Some(Target::Column(index))) = self.keyed.get(field.key as usize) else {
+                return self.lanes.remove(row);
+            };
+            if !self.lanes.add(*index, field, row, at) {
+                return self.lanes.remove(row);
+            }
         }
-        self.lanes.remove(row);
-        false
+        match created {
+            Some((index, field)) if !self.lanes.add(index, &field, row, at) => self.lanes.remove(row),
+            _ => true,
+        }
     }
 
     /// Commits an event whose fields [wait](BatchBuilder::wait).
@@ -149,12 +153,9 @@ impl BatchBuilder {
 }
 
 impl Lanes {
-    /// Adds a value of an event at `at`. `false`: it has no column, or the event has another value there.
+    /// Adds a value of an event at `at`. `false`: the event has another value there.
     #[inline(always)]
-    fn add(&mut self, place: Option<(u32, FlatField)>, row: u32, at: u32) -> bool {
-        let Some((index, field)) = place else {
-            return false;
-        };
+    fn add(&mut self, index: u32, field: &FlatField, row: u32, at: u32) -> bool {
         let lane = &mut self.lanes[index as usize];
         match lane.last() {
             None => self.touched.push(index),
@@ -171,14 +172,15 @@ impl Lanes {
         true
     }
 
-    /// Removes the values of a row, the last.
+    /// Removes the values of a row, the last: its event does not wait.
     #[cold]
-    fn remove(&mut self, row: u32) {
+    fn remove(&mut self, row: u32) -> bool {
         self.touched.retain(|&index| {
             let lane = &mut self.lanes[index as usize];
             lane.pop_if(|cell| cell.row == row);
             !lane.is_empty()
         });
+        false
     }
 
     /// Forgets all columns.
@@ -198,26 +200,45 @@ impl Cell {
 impl ColumnBuilder {
     /// Stores cells, which come behind all others.
     fn take(&mut self, cells: &[Cell], block: &[u8], mut misfit: impl FnMut(&Cell)) {
-        let Data::Keyword(keywords) = &mut self.data else {
-            for cell in cells.iter().filter(|cell| cell.kind != Kind::Null) {
-                if self.take_any(cell, block) == Set::Misfit {
-                    misfit(cell);
+        let mut stored = 0;
+        match &mut self.data {
+            Data::Keyword(keywords) => {
+                for cell in cells {
+                    let (row, raw) = (cell.row as usize, cell.raw(block));
+                    match cell.kind {
+                        Kind::Text | Kind::Number | Kind::True | Kind::False => keywords.put(row, raw),
+                        Kind::Escaped => keywords.put_escaped(row, raw),
+                        Kind::Null => continue,
+                        Kind::List => {
+                            misfit(cell);
+                            continue;
+                        }
+                    }
+                    stored += 1;
                 }
             }
-            return;
-        };
-        let mut stored = cells.len();
-        for cell in cells {
-            let raw = cell.raw(block);
-            let row = cell.row as usize;
-            match cell.kind {
-                Kind::Text | Kind::Number => keywords.put(row, raw),
-                Kind::Escaped => keywords.put_escaped(row, raw),
-                Kind::True | Kind::False => keywords.put(row, raw),
-                Kind::Null => stored -= 1,
-                Kind::List => {
-                    stored -= 1;
-                    misfit(cell);
+            Data::Integer(values) => {
+                for cell in cells {
+                    let number = match cell.kind {
+                        Kind::Text | Kind::Number => whole(cell.raw(block)),
+                        Kind::Null => continue,
+                        _ => None,
+                    };
+                    if put(values, cell.row as usize, number) {
+                        stored += 1;
+                        continue;
+                    }
+                    match with_value(cell.kind, cell.raw(block), integer).flatten() {
+                        number @ Some(_) => stored += usize::from(put(values, cell.row as usize, number)),
+                        None => misfit(cell),
+                    }
+                }
+            }
+            _ => {
+                for cell in cells.iter().filter(|cell| cell.kind != Kind::Null) {
+                    if self.take_any(cell, block) == Set::Misfit {
+                        misfit(cell);
+                    }
                 }
             }
         }

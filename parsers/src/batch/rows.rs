@@ -193,14 +193,14 @@ impl ColumnBuilder {
                     true
                 }),
                 (Data::Keyword(keywords), Cells::Whole) => run(rows, column, row, |row, cell| {
-                    let whole = whole(cell).is_some();
+                    let whole = whole(cell.as_bytes()).is_some();
                     if whole {
                         keywords.put(first + row, cell.as_bytes());
                     }
                     whole
                 }),
                 (Data::Integer(values), Cells::Text | Cells::Whole) => run(rows, column, row, |row, cell| {
-                    put(values, first + row, whole(cell))
+                    put(values, first + row, whole(cell.as_bytes()))
                 }),
                 (Data::Float(values), Cells::Text | Cells::Number) => run(rows, column, row, |row, cell| {
                     put(values, first + row, decimal(cell))
@@ -251,7 +251,7 @@ fn run<R: Rows>(
 }
 
 /// Gives `row`, behind all others, this value. `false`: there is none.
-fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> bool {
+pub(super) fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> bool {
     let some = value.is_some();
     if some {
         if values.len() < row {
@@ -263,9 +263,10 @@ fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> bool {
 }
 
 /// The number that `text` spells in the only way it can be spelled, if it is not too long for a quick look.
-fn whole(text: &str) -> Option<i64> {
+#[inline]
+pub(super) fn whole(text: &[u8]) -> Option<i64> {
     const DIGITS: usize = 18;
-    let (negative, digits) = match text.as_bytes() {
+    let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn numbers_as_std_reads_them() {
         for text in ["0", "7", "-7", "443", "999999999999999999", "-999999999999999999"] {
-            assert_eq!(whole(text), text.parse().ok(), "{text}");
+            assert_eq!(whole(text.as_bytes()), text.parse().ok(), "{text}");
         }
         for text in [
             "",
@@ -331,7 +332,7 @@ mod tests {
             "x",
             "٣",
         ] {
-            assert_eq!(whole(text), None, "{text}");
+            assert_eq!(whole(text.as_bytes()), None, "{text}");
         }
         for text in [
             "0",

@@ -339,18 +339,38 @@ pub(super) fn starts_at(bytes: &[u8], at: usize, start: &[u8]) -> bool {
 /// Where the whole number at `at` ends; `None` if it is none, or written as JSON does not allow.
 #[inline]
 pub(super) fn whole_number_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let is_negative = bytes.get(at) == Some(&b'-');
-    let first = at + usize::from(is_negative);
-    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let mut end = first;
-    while is_digit(end) {
-        end += 1;
-    }
-    let is_zero = bytes.get(first) == Some(&b'0');
-    let goes_on = matches!(bytes.get(end), Some(b'.' | b'e' | b'E' | b'+' | b'-'));
+    let text = bytes.get(at..)?;
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let length = digits_of(digits);
+    let is_zero = digits.first() == Some(&b'0');
+    let goes_on = matches!(digits.get(length), Some(b'.' | b'e' | b'E' | b'+' | b'-'));
     // Of a negative zero other readers make a fraction.
-    let is_valid = end > first && !(is_zero && (is_negative || end > first + 1));
-    (is_valid && !goes_on).then_some(end)
+    let is_valid = length > 0 && !(is_zero && (is_negative || length > 1));
+    (is_valid && !goes_on).then_some(at + usize::from(is_negative) + length)
+}
+
+/// How many digits `text` begins with; eight at a time.
+#[inline(always)]
+fn digits_of(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut length = 0;
+    while let Some(word) = text.get(length..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of each byte that is no digit: below `0` it borrows, above `9` it carries.
+        let low = word & (0x7f * ONES);
+        let above = low + (0x7f - u64::from(b'9')) * ONES;
+        let below = !(low + (0x80 - u64::from(b'0')) * ONES);
+        let others = (above | below | word) & (0x80 * ONES);
+        if others != 0 {
+            return length + others.trailing_zeros() as usize / 8;
+        }
+        length += 8;
+    }
+    let rest = text.get(length..).unwrap_or_default();
+    length + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Whether every `\u` in `raw`, the inside of a string, is one that the standard has: four digits, and
@@ -592,6 +612,22 @@ mod tests {
                     assert!(quotes.index(&record));
                     assert_eq!(quotes.end_of_string(0), Some((length, true)));
                     assert_eq!(quotes.end_of_string(at + 1), Some((length, false)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_counted_wherever_they_end() {
+        for length in 0..30 {
+            for other in 0..=255_u8 {
+                for behind in ["", "x", "0123456789"] {
+                    let mut text = "9081726354".repeat(3).into_bytes();
+                    text.truncate(length);
+                    text.push(other);
+                    text.extend_from_slice(behind.as_bytes());
+                    let expected = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    assert_eq!(digits_of(&text), expected, "{length} {other}");
                 }
             }
         }

@@ -78,15 +78,14 @@ const FACILITIES: [&str; 15] = [
 fn switch<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     // `facility:  member: text`; a switch that is no member of a stack has no member.
     const ROLES: [&str; 3] = ["-CMDR", "-STBY", "-MMBR"];
+    let is_number = |word: &str| word.len() == 5 && word.bytes().all(|b| b.is_ascii_digit());
     let (facility, rest) = match line.header.program() {
         // The header has the facility as its program.
-        Some(program) => (program, line.body),
-        None => {
+        Some(program) if !is_number(program) => (program, line.body),
+        _ => {
             // The number of the event may stand in front.
             let body = match line.body.split_once(' ') {
-                Some((number, rest)) if number.len() == 5 && number.bytes().all(|b| b.is_ascii_digit()) => {
-                    rest
-                }
+                Some((number, rest)) if is_number(number) => rest,
                 _ => line.body,
             };
             body.split_once(":  ")?
@@ -235,10 +234,18 @@ fn said<'a>(fields: &mut Fields<'a>, text: &'a str) {
     } else if text.starts_with("Mgmt User Authentication ") || text.starts_with("User Authentication ") {
         let done = text.contains("Authentication Successful") || text.contains("Authentication succeeded");
         fields.event("authentication", if done { "success" } else { "failure" });
+        // Nothing quotes the name, which stands in front of the address: the last of that name is the controller's.
+        let mut text = text;
+        if let Some((before, rest)) = text.rsplit_once(" userip=") {
+            if let Some((_, user)) = before.split_once("username=") {
+                put_user(fields, user);
+            }
+            fields.source(rest.split([' ', ',']).next().unwrap_or_default());
+            text = rest;
+        }
         for pair in pairs(text, Style::SPACED) {
             match pair.key {
                 "username" => put_user(fields, pair.value),
-                "userip" => fields.source(pair.value),
                 "IP" => fields.text("client.ip", address(pair.value).unwrap_or_default()),
                 "MAC" => fields.text("source.mac", pair.value),
                 "AP" => fields.text("aruba.network.access_point", pair.value),

@@ -112,8 +112,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     {
         fields.text("event.action", kind);
         for (name, value) in ACTIVITY.iter().zip(row.split('|')) {
-            if !is_blank(value) {
-                fields.text(name, value);
+            match *name {
+                _ if is_blank(value) => {}
+                "network.transport" => fields.transport(value),
+                name => fields.text(name, value),
             }
         }
         return Some(event);
@@ -299,7 +301,7 @@ mod tests {
                 ("source.ip", "192.0.2.7"),
                 ("destination.port", "443"),
                 ("rule.name", "deny"),
-                ("network.transport", "TCP"),
+                ("network.transport", "tcp"),
                 ("observer.name", "fw1"),
             ],
         );

@@ -38,6 +38,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return None;
     }
     let mut event = Event::new("clavister.ngfw");
+    // `[2026-03-01 10:00:00] EFW: CONN: …`
+    event.time = line
+        .body
+        .strip_prefix('[')
+        .and_then(|rest| crate::time::iso(rest, line.context.timezone))
+        .map(|(time, _)| time);
     for section in sections(text) {
         put_section(line, section, &mut event);
     }

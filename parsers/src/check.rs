@@ -172,3 +172,25 @@ fn text(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_datasets_show_lines_and_read_them() {
+        let catalog = Catalog::builtin();
+        let untold: Vec<&str> = catalog
+            .datasets()
+            .iter()
+            .filter(|dataset| dataset.tests.is_empty())
+            .map(|dataset| &*dataset.name)
+            .collect();
+        assert!(untold.is_empty(), "datasets without test lines: {untold:?}");
+        let failed: Vec<Outcome> = run(&catalog, None)
+            .into_iter()
+            .filter(|outcome| !outcome.mistakes.is_empty())
+            .collect();
+        assert!(failed.is_empty(), "{failed:#?}");
+    }
+}

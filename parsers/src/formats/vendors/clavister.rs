@@ -10,7 +10,7 @@
 //! firewall writes id, event and action before anything that a peer chose.
 
 use crate::formats::text::pairs::{Style, pairs};
-use crate::formats::text::parts::{is_blank, text_of, value};
+use crate::formats::text::parts::{is_blank, text_of, value, without_priority};
 use crate::formats::text::{Event, Grammar, Line};
 use crate::value::Value;
 
@@ -39,8 +39,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     let mut event = Event::new("clavister.ngfw");
     // `[2026-03-01 10:00:00] EFW: CONN: …`
-    event.time = line
-        .body
+    event.time = without_priority(line.body)
         .strip_prefix('[')
         .and_then(|rest| crate::time::iso(rest, line.context.timezone))
         .map(|(time, _)| time);

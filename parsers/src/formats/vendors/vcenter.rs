@@ -78,7 +78,11 @@ fn events<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.text("log.level", level);
     sentence(fields, text);
     put_user(fields, user);
-    fields.text("host.name", place);
+    // The data centre, which stands for the host only where nothing else does.
+    fields.text("vmware.vcenter.datacenter", place);
+    if line.header.host.is_none() {
+        fields.text("host.name", place);
+    }
     fields.text("event.reason", text);
     fields.text("message", text);
     Some(event)

@@ -56,12 +56,45 @@ fn firewall<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 fn utm<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let text = without_priority(line.body);
+    let own = own_header(text, line);
+    let text = own.as_ref().map_or(text, |own| own.text);
     let mut event = keyed(line, text, Style::SPACED, "sophos.utm", &["id", "sys", "sub"])?;
     let fields = &mut event.fields;
+    if let Some(own) = own {
+        event.time = Some(own.time);
+        fields.text("host.name", own.host);
+        fields.text("process.name", own.program);
+    }
     // `name` is the event in words, `action` the same in one; some sub-systems write only the latter.
     fields.text("event.action", text_of(fields, "name"));
     put_url(fields, text_of(fields, "url"));
     Some(event)
+}
+
+/// What stands in front of the pairs where the device writes its own header, which is nobody else's.
+struct OwnHeader<'a> {
+    time: i64,
+    host: &'a str,
+    program: &'a str,
+    text: &'a str,
+}
+
+/// `2026:03:01-10:00:00 utm ulogd[4711]: id="2001" …`
+fn own_header<'a>(text: &'a str, line: &Line<'a>) -> Option<OwnHeader<'a>> {
+    let (head, _) = text.split_once(": id=\"")?;
+    let mut words = head.split(' ');
+    let (date, clock) = words.next()?.split_once('-')?;
+    let (host, program) = (words.next()?, words.next()?);
+    let stamp = [date.replace(':', "-").as_str(), clock].join(" ");
+    let (time, "") = crate::time::iso(&stamp, line.context.timezone)? else {
+        return None;
+    };
+    Some(OwnHeader {
+        time,
+        host,
+        program: program.split('[').next().unwrap_or(program),
+        text: &text[head.len() + 2..],
+    })
 }
 
 #[cfg(test)]
@@ -79,7 +112,7 @@ mod tests {
                 ("observer.serial_number", "X1"),
                 ("source.ip", "192.0.2.7"),
                 ("destination.port", "443"),
-                ("network.transport", "TCP"),
+                ("network.transport", "tcp"),
                 ("rule.name", "deny"),
                 ("event.reason", "no such session"),
             ],
@@ -111,5 +144,15 @@ mod tests {
             ],
         );
         survives_truncation(body);
+        check(
+            line,
+            "sophos.utm",
+            &[
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
+                ("host.name", "utm"),
+                ("source.ip", "192.0.2.7"),
+            ],
+        );
+        survives_truncation(line);
     }
 }

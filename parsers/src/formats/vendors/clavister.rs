@@ -108,7 +108,7 @@ mod tests {
                 ("source.ip", "192.0.2.7"),
                 ("source.nat.ip", "203.0.113.1"),
                 ("destination.port", "443"),
-                ("network.transport", "TCP"),
+                ("network.transport", "tcp"),
                 ("rule.name", "allow_web"),
                 ("observer.ingress.zone", "lan"),
             ],
@@ -130,7 +130,7 @@ mod tests {
                 ("source.ip", "192.0.2.7"),
                 ("source.mac", "020000000001"),
                 ("destination.port", "53"),
-                ("network.transport", "UDP"),
+                ("network.transport", "udp"),
             ],
         );
     }

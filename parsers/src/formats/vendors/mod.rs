@@ -43,6 +43,7 @@ mod vcenter;
 mod veeam;
 mod vmware;
 mod vpn;
+mod watchers;
 #[cfg(test)]
 mod whole;
 mod windows_text;
@@ -103,6 +104,7 @@ pub(super) const GROUPS: &[&[Grammar]] = &[
     desktop::GRAMMARS,
     guards::GRAMMARS,
     honeypots::GRAMMARS,
+    watchers::GRAMMARS,
     appliances::GROUPS[0],
     appliances::GROUPS[1],
     cisco::GROUPS[0],

@@ -10,6 +10,7 @@
 //!
 //! Names are kept as they stand there: the catalog says what they mean.
 
+use super::identify::stated_separator;
 use std::sync::Arc;
 
 use crate::formats::text::cells::cells;
@@ -61,7 +62,11 @@ impl TableHeader {
                 let line = without_mark(line);
                 match rows.style {
                     Style::W3c => line.starts_with(b"#"),
-                    Style::Named => rows.names.is_empty() || *line.trim_ascii() == *rows.line,
+                    Style::Named => {
+                        rows.names.is_empty()
+                            || *line.trim_ascii() == *rows.line
+                            || stated_separator(line).is_some()
+                    }
                 }
             }
         }
@@ -74,7 +79,9 @@ impl TableHeader {
             TableHeader::Zeek(header) => header.push(&text),
             TableHeader::Rows(rows) => match rows.style {
                 Style::W3c => rows.push(&text),
-                Style::Named if rows.names.is_empty() => *rows = RowsHeader::of_first_line(&text),
+                Style::Named if rows.names.is_empty() && stated_separator(line).is_none() => {
+                    *rows = RowsHeader::of_first_line(&text)
+                }
                 Style::Named => {}
             },
         }

@@ -62,6 +62,29 @@ const FLOW: [&str; 44] = [
     "flow-log-id",
 ];
 
+/// Columns of the queries that Route 53's resolver answered.
+const RESOLVER: [&str; 19] = [
+    "version",
+    "account_id",
+    "region",
+    "vpc_id",
+    "query_timestamp",
+    "query_name",
+    "query_type",
+    "query_class",
+    "rcode",
+    "answers",
+    "srcaddr",
+    "srcport",
+    "transport",
+    "srcids",
+    "instance",
+    "resolver_endpoint",
+    "firewall_rule_action",
+    "firewall_rule_group_id",
+    "firewall_domain_list_id",
+];
+
 /// Whether a source starts with the lines of a W3C header.
 pub(crate) fn looks_like_w3c(line: &str) -> bool {
     let line = line.trim_start_matches('\u{feff}');
@@ -95,6 +118,11 @@ pub(crate) fn identify(head: &[u8], whole: bool) -> Option<Option<RowsHeader>> {
         return None;
     }
     let text = text.strip_prefix(MARK).unwrap_or(text);
+    let (stated, text) = match stated_separator(text) {
+        Some((separator, rest)) if !rest.is_empty() => (Some(separator), rest),
+        Some(_) => return enough.then_some(None),
+        None => (None, text),
+    };
     if !text
         .first()
         .is_none_or(|first| first.is_ascii_alphabetic() || matches!(first, b'"' | b'_' | b'@'))
@@ -105,7 +133,14 @@ pub(crate) fn identify(head: &[u8], whole: bool) -> Option<Option<RowsHeader>> {
         // A line alone is a line.
         return enough.then_some(None);
     };
-    let Some(header) = std::str::from_utf8(&text[..feed]).ok().and_then(header_of) else {
+    let Some(header) = std::str::from_utf8(&text[..feed])
+        .ok()
+        .and_then(|line| match stated {
+            Some(separator) => Some(RowsHeader::of_line(line.trim_end_matches('\r'), separator))
+                .filter(|header| are_names(header.names())),
+            None => header_of(line),
+        })
+    else {
         return Some(None);
     };
     let rest = &text[feed + 1..];
@@ -121,10 +156,27 @@ pub(crate) fn identify(head: &[u8], whole: bool) -> Option<Option<RowsHeader>> {
     Some(is_row(&header, &String::from_utf8_lossy(&rest[..end])).then_some(header))
 }
 
+/// The separator that a first line of `sep=;` states, as spreadsheets want it, and what stands behind that line.
+pub(super) fn stated_separator(text: &[u8]) -> Option<(u8, &[u8])> {
+    let [separator @ (b',' | b';' | b'\t' | b'|'), rest @ ..] = text
+        .strip_prefix(b"sep=")
+        .or_else(|| text.strip_prefix(b"SEP="))?
+    else {
+        return None;
+    };
+    let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+    match rest {
+        [b'\n', rest @ ..] => Some((*separator, rest)),
+        [] => Some((*separator, rest)),
+        _ => None,
+    }
+}
+
 /// The header that `line` may be.
 fn header_of(line: &str) -> Option<RowsHeader> {
     let line = line.trim_end_matches('\r');
-    if line.split(' ').count() >= 4 && line.split(' ').all(|word| FLOW.contains(&word)) {
+    let is_known = |known: &[&str]| line.split(' ').all(|word| known.contains(&word));
+    if line.split(' ').count() >= 4 && (is_known(&FLOW) || is_known(&RESOLVER)) {
         return Some(RowsHeader::of_line(line, b' '));
     }
     [b',', b'\t', b';', b'|']
@@ -191,6 +243,13 @@ mod tests {
             Some(';')
         );
         assert_eq!(of("a\tb\tc\nx\ty\t1\n"), Some('\t'));
+        assert_eq!(of("sep=;\r\na;b,x;c\r\n1;2;3\r\n"), Some(';'));
+        assert_eq!(of("\u{feff}sep=,\na;b,x,c\n1,2,3\n"), None);
+        assert_eq!(of("sep=x\na,b,c\n1,2,3\n"), None);
+        assert_eq!(
+            of("version region query_timestamp query_name\n1.1 eu 2026-03-01T10:00:00Z a.example.\n"),
+            Some(' ')
+        );
         assert_eq!(of("a|b|c|\nx|y|1|\n"), Some('|'));
         assert_eq!(of("a,b,c\n\"x\ny\",,1\n"), Some(','));
         assert_eq!(

@@ -47,6 +47,8 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         b't' if body.starts_with("time=") => reading.barred(body),
         b'"' => reading.table(body),
         b'<' => reading.unheaded(body),
+        // The same without a priority.
+        b'1' if body.starts_with("1 ") => reading.unheaded(body),
         _ if line.header.tag.is_some_and(|tag| tag == "CheckPoint") => reading.structured(),
         b'a'..=b'z' => reading.semicolons(body),
         _ => None,
@@ -125,13 +127,20 @@ impl<'a> Reading<'_, 'a> {
         (self.known >= 2).then_some(())
     }
 
-    /// `<134>1 2026-03-01 10:00:00 gw1 CheckPoint 1 - [action:…]`: a time with a space, which no header has.
+    /// `<134>1 2026-03-01 10:00:00 gw1 CheckPoint 1 - [action:…]`: a time with a space, or `1 2026-03-01T10:00:00Z gw1 …`
+    /// without a priority, which no header has.
     fn unheaded(&mut self, text: &'a str) -> Option<()> {
         let (head, rest) = text.split_once(" - [")?;
         let mut words = head.rsplit(' ');
         let program = words.by_ref().take(2).find(|word| *word == "CheckPoint")?;
         let host = words.next()?;
         self.bracketed(rest)?;
+        if let Some((instant, "")) = words
+            .next()
+            .and_then(|stamp| time::iso(stamp, self.line.context.timezone))
+        {
+            self.time = self.time.or(Some(instant));
+        }
         self.fields.push("host.name", Value::Str(host));
         self.fields.push("program", Value::Str(program));
         Some(())

@@ -40,7 +40,9 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let context = line.context;
     let time = time::yearless(month, day, clock, context.reference_time, context.timezone)?;
     let (thread, rest) = rest.trim_start().split_once(' ')?;
-    let (place, message) = rest.split_once("] ").or_else(|| Some((rest.strip_suffix(']')?, "")))?;
+    let (place, message) = rest
+        .split_once("] ")
+        .or_else(|| Some((rest.strip_suffix(']')?, "")))?;
     let (file, number) = place.rsplit_once(':')?;
     let is_head = [thread, number]
         .iter()

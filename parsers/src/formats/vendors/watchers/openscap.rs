@@ -85,7 +85,10 @@ mod tests {
         check(
             "oscap: ERROR: File \"x.xml\" does not exist.",
             "openscap.results",
-            &[("log.level", "ERROR"), ("message", "File \"x.xml\" does not exist.")],
+            &[
+                ("log.level", "ERROR"),
+                ("message", "File \"x.xml\" does not exist."),
+            ],
         );
     }
 }

@@ -20,7 +20,14 @@ pub(super) const SAVSCAN: Grammar = Grammar {
 
 pub(super) const WINDOWS: Grammar = Grammar {
     name: "Sophos for Windows",
-    marks: &["Sophos", "virus/spyware", "Scan '", "detection data", "on-access", "adware or PUA"],
+    marks: &[
+        "Sophos",
+        "virus/spyware",
+        "Scan '",
+        "detection data",
+        "on-access",
+        "adware or PUA",
+    ],
     programs: &[],
     read: windows,
 };
@@ -130,7 +137,10 @@ mod tests {
         check(
             "20260301 100000\tScan 'Sophos Cloud Scheduled Scan' completed.",
             "sophos.antivirus",
-            &[("event.action", "completed"), ("sophos.antivirus.scan", "Sophos Cloud Scheduled Scan")],
+            &[
+                ("event.action", "completed"),
+                ("sophos.antivirus.scan", "Sophos Cloud Scheduled Scan"),
+            ],
         );
         assert!(read("20260301 1000\tSophos").is_empty());
     }

@@ -17,14 +17,30 @@ use crate::value::Value;
 
 pub(super) const ASTERISK: Grammar = Grammar {
     name: "Asterisk",
-    marks: &["NOTICE[", "ERROR[", "WARNING[", "VERBOSE[", "DEBUG[", "SECURITY[", "DTMF[", "Asterisk["],
+    marks: &[
+        "NOTICE[",
+        "ERROR[",
+        "WARNING[",
+        "VERBOSE[",
+        "DEBUG[",
+        "SECURITY[",
+        "DTMF[",
+        "Asterisk[",
+    ],
     programs: &["asterisk"],
     read: asterisk,
 };
 
 pub(super) const FREEPBX: Grammar = Grammar {
     name: "FreePBX",
-    marks: &["] [INFO] ", "] [ERROR] ", "] [WARNING] ", "] [NOTICE] ", "] [freepbx.", "] [CRITICAL] "],
+    marks: &[
+        "] [INFO] ",
+        "] [ERROR] ",
+        "] [WARNING] ",
+        "] [NOTICE] ",
+        "] [freepbx.",
+        "] [CRITICAL] ",
+    ],
     programs: &[],
     read: freepbx,
 };
@@ -35,8 +51,8 @@ fn asterisk<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let text = line.body.trim();
     let (instant, rest) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         Some((stamp, rest)) => {
-            let (instant, "") = time::iso(stamp, zone)
-                .or_else(|| time::bsd(stamp, line.context.reference_time, zone))?
+            let (instant, "") =
+                time::iso(stamp, zone).or_else(|| time::bsd(stamp, line.context.reference_time, zone))?
             else {
                 return None;
             };
@@ -46,7 +62,10 @@ fn asterisk<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         None => return None,
     };
     let (level, rest) = rest.split_once('[')?;
-    if !matches!(level, "NOTICE" | "ERROR" | "WARNING" | "VERBOSE" | "DEBUG" | "SECURITY" | "DTMF") {
+    if !matches!(
+        level,
+        "NOTICE" | "ERROR" | "WARNING" | "VERBOSE" | "DEBUG" | "SECURITY" | "DTMF"
+    ) {
         return None;
     }
     let (thread, rest) = rest.split_once(']')?;
@@ -121,7 +140,11 @@ fn failed<'a>(message: &'a str, fields: &mut Fields<'a>) {
     let Some(host) = address(host) else { return };
     fields.category("authentication");
     fields.event(
-        if what.starts_with("Registration") { "registration" } else { "request" },
+        if what.starts_with("Registration") {
+            "registration"
+        } else {
+            "request"
+        },
         "failure",
     );
     fields.push("source.ip", Value::Str(host));

@@ -23,7 +23,13 @@ pub(super) const API: Grammar = Grammar {
 
 pub(super) const LOG: Grammar = Grammar {
     name: "Wazuh and OSSEC",
-    marks: &[": INFO: ", ": WARNING: ", ": ERROR: ", ": DEBUG: ", ": CRITICAL: "],
+    marks: &[
+        ": INFO: ",
+        ": WARNING: ",
+        ": ERROR: ",
+        ": DEBUG: ",
+        ": CRITICAL: ",
+    ],
     programs: &[],
     read: log,
 };
@@ -38,7 +44,11 @@ pub(super) const RESPONSE: Grammar = Grammar {
 /// The level that `text` starts with, and what stands behind its colon.
 fn level(text: &str) -> Option<(&str, &str)> {
     let (level, rest) = text.split_once(": ")?;
-    matches!(level, "INFO" | "WARNING" | "ERROR" | "DEBUG" | "DEBUG2" | "CRITICAL").then_some((level, rest))
+    matches!(
+        level,
+        "INFO" | "WARNING" | "ERROR" | "DEBUG" | "DEBUG2" | "CRITICAL"
+    )
+    .then_some((level, rest))
 }
 
 fn api<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -98,7 +108,10 @@ fn is_daemon(name: &str) -> bool {
     let name = name.split(['(', ':']).next().unwrap_or_default();
     name.starts_with("wazuh-")
         || name.starts_with("ossec-")
-        || matches!(name, "rootcheck" | "sca" | "syscheck" | "manage_agents" | "agent-auth")
+        || matches!(
+            name,
+            "rootcheck" | "sca" | "syscheck" | "manage_agents" | "agent-auth"
+        )
 }
 
 fn log<'a>(line: &Line<'a>) -> Option<Event<'a>> {
@@ -214,7 +227,11 @@ mod tests {
         check(
             r#"2026/03/01 10:00:00 INFO: x 198.51.100.9 "GET /y" 192.0.2.7 "POST /security/user/authenticate" with parameters {} and body {} done in 0.354s: 401"#,
             "wazuh.api",
-            &[("source.ip", ""), ("user.name", ""), ("http.response.status_code", "401")],
+            &[
+                ("source.ip", ""),
+                ("user.name", ""),
+                ("http.response.status_code", "401"),
+            ],
         );
     }
 
@@ -223,7 +240,11 @@ mod tests {
         check(
             "2026/03/01 10:00:00 wazuh-agentd: INFO: (4102): Connected to the server ([192.0.2.1]:1514/tcp).",
             "wazuh.log",
-            &[("process.name", "wazuh-agentd"), ("event.code", "4102"), ("log.level", "INFO")],
+            &[
+                ("process.name", "wazuh-agentd"),
+                ("event.code", "4102"),
+                ("log.level", "INFO"),
+            ],
         );
         check(
             "Sun Mar  1 10:00:00 CET 2026 /var/ossec/active-response/bin/host-deny.sh add - 192.0.2.7 1772355600.60385 31151",

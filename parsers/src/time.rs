@@ -26,6 +26,8 @@ use std::cell::Cell;
 use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
+use crate::formats::event_time::plain_time;
+
 /// Microseconds of one second.
 const SECOND: i64 = 1_000_000;
 /// How far after the reference time a stamp without a year may lie.
@@ -161,6 +163,50 @@ pub fn iso(text: &str, zone: Tz) -> Option<(i64, &str)> {
 
 /// `10/Oct/2000:13:55:36 -0700`, the zone optional.
 pub fn apache(text: &str, zone: Tz) -> Option<(i64, &str)> {
+    let Some((day, since_midnight, rest)) = plain_apache(text) else {
+        return any_apache(text, zone);
+    };
+    let (known, midnight) = APACHE_DAY.get();
+    if known == day {
+        return Some((midnight + since_midnight, rest));
+    }
+    let (instant, rest) = any_apache(text, zone)?;
+    APACHE_DAY.set((day, instant - since_midnight));
+    Some((instant, rest))
+}
+
+thread_local! {
+    /// The day that a stamp with an offset named last, and its first instant in UTC.
+    static APACHE_DAY: Cell<([u8; 11], i64)> = const { Cell::new(([0; 11], 0)) };
+}
+
+/// `10/Oct/2000:13:55:36 -0700` in its plainest form: the day, the microseconds from its first instant in UTC, and the
+/// rest.
+fn plain_apache(text: &str) -> Option<([u8; 11], i64, &str)> {
+    let stamp = text.as_bytes().first_chunk::<26>()?;
+    let two = |at: usize| {
+        let (tens, ones) = (stamp[at].wrapping_sub(b'0'), stamp[at + 1].wrapping_sub(b'0'));
+        (tens <= 9 && ones <= 9).then(|| i64::from(tens) * 10 + i64::from(ones))
+    };
+    let sign = match stamp[20..22] {
+        [b' ', b'+'] => 1,
+        [b' ', b'-'] => -1,
+        _ => return None,
+    };
+    let (hour, minute, second) = (two(12)?, two(15)?, two(18)?);
+    let (east, minutes_east) = (two(22)?, two(24)?);
+    let plain = [stamp[2], stamp[6], stamp[11], stamp[14], stamp[17]] == *b"//:::"
+        && hour < 24
+        && minute < 60
+        && second < 60
+        && east < 24
+        && minutes_east < 60;
+    let seconds = hour * 3600 + minute * 60 + second - sign * (east * 3600 + minutes_east * 60);
+    let rest = plain.then(|| text.get(26..))??;
+    Some((*text.as_bytes().first_chunk()?, seconds * SECOND, rest))
+}
+
+fn any_apache(text: &str, zone: Tz) -> Option<(i64, &str)> {
     let (day, rest) = number_up_to(text, 2)?;
     let rest = rest.strip_prefix('/')?;
     let (month, rest) = month(rest)?;
@@ -332,6 +378,11 @@ pub fn zone_name(text: &str) -> Option<(i64, &str)> {
 /// ```
 pub fn stated(text: &str, reference: i64, zone: Tz) -> Option<i64> {
     let text = text.trim();
+    if text.as_bytes().get(10) == Some(&b'T')
+        && let Some(instant) = plain_time(text)
+    {
+        return Some(instant);
+    }
     if let Some(instant) = since_epoch(text) {
         return Some(instant);
     }

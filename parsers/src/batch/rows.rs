@@ -7,7 +7,9 @@
 
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
+use super::values::digits;
 use super::{BatchBuilder, PATH};
+use crate::catalog::ColumnType;
 use crate::value::Value;
 
 /// What the cells of a column are, as far as the table says.
@@ -148,6 +150,68 @@ impl BatchBuilder {
         }
         self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
         true
+    }
+
+    /// The type of a column.
+    pub(crate) fn type_of(&self, index: u32) -> ColumnType {
+        self.columns[index as usize].column.column_type
+    }
+
+    /// Gives the next events these values in a column that takes them; null is none.
+    pub(crate) fn write_values<'v>(&mut self, index: u32, values: impl Iterator<Item = Value<'v>>) {
+        let first = self.rows;
+        let builder = &mut self.columns[index as usize];
+        let had = builder.any();
+        for (row, value) in (first..).zip(values) {
+            let stored = match (&mut builder.data, &value) {
+                (_, Value::Null) => continue,
+                (Data::Integer(values), Value::Int(number)) => put(values, row, Some(*number)),
+                (Data::Timestamp(values), Value::Time(micros)) => put(values, row, Some(*micros)),
+                (Data::Keyword(keywords), Value::Int(number)) => {
+                    keywords.put(row, digits(*number, &mut [0; 20]).as_bytes());
+                    true
+                }
+                (Data::Keyword(keywords), Value::Str(text)) => {
+                    keywords.put(row, text.as_bytes());
+                    true
+                }
+                _ => false,
+            };
+            match stored {
+                true => builder.count(),
+                false => {
+                    builder.set(row, &value);
+                }
+            }
+        }
+        self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
+    }
+
+    /// Gives the next events in a column of texts what `write` appends for these cells.
+    pub(crate) fn write_texts<T>(
+        &mut self,
+        index: u32,
+        cells: impl Iterator<Item = T>,
+        mut write: impl FnMut(T, &mut String),
+    ) {
+        let first = self.rows;
+        let builder = &mut self.columns[index as usize];
+        let had = builder.any();
+        let mut text = String::new();
+        for (row, cell) in (first..).zip(cells) {
+            text.clear();
+            write(cell, &mut text);
+            match &mut builder.data {
+                Data::Keyword(keywords) => {
+                    keywords.put(row, text.as_bytes());
+                    builder.count();
+                }
+                _ => {
+                    builder.set(row, &Value::Str(&text));
+                }
+            }
+        }
+        self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
     }
 
     /// Puts aside what a column of the current event did not take.

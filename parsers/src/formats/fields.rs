@@ -16,7 +16,7 @@ const MANY: usize = 512;
 pub struct Fields<'a> {
     values: Vec<(&'a str, Value<'a>)>,
     /// A bit for each name that may be among them.
-    names: u128,
+    names: u64,
 }
 
 thread_local! {
@@ -40,13 +40,12 @@ impl Drop for Fields<'_> {
 
 /// The bit of a name in [`Fields::names`].
 #[inline]
-fn bit(name: &str) -> u128 {
+fn bit(name: &str) -> u64 {
     let bytes = name.as_bytes();
-    let at = |place: usize| bytes.get(place).map_or(0, |byte| usize::from(*byte));
+    let Some(last) = bytes.last() else { return 1 };
     // Names of ECS differ in the middle and at the end.
-    let (last, length) = (bytes.len().wrapping_sub(1), bytes.len());
-    let mixed = length * 5 + at(0) + at(last) * 3 + at(length / 2) * 7 + at(length / 3) * 29;
-    1 << (mixed % 128)
+    let (last, middle) = (u32::from(*last), u32::from(bytes[bytes.len() / 2]));
+    1_u64.wrapping_shl(bytes.len() as u32 * 5 + last * 3 + middle * 7)
 }
 
 impl<'a> Fields<'a> {
@@ -180,8 +179,8 @@ impl<'a> Fields<'a> {
             }
             _ => ("", url),
         };
-        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (rest, fragment) = rest.cut_at(b'#').unwrap_or((rest, ""));
+        let (rest, query) = rest.cut_at(b'?').unwrap_or((rest, ""));
         let (authority, path) = match memchr::memchr2(b'/', b'\\', rest.as_bytes()) {
             Some(at) => rest.split_at(at),
             None => (rest, ""),

@@ -27,7 +27,7 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
     } else {
         return false;
     };
-    let (service, kind) = service.split_once(':').unwrap_or((service, ""));
+    let (service, kind) = service.cut_at(b':').unwrap_or((service, ""));
     fields.text("system.auth.pam.service", service);
     fields.text("system.auth.pam.type", kind);
     if let Some(rest) = text.strip_prefix("session opened for user ") {
@@ -80,9 +80,12 @@ pub(super) fn dissect<'a>(tag: &'a str, message: &'a str, fields: &mut Fields<'a
 
 /// `pam_unix(sshd:session): rest` as ((module, `sshd:session`), rest).
 fn module(message: &str) -> Option<((&str, &str), &str)> {
+    if !message.starts_with("pam_") {
+        return None;
+    }
     let (head, rest) = message.cut("): ")?;
-    let (module, service) = head.split_once('(')?;
-    let is_module = module.starts_with("pam_") && !module.contains(' ') && !service.contains(' ');
+    let (module, service) = head.cut_at(b'(')?;
+    let is_module = memchr::memchr(b' ', head.as_bytes()).is_none();
     is_module.then_some(((module, service), rest))
 }
 

@@ -50,7 +50,7 @@ pub(super) fn dissect<'a>(message: &'a str, fields: &mut Fields<'a>) {
 /// the name in front of it is the client's, the key behind it is sshd's. Only `hostbased` puts the
 /// client's text behind, after `, client user "`.
 fn authentication<'a>(message: &'a str, fields: &mut Fields<'a>) -> bool {
-    let (verdict, rest) = message.split_once(' ').unwrap_or((message, ""));
+    let (verdict, rest) = message.cut_at(b' ').unwrap_or((message, ""));
     let (action, outcome) = match verdict {
         "Accepted" => ("ssh_login", "success"),
         "Failed" => ("ssh_login", "failure"),
@@ -431,7 +431,7 @@ fn strip_any<'a>(message: &'a str, starts: &[&str]) -> Option<&'a str> {
 fn endpoint_at<'a>(text: &'a str, at: usize, separator: &str) -> Option<Endpoint<'a>> {
     let head = &text[..at];
     // A host holds no space: its separator ends at the last one.
-    let start = head.rfind(' ').map_or(0, |at| at + 1);
+    let start = memchr::memrchr(b' ', head.as_bytes()).map_or(0, |at| at + 1);
     let (before, host) = match head[..start].strip_suffix(separator) {
         Some(before) => (before, &head[start..]),
         // The endpoint may be all there is in front.
@@ -440,7 +440,7 @@ fn endpoint_at<'a>(text: &'a str, at: usize, separator: &str) -> Option<Endpoint
     };
     let rest = &text[at + " port ".len()..];
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if digits == 0 || host.is_empty() || host.contains(' ') {
+    if digits == 0 || host.is_empty() || (start == 0 && host.contains(' ')) {
         return None;
     }
     Some(Endpoint {

@@ -9,6 +9,7 @@ mod elements;
 mod packets;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -95,7 +96,7 @@ pub(crate) fn decode(frame: &[u8], context: &FrameContext<'_>, sink: &mut EventS
     let (header, rest) = SetHeader::read(frame).ok_or_else(broken)?;
     let length = usize::from(header.fields) * 8;
     let (template, mut records) = rest.split_at_checked(length).ok_or_else(broken)?;
-    let fields = match header.version {
+    let fields: Vec<Field> = match header.version {
         5 => V5
             .iter()
             .map(|&(number, length)| field(number, length, 0, false))
@@ -108,6 +109,9 @@ pub(crate) fn decode(frame: &[u8], context: &FrameContext<'_>, sink: &mut EventS
         return Err(Reject::new("not_netflow", "a template of nothing"));
     }
     let dataset = pinned_or("network.netflow", context, sink)?;
+    if together::write(header, &fields, records, context, sink.begin(&dataset)) {
+        return Ok(());
+    }
     let mut text = String::new();
     let mut index = 0;
     while records.len() >= least {

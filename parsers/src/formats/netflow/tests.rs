@@ -242,3 +242,53 @@ fn thousands_of_sets_that_wait_are_found_by_their_template() {
     let (events, rejects) = read(&bytes, 1000);
     assert_eq!((events.len(), rejects.len()), (4000, 0));
 }
+
+/// Elements with a length each, of all kinds and roles.
+const ELEMENTS: [(u16, u16); 14] = [
+    (8, 4),
+    (12, 4),
+    (1, 4),
+    (2, 8),
+    (7, 2),
+    (4, 1),
+    (6, 1),
+    (22, 4),
+    (21, 4),
+    (210, 1),
+    (27, 16),
+    (56, 6),
+    (152, 8),
+    (9999, 3),
+];
+
+proptest::proptest! {
+    #[test]
+    fn records_together_and_alone_give_the_same_events(
+        fields in proptest::sample::subsequence(ELEMENTS.to_vec(), 1..8),
+        twice in proptest::bool::ANY,
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 400),
+        small in proptest::bool::ANY,
+    ) {
+        let mut fields = fields;
+        fields.extend(fields.first().copied().filter(|_| twice));
+        let mut form = words(&[300, fields.len() as u16]);
+        form.extend(fields.iter().flat_map(|&(number, length)| words(&[number, length])));
+        let size: usize = fields.iter().map(|field| usize::from(field.1)).sum();
+        // High bits make instants that no calendar has.
+        let bytes: Vec<u8> = bytes.iter().map(|byte| if small { byte & 7 } else { *byte }).collect();
+        let rows: Vec<&[u8]> = bytes.chunks_exact(size).take(9).collect();
+        let template = v9(&[set(0, &form)]);
+        let together = [template.clone(), v9(&[set(300, &rows.concat())])].concat();
+        let alone: Vec<u8> = rows.iter().flat_map(|row| v9(&[set(300, row)])).collect();
+        let told = |bytes: &[u8]| {
+            let (mut events, rejects) = read(bytes, 10_000);
+            for event in &mut events {
+                let event = event.as_object_mut().unwrap();
+                event.remove("event.id");
+                event.remove("log.offset");
+            }
+            (events, rejects)
+        };
+        proptest::prop_assert_eq!(told(&together), told(&[template, alone].concat()));
+    }
+}

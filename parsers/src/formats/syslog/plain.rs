@@ -64,12 +64,13 @@ fn read<'a>(line: &'a str, reference_time: i64, zone: Tz) -> Option<Plain<'a>> {
         header.message = message;
         return (plain && gear::mark(message).is_some()).then_some(Plain::Header(header));
     }
-    // A relay's word for the priority, or another header.
-    if may_be_marked(stamped.as_bytes()) || named_priority(rest).is_some() || looks_stamped(message) {
+    // A relay's word for the priority (which has a point), or another header.
+    let named = || host.as_bytes().contains(&b'.') && named_priority(rest).is_some();
+    if may_be_marked(stamped.as_bytes()) || named() || looks_stamped(message) {
         return None;
     }
     match full_tag(message) {
-        // A word that a colon ends, or a bracket, is no address that a header could stand behind.
+        // A word that a colon ends, or a bracket, is no address that a header could stand behind, and no priority.
         Some((tag, process_id, said)) => {
             let plain = tag.as_bytes()[0].is_ascii_alphabetic() && !said.starts_with('%');
             let ended = message

@@ -33,7 +33,7 @@ use self::described::Described;
 use super::fields::Fields;
 use super::syslog::{Header, header::full_tag, write_header};
 use super::{EventSink, FrameContext, Reject, commit};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
 
 /// A frame of text as a grammar sees it.
@@ -228,8 +228,18 @@ pub(super) struct Grammars {
     /// Formats of catalog files, asked before all others: whoever describes a line means it.
     described: Option<Described>,
     arena: Bump,
+    /// The dataset of the last event.
+    named: Option<Named>,
     /// Who read the last line.
     reader: Reader,
+}
+
+/// A dataset, and what named it.
+struct Named {
+    name: String,
+    /// The vendor and product of a CEF or LEEF line whose dataset the catalog names.
+    writer: [String; 2],
+    dataset: Arc<Dataset>,
 }
 
 /// Who read a line, for people.
@@ -368,6 +378,7 @@ impl Grammars {
             table,
             described: Described::new(catalog),
             arena: Bump::new(),
+            named: None,
             reader: Reader::Grammar("none"),
         }
     }
@@ -393,11 +404,11 @@ impl Grammars {
             && let Some((number, event)) = described.read(&line)
         {
             self.reader = Reader::Pattern(number);
-            return Some(write(event, &line, header.is_some(), sink));
+            return Some(write(event, &line, header.is_some(), &mut self.named, sink));
         }
         let (grammar, event) = self.table.read(&line, &mut self.asked)?;
         self.reader = Reader::Grammar(grammar.name);
-        Some(write(event, &line, header.is_some(), sink))
+        Some(write(event, &line, header.is_some(), &mut self.named, sink))
     }
 
     /// Who read the last line that was read here.
@@ -406,27 +417,61 @@ impl Grammars {
     }
 }
 
-fn write(event: Event<'_>, line: &Line<'_>, has_header: bool, sink: &mut EventSink) -> Result<(), Reject> {
+/// The dataset called `name`; of a CEF or LEEF line of nobody's that its writer names. The one of the line before is most
+/// often the one of this line too.
+fn dataset_of(
+    name: &str,
+    fields: &Fields<'_>,
+    named: &mut Option<Named>,
+    catalog: &Catalog,
+) -> Result<Arc<Dataset>, Reject> {
+    let writer = match name {
+        "generic.cef" | "generic.leef" => {
+            ["observer.vendor", "observer.product"].map(|part| fields.text_of(part).unwrap_or_default())
+        }
+        _ => ["", ""],
+    };
+    if let Some(last) = named
+        && last.name == name
+        && last.writer == writer
+    {
+        return Ok(Arc::clone(&last.dataset));
+    }
+    let by_writer = match writer {
+        ["", ""] => None,
+        [vendor, product] => catalog.dataset_of_writer(vendor, product),
+    };
+    let dataset = by_writer
+        .or_else(|| catalog.dataset(name))
+        .cloned()
+        .ok_or_else(|| {
+            let detail = format!("the catalog has no dataset `{name}`, add it");
+            Reject::new("no_dataset", detail)
+        })?;
+    *named = Some(Named {
+        name: name.to_owned(),
+        writer: writer.map(str::to_owned),
+        dataset: Arc::clone(&dataset),
+    });
+    Ok(dataset)
+}
+
+fn write(
+    event: Event<'_>,
+    line: &Line<'_>,
+    has_header: bool,
+    named: &mut Option<Named>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
     let Event {
         dataset,
         time,
         mut fields,
         headless,
     } = event;
-    let writer = match dataset {
-        "generic.cef" | "generic.leef" => {
-            let vendor = fields.text_of("observer.vendor").unwrap_or_default();
-            let product = fields.text_of("observer.product").unwrap_or_default();
-            sink.catalog().dataset_of_writer(vendor, product).cloned()
-        }
-        _ => None,
-    };
-    let dataset = match line.context.dataset.or(writer.as_ref()) {
-        Some(known) => Arc::clone(known),
-        None => sink.catalog().dataset(dataset).cloned().ok_or_else(|| {
-            let detail = format!("the catalog has no dataset `{dataset}`, add it");
-            Reject::new("no_dataset", detail)
-        })?,
+    let dataset = match line.context.dataset {
+        Some(pinned) => Arc::clone(pinned),
+        None => dataset_of(dataset, &fields, named, sink.catalog())?,
     };
     let builder = sink.begin(&dataset);
     let of_line = line.raw.as_bytes().as_ptr_range();

@@ -56,7 +56,19 @@ pub(crate) struct Pair<'a> {
 
 /// The pairs of `text`, in order. Words that are no pair are passed over.
 pub(crate) fn pairs(text: &str, style: Style) -> Pairs<'_> {
-    Pairs { rest: text, style }
+    let mut ends_key = [false; 256];
+    // No product has more than two kinds of quotes.
+    for &end in [style.assign, style.between, b' ']
+        .iter()
+        .chain(style.quotes.iter().take(2))
+    {
+        ends_key[usize::from(end)] = true;
+    }
+    Pairs {
+        rest: text,
+        style,
+        ends_key,
+    }
 }
 
 /// See [`pairs`].
@@ -64,6 +76,8 @@ pub(crate) fn pairs(text: &str, style: Style) -> Pairs<'_> {
 pub(crate) struct Pairs<'a> {
     rest: &'a str,
     style: Style,
+    /// What no key holds.
+    ends_key: [bool; 256],
 }
 
 impl<'a> Iterator for Pairs<'a> {
@@ -74,30 +88,25 @@ impl<'a> Iterator for Pairs<'a> {
             assign,
             between,
             quotes,
+            escapes,
             ..
         } = self.style;
         loop {
-            let start = self
-                .rest
-                .bytes()
-                .position(|b| b != b' ' && b != between)
-                .unwrap_or(self.rest.len());
+            let all = self.rest.as_bytes();
+            let mut start = 0;
+            while all.get(start).is_some_and(|&b| b == b' ' || b == between) {
+                start += 1;
+            }
             let rest = &self.rest[start..];
             let bytes = rest.as_bytes();
-            // No product has more than two kinds of quotes.
-            let quote = quotes.first().copied().unwrap_or(assign);
-            let other_quote = quotes.get(1).copied().unwrap_or(quote);
-            let end_of_key = bytes
-                .iter()
-                .position(|&b| b == assign || b == between || b == b' ' || b == quote || b == other_quote);
-            let Some(at) = end_of_key else {
+            let Some(at) = bytes.iter().position(|&b| self.ends_key[usize::from(b)]) else {
                 self.rest = "";
                 return None;
             };
             if bytes[at] != assign || at == 0 {
                 // A word of its own; a quoted one is passed over as a whole.
                 let end = match quotes.contains(&bytes[at]) {
-                    true => closing(&bytes[at..], self.style.escapes).map_or(bytes.len(), |end| at + end + 1),
+                    true => closing(&bytes[at..], escapes).map_or(bytes.len(), |(end, _)| at + end + 1),
                     false => at + 1,
                 };
                 self.rest = rest.get(end..).unwrap_or_default();
@@ -108,15 +117,13 @@ impl<'a> Iterator for Pairs<'a> {
             let quoted = value
                 .as_bytes()
                 .first()
-                .is_some_and(|&b| !quotes.is_empty() && (b == quote || b == other_quote));
-            if quoted && let Some(end) = closing(value.as_bytes(), self.style.escapes) {
-                let inner = &value[1..end];
+                .is_some_and(|b| quotes.iter().take(2).any(|quote| quote == b));
+            if quoted && let Some((end, slashed)) = closing(value.as_bytes(), escapes) {
                 self.rest = &value[end + 1..];
-                let escaped = self.style.escapes && memchr::memchr(b'\\', inner.as_bytes()).is_some();
                 return Some(Pair {
                     key,
-                    value: inner,
-                    escaped,
+                    value: &value[1..end],
+                    escaped: escapes && slashed,
                 });
             }
             let end = match self.style.open_values {
@@ -136,17 +143,19 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// Where the quote that `bytes` start with is closed.
-fn closing(bytes: &[u8], escapes: bool) -> Option<usize> {
+/// Where the quote that `bytes` start with is closed, and whether there are backslashes in between.
+fn closing(bytes: &[u8], escapes: bool) -> Option<(usize, bool)> {
     let quote = *bytes.first()?;
     let mut at = 1;
+    let mut slashed = false;
     while let Some(found) = memchr::memchr2(quote, b'\\', &bytes[at..]) {
         at += found;
         match bytes[at] == b'\\' && escapes && quote != b'\\' {
             true => at = (at + 2).min(bytes.len()),
-            false if bytes[at] == quote => return Some(at),
+            false if bytes[at] == quote => return Some((at, slashed)),
             false => at += 1,
         }
+        slashed = true;
     }
     None
 }

@@ -14,6 +14,8 @@ pub(crate) trait Search {
     fn cut(&self, needle: &str) -> Option<(&str, &str)>;
     /// [`str::rsplit_once`].
     fn cut_last(&self, needle: &str) -> Option<(&str, &str)>;
+    /// [`str::split_once`] at a character of ASCII.
+    fn cut_at(&self, byte: u8) -> Option<(&str, &str)>;
 }
 
 impl Search for str {
@@ -59,6 +61,12 @@ impl Search for str {
     fn cut_last(&self, needle: &str) -> Option<(&str, &str)> {
         let at = self.last_place_of(needle)?;
         Some((self.get(..at)?, self.get(at + needle.len()..)?))
+    }
+
+    #[inline]
+    fn cut_at(&self, byte: u8) -> Option<(&str, &str)> {
+        let at = memchr::memchr(byte, self.as_bytes())?;
+        Some((self.get(..at)?, self.get(at + 1..)?))
     }
 }
 

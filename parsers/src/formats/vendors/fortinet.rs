@@ -47,6 +47,9 @@ struct Seen<'a> {
 }
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    if !matches!(line.body.as_bytes().first(), Some(b' ' | b'<' | b'a'..=b'z')) {
+        return None;
+    }
     let body = line.body.trim_start_matches(' ');
     let body = without_priority(body);
     let (key, value) = body.split_at(body.as_bytes().iter().take(12).position(|&b| b == b'=')?);

@@ -25,16 +25,19 @@ pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
 }];
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
+    let tagged = line
+        .header
+        .tag
+        .is_some_and(|tag| tag.eq_ignore_ascii_case("leef"));
+    let first = line.body.as_bytes().first()?;
+    if !tagged && !matches!(first, b' ' | 0xef | b'L' | b'-' | b':') {
+        return None;
+    }
     let body = line.body.trim_start_matches([' ', '\u{feff}']);
     let text = ["", "-: ", ": ", "- "]
         .iter()
         .find_map(|before| body.strip_prefix(before)?.strip_prefix("LEEF:"))
-        .or_else(|| {
-            line.header
-                .tag
-                .is_some_and(|tag| tag.eq_ignore_ascii_case("leef"))
-                .then_some(body)
-        })?;
+        .or_else(|| tagged.then_some(body))?;
     let (version, rest) = text.trim_start_matches(' ').split_once('|')?;
     let is_version = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if !is_version {

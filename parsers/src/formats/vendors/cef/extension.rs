@@ -7,16 +7,22 @@ use super::super::super::text::Line;
 
 /// The pairs of `text`, in order: keys and values as they stand there, without the spaces between them.
 pub(crate) fn pairs(text: &str) -> Pairs<'_> {
-    Pairs { rest: text }
+    let sign = memchr::memchr(b'=', text.as_bytes());
+    let front = &text.as_bytes()[..sign.unwrap_or(0)];
+    let key = memchr::memrchr2(b' ', b'\n', front).map_or(0, |at| at + 1);
+    Pairs {
+        rest: &text[key..],
+        sign: sign.map(|sign| sign - key),
+    }
 }
 
 /// See [`pairs`].
 pub(crate) struct Pairs<'a> {
+    /// What begins with the next key.
     rest: &'a str,
+    /// Where the sign behind that key stands.
+    sign: Option<usize>,
 }
-
-/// What stands around values.
-const BLANK: [char; 3] = [' ', '\r', '\n'];
 
 /// What a key may consist of.
 const KEY: [bool; 256] = {
@@ -35,11 +41,9 @@ impl<'a> Iterator for Pairs<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(&'a str, &'a str)> {
-        let rest = self.rest;
+        let (rest, sign) = (self.rest, self.sign?);
         let bytes = rest.as_bytes();
-        let sign = memchr::memchr(b'=', bytes)?;
-        let key_at = memchr::memrchr2(b' ', b'\n', &bytes[..sign]).map_or(0, |at| at + 1);
-        let key = &rest[key_at..sign];
+        let key = &rest[..sign];
         let start = sign + 1;
         let mut from = start;
         while let Some(found) = memchr::memchr(b'=', &bytes[from..]) {
@@ -54,18 +58,32 @@ impl<'a> Iterator for Pairs<'a> {
                 && (bytes[key_start].is_ascii_alphabetic() || bytes[key_start] == b'_')
             {
                 self.rest = &rest[key_start..];
-                return Some((key, rest[start..key_start - 1].trim_matches(BLANK)));
+                self.sign = Some(at - key_start);
+                return Some((key, trimmed(&rest[start..key_start - 1])));
             }
             from = at + 1;
         }
-        self.rest = "";
-        Some((key, rest[start..].trim_matches(BLANK)))
+        self.sign = None;
+        Some((key, trimmed(&rest[start..])))
     }
 }
 
-/// What a value means: its escapes undone, and quotes around the whole of it left out.
+/// A value without what stands around values.
 #[inline]
-pub(crate) fn meant<'a>(value: &'a str, line: &Line<'a>) -> &'a str {
+fn trimmed(value: &str) -> &str {
+    let blank = |b: &u8| matches!(b, b' ' | b'\r' | b'\n');
+    match value.as_bytes() {
+        [] => value,
+        [first, .., last] if !blank(first) && !blank(last) => value,
+        [only] if !blank(only) => value,
+        _ => value.trim_matches([' ', '\r', '\n']),
+    }
+}
+
+/// What a value means: quotes around the whole of it left out and, if the text that it stands in is `escaped`, its escapes
+/// undone.
+#[inline]
+pub(crate) fn meant<'a>(value: &'a str, escaped: bool, line: &Line<'a>) -> &'a str {
     let value = match value.as_bytes() {
         [quote @ (b'"' | b'\''), inner @ .., last]
             if quote == last && memchr::memchr(*quote, inner).is_none() =>
@@ -74,6 +92,9 @@ pub(crate) fn meant<'a>(value: &'a str, line: &Line<'a>) -> &'a str {
         }
         _ => value,
     };
+    if !escaped {
+        return value;
+    }
     match unescaped(value, b"\\=") {
         Cow::Borrowed(value) => value,
         Cow::Owned(text) => line.keep(text),

@@ -77,11 +77,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if let Ok(severity) = header.severity.parse() {
         fields.push("event.severity", Value::Int(severity));
     }
+    let escaped = memchr::memchr(b'\\', header.extension.as_bytes()).is_some();
     for (key, value) in pairs(header.extension) {
         if value.is_empty() {
             continue;
         }
-        let value = meant(value, line);
+        let value = meant(value, escaped, line);
         if !products::pair(dataset, key, value, &mut event.fields) {
             event.pair(key, value);
         }
@@ -127,6 +128,11 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 /// The text behind `CEF:`, if the line is one.
 fn start<'a>(line: &Line<'a>) -> Option<&'a str> {
+    let tagged = line.header.tag.is_some_and(|tag| tag.eq_ignore_ascii_case("cef"));
+    let first = line.body.as_bytes().first()?;
+    if !tagged && !matches!(first, b' ' | 0xef | b'C' | b'-' | b':' | b'A' | b'0' | b'1') {
+        return None;
+    }
     let body = line.body.trim_start_matches([' ', '\u{feff}']);
     for before in ["", "-: ", ": ", "- ", "ASM:"] {
         if let Some(rest) = body
@@ -136,8 +142,7 @@ fn start<'a>(line: &Line<'a>) -> Option<&'a str> {
             return Some(rest.trim_start_matches(' '));
         }
     }
-    // A collector took `CEF:` for the tag of the line.
-    let tagged = line.header.tag.is_some_and(|tag| tag.eq_ignore_ascii_case("cef"));
+    // Tagged: a collector took `CEF:` for the tag of the line.
     let bare = matches!(body.as_bytes(), [b'0' | b'1', b'|', ..]) && line.header.tag.is_none();
     (tagged || bare && is_whole(body)).then_some(body)
 }
@@ -195,6 +200,17 @@ fn header<'a>(text: &'a str, line: &Line<'a>) -> Option<Header<'a>> {
 
 /// Takes the next field off `rest`; `None` at the end.
 fn next<'a>(rest: &mut &'a str, line: &Line<'a>) -> Option<&'a str> {
+    let text: &'a str = rest;
+    let end = text.bytes().position(|b| b == b'|' || b == b'\\');
+    if let Some((field, after)) = end.and_then(|end| Some((&text[..end], text[end..].strip_prefix('|')?))) {
+        *rest = after;
+        let is_plain = |b: Option<&u8>| b.is_none_or(u8::is_ascii_graphic);
+        let bytes = field.as_bytes();
+        return Some(match is_plain(bytes.first()) && is_plain(bytes.last()) {
+            true => field,
+            false => field.trim(),
+        });
+    }
     let (field, after) = field(rest)?;
     *rest = after.unwrap_or_default();
     Some(match unescaped(field, b"\\|") {

@@ -29,6 +29,9 @@ pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
 
 fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let body = line.body.trim_start_matches([' ', ':']);
+    if !body.as_bytes().iter().take(3).any(|&b| b == b',') {
+        return None;
+    }
     let kind = kind(body)?;
     let mut names = columns::columns(kind)?;
     let body = body.trim_end_matches(['\n', '\r']);

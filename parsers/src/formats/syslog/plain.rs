@@ -49,6 +49,9 @@ fn read<'a>(line: &'a str, reference_time: i64, zone: Tz) -> Option<Plain<'a>> {
     let (instant, rest) = time::bsd(stamped, reference_time, zone)?;
     let rest = rest.strip_prefix(' ')?.trim_start_matches(' ');
     let (host, behind) = rest.split_at(host(rest.as_bytes())?);
+    if host.as_bytes()[0].is_ascii_uppercase() && time::zone_name(host).is_some() {
+        return None;
+    }
     let message = behind.strip_prefix(' ')?.trim_start_matches(' ');
     let mut header = Header {
         priority,
@@ -173,6 +176,7 @@ mod tests {
             "Feb  3 04:05:06 user.info cron[7]: hi",
             "Feb  3 04:05:06 cron[7]: hi",
             "Feb  3 04:05:06 EST %ASA-6-302013: Built",
+            "Feb  3 04:05:06 CET web1 cron[7]: hi",
             "Feb  3 04:05:06 web1 app: %ASA-6-302013: Built",
             "Feb  3 04:05:06 web1 app: x %ASA-6-302013: Built",
             "Feb  3 04:05:06 web1 10.0.0.1 Feb  3 04:05:06 app: x",

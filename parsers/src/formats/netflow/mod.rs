@@ -354,6 +354,12 @@ fn instant(header: SetHeader, kind: Kind, bytes: &[u8]) -> Option<i64> {
 
 /// At most eight bytes, big-endian.
 fn number(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [a] => return u64::from(a),
+        [a, b] => return u64::from(u16::from_be_bytes([a, b])),
+        [a, b, c, d] => return u64::from(u32::from_be_bytes([a, b, c, d])),
+        _ => {}
+    }
     bytes
         .iter()
         .take(8)

@@ -86,6 +86,14 @@ impl Dataset {
                     || self.prefix.is_empty() && self.types.dotted_of_sql(&folded).is_some())
     }
 
+    /// Whether a field of this name has its column for what it means in whatever product writes it.
+    pub(crate) fn is_loose(&self, native: &str) -> bool {
+        let loose = self.loose.column(native);
+        loose.is_some_and(|column| {
+            *column.dotted != *native.to_lowercase() && self.declared(native).as_ref() == Some(column)
+        })
+    }
+
     /// What a rule or a query means by `name`, within the log source it was written for. Never fails:
     /// every name means some column, if only one that no event has yet.
     ///

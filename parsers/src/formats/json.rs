@@ -28,6 +28,7 @@ use super::json_time::generic_time;
 use super::json_tree::TreeWriter;
 use super::json_wazuh;
 use super::json_windows::{self, Shape};
+pub(super) use super::json_write::{MAX_DEPTH, MAX_PATH, owned_scalar, write_at, write_members, write_value};
 use super::syslog::{Header, write_header};
 use super::tape::{Json, TapeParser};
 use super::windows::WindowsDatasets;
@@ -36,12 +37,6 @@ use crate::batch::BatchBuilder;
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::{FrameBlock, FrameSpan};
 use crate::value::Value;
-
-/// Objects nested deeper than this are kept as JSON text.
-pub(super) const MAX_DEPTH: usize = 32;
-
-/// Objects below a longer path are kept as JSON text: every member has a name as long as that.
-pub(super) const MAX_PATH: usize = 1024;
 
 /// Keys that hold the time of an event, best first: what the producer calls its own time, then what
 /// shippers add.
@@ -77,6 +72,15 @@ pub(super) struct JsonDecoder {
     writer: DocumentWriter,
     /// For events that are text in other documents.
     carried: TapeParser,
+}
+
+/// What an event came in.
+#[derive(Clone, Copy, Default)]
+struct Around<'h, 't> {
+    /// Header of the line that carries the document.
+    header: Option<&'h Header<'h>>,
+    /// The document around the event, and the event's key there.
+    outer: Option<(Json<'t>, &'static str)>,
 }
 
 /// Writes parsed documents.
@@ -187,7 +191,8 @@ impl JsonDecoder {
             sink.settle(block, 0);
         }
         parser.parse(document, |json| {
-            writer.decode(json, document, None, context, sink, Some(carried))
+            let around = Around::default();
+            writer.decode(json, document, around, context, sink, Some(carried))
         })?
     }
 
@@ -212,7 +217,11 @@ impl JsonDecoder {
             ..
         } = self;
         parser.parse(document.as_bytes(), |json| {
-            writer.decode(json, raw.as_bytes(), Some(header), context, sink, Some(carried))
+            let around = Around {
+                header: Some(header),
+                outer: None,
+            };
+            writer.decode(json, raw.as_bytes(), around, context, sink, Some(carried))
         })?
     }
 
@@ -256,19 +265,18 @@ impl JsonDecoder {
                 place: crate::frame::place(tenant, log.as_bytes()),
                 ..context.clone()
             };
-            writer.decode(json, document, None, &context, sink, None)
+            writer.decode(json, document, Around::default(), &context, sink, None)
         })?
     }
 }
 
 impl DocumentWriter {
-    /// Writes the event of `json`. `header`: of the line that carries the document; `carried` reads events that are
-    /// text in it.
+    /// Writes the event of `json`; `carried` reads events that are text in it.
     fn decode(
         &mut self,
         json: Json<'_>,
         raw: &[u8],
-        header: Option<&Header<'_>>,
+        around: Around<'_, '_>,
         context: &FrameContext<'_>,
         sink: &mut EventSink,
         carried: Option<&mut TapeParser>,
@@ -285,7 +293,8 @@ impl DocumentWriter {
             };
             let builder = sink.begin(&dataset);
             let time = json_windows::write(json, shape, origin, builder, &mut self.path, context);
-            let time = with_header(header, builder, time);
+            let time = self.write_outer(&dataset, around.outer, builder, time, context);
+            let time = with_header(around.header, builder, time);
             commit(builder, context, raw, 0, time);
             return Ok(());
         }
@@ -295,26 +304,31 @@ impl DocumentWriter {
                 if let Some(zeek_path) = zeek_path(json) {
                     return zeek::decode_json(zeek_path, json, raw, context, sink);
                 }
-                let host = header.and_then(|header| header.host);
+                let host = around.header.and_then(|header| header.host);
                 if let Some(result) = auditd::decode_laurel(json, host, raw, context, sink) {
                     return result;
                 }
                 self.datasets.known(json)
             }
         };
+        let header = around.header;
+        let in_json = |key| Around {
+            header,
+            outer: Some((json, key)),
+        };
         if let Some(dataset) = found {
-            self.write(&dataset, json, None, raw, header, context, sink);
+            self.write(&dataset, json, around, raw, context, sink);
         } else if let Some((event, dataset, key)) = self.datasets.of_wazuh(json) {
-            self.write(&dataset, event, Some((json, key)), raw, header, context, sink);
+            self.write(&dataset, event, in_json(key), raw, context, sink);
         } else if let Some((event, dataset, key)) = object_inside(json, &self.datasets) {
-            self.write(&dataset, event, Some((json, key)), raw, header, context, sink);
+            self.write(&dataset, event, in_json(key), raw, context, sink);
         } else if !self.decode_text_inside(json, raw, header, context, sink, carried) {
             let dataset = self
                 .datasets
                 .generic
                 .clone()
                 .ok_or_else(|| Reject::new("no_dataset", "the catalog has no dataset `generic.json`"))?;
-            self.write(&dataset, json, None, raw, header, context, sink);
+            self.write(&dataset, json, around, raw, context, sink);
         }
         Ok(())
     }
@@ -332,9 +346,15 @@ impl DocumentWriter {
         let Some(parser) = carried else {
             return false;
         };
-        if let Some(event) = windows_xml(json).and_then(|event| xml::to_json(event).ok()) {
+        let in_json = |key| Around {
+            header,
+            outer: Some((json, key)),
+        };
+        if let Some((event, key)) = windows_xml(json)
+            && let Ok(event) = xml::to_json(event)
+        {
             let written = parser.parse(event.as_bytes(), |event| {
-                self.decode(event, raw, header, context, sink, None).is_ok()
+                self.decode(event, raw, in_json(key), context, sink, None).is_ok()
             });
             return written.unwrap_or(false);
         }
@@ -343,42 +363,67 @@ impl DocumentWriter {
         };
         let written = parser.parse(text.as_bytes(), |event| {
             if json_windows::shape(event).0 != Shape::Other {
-                return self.decode(event, raw, header, context, sink, None).is_ok();
+                return self.decode(event, raw, in_json(key), context, sink, None).is_ok();
             }
             let dataset = self.datasets.known(event);
             if let Some(dataset) = &dataset {
-                self.write(dataset, event, Some((json, key)), raw, header, context, sink);
+                self.write(dataset, event, in_json(key), raw, context, sink);
             }
             dataset.is_some()
         });
         written.unwrap_or(false)
     }
 
-    /// Writes an event of a dataset that is not of Windows. `outer`: the document around it and the event's key there.
-    #[expect(clippy::too_many_arguments, reason = "what is written, and what goes with it")]
+    /// Writes an event of a dataset that is not of Windows.
     fn write(
         &mut self,
         dataset: &Arc<Dataset>,
         event: Json<'_>,
-        outer: Option<(Json<'_>, &str)>,
+        around: Around<'_, '_>,
         raw: &[u8],
-        header: Option<&Header<'_>>,
         context: &FrameContext<'_>,
         sink: &mut EventSink,
     ) {
         let builder = sink.begin(dataset);
-        let mut writer = TreeWriter {
+        self.tree(dataset, builder)
+            .write(event, around.outer, context.timezone);
+        let outer_time = || generic_time(around.outer?.0, context);
+        let time = builder.pending_time().or_else(|| generic_time(event, context));
+        let time = with_header(around.header, builder, time.or_else(outer_time));
+        commit(builder, context, raw, 0, time);
+    }
+
+    /// Writes what stands around a Windows event, where that is silent; gives the event's time.
+    fn write_outer(
+        &mut self,
+        dataset: &Arc<Dataset>,
+        outer: Option<(Json<'_>, &'static str)>,
+        builder: &mut BatchBuilder,
+        time: Option<i64>,
+        context: &FrameContext<'_>,
+    ) -> Option<i64> {
+        let Some((document, key)) = outer else {
+            return time;
+        };
+        self.tree(dataset, builder).write_around(document, key);
+        if time.is_some()
+            && let Some(shipped) = document.get("@timestamp").and_then(Json::text)
+        {
+            builder.field_if_absent("event.created", Value::Str(shipped));
+        }
+        time.or_else(|| generic_time(document, context))
+    }
+
+    fn tree<'w>(&'w mut self, dataset: &'w Dataset, builder: &'w mut BatchBuilder) -> TreeWriter<'w> {
+        TreeWriter {
             dataset,
             builder,
             path: &mut self.path,
             inner: Some(&mut self.inner),
             around: None,
-        };
-        writer.write(event, outer, context.timezone);
-        let outer_time = || generic_time(outer?.0, context);
-        let time = builder.pending_time().or_else(|| generic_time(event, context));
-        let time = with_header(header, builder, time.or_else(outer_time));
-        commit(builder, context, raw, 0, time);
+            document: None,
+            quoted: false,
+        }
     }
 }
 
@@ -455,54 +500,5 @@ pub(super) fn json_time(value: Json<'_>, zone: chrono_tz::Tz) -> Option<i64> {
         Value::Int(number) => number_time(number as f64),
         Value::Float(number) => number_time(number),
         _ => None,
-    }
-}
-
-/// Writes all members of an object under `path` (with its trailing dot, if it is not empty).
-pub(super) fn write_members(json: Json<'_>, builder: &mut BatchBuilder, path: &mut String, depth: usize) {
-    let length = path.len();
-    for (key, value) in json.members() {
-        if length == 0 && !value.is_object() {
-            write_value(key, value, builder);
-            continue;
-        }
-        path.push_str(key);
-        write_at(value, builder, path, depth);
-        path.truncate(length);
-    }
-}
-
-/// Writes a value under `path`, which it may leave longer.
-pub(super) fn write_at(value: Json<'_>, builder: &mut BatchBuilder, path: &mut String, depth: usize) {
-    if value.is_object() && depth < MAX_DEPTH && path.len() <= MAX_PATH && value.members().next().is_some() {
-        path.push('.');
-        write_members(value, builder, path, depth + 1);
-    } else {
-        write_value(path, value, builder);
-    }
-}
-
-/// Writes a value under a name, without flattening.
-pub(super) fn write_value(name: &str, value: Json<'_>, builder: &mut BatchBuilder) {
-    let mut number = String::new();
-    if let Some(scalar) = value.scalar(&mut number) {
-        builder.field(name, scalar);
-        return;
-    }
-    let scalars = value.is_array() && value.elements().all(|item| !item.is_object() && !item.is_array());
-    if scalars {
-        builder.field(name, Value::List(value.elements().map(owned_scalar).collect()));
-        return;
-    }
-    let mut text = String::new();
-    value.write(&mut text);
-    builder.field(name, Value::Json(&text));
-}
-
-/// A scalar of a list. Whole numbers past `i64` become floats here.
-pub(super) fn owned_scalar(item: Json<'_>) -> Value<'_> {
-    match item.text() {
-        Some(text) => Value::Str(text),
-        None => item.number_or_flag(),
     }
 }

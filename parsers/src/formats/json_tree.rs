@@ -7,13 +7,15 @@
 //!   of an element are below it: `list.x.OldValue`.
 //! - Any other list with objects has a list for each member of its elements: `list.id`.
 //! - Text that is JSON itself, or a map as Java prints it (`{a=1, b=2}`), is flattened below its name. Only what it says of itself lies there, so that nobody
-//!   who has a say in the text gets one in the fields of the event.
+//!   who has a say in the text gets one in the fields of the event: where the text may be anybody's (see
+//!   [`json_envelope`](super::json_envelope)), a name that means the same everywhere (`src_ip`) means nothing in it.
 //!
 //! Lists with anything nested, and texts, stay whole besides: which values belong together is seen in them alone.
 //!
 //! On the way values are kept that filled columns want and that have no column ([`Gather`](crate::catalog::Gather)).
 
 use super::json::{MAX_DEPTH, MAX_PATH, find, json_time, owned_scalar};
+use super::json_envelope::is_envelope;
 use super::tape::{Json, TapeParser};
 use crate::batch::BatchBuilder;
 use crate::catalog::{ColumnType, Dataset};
@@ -48,23 +50,36 @@ pub(super) struct TreeWriter<'w> {
     pub(super) inner: Option<&'w mut TapeParser>,
     /// The event came in another document, which is being written: its name for the event. The event comes first.
     pub(super) around: Option<&'w str>,
+    /// What is being written.
+    pub(super) document: Option<Json<'w>>,
+    /// The text being written is somebody's that the document's writer does not vouch for.
+    pub(super) quoted: bool,
 }
 
 impl<'w> TreeWriter<'w> {
     /// Writes all members of `event`, then those of the document around it, if there is one with the event under
     /// a key, then its time, if the dataset says where it may stand.
-    pub(super) fn write(&mut self, event: Json<'_>, outer: Option<(Json<'_>, &'w str)>, zone: chrono_tz::Tz) {
+    pub(super) fn write(&mut self, event: Json<'w>, outer: Option<(Json<'w>, &'w str)>, zone: chrono_tz::Tz) {
         self.path.clear();
+        self.document = Some(event);
         self.members(event, 0);
         if let Some((document, key)) = outer {
-            self.around = Some(key);
-            self.members(document, 0);
+            self.write_around(document, key);
         }
         self.builder.fill_time(zone);
         self.shipped(event, zone);
         if let Some((document, _)) = outer {
             self.shipped(document, zone);
         }
+    }
+
+    /// Writes all members of the document around an event that has been written, but the time of its shipper; the
+    /// event stands under `key`.
+    pub(super) fn write_around(&mut self, document: Json<'w>, key: &'w str) {
+        self.path.clear();
+        self.document = Some(document);
+        self.around = Some(key);
+        self.members(document, 0);
     }
 
     /// Writes the member `@timestamp`. Shippers have it for when they took the event over: where the dataset has a
@@ -135,13 +150,18 @@ impl<'w> TreeWriter<'w> {
             self.builder.gather(number, value.clone());
         }
         self.put(value);
-        if let Some(text) = json.text()
-            && text.starts_with('{')
-        {
+        let Some(text) = json
+            .text()
+            .filter(|text| text.starts_with(['{', '[', ' ', '\n', '\t', '\r']))
+        else {
+            return;
+        };
+        let quoted = self.quoted;
+        self.quoted |= self.is_quotation();
+        if text.starts_with('{') {
             self.java_map(text);
         }
-        if let Some(text) = json.text()
-            && is_document(text)
+        if is_document(text)
             && let Some(inner) = self.inner.take()
         {
             // What is no JSON after all stays the text it is.
@@ -154,6 +174,13 @@ impl<'w> TreeWriter<'w> {
             });
             self.inner = Some(inner);
         }
+        self.quoted = quoted;
+    }
+
+    /// Whether a text at the current path may be anybody's.
+    fn is_quotation(&self) -> bool {
+        let key = self.path.rsplit('.').next().unwrap_or_default();
+        self.document.is_some_and(|document| !is_envelope(document, key))
     }
 
     /// Writes the entries of a map in the notation of Java's `toString`.
@@ -209,7 +236,9 @@ impl<'w> TreeWriter<'w> {
         if value == Value::Str("") && self.dataset.leaves_out_empty() {
             return;
         }
-        if self.around.is_some() && self.builder.has(self.path) {
+        if self.quoted && self.dataset.is_loose(self.path) {
+            self.builder.aside(self.path, &value);
+        } else if self.around.is_some() && self.builder.has(self.path) {
             let name = ["around.", self.path].concat();
             self.builder.aside(&name, &value);
         } else {

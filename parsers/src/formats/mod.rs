@@ -23,6 +23,7 @@ mod json_time;
 mod json_tree;
 mod json_wazuh;
 mod json_windows;
+mod json_write;
 pub mod linux;
 pub(crate) mod netflow;
 pub mod syslog;

@@ -5,8 +5,8 @@
 //!
 //! Login processes end their lines with pairs. A user name may hold what looks like pairs, and the reason in front of
 //! them may be a client's text, so the peer is what the *last* `rip=` says. The password databases write
-//! `sql(user,address,<session>): verdict`: the parenthesis that counts is the first that an address precedes, as a
-//! password may be written behind it.
+//! `sql(user,address,<session>): verdict`. A name may hold what ends the parenthesis, and so may a password behind it: of
+//! several such ends with different addresses none counts.
 
 use super::super::super::fields::{Fields, address};
 use super::super::super::linux;
@@ -225,6 +225,8 @@ fn database<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
     if !is_name {
         return false;
     }
+    let mut found = None;
+    let mut addresses: Vec<Value<'a>> = Vec::new();
     for (at, _) in rest.match_indices("): ") {
         let (who, verdict) = (&rest[..at], &rest[at + 3..]);
         let who = match who.rsplit_once(',') {
@@ -237,8 +239,22 @@ fn database<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         let Some(ip) = address(ip) else {
             continue;
         };
-        fields.text("user.name", user);
-        fields.text("source.ip", ip);
+        if !addresses.contains(&Value::Str(ip)) {
+            addresses.push(Value::Str(ip));
+        }
+        found = found.or(Some((user, ip, verdict)));
+    }
+    let Some((user, ip, verdict)) = found else {
+        return false;
+    };
+    match addresses.len() {
+        1 => {
+            fields.text("user.name", user);
+            fields.text("source.ip", ip);
+        }
+        _ => fields.put("related.ip", Value::List(addresses)),
+    }
+    {
         fields.text("database", database);
         fields.text("event.reason", verdict);
         let failed = [
@@ -253,7 +269,6 @@ fn database<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         .any(|what| verdict.contains(what));
         fields.event("authentication", if failed { "failure" } else { "" });
         fields.category("authentication");
-        return true;
     }
-    false
+    true
 }

@@ -53,7 +53,26 @@ pub(super) fn in_syslog<'a>(program: &str, message: &'a str, time: Option<i64>) 
     if !["audispd", "audit", "auditd", "kernel", "audisp-syslog"].contains(&program) {
         return None;
     }
-    Record::parse(message).or_else(|| (program == "audit").then(|| Record::without_id(message, time))?)
+    record_at(message).or_else(|| (program == "audit").then(|| Record::without_id(message, time))?)
+}
+
+/// The record that a message starts with. The kernel puts its clock in front, and what it calls the log. Anywhere else
+/// in a message stand names of devices, networks and programs.
+fn record_at(message: &str) -> Option<Record<'_>> {
+    let is_clock = |clock: &str| {
+        clock
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b' '))
+    };
+    let clock = message.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let text = match clock {
+        Some((clock, rest)) if is_clock(clock) => rest,
+        _ => message,
+    };
+    let text = text.trim_start();
+    let text = text.strip_prefix("audit: ").unwrap_or(text).trim_start();
+    let starts = text.starts_with("type=") || text.starts_with("node=");
+    starts.then(|| Record::parse(text))?
 }
 
 /// Writes the events of `records`. `host` is where they were written, if the line around them says so.

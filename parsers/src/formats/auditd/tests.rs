@@ -297,3 +297,16 @@ fn a_message_in_a_message_is_a_word() {
         "'".repeat(10)
     ));
 }
+
+#[test]
+fn a_record_in_a_message_of_syslog_starts_it() {
+    let record = "type=USER_LOGIN msg=audit(1772355600.250:77): pid=1 acct=\"root\" res=success";
+    for front in ["", "[   12.345678] ", "audit: ", "[12.3] audit: ", "node=web1 "] {
+        let message = format!("{front}{record}");
+        assert!(in_syslog("kernel", &message, None).is_some(), "{message}");
+    }
+    for front in ["[1.0] usb 1-1: Product: x ", "wlan0: ssid ", "audit: x "] {
+        let message = format!("{front}{record}");
+        assert!(in_syslog("kernel", &message, None).is_none(), "{message}");
+    }
+}

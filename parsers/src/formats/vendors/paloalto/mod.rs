@@ -235,12 +235,11 @@ fn system<'a>(text: &'a str, fields: &mut Fields<'a>) {
         fields.text("user.name", user);
     }
     if let Some(rest) = head.strip_prefix("When authenticating user ")
-        && let Some((user, rest)) = rest.split_once(" from ")
+        && let Some((rest, _)) = rest.rsplit_once(", a less secure authentication method ")
+        && let Some((user, from)) = rest.rsplit_once(" from ")
     {
         fields.text("user.name", quoted(user));
-        if let Some(from) = rest.split([',', ' ']).next().and_then(address) {
-            fields.text("source.ip", from);
-        }
+        fields.text("source.ip", address(from).unwrap_or_default());
     }
     fields.push("event.reason", Value::Str(reason));
 }
@@ -280,6 +279,20 @@ mod tests {
                 ("log.level", "informational"),
                 ("network.direction", "client-to-server"),
             ],
+        );
+    }
+
+    #[test]
+    fn users_with_names_like_addresses() {
+        let line = |user: &str| {
+            format!(
+                "1,2026/03/01 10:00:00,0123,SYSTEM,auth,2561,2026/03/01 10:00:00,,auth-success,x,0,0,general,informational,\"When authenticating user {user} from 192.0.2.4, a less secure authentication method PAP is used. Please migrate to PEAP or EAP-TTLS. Authentication Profile p\",7,0x0"
+            )
+        };
+        check(&line("ann"), &[("user.name", "ann"), ("source.ip", "192.0.2.4")]);
+        check(
+            &line("x from 203.0.113.1, y"),
+            &[("user.name", "x from 203.0.113.1, y"), ("source.ip", "192.0.2.4")],
         );
     }
 

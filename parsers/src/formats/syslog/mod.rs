@@ -6,7 +6,8 @@
 //! is there and rules search it.
 //!
 //! Lines that came over the wire (with a priority) also keep the header's own words, as sent, in
-//! `log.syslog.hostname`, `log.syslog.appname`, `log.syslog.procid` and `log.syslog.msgid`; files have no use for them.
+//! `log.syslog.hostname`, `log.syslog.appname`, `log.syslog.procid` and `log.syslog.msgid`; files have no use for them, but
+//! for the host where the event names another.
 //!
 //! Structured data becomes `syslog_sd.<id>.<parameter>`.
 
@@ -155,6 +156,15 @@ static HEADER: Form = Form::new(&[
     "process.pid",
 ]);
 
+/// Writes the host that a header states, where the event has said already whose it is: whoever looks for this one finds
+/// it still.
+fn write_host(host: &str, builder: &mut BatchBuilder) {
+    let mut named = String::new();
+    if !builder.text_of("host.name", &mut named) || named != host {
+        builder.field("log.syslog.hostname", Value::Str(host));
+    }
+}
+
 /// Writes what the header says, where the event does not say it itself; the message too.
 pub(super) fn write_header(header: &Header<'_>, builder: &mut BatchBuilder) {
     fn text(text: Option<&str>) -> Value<'_> {
@@ -179,7 +189,11 @@ pub(super) fn write_header(header: &Header<'_>, builder: &mut BatchBuilder) {
         text(header.program()),
         number(pid.and_then(|id| id.parse().ok())),
     ];
+    let is_named = header.host.is_some() && builder.has("host.name");
     builder.write_form_if_absent(&HEADER, &values);
+    if let Some(host) = header.host.filter(|_| is_named) {
+        write_host(host, builder);
+    }
     for (id, parameter, value) in &header.structured {
         builder.field(&format!("syslog_sd.{id}.{parameter}"), Value::Str(value));
     }

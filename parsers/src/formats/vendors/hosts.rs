@@ -152,7 +152,11 @@ fn radius<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let (user, rest) = rest.rsplit_once("] (from client ")?;
     let (client, rest) = rest.rsplit_once(" port ")?;
     who(fields, user);
-    fields.text("host.name", client);
+    // The client of the server, which asks for its user. Without a header nothing else says where this happened.
+    match line.header.host {
+        None => fields.text("host.name", client),
+        Some(_) => fields.text("client", client),
+    }
     let rest = rest.trim_end_matches(')');
     let mut words = rest.split(' ');
     fields.port("source.port", words.next().unwrap_or_default());
@@ -265,6 +269,11 @@ mod tests {
             "(5) Login OK: [CORP\\jane] (from client WLAN port 8 via TLS tunnel)",
             "freeradius.server",
             &[("user.name", "jane"), ("network.protocol", "TLS")],
+        );
+        check(
+            "Mar  1 10:00:00 r1 radiusd[7]: (5) Login OK: [jane] (from client WLAN port 8)",
+            "freeradius.server",
+            &[("host.name", "r1"), ("freeradius.server.client", "WLAN")],
         );
         check(
             "Ignoring request to auth address * port 1812 bound to server default from unknown client 192.0.2.7 port 9459 proto udp",

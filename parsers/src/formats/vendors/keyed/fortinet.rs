@@ -17,6 +17,7 @@ use crate::formats::text::parts::{
 };
 use crate::formats::text::url::{put_path, put_url};
 use crate::formats::text::{Event, Grammar, Line};
+use crate::formats::vendors::mail::mailbox;
 
 pub(in crate::formats::vendors) const GRAMMARS: &[Grammar] = &[
     Grammar {
@@ -92,6 +93,11 @@ fn delivery<'a>(fields: &mut Fields<'a>, message: &'a str) {
         let last = matches!(name, "stat" | "verifymsg" | "reject" | "reason");
         let (value, after) = match last {
             true => (value, ""),
+            // The name in front of an address may be any text in quotes.
+            false if value.starts_with("<\"") => {
+                let (address, behind) = mailbox(value).unwrap_or((value, ""));
+                (address, behind.split_once(", ").map_or("", |(_, after)| after))
+            }
             false => value.split_once(", ").unwrap_or((value, "")),
         };
         rest = after;
@@ -267,6 +273,16 @@ mod tests {
                 ("destination.domain", "mx.example.org."),
                 ("event.reason", "Sent (ok, relay=[203.0.113.1])"),
                 ("log.level", "information"),
+            ],
+        );
+        check(
+            &line
+                .replace("<jane@", "<'a, relay=evil [203.0.113.1], stat=Sent'@")
+                .replace('\'', "\\\""),
+            "fortinet.fortimail",
+            &[
+                ("destination.ip", "192.0.2.25"),
+                ("event.reason", "Sent (ok, relay=[203.0.113.1])"),
             ],
         );
         check(

@@ -6,7 +6,7 @@
 //! Login processes end their lines with pairs. A user name may hold what looks like pairs, and the reason in front of
 //! them may be a client's text, so the peer is what the *last* `rip=` says. The password databases write
 //! `sql(user,address,<session>): verdict`. A name may hold what ends the parenthesis, and so may a password behind it: of
-//! several such ends with different addresses none counts.
+//! several such ends none counts.
 
 use super::super::super::fields::{Fields, address};
 use super::super::super::linux;
@@ -226,6 +226,7 @@ fn database<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         return false;
     }
     let mut found = None;
+    let mut is_plain = true;
     let mut addresses: Vec<Value<'a>> = Vec::new();
     for (at, _) in rest.match_indices("): ") {
         let (who, verdict) = (&rest[..at], &rest[at + 3..]);
@@ -242,33 +243,57 @@ fn database<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         if !addresses.contains(&Value::Str(ip)) {
             addresses.push(Value::Str(ip));
         }
+        is_plain &= found.is_none();
         found = found.or(Some((user, ip, verdict)));
     }
     let Some((user, ip, verdict)) = found else {
         return false;
     };
+    if is_plain {
+        fields.text("user.name", user);
+    }
     match addresses.len() {
-        1 => {
-            fields.text("user.name", user);
-            fields.text("source.ip", ip);
-        }
+        1 => fields.text("source.ip", ip),
         _ => fields.put("related.ip", Value::List(addresses)),
     }
-    {
-        fields.text("database", database);
-        fields.text("event.reason", verdict);
-        let failed = [
-            "unknown user",
-            "mismatch",
-            "failed",
-            "invalid credentials",
-            "not allowed",
-            "denied",
-        ]
-        .iter()
-        .any(|what| verdict.contains(what));
-        fields.event("authentication", if failed { "failure" } else { "" });
-        fields.category("authentication");
-    }
+    fields.text("database", database);
+    fields.text("event.reason", verdict);
+    let failed = [
+        "unknown user",
+        "mismatch",
+        "failed",
+        "invalid credentials",
+        "not allowed",
+        "denied",
+    ]
+    .iter()
+    .any(|what| verdict.contains(what));
+    fields.event("authentication", if failed { "failure" } else { "" });
+    fields.category("authentication");
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::formats::vendors::whole::{check, read};
+
+    #[test]
+    fn names_that_end_the_parenthesis() {
+        check(
+            "Mar  1 10:00:00 mx dovecot: auth: passwd-file(bob,192.0.2.7,<x>): unknown user",
+            "dovecot.log",
+            &[("user.name", "bob"), ("source.ip", "192.0.2.7")],
+        );
+        let line = "Mar  1 10:00:00 mx dovecot: auth: passwd-file(bob,203.0.113.1,<x>): unknown user (SHA1 of given password: abc),192.0.2.7,<s>): unknown user";
+        check(
+            line,
+            "dovecot.log",
+            &[("user.name", ""), ("source.ip", ""), ("event.outcome", "failure")],
+        );
+        let related = format!("{:?}", read(line));
+        assert!(
+            related.contains("203.0.113.1") && related.contains("192.0.2.7"),
+            "{related}"
+        );
+    }
 }

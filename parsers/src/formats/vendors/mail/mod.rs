@@ -62,7 +62,7 @@ fn peer(text: &str) -> Option<(Peer<'_>, &str)> {
 
 /// An address as mail servers write it, `<jane@example.org>` or without the brackets up to a comma or a space, and what
 /// follows. In a quoted local part anything may stand.
-fn mailbox(text: &str) -> Option<(&str, &str)> {
+pub(in crate::formats::vendors) fn mailbox(text: &str) -> Option<(&str, &str)> {
     let Some(inner) = text.strip_prefix('<') else {
         let end = text.find([',', ' ', ';']).unwrap_or(text.len());
         return Some(text.split_at(end));

@@ -25,7 +25,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.put("network.protocol", Value::Str("smtp"));
     let body = line.body.trim();
     let (id, text) = match body.split_once(": ") {
-        Some((id, rest)) if id.len() >= 8 && id.bytes().all(|b| b.is_ascii_alphanumeric()) => (id, rest),
+        Some((id, rest)) if is_id(id, rest) => (id, rest),
         _ => ("", body),
     };
     fields.text("email.local_id", id);
@@ -50,7 +50,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let relay = match incoming {
         true => pairs.rfind(", relay=").map(|at| at + 2),
         false if pairs.starts_with("relay=") => Some(0),
-        false => pairs[own..].find(", relay=").map(|at| own + at + 2),
+        false => {
+            let mut all = pairs[own..].match_indices(", relay=");
+            let first = all.next().map(|(at, _)| own + at + 2);
+            // Nothing is known of a line that begins otherwise: of several, any may be a stranger's.
+            first.filter(|_| own > 0 || all.next().is_none())
+        }
     };
     if let Some(at) = relay {
         let relay = pairs[at + "relay=".len()..]
@@ -103,6 +108,17 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     Some(event)
 }
 
+/// Whether `id` is a queue's name for a message; what Sendmail says of one begins with few words.
+fn is_id(id: &str, rest: &str) -> bool {
+    let long = id.len() >= 8;
+    let known = || {
+        ["to=", "from=", "ruleset="]
+            .iter()
+            .any(|start| rest.starts_with(start))
+    };
+    id.bytes().all(|b| b.is_ascii_alphanumeric()) && (long || id.len() >= 4 && known())
+}
+
 /// What follows the addresses that `text` begins with: `to=<a@b>,<c@d>, …`, `ruleset=check_rcpt, arg1=<a@b>, …`.
 fn behind_mailboxes(text: &str) -> &str {
     let list = match text
@@ -115,17 +131,29 @@ fn behind_mailboxes(text: &str) -> &str {
             None => return text,
         },
     };
+    let rest = behind_list(list);
+    // Whoever runs the program that gave the message its recipient.
+    rest.strip_prefix(", ctladdr=").map_or(rest, behind_list)
+}
+
+/// What follows `<a@b>,<c@d>`, or a text in quotes: a program that gets the message.
+fn behind_list(list: &str) -> &str {
     let mut rest = list;
-    while rest.starts_with('<')
-        && let Some((_, behind)) = mailbox(rest)
-    {
-        rest = behind;
-        match rest.strip_prefix(",<") {
-            Some(_) => rest = &rest[1..],
-            None => return rest,
+    loop {
+        if let Some(quoted) = rest.strip_prefix('"') {
+            rest = quoted
+                .split_once("\",")
+                .map_or("", |(said, _)| &quoted[said.len() + 1..]);
+        } else if rest.starts_with('<') {
+            rest = mailbox(rest).map_or("", |(_, behind)| behind);
+        } else {
+            return rest;
+        }
+        match rest.strip_prefix(',') {
+            Some(next) if next.starts_with(['<', '"']) => rest = next,
+            _ => return rest,
         }
     }
-    rest
 }
 
 /// `mx.example.org [192.0.2.1] (may be forged)`, `[192.0.2.1]`, `jane@localhost`, `[127.0.0.1] [127.0.0.1]`.
@@ -197,6 +225,25 @@ mod tests {
         ] {
             check(&format!("{head} {said}"), "sendmail.log", &[("source.ip", ip)]);
         }
+        for said in [
+            "to=<\"a, relay=evil [203.0.113.1], stat=Sent\"@example.com>, delay=00:00:06, mailer=esmtp, relay=mx.example.org [192.0.2.7], dsn=5.0.0, stat=User unknown",
+            "to=<a@example.com>, ctladdr=<\"b, relay=evil [203.0.113.1], stat=Sent\"@example.com> (7/7), delay=00:00:06, relay=mx.example.org [192.0.2.7], stat=User unknown",
+        ] {
+            check(
+                &format!("Mar  1 10:00:00 mx1 sendmail[7]: 13KGXM: {said}"),
+                "sendmail.log",
+                &[
+                    ("destination.ip", "192.0.2.7"),
+                    ("event.reason", "User unknown"),
+                    ("source.ip", ""),
+                ],
+            );
+        }
+        check(
+            &format!("{head} x: said a, relay=x [203.0.113.1], relay=mx [192.0.2.7]"),
+            "sendmail.log",
+            &[("source.ip", "")],
+        );
         // What the other server answers.
         check(
             &format!(

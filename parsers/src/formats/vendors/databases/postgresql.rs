@@ -9,7 +9,10 @@
 //! What stands in front of the severity is made of `log_line_prefix`, so its parts are known by their form: a time, an
 //! address with or without a port, `user@database`, a number in brackets. The severity ends at the first `:` with two
 //! spaces behind it, which the server alone writes in front of the message; user, database and application are a client's
-//! text, so a name or an address in the prefix is taken only where the prefix says it once, or always the same.
+//! text, which may look like any other part. So a name or an address in the prefix is taken only where the prefix says it
+//! once, or always the same; no name behind a word that is no part of any prefix; and an address only where it stands in
+//! front of all that a client can have written, or is called `client` like its neighbours. Others are related. A user whom
+//! the message names is that one.
 
 use crate::formats::fields::{Fields, address};
 use crate::formats::text::{Event, Grammar, Line};
@@ -56,7 +59,8 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     };
     let fields = &mut event.fields;
     // A name with blanks in it is not to be told from the parts around it; some messages state it.
-    event.time = match stated_user(message).and_then(|user| Some((user, prefix.split_once(user)?))) {
+    let said;
+    (event.time, said) = match stated_user(message).and_then(|user| Some((user, prefix.split_once(user)?))) {
         Some((user, (head, tail))) if tail.starts_with('@') && user.contains([' ', ',']) => {
             fields.text("user.name", user);
             fields.known("database", tail[1..].split([' ', ',']).next().unwrap_or_default());
@@ -77,6 +81,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if !message.contains(":  ") {
         about(severity, message, fields);
     }
+    said.write(fields);
     Some(event)
 }
 
@@ -124,8 +129,8 @@ fn severity(text: &str) -> Option<(&str, &str, &str)> {
     known.then_some((prefix, severity, message))
 }
 
-/// Writes the parts of the prefix; its time comes back.
-fn prefix_parts<'a>(prefix: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) -> Option<i64> {
+/// Writes what the server says of itself in the prefix. Its time comes back, and what it says of the client.
+fn prefix_parts<'a>(prefix: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) -> (Option<i64>, Said<'a>) {
     let mut found = None;
     let mut rest = prefix.trim();
     let mut words: Vec<&'a str> = Vec::new();
@@ -150,33 +155,23 @@ fn prefix_parts<'a>(prefix: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) -
     }
     for word in words {
         let number = word.strip_prefix('[').and_then(|inner| inner.split(']').next());
-        if let Some(inner) = number {
+        let is_first = fields.get("process.pid").is_none() || said.is_empty();
+        if let Some(inner) = number.filter(|_| is_first) {
             // `[127]` or `[127-1]`, the line's number in its session.
             let (pid, session_line) = inner.split_once('-').unwrap_or((inner, ""));
             if pid.bytes().all(|b| b.is_ascii_digit()) {
                 fields.number("process.pid", pid);
                 fields.number("session_line", session_line);
+                said.by_process = true;
             } else {
                 // A process without a client.
                 fields.known("backend", inner);
             }
-        } else if let Some((user, database)) = word.split_once('@') {
-            said.user.says(user);
-            said.database.says(database);
         } else {
-            said.pair(word);
+            said.word(word);
         }
     }
-    fields.known("user.name", said.user.text());
-    fields.known("database", said.database.text());
-    fields.known("application_name", said.application.text());
-    let client = said.client.text();
-    let (host, port) = host_of(client);
-    if address(host).is_some() {
-        fields.source(host);
-        fields.source_port(port);
-    }
-    found
+    (found, said)
 }
 
 /// What a prefix says about its client.
@@ -186,6 +181,18 @@ struct Said<'a> {
     database: Once<'a>,
     application: Once<'a>,
     client: Once<'a>,
+    /// All addresses that may be the client's.
+    addresses: Vec<&'a str>,
+    /// The process was named, behind which clients' texts stand.
+    by_process: bool,
+    /// A user and a database without their names.
+    is_bare: bool,
+    /// A word is no part of a prefix, so that it is part of a name.
+    is_strange: bool,
+    /// An address stands where only the server writes one.
+    is_servers: bool,
+    /// An address is called the client's.
+    is_named: bool,
 }
 
 /// A value that counts only if nothing else was said.
@@ -221,17 +228,66 @@ fn zone_dropped(text: &str) -> &str {
 }
 
 impl<'a> Said<'a> {
-    /// `192.0.2.7`, `192.0.2.7(5432)`, `client=192.0.2.7`, `user=mara`, `db=shop`, `app=psql`
-    fn pair(&mut self, word: &'a str) {
+    /// Whether nothing of the client's was seen.
+    fn is_empty(&self) -> bool {
+        let names = [&self.user, &self.database, &self.application, &self.client];
+        names.iter().all(|name| name.0.is_none()) && !self.is_strange
+    }
+
+    /// `192.0.2.7`, `192.0.2.7(5432)`, `mara@shop`, `client=192.0.2.7`, `user=mara`, `db=shop`, `app=psql`
+    fn word(&mut self, word: &'a str) {
+        let is_servers = self.is_empty() && !self.by_process;
         let (key, value) = word.split_once('=').unwrap_or(("", word));
         match key {
             "user" => self.user.says(value),
             "db" | "database" => self.database.says(value),
             "app" => self.application.says(value),
             "" | "client" | "host" | "remote" if address(host_of(value).0).is_some() => {
-                self.client.says(value)
+                if is_servers && key.is_empty() {
+                    self.is_servers = true;
+                } else if self.is_servers {
+                    return;
+                }
+                self.is_named |= !key.is_empty();
+                self.client.says(value);
+                self.addresses.push(host_of(value).0);
             }
-            _ => {}
+            _ => match word.split_once('@') {
+                Some((user, database)) => {
+                    self.is_bare = true;
+                    // What stands in front belongs to the name.
+                    let user = if self.is_strange { "" } else { user };
+                    self.user.says(user);
+                    self.database.says(database);
+                }
+                // Numbers of sessions, transactions and errors.
+                None => {
+                    let is_number = |b: u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b'/' | b'-');
+                    self.is_strange |= !word.bytes().all(is_number);
+                }
+            },
+        }
+    }
+
+    fn write(&self, fields: &mut Fields<'a>) {
+        let stated = fields.text_of("user.name").unwrap_or_default();
+        let user = self.user.text();
+        // A name that is not the one in the message is a part of it, and so is what follows it.
+        let is_whole = stated.is_empty() || user.is_empty() || stated == user;
+        if is_whole {
+            fields.known("user.name", user);
+            fields.known("database", self.database.text());
+            fields.known("application_name", self.application.text());
+        }
+        let client = self.client.text();
+        let (host, port) = host_of(client);
+        let is_clients = self.is_servers || self.is_named && !self.is_bare && !self.is_strange && is_whole;
+        if is_clients && address(host).is_some() {
+            fields.source(host);
+            fields.source_port(port);
+        } else if !self.addresses.is_empty() {
+            let all = self.addresses.iter().map(|ip| Value::Str(ip)).collect();
+            fields.put("related.ip", Value::List(all));
         }
     }
 }
@@ -341,7 +397,7 @@ mod tests {
             "2026-02-03 04:05:06.123 UTC:192.0.2.7(5432):mara@shop:[127]:",
             "192.0.2.7 2026-02-03 04:05:06.123 UTC [127] mara@shop ",
             "2026-02-03 04:05:06.123 UTC [127]: user=mara,db=shop,app=psql,client=192.0.2.7 ",
-            "2026-02-03 04:05:06.123 UTC [127-3] mara@shop 192.0.2.7(5432) ",
+            "192.0.2.7(5432) 2026-02-03 04:05:06.123 UTC [127-3] mara@shop ",
         ] {
             let text = format!("{head}FATAL:  password authentication failed for user \"mara\"");
             check(
@@ -393,12 +449,31 @@ mod tests {
         );
         assert!(read("make: ERROR:  no rule").is_empty());
         // Names that pretend to be other parts of the prefix.
+        for (prefix, user) in [
+            ("x 203.0.113.1@shop", "x 203.0.113.1"),
+            ("x 203.0.113.1 y@shop", "x 203.0.113.1 y"),
+            ("203.0.113.1 y@shop", "203.0.113.1 y"),
+            ("x [1-1] app=y@shop", "x [1-1] app=y"),
+            ("client=203.0.113.1 y@shop", "client=203.0.113.1 y"),
+            ("y@shop 203.0.113.1(5)", "y"),
+        ] {
+            let text = format!(
+                "2026-02-03 04:05:06.123 UTC [127] {prefix} FATAL:  password authentication failed for user \"{user}\""
+            );
+            check(
+                &text,
+                "postgresql.log",
+                &[("user.name", user), ("source.ip", ""), ("session_line", "")],
+            );
+        }
         check(
-            "2026-02-03 04:05:06.123 UTC [127] x 203.0.113.1(1)@shop 192.0.2.7(5432) LOG:  statement: SELECT 1",
+            "192.0.2.7 2026-02-03 04:05:06.123 UTC [127] x 203.0.113.1 y@shop LOG:  statement: SELECT 1",
             "postgresql.log",
-            &[("source.ip", "192.0.2.7"), ("source.port", "5432")],
+            &[("source.ip", "192.0.2.7"), ("user.name", "")],
         );
         for prefix in [
+            "[127] x 203.0.113.1(1)@shop 192.0.2.7(5432) ",
+            "[127] x 203.0.113.1@shop ",
             "[127] x 203.0.113.1(1) y@shop 192.0.2.7(5432) ",
             "[127]: user=x,client=203.0.113.1,db=shop,app=psql,client=192.0.2.7 ",
         ] {

@@ -147,7 +147,7 @@ fn day_of_bsd(text: &str, reference: i64) -> Option<i64> {
 }
 
 /// ISO 8601 / RFC 3339: date, `T` or one space, time, optional fraction (`.` or `,`), optional `Z`, `±hh:mm`,
-/// `±hhmm` or `±hh`. Without a zone it is in `zone`.
+/// `±hhmm` or `±hh`; the first two of these also behind a blank. Without a zone it is in `zone`.
 pub fn iso(text: &str, zone: Tz) -> Option<(i64, &str)> {
     let (year, rest) = number(text, 4)?;
     let rest = rest.strip_prefix('-')?;
@@ -157,8 +157,62 @@ pub fn iso(text: &str, zone: Tz) -> Option<(i64, &str)> {
     let rest = rest.strip_prefix(['T', 't', ' '])?;
     let (time, leap, rest) = clock(rest)?;
     let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-    let (instant, rest) = zoned(date.and_time(time), rest, zone)?;
+    let (instant, rest) = zoned(date.and_time(time), apart(rest), zone)?;
     Some((instant + leap, rest))
+}
+
+/// `text` without the blank in front of the offset of a zone that it starts with (` -0500`, ` +01:00`).
+fn apart(text: &str) -> &str {
+    let Some([b' ', b'+' | b'-', rest @ ..]) = text.as_bytes().get(..text.len().min(8)) else {
+        return text;
+    };
+    let is_digits = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
+    let end = match rest {
+        [a, b, b':', c, d, rest @ ..] if is_digits(&[*a, *b, *c, *d]) => rest,
+        [a, b, c, d, rest @ ..] if is_digits(&[*a, *b, *c, *d]) => rest,
+        _ => return text,
+    };
+    let is_end = end
+        .first()
+        .is_none_or(|b| matches!(b, b' ' | b']' | b')' | b',' | b';' | b'|' | b'"' | b'\t'));
+    if is_end { &text[1..] } else { text }
+}
+
+/// As `read`, which gives a time and what follows it; a half of the day (`10:00:00 PM`) or the name of a zone
+/// (`10:00:00 EST`) behind that counts too.
+pub fn settled<'a>(
+    read: impl Fn(&'a str, Tz) -> Option<(i64, &'a str)>,
+    text: &'a str,
+    zone: Tz,
+) -> Option<(i64, &'a str)> {
+    let (mut instant, mut rest) = read(text, zone)?;
+    let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let half = rest.get(..3).filter(|_| rest.get(3..).is_some_and(ends));
+    if let Some(half) = half
+        && let Some(later) = match half {
+            " AM" | " am" => Some(false),
+            " PM" | " pm" => Some(true),
+            _ => None,
+        }
+    {
+        let (utc, _) = read(text, Tz::UTC)?;
+        let hour = utc.rem_euclid(DAY) / (3600 * SECOND);
+        instant += match (later, hour) {
+            (true, 0..=11) => DAY / 2,
+            (false, 12) => -DAY / 2,
+            _ => 0,
+        };
+        rest = &rest[3..];
+    }
+    if let Some((offset, after)) = rest.strip_prefix(' ').and_then(zone_name)
+        && ends(after)
+    {
+        let (utc, _) = read(text, Tz::UTC)?;
+        let (local, _) = read(text, zone)?;
+        // What the half of the day has added stays.
+        return Some((utc - offset + (instant - local), after));
+    }
+    Some((instant, rest))
 }
 
 /// `10/Oct/2000:13:55:36 -0700`, the zone optional.
@@ -242,7 +296,12 @@ pub fn slashed(text: &str, zone: Tz) -> Option<(i64, &str)> {
     let (day, rest) = number(rest.strip_prefix('/')?, 2)?;
     let (time, leap, rest) = clock(rest.strip_prefix(' ')?)?;
     let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
-    Some((local(date.and_time(time), zone) + leap, rest))
+    let time = date.and_time(time);
+    let (instant, rest) = match apart(rest) {
+        offset if offset.len() < rest.len() => zoned(time, offset, zone)?,
+        _ => (local(time, zone), rest),
+    };
+    Some((instant + leap, rest))
 }
 
 /// `19-Oct-2026 05:34:02.425`, as BIND writes it.
@@ -520,21 +579,29 @@ fn french(text: &str, zone: Tz) -> Option<(i64, &str)> {
 }
 
 fn zoned(time: NaiveDateTime, rest: &str, zone: Tz) -> Option<(i64, &str)> {
-    if let Some(rest) = rest.strip_prefix(['Z', 'z']) {
-        return Some((time.and_utc().timestamp_micros(), rest));
+    if rest.starts_with(['Z', 'z', '+', '-']) {
+        let (offset, rest) = offset(rest)?;
+        return Some((time.and_utc().timestamp_micros() - offset, rest));
     }
-    let (sign, digits) = match rest.as_bytes().first() {
-        Some(b'+') => (1, &rest[1..]),
-        Some(b'-') => (-1, &rest[1..]),
-        _ => return Some((local(time, zone), rest)),
+    Some((local(time, zone), rest))
+}
+
+/// The offset of a zone from UTC that `text` starts with, in microseconds: `Z`, `±hh:mm`, `±hhmm` or `±hh`; at most a day.
+pub fn offset(text: &str) -> Option<(i64, &str)> {
+    if let Some(rest) = text.strip_prefix(['Z', 'z']) {
+        return Some((0, rest));
+    }
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'+' => (1, &text[1..]),
+        b'-' => (-1, &text[1..]),
+        _ => return None,
     };
     let (hours, rest) = number(digits, 2)?;
     let (minutes, rest) = number(rest.strip_prefix(':').unwrap_or(rest), 2).unwrap_or((0, rest));
     if hours > 23 || minutes > 59 {
         return None;
     }
-    let offset = sign * i64::from(hours * 3600 + minutes * 60) * SECOND;
-    Some((time.and_utc().timestamp_micros() - offset, rest))
+    Some((sign * i64::from(hours * 3600 + minutes * 60) * SECOND, rest))
 }
 
 /// `hh:mm:ss` with an optional fraction; the second value is what a leap second adds.
@@ -609,6 +676,43 @@ fn spaces(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zones_and_halves_of_the_day_behind_a_blank() {
+        let nine = 1_772_355_600 * SECOND;
+        let hour = 3600 * SECOND;
+        for (text, wanted, rest) in [
+            ("2026-03-01 09:00:00 -0500 x", 5 * hour, " x"),
+            ("2026-03-01T09:00:00.000 +01:00", -hour, ""),
+            ("2026-03-01 09:00:00 EST x", 5 * hour, " x"),
+            ("2026-03-01 09:00:00 PM x", 12 * hour, " x"),
+            ("2026-03-01 09:00:00 PM EST", 17 * hour, ""),
+            ("2026-03-01 09:00:00 am", 0, ""),
+            ("2026-03-01 09:00:00 -12345", 0, " -12345"),
+            ("2026-03-01 09:00:00 - x", 0, " - x"),
+            ("2026-03-01 09:00:00 ESTABLISHED", 0, " ESTABLISHED"),
+            ("2026-03-01 09:00:00 AMD", 0, " AMD"),
+        ] {
+            for text in [text.to_owned(), text.replacen('-', "/", 2)] {
+                // With slashes there is no `T`.
+                let read = if text.contains('/') { slashed } else { iso };
+                if text.contains('T') && text.contains('/') && text.as_bytes()[10] == b'T' {
+                    continue;
+                }
+                assert_eq!(
+                    settled(read, &text, Tz::UTC),
+                    Some((nine + wanted, rest)),
+                    "{text}"
+                );
+            }
+        }
+        // Whatever the zone of the context is.
+        let berlin = chrono_tz::Europe::Berlin;
+        let read = |text| settled(iso, text, berlin).map(|(instant, _)| instant);
+        assert_eq!(read("2026-03-01 09:00:00 PM UTC"), Some(nine + 12 * hour));
+        assert_eq!(read("2026-03-01 09:00:00 PM"), Some(nine + 11 * hour));
+        assert_eq!(read("2026-03-01 09:00:00 +9900"), None, "no zone is so far away");
+    }
     use proptest::prelude::*;
 
     fn at(text: &str) -> i64 {
@@ -772,6 +876,7 @@ mod tests {
             let _ = apache(&text, chrono_tz::UTC);
             let _ = ctime(&text, chrono_tz::UTC);
             let _ = slashed(&text, chrono_tz::UTC);
+            let _ = settled(iso, &text, chrono_tz::Europe::Berlin);
             let _ = epoch(&text);
             let _ = tai64n(&text);
             let _ = stated(&text, reference, chrono_tz::Europe::Berlin);
@@ -781,7 +886,8 @@ mod tests {
         #[test]
         fn near_stamps_never_panic(text in "[0-9A-Za-z:/.+ TZ-]{0,40}") {
             let _ = bsd(&text, 0, chrono_tz::UTC);
-            let _ = iso(&text, chrono_tz::UTC);
+            let _ = settled(iso, &text, chrono_tz::UTC);
+            let _ = settled(slashed, &text, chrono_tz::UTC);
             let _ = apache(&text, chrono_tz::UTC);
             let _ = epoch(&text);
             let _ = stated(&text, 0, chrono_tz::UTC);

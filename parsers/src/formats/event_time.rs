@@ -1,7 +1,8 @@
 //! The instants of events, in the notations that logs have.
 
-use chrono::TimeZone;
 use chrono_tz::Tz;
+
+use crate::time;
 
 /// Text as microseconds since the epoch: RFC 3339 and its relatives, `/Date(…)/`, epoch numbers, what programs print. Without
 /// a zone in the text, `zone` holds.
@@ -17,6 +18,9 @@ pub(crate) fn text_time(text: &str, zone: Tz) -> Option<i64> {
         } else {
             local_to_utc(micros, zone)
         };
+    }
+    if let Some((micros, "")) = time::settled(time::iso, text, zone) {
+        return Some(micros);
     }
     // .NET's JSON serialiser, used by ConvertTo-Json of older PowerShells.
     if let Some(millis) = text
@@ -55,13 +59,17 @@ pub(crate) fn text_time(text: &str, zone: Tz) -> Option<i64> {
             return Some(instant.timestamp_micros());
         }
     }
-    let (local, zone) = match text.strip_suffix(" GMT").or_else(|| text.strip_suffix(" UTC")) {
-        Some(local) => (local, Tz::UTC),
-        None => (text, zone),
-    };
+    let named = text
+        .rsplit_once(' ')
+        .and_then(|(local, name)| match time::zone_name(name)? {
+            (offset, "") => Some((local, Tz::UTC, offset)),
+            _ => None,
+        });
+    let (local, zone, offset) = named.unwrap_or((text, zone, 0));
     for layout in [
         "%m/%d/%Y %I:%M:%S%.f %p",
         "%m/%d/%Y %H:%M:%S%.f",
+        "%Y/%m/%d %I:%M:%S%.f %p",
         "%Y/%m/%d %H:%M:%S%.f",
         "%Y-%m-%d %H:%M:%S%.f",
         "%d-%b-%Y %H:%M:%S%.f",
@@ -71,7 +79,7 @@ pub(crate) fn text_time(text: &str, zone: Tz) -> Option<i64> {
         "%b %d, %Y %I:%M:%S%.f %p",
     ] {
         if let Ok(local) = chrono::NaiveDateTime::parse_from_str(local, layout) {
-            return local_to_utc(local.and_utc().timestamp_micros(), zone);
+            return local_to_utc(local.and_utc().timestamp_micros(), zone).map(|micros| micros - offset);
         }
     }
     None
@@ -101,19 +109,7 @@ fn local_to_utc(micros: i64, zone: Tz) -> Option<i64> {
         return Some(micros);
     }
     let local = chrono::DateTime::from_timestamp_micros(micros)?.naive_utc();
-    // In the hour that the end of summer time repeats, the first one; in the one that it skips, as if
-    // it had not begun.
-    match zone.from_local_datetime(&local) {
-        chrono::LocalResult::Single(time) | chrono::LocalResult::Ambiguous(time, _) => {
-            Some(time.timestamp_micros())
-        }
-        chrono::LocalResult::None => {
-            let before = zone
-                .from_local_datetime(&local.checked_sub_signed(chrono::TimeDelta::hours(3))?)
-                .earliest()?;
-            Some(before.timestamp_micros() + 3 * 3_600_000_000)
-        }
-    }
+    Some(time::local(local, zone))
 }
 
 /// `YYYY-MM-DD` `T` or space `HH:MM:SS[.f][zone]`, and whether there is a zone.
@@ -141,27 +137,10 @@ pub(super) fn iso_time(text: &str) -> Option<(i64, bool)> {
     match zone.as_bytes() {
         [] => Some((micros, false)),
         [b'Z' | b'z'] | b"UTC" | b"GMT" => Some((micros, true)),
-        [sign @ (b'+' | b'-'), digits @ ..] => {
-            let digits: Vec<i64> = digits
-                .iter()
-                .filter(|byte| **byte != b':')
-                .map(|byte| byte.is_ascii_digit().then(|| i64::from(byte - b'0')))
-                .collect::<Option<_>>()?;
-            let minutes = match digits[..] {
-                [h1, h2] => (h1 * 10 + h2) * 60,
-                [h1, h2, m1, m2] => (h1 * 10 + h2) * 60 + m1 * 10 + m2,
-                _ => return None,
-            };
-            let shift = minutes * 60_000_000;
-            Some((
-                if *sign == b'+' {
-                    micros - shift
-                } else {
-                    micros + shift
-                },
-                true,
-            ))
-        }
+        [b'+' | b'-', ..] => match time::offset(zone)? {
+            (offset, "") => Some((micros - offset, true)),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -276,6 +255,10 @@ mod tests {
             "14/Nov/2023:23:13:20 +0100",
             "11/14/2023 22:13:20 GMT",
             "2023-11-14 23:13:20 +0100",
+            "2023-11-14 17:13:20 EST",
+            "2023-11-14 10:13:20 PM",
+            "2023/11/14 10:13:20 PM",
+            "11/14/2023 05:13:20 PM EST",
         ] {
             assert_eq!(text_time(text, Tz::UTC), Some(1_700_000_000_000_000), "{text}");
         }
@@ -284,6 +267,13 @@ mod tests {
         assert_eq!(text_time("2023-02-29T00:00:00Z", Tz::UTC), None);
         assert_eq!(text_time("1970-01-01T00:00:00Z", Tz::UTC), Some(0));
         assert_eq!(text_time("4624", Tz::UTC), None);
+        for text in [
+            "2026-03-01T10:00:00+99:99",
+            "2026-03-01T10:00:00+24:00",
+            "2026-03-01T10:00:00-00:60",
+        ] {
+            assert_eq!(text_time(text, Tz::UTC), None, "{text}");
+        }
     }
 
     #[test]

@@ -69,8 +69,8 @@ pub(super) fn decode_line(
 fn leading_time(text: &str, context: &FrameContext<'_>) -> Option<i64> {
     let text = text.trim_start_matches(['[', '(', '"', ' ']);
     let zone = context.timezone;
-    let found = time::iso(text, zone)
-        .or_else(|| time::slashed(text, zone))
+    let found = time::settled(time::iso, text, zone)
+        .or_else(|| time::settled(time::slashed, text, zone))
         .or_else(|| time::ctime(text, zone))
         .or_else(|| time::apache(text, zone))
         .or_else(|| time::bsd(text, context.reference_time, zone));

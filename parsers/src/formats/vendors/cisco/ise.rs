@@ -94,7 +94,12 @@ fn parts<'a>(text: &'a str, fields: &mut Fields<'a>) -> Option<&'a str> {
 fn stamped<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) -> Option<(i64, &'a str, bool)> {
     let (local, after) = time::iso(text, line.context.timezone)?;
     let after = after.trim_start_matches(' ');
-    let mut zoned = false;
+    // An offset without a name is read with the time.
+    let taken = &text[..text.len() - after.len()];
+    let mut zoned = taken
+        .trim_end()
+        .get(19..)
+        .is_some_and(|behind| behind.contains(['+', '-']));
     let (instant, after) = match after.split_once(' ') {
         Some((zone, after)) if zone.starts_with(['+', '-']) => {
             zoned = true;

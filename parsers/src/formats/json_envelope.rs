@@ -233,14 +233,12 @@ mod tests {
     #[test]
     fn what_an_application_says_is_no_event_of_another() {
         for inside in [logon(), trail()] {
-            let object: Value = serde_json::from_str(&inside).expect("JSON");
             for mut document in [
                 json!({"level": "info", "message": inside}),
                 json!({"message": inside}),
                 json!({"status": 400, "message": inside}),
                 json!({"log": {"logger": "web"}, "agent": {"type": "filebeat"}, "message": inside}),
                 json!({"level": "error", "raw": inside}),
-                json!({"level": 30, "event": object, "msg": "bad request"}),
             ] {
                 document["@timestamp"] = json!("2026-03-01T10:00:00Z");
                 document["host"] = json!({"name": "web1"});
@@ -259,6 +257,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_object_that_an_application_logs_is_its_own() {
+        for inside in [logon(), trail()] {
+            let object: Value = serde_json::from_str(&inside).expect("JSON");
+            let event = read(
+                &json!({"level": 30, "time": "2026-03-01T10:00:00Z", "msg": "bad request", "event": object}),
+            );
+            assert_eq!(event["event.dataset"], "generic.json", "{event:#}");
+            assert_eq!(event["@timestamp"], "2026-03-01T10:00:00.000Z", "{event:#}");
+        }
+    }
+
+    #[test]
+    fn common_names_in_what_an_application_says_mean_nothing() {
+        let said = json!({"src_ip": "192.0.2.6", "username": "root"}).to_string();
+        for said in [said.as_str(), "{src_ip=192.0.2.6, username=root}"] {
+            let event = read(&json!({"time": "2026-03-01T10:00:00Z", "message": said, "client": "web"}));
+            assert_eq!(event.get("source.ip"), None, "{event:#}");
+            assert_eq!(event.get("user.name"), None, "{event:#}");
+            assert!(event["unmapped"].to_string().contains("192.0.2.6"), "{event:#}");
+        }
+        // A line that was carried says what its writer means.
+        let event = read(&json!({"log": said, "stream": "stdout", "time": "2026-03-01T10:00:00Z"}));
+        assert_eq!(event["source.ip"], "192.0.2.6", "{event:#}");
     }
 
     #[test]

@@ -150,20 +150,19 @@ impl<'w> TreeWriter<'w> {
             self.builder.gather(number, value.clone());
         }
         self.put(value);
-        let Some(text) = json
-            .text()
-            .filter(|text| text.starts_with(['{', '[', ' ', '\n', '\t', '\r']))
-        else {
+        let Some(text) = json.text() else {
             return;
         };
+        let (is_map, is_document) = (text.starts_with('{'), is_document(text));
+        if !is_map && !is_document {
+            return;
+        }
         let quoted = self.quoted;
         self.quoted |= self.is_quotation();
-        if text.starts_with('{') {
+        if is_map {
             self.java_map(text);
         }
-        if is_document(text)
-            && let Some(inner) = self.inner.take()
-        {
+        if is_document && let Some(inner) = self.inner.take() {
             // What is no JSON after all stays the text it is.
             let _ = inner.parse(text.as_bytes(), |json| {
                 if json.is_object() {

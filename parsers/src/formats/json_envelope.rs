@@ -118,11 +118,16 @@ const SHIPPERS: &[&[&str]] = &[
     &["syslog-tag"],
     &["syslogfacility"],
     &["SourceModuleName"],
+    &["mrId"],
 ];
+
+/// What a router of lines of platforms writes, which gives every line a level.
+const ROUTED: [&str; 3] = ["mrId", "namespace", "recordDate"];
 
 /// Whether somebody's logging library wrote `document`: what it logs may be anybody's.
 fn is_of_application(document: Json<'_>) -> bool {
-    LOGGERS.iter().any(|path| document.at(path).is_some())
+    let is_routed = || ROUTED.iter().all(|key| document.get(key).is_some());
+    LOGGERS.iter().any(|path| document.at(path).is_some()) && !is_routed()
 }
 
 /// Whether the text under `key` of `document` is a line that was carried, and not what somebody says.
@@ -296,6 +301,7 @@ mod tests {
             json!({"message": trail(), "id": "7", "timestamp": 1_772_359_200_000_i64}),
             json!({"event": trail(), "sourcetype": "aws:cloudtrail", "host": "hf1"}),
             json!({"CloudTrailEvent": trail(), "EventName": "CreateUser", "EventTime": 1_772_359_200}),
+            json!({"level": "INFO", "message": trail(), "mrId": "a.log", "namespace": "n", "recordDate": "2026-03-01"}),
             json!({"Message": trail(), "TopicArn": "arn:x", "Timestamp": "2026-03-01T10:00:00Z"}),
         ] {
             let event = read(&document);

@@ -1,7 +1,7 @@
 //! What a value becomes in a column of a type.
 
 use crate::catalog::ColumnType;
-use crate::formats::event_time::{number_time, text_time};
+use crate::formats::event_time::{number_time, text_time, whole_time};
 use crate::value::Value;
 
 /// The text that a scalar has once a column of this type has taken it; `None` if the column does not take it.
@@ -112,7 +112,7 @@ pub(super) fn timestamp(value: &Value<'_>) -> Option<i64> {
         Value::Str(text) => {
             crate::value::parse_timestamp(text).or_else(|| text_time(text, chrono_tz::Tz::UTC))
         }
-        Value::Int(number) => number_time(*number as f64),
+        Value::Int(number) => whole_time(*number),
         Value::Float(number) => number_time(*number),
         Value::Time(micros) => Some(*micros),
         _ => None,

@@ -88,6 +88,18 @@ pub(crate) fn text_time(text: &str, zone: Tz) -> Option<i64> {
 /// Longer texts are no instants.
 const LONGEST: usize = 48;
 
+/// As [`number_time`], for a whole number: exact, and what is finer than a microsecond is cut off.
+pub(crate) fn whole_time(number: i64) -> Option<i64> {
+    match number {
+        ..1_000_000_000 => None,
+        ..100_000_000_000 => Some(number * 1_000_000),
+        ..100_000_000_000_000 => Some(number * 1000),
+        ..100_000_000_000_000_000 => Some(number),
+        ..1_000_000_000_000_000_000 => Some(number / 10 - 11_644_473_600_000_000),
+        _ => Some(number / 1000),
+    }
+}
+
 /// A number of seconds, milliseconds, microseconds or nanoseconds since the epoch, or a FILETIME, told apart by size.
 /// Only instants after 2001 are taken for one: a smaller number is something else.
 pub(crate) fn number_time(number: f64) -> Option<i64> {
@@ -248,6 +260,16 @@ mod tests {
             number_time(133_444_736_000_000_000.0),
             Some(1_700_000_000_000_000)
         );
+        for number in [
+            1_700_000_000_123_000,
+            1_700_000_000_123,
+            1_700_000_000_123_000_999,
+            133_444_736_001_230_009,
+        ] {
+            assert_eq!(whole_time(number), instant, "{number}");
+        }
+        assert_eq!(whole_time(1_700_000_000), Some(1_700_000_000_000_000));
+        assert_eq!(whole_time(-1_700_000_000), None);
         for text in [
             "Tue Nov 14 22:13:20 2023",
             "Tue, 14 Nov 2023 22:13:20 +0000",

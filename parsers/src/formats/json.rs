@@ -20,7 +20,7 @@
 
 use std::sync::Arc;
 
-use super::event_time::{number_time, text_time};
+use super::event_time::{number_time, text_time, whole_time};
 use super::flat::{FlatEvent, FlatReader};
 use super::json_envelope::{object_inside, text_inside, windows_xml};
 use super::json_select::ByKeys;
@@ -497,7 +497,7 @@ pub(super) fn json_time(value: Json<'_>, zone: chrono_tz::Tz) -> Option<i64> {
     let mut number = String::new();
     match value.scalar(&mut number)? {
         Value::Str(text) => text_time(text, zone),
-        Value::Int(number) => number_time(number as f64),
+        Value::Int(number) => whole_time(number),
         Value::Float(number) => number_time(number),
         _ => None,
     }

@@ -9,7 +9,7 @@ use super::templates::Templates;
 use super::trees::{Trees, read_instance_start};
 use super::value::{kind, width};
 use crate::batch::BatchBuilder;
-use crate::formats::event_time::{number_time, text_time};
+use crate::formats::event_time::{text_time, whole_time};
 use crate::formats::json_windows::is_attribute;
 use crate::value::Value;
 
@@ -160,7 +160,7 @@ impl Run {
             Time::Micros(micros) => Some(micros),
             Time::Written(template, found) => match value(found, template, text, templates) {
                 Value::Str(text) => text_time(text, zone),
-                Value::Int(number) => number_time(number as f64),
+                Value::Int(number) => whole_time(number),
                 _ => None,
             },
         }

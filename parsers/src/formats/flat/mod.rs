@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::event_time::{iso_time, number_time, plain_time, text_time};
+use super::event_time::{iso_time, plain_time, text_time, whole_time};
 use super::windows::WindowsDatasets;
 use super::{EventSink, FrameContext, commit, id_of};
 use crate::batch::BatchBuilder;
@@ -644,7 +644,7 @@ impl<'r> WindowsEvent<'r> {
         };
         let instant = |value: &Value<'_>| match value {
             Value::Str(text) => text_time(text, zone),
-            Value::Int(number) => number_time(*number as f64),
+            Value::Int(number) => whole_time(*number),
             _ => None,
         };
         let collected = value(self.timestamp)?;

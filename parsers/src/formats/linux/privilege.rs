@@ -145,7 +145,8 @@ pub(super) fn login<'a>(message: &'a str, fields: &mut Fields<'a>) {
         if let Some((before, rest)) = rest.cut(" FOR ") {
             let name = rest.cut_last(", ").map_or(rest, |(name, _)| name);
             fields.text("user.name", unquoted(name));
-            if let Some((_, host)) = before.cut_last(" FROM ") {
+            let host = before.cut_last(" FROM ").or_else(|| before.cut_last(" from "));
+            if let Some((_, host)) = host {
                 fields.source(unquoted(host));
             }
         }

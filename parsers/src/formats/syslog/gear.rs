@@ -6,7 +6,8 @@
 //!
 //! No part is fixed but the mark, and relays add a time and a host of their own in front. What stands before the mark
 //! must consist of such parts alone, and of a program's tag only where it is a device's: otherwise any program that
-//! repeats what a stranger says could speak for the firewall.
+//! repeats what a stranger says could speak for the firewall. For the same reason a host alone is not enough: a file may
+//! have any word there. A priority, a time, or a number stands beside it.
 
 use chrono_tz::Tz;
 
@@ -57,7 +58,7 @@ pub(crate) fn mark(text: &str) -> Option<Mark<'_>> {
 
 /// The header of a line with a mark, the priority taken off; its message starts with the mark. `None` if there is no
 /// mark, or anything else in front of it.
-pub(super) fn parse(line: &str, reference_time: i64, zone: Tz) -> Option<Header<'_>> {
+pub(super) fn parse(line: &str, has_priority: bool, reference_time: i64, zone: Tz) -> Option<Header<'_>> {
     let reach = &line.as_bytes()[..line.len().min(REACH)];
     let at = memchr::memchr_iter(b'%', reach)
         .find(|&at| (at == 0 || matches!(reach[at - 1], b' ' | b':')) && mark(&line[at..]).is_some())?;
@@ -69,7 +70,8 @@ pub(super) fn parse(line: &str, reference_time: i64, zone: Tz) -> Option<Header<
     for _ in 0..PARTS {
         rest = rest.trim_start_matches([' ', ':']);
         if rest.is_empty() {
-            return Some(header);
+            let is_framed = has_priority || header.time.is_some() || is_count(first_word(line));
+            return (is_framed || header.host.is_none()).then_some(header);
         }
         rest = match stamp(rest, &mut header, reference_time, zone) {
             Some(rest) => rest,
@@ -97,6 +99,18 @@ fn stamp<'a>(rest: &'a str, header: &mut Header<'a>, reference_time: i64, zone: 
     (rest.is_empty() || rest.starts_with([' ', ':'])).then_some(rest)
 }
 
+fn first_word(line: &str) -> &str {
+    let line = line.trim_start_matches([' ', ':']);
+    let word = &line[..line.find(' ').unwrap_or(line.len())];
+    word.trim_end_matches(':')
+}
+
+/// Whether a word is a sequence number, or the time since the device was started.
+fn is_count(word: &str) -> bool {
+    let counts = |b: u8| b.is_ascii_digit() || matches!(b, b':' | b'w' | b'd' | b'h' | b'y');
+    word.starts_with(|c: char| c.is_ascii_digit()) && word.bytes().all(counts)
+}
+
 /// Takes a number, a host or a tag from the front of `rest`.
 fn word<'a>(rest: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
     let (word, after) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
@@ -108,11 +122,7 @@ fn word<'a>(rest: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
         return Some(stamped);
     }
     let name = word.trim_end_matches(':');
-    let counts = name
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'w' | b'd' | b'h' | b'y'));
-    if counts && name.starts_with(|c: char| c.is_ascii_digit()) {
-        // A sequence number, or the time since the device was started.
+    if is_count(name) {
         return Some(after);
     }
     let plain = name
@@ -150,14 +160,21 @@ fn word<'a>(rest: &'a str, header: &mut Header<'a>) -> Option<&'a str> {
 
 /// Whether a message with a mark behind this header is a device's own: no program is named, or one of the devices'.
 pub(crate) fn is_devices(header: &Header<'_>) -> bool {
-    header.tag.is_none_or(|tag| is_device(tag, header))
+    let is_framed = header.time.is_some() || header.priority.is_some();
+    header
+        .tag
+        .is_none_or(|tag| is_device(tag, header) && (is_framed || names_device(tag)))
 }
 
 /// Whether `tag` is that of a device: of one of the firewalls, or of a process of IOS XR, whose lines name no host.
 fn is_device(tag: &str, header: &Header<'_>) -> bool {
+    header.host.is_none() || names_device(tag)
+}
+
+fn names_device(tag: &str) -> bool {
     const TAGS: [&str; 7] = ["asa", "ftd", "pix", "fwsm", "cisco", "firepower", "sfims"];
     let folded = tag.to_ascii_lowercase();
-    header.host.is_none() || TAGS.iter().any(|known| folded.contains(known))
+    TAGS.iter().any(|known| folded.contains(known))
 }
 
 #[cfg(test)]
@@ -167,7 +184,7 @@ mod tests {
     const REFERENCE: i64 = 1_772_366_400_000_000; // 2026-03-01T12:00:00Z
 
     fn parts(line: &str) -> Option<(Option<&str>, Option<&str>, Option<i64>)> {
-        parse(line, REFERENCE, Tz::UTC).map(|h| (h.host, h.tag, h.time))
+        parse(line, false, REFERENCE, Tz::UTC).map(|h| (h.host, h.tag, h.time))
     }
 
     #[test]
@@ -244,15 +261,21 @@ mod tests {
             "Feb  3 04:05:06 web1 app[7]: %ASA-6-605005: Login permitted",
             "Feb  3 04:05:06 web1 app: %ASA-6-605005: Login permitted",
             "a=b %ASA-6-605005: Login permitted",
+            "mallory %ASA-6-605005: Login permitted",
+            "mallory: %ASA-6-605005: Login permitted",
         ] {
             assert_eq!(parts(line), None, "{line}");
         }
+        // Behind a priority it is the host.
+        let framed = parse("fw1 : %ASA-6-605005: t", true, REFERENCE, Tz::UTC).expect("a header");
+        assert_eq!(framed.host, Some("fw1"));
     }
 
     proptest::proptest! {
         #[test]
         fn no_line_panics(line in "[0-9A-Za-z:*.\\[\\]é ]{0,40}%[A-Z]{0,3}-[0-9-]{0,3}[A-Zé: ]{0,9}") {
-            let _ = parse(&line, REFERENCE, Tz::UTC);
+            let _ = parse(&line, true, REFERENCE, Tz::UTC);
+            let _ = parse(&line, false, REFERENCE, Tz::UTC);
             let _ = mark(&line);
         }
     }

@@ -61,7 +61,7 @@ impl<'a> Header<'a> {
         {
             return Some(header);
         }
-        let mut header = gear::parse(rest, reference_time, zone)
+        let mut header = gear::parse(rest, priority.is_some(), reference_time, zone)
             .or_else(|| rfc3164(rest, priority.is_some(), reference_time, zone))
             .or_else(|| without_time(rest))?;
         header.priority = priority.or(header.priority);

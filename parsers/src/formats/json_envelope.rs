@@ -183,7 +183,9 @@ pub(super) fn windows_xml(document: Json<'_>) -> Option<(&str, &'static str)> {
     let found = places
         .iter()
         .find_map(|place| Some((document.at(place).and_then(Json::text)?, place[0])));
-    found.filter(|(text, _)| text.starts_with("<Event") && !is_of_application(document))
+    // Azure's diagnostics have a level too.
+    let is_azure = || document.get("category").is_some() && document.get("properties").is_some();
+    found.filter(|(text, _)| text.starts_with("<Event") && (is_azure() || !is_of_application(document)))
 }
 
 /// The text in `document` that may be an event, and its key.

@@ -32,7 +32,10 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Datasets(args) => datasets::run(&args),
         Command::Lake(command) => lake::run(&command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "borzoi", &mut std::io::stdout());
+            // The generator takes no failure of what it writes to, which may be a pipe that nobody reads on.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "borzoi", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(Exit::Done)
         }
         Command::Man { dir } => {

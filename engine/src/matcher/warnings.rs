@@ -139,14 +139,24 @@ pub(super) fn of_log_sources(rules: &[Arc<DetectionRule>], catalog: &Catalog) ->
         }
         for name in names {
             let unknown = known.entry((source, name)).or_insert_with(|| {
+                let mut shown_of = None;
                 let declared = datasets.iter().any(|dataset| {
                     if dataset.is_open(name) {
                         return true;
                     }
                     let mut ways = routes(source, dataset).into_iter();
-                    ways.any(|route| matches!(route.resolve(dataset, name), Resolution::Declared(_)))
+                    ways.any(|route| match route.resolve(dataset, name) {
+                        Resolution::Declared(column) => match dataset.only_shown(&column) {
+                            Some(made_of) => {
+                                shown_of.get_or_insert(made_of.dotted.to_string());
+                                false
+                            }
+                            None => true,
+                        },
+                        Resolution::Undeclared(column) => dataset.makes(&column),
+                    })
                 });
-                (!declared).then(|| nearest_field(name, datasets.iter().copied()))
+                (!declared).then(|| shown_of.or_else(|| nearest_field(name, datasets.iter().copied())))
             });
             if let Some(nearest) = unknown {
                 let kind = WarningKind::UnknownField {

@@ -94,6 +94,39 @@ impl Dataset {
         })
     }
 
+    /// Whether a column is made by the dataset's file though no field is declared for it: a capture of a pattern or a
+    /// sentence, or filled from others.
+    pub fn makes(&self, column: &Column) -> bool {
+        let captures = |shape: &str| {
+            shape.split('{').skip(1).any(|rest| {
+                let name = rest.split('}').next().unwrap_or_default();
+                *self
+                    .column_of_native(name.trim_start_matches(['=', '#', '@', '>']))
+                    .sql
+                    == *column.sql
+            })
+        };
+        let mut captured = self.lines.patterns.iter().flat_map(|pattern| &pattern.fields);
+        self.is_filled(&column.sql)
+            || captured.any(|name| self.column_of_native(name).sql == column.sql)
+            || self
+                .sentences
+                .iter()
+                .flat_map(|sentences| &sentences.shapes)
+                .any(|shape| captures(shape))
+    }
+
+    /// What a column is made of that only JSON output has; `None`: rules and queries find it.
+    pub fn only_shown(&self, column: &Column) -> Option<&Column> {
+        let shown = self
+            .shown
+            .iter()
+            .find(|shown| shown.column.dotted == column.dotted)?;
+        let stored = self.fields.iter().any(|field| field.column.sql == column.sql) || self.makes(column);
+        let source = shown.from.first().and_then(|source| source.column.as_ref());
+        source.filter(|_| !stored)
+    }
+
     /// What a rule or a query means by `name`, within the log source it was written for. Never fails:
     /// every name means some column, if only one that no event has yet.
     ///

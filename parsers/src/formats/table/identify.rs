@@ -243,7 +243,7 @@ mod tests {
             Some(';')
         );
         assert_eq!(of("a\tb\tc\nx\ty\t1\n"), Some('\t'));
-        assert_eq!(of("sep=;\r\na;b,x;c\r\n1;2;3\r\n"), Some(';'));
+        assert_eq!(of("sep=;\r\na;b x;c\r\n1,5;2;3\r\n"), Some(';'));
         assert_eq!(of("\u{feff}sep=,\na;b,x,c\n1,2,3\n"), None);
         assert_eq!(of("sep=x\na,b,c\n1,2,3\n"), None);
         assert_eq!(

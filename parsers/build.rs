@@ -52,7 +52,6 @@ fn main() -> io::Result<()> {
 }
 
 /// The content of a file; or what is wrong with it, and where.
-#[expect(clippy::type_complexity, reason = "a reason and a place")]
 fn read(text: &str) -> Result<serde_json::Value, (String, Option<(usize, usize)>)> {
     let content = yaml::parse(text).map_err(|reason| (reason, None))?;
     match serde_json::from_value::<DatasetFile>(content.clone()) {

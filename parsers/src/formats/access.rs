@@ -289,7 +289,7 @@ fn is_comment(word: &str) -> bool {
 
 /// Whether a text is what stands in front of identity and user: `[vhost ]client`, proxies behind commas.
 fn are_clients(text: &str) -> bool {
-    let is_quoted = text.matches('"').count() % 2 == 0;
+    let is_quoted = text.matches('"').count().is_multiple_of(2);
     is_quoted
         && text.split(',').all(|part| {
             let words = part.split(' ').map(|word| word.trim_matches('"'));

@@ -202,6 +202,9 @@ impl BatchBuilder {
         match target {
             Target::Column(index) => self.typed_field(index as usize, value),
             Target::Kept(index, number) => {
+                if self.doubts.watched {
+                    self.doubts.gathered.push((index as usize, number as usize));
+                }
                 self.gather(number as usize, value.clone());
                 self.typed_field(index as usize, value);
             }
@@ -272,6 +275,9 @@ impl BatchBuilder {
             Set::Same => {}
             Set::Different => {
                 self.counters.duplicates += 1;
+                if self.doubts.watched {
+                    self.doubts.note(index, value);
+                }
                 let dotted = self.columns[index].column.dotted.clone();
                 self.put_aside(&dotted, value);
             }

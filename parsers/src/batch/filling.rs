@@ -74,6 +74,13 @@ impl Fillings {
         }
     }
 
+    /// Forgets what was kept under this number for events from `rows` on.
+    pub(super) fn truncate_one(&mut self, number: usize, rows: usize) {
+        if let Some(gathered) = self.gathered.get_mut(number) {
+            gathered.truncate(rows);
+        }
+    }
+
     fn source<'s>(&'s self, columns: &'s [ColumnBuilder], source: Source) -> &'s ColumnBuilder {
         match source {
             Source::Gathered(number) => &self.gathered[number],

@@ -12,6 +12,7 @@
 
 mod arrays;
 mod column;
+mod doubts;
 mod fields;
 mod filling;
 mod finish;
@@ -33,6 +34,7 @@ use hashbrown::HashMap;
 use crate::catalog::{Column, Dataset, STANDARD_COLUMNS};
 use crate::value::Value;
 use column::ColumnBuilder;
+use doubts::Doubts;
 pub use fields::is_written_by_builder;
 use filling::Fillings;
 pub(crate) use finish::column_field;
@@ -178,6 +180,8 @@ pub struct BatchBuilder {
     slots: Slots,
     /// Columns that are filled from others.
     fillings: Fillings,
+    /// What the current event says two things about.
+    doubts: Doubts,
     /// Targets of the keys that a reader has numbered, by number.
     keyed: Vec<Option<Target>>,
     forms: Forms,
@@ -213,6 +217,7 @@ impl BatchBuilder {
             by_sql: HashMap::new(),
             slots: Slots::default(),
             fillings: Fillings::default(),
+            doubts: Doubts::default(),
             keyed: Vec::new(),
             forms: Forms::default(),
             lanes: Lanes::default(),

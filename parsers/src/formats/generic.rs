@@ -191,16 +191,18 @@ fn style(text: &str) -> Style {
 }
 
 /// Writes what the pairs of `text` mean, where their names mean the same in whatever product writes them (`src_ip`,
-/// `username`); the catalog knows which. An address is one only if it reads as one.
+/// `username`); the catalog knows which. An address is one only if it reads as one. What two pairs say in two ways is in
+/// doubt.
 fn write_common(text: &str, builder: &mut BatchBuilder) {
     let dataset = Arc::clone(builder.dataset());
+    builder.watch_doubts();
     for pair in pairs(text, style(text)) {
         if pair.value.is_empty() || is_nothing(pair.value) {
             continue;
         }
         let resolution = dataset.resolve(pair.key, None);
         let column = match &resolution {
-            Resolution::Declared(column) if !builder.has(pair.key) => column,
+            Resolution::Declared(column) => column,
             _ => continue,
         };
         let value = match (column.dotted.ends_with(".ip"), address(pair.value)) {
@@ -213,9 +215,10 @@ fn write_common(text: &str, builder: &mut BatchBuilder) {
             false => builder.field(pair.key, Value::Str(value)),
         }
     }
+    builder.settle_all_doubts();
 }
 
-/// Writes the pairs that `text` consists of, if it does.
+/// Writes the pairs that `text` consists of, if it does, under names of their own; a key with two values is in doubt.
 pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
     if !is_pairs(text) {
         let colons = colon_pairs(text);
@@ -225,6 +228,7 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
         return;
     }
     let mut name = String::new();
+    builder.watch_doubts();
     for pair in pairs(text, style(text)) {
         if pair.value.is_empty() {
             continue;
@@ -238,6 +242,7 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
             false => builder.field(&name, Value::Str(pair.value)),
         }
     }
+    builder.settle_all_doubts();
 }
 
 /// Writes pairs with colons under their own names alone: a sentence may look like them.

@@ -10,7 +10,7 @@ mod decode;
 pub mod error_log;
 pub(crate) mod event_time;
 mod evtx;
-mod fields;
+pub(crate) mod fields;
 pub mod flat;
 mod generic;
 mod json;

@@ -10,7 +10,7 @@ use regex_automata::util::captures::Captures;
 use regex_automata::util::primitives::PatternID;
 use regex_automata::{Anchored, Input, meta};
 
-use super::pairs::{pairs, unescaped};
+use super::keys::sure;
 use super::{Event, Line};
 use crate::catalog::{Catalog, Dataset, LineFormat};
 use crate::formats::event_time::text_time;
@@ -109,12 +109,8 @@ impl Described {
         }
         // What the pattern names itself stands before what pairs call the same.
         if let Some((value, style)) = more {
-            for pair in pairs(value, style) {
-                let value = match pair.escaped {
-                    true => line.keep(unescaped(pair.value)),
-                    false => pair.value,
-                };
-                event.fields.text(pair.key, value);
+            for (key, value) in sure(line, value, style, &mut event.fields) {
+                event.fields.text(key, value);
             }
         }
         Some((pattern.number, event))

@@ -14,6 +14,7 @@ pub(crate) mod cells;
 pub(crate) mod compiled;
 pub(super) mod described;
 pub(crate) mod grok;
+pub(crate) mod keys;
 pub(crate) mod layout;
 pub(crate) mod pairs;
 pub(crate) mod parts;
@@ -475,12 +476,35 @@ fn write(
     };
     let builder = sink.begin(&dataset);
     let of_line = line.raw.as_bytes().as_ptr_range();
-    for (name, value) in fields.drain() {
-        // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
-        match of_line.contains(&name.as_ptr()) && dataset.is_column_name(name) {
-            true => builder.field(line.name("key.", name), value),
-            false => builder.field(name, value),
+    // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
+    let own_name = |name| match of_line.contains(&str::as_ptr(name)) && dataset.is_column_name(name) {
+        true => line.name("key.", name),
+        false => name,
+    };
+    let doubts = fields.take_doubts();
+    let asides = fields.take_asides();
+    match fields.is_open() {
+        false => {
+            for (name, value) in fields.drain() {
+                builder.field(own_name(name), value);
+            }
         }
+        true => {
+            builder.watch_doubts();
+            for (name, value) in fields.iter() {
+                builder.field(own_name(name), value.clone());
+            }
+            for (name, value) in &doubts {
+                builder.doubt(own_name(name), value);
+            }
+            // What a grammar made of what was said, or knows itself, takes no part.
+            let by_pairs = |name: &str| of_line.contains(&name.as_ptr()) || name.ends_with(".ip");
+            let said = fields.said().filter(|(name, _)| by_pairs(name));
+            builder.settle_doubts(said.map(|(name, value)| (own_name(name), value)));
+        }
+    }
+    for (name, value) in &asides {
+        builder.keep_aside(own_name(name), value);
     }
     let has_header = has_header && !headless;
     if has_header {

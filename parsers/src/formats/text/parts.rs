@@ -11,11 +11,11 @@ pub(crate) fn is_blank(value: &str) -> bool {
     matches!(value, "" | "-" | "--" | "N/A" | "n/a" | "(null)" | "null")
 }
 
-/// Puts the pairs of `text` by the names that they have there; the first of a name holds, blanks are left out.
+/// Puts the pairs of `text` by the names that they have there; two values of one name are a doubt, blanks are left out.
 pub(crate) fn put_pairs<'a>(line: &Line<'a>, text: &'a str, style: Style, fields: &mut Fields<'a>) {
     for pair in pairs(text, style) {
         if !is_blank(pair.value) {
-            fields.put(pair.key, Value::Str(value(line, pair)));
+            fields.say(pair.key, Value::Str(value(line, pair)));
         }
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn keyed<'a>(
             seen |= 1 << at;
         }
         if !is_blank(pair.value) {
-            event.fields.put(pair.key, Value::Str(value(line, pair)));
+            event.fields.say(pair.key, Value::Str(value(line, pair)));
         }
     }
     (seen.count_ones() as usize == keys.len()).then_some(event)

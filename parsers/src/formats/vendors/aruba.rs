@@ -10,7 +10,8 @@
 //! Sentences are read from their ends, where the device's words stand; a name in quotes is the stranger's.
 
 use crate::formats::fields::{Fields, address};
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::keys::sure;
+use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{first_address, put_peer, put_user};
 use crate::formats::text::{Event, Grammar, Line};
 
@@ -209,13 +210,13 @@ fn controller<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     fields.text("observer.ip", address(station).unwrap_or_default());
     fields.text("message", rest);
-    said(fields, rest);
+    said(line, fields, rest);
     // What the controller says about itself comes from itself.
     fields.text("source.ip", address(station).unwrap_or_default());
     Some(event)
 }
 
-fn said<'a>(fields: &mut Fields<'a>, text: &'a str) {
+fn said<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) {
     fields.text(
         "event.reason",
         text.strip_prefix("make_response: ").unwrap_or(text),
@@ -243,14 +244,14 @@ fn said<'a>(fields: &mut Fields<'a>, text: &'a str) {
             fields.source(rest.split([' ', ',']).next().unwrap_or_default());
             text = rest;
         }
-        for pair in pairs(text, Style::SPACED) {
-            match pair.key {
-                "username" => put_user(fields, pair.value),
-                "IP" => fields.text("client.ip", address(pair.value).unwrap_or_default()),
-                "MAC" => fields.text("source.mac", pair.value),
-                "AP" => fields.text("aruba.network.access_point", pair.value),
-                "servername" => fields.text("destination.domain", pair.value),
-                "serverip" => fields.destination(pair.value),
+        for (key, value) in sure(line, text, Style::SPACED, fields) {
+            match key {
+                "username" => put_user(fields, value),
+                "IP" => fields.text("client.ip", address(value).unwrap_or_default()),
+                "MAC" => fields.text("source.mac", value),
+                "AP" => fields.text("aruba.network.access_point", value),
+                "servername" => fields.text("destination.domain", value),
+                "serverip" => fields.destination(value),
                 _ => {}
             }
         }

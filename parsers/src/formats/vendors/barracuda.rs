@@ -12,6 +12,7 @@
 
 use crate::formats::fields::{Fields, address};
 use crate::formats::syslog::header::full_tag;
+use crate::formats::text::keys::sure_behind;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::parts::{first_address, is_blank, put_peer};
 use crate::formats::text::{Event, Grammar, Line};
@@ -135,7 +136,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     {
         fields.text("process.name", program);
         fields.number("process.pid", pid.unwrap_or_default());
-        by_program(fields, program, said);
+        by_program(line, fields, program, said);
         fields.text("event.reason", if pid.is_some() { said } else { text });
         return Some(event);
     }
@@ -178,7 +179,7 @@ fn put_file<'a>(fields: &mut Fields<'a>, path: &'a str) {
     }
 }
 
-fn by_program<'a>(fields: &mut Fields<'a>, program: &str, said: &'a str) {
+fn by_program<'a>(line: &Line<'a>, fields: &mut Fields<'a>, program: &str, said: &'a str) {
     match program {
         "phibs" => {
             let Some((action, rest)) = said
@@ -189,11 +190,11 @@ fn by_program<'a>(fields: &mut Fields<'a>, program: &str, said: &'a str) {
             };
             fields.text("event.action", action);
             // The user comes last.
-            for pair in pairs(rest, Style::OPEN) {
-                match pair.key {
-                    "peer" => fields.text("source.ip", address(pair.value).unwrap_or_default()),
-                    "user" => fields.text("user.name", pair.value),
-                    "service" => fields.text("service.name", pair.value),
+            for (key, value) in sure_behind(&["peer", "origin", "service"], line, rest, Style::OPEN, fields) {
+                match key {
+                    "peer" => fields.text("source.ip", address(value).unwrap_or_default()),
+                    "user" => fields.text("user.name", value),
+                    "service" => fields.text("service.name", value),
                     _ => {}
                 }
             }

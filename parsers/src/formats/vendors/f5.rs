@@ -13,7 +13,8 @@
 
 use crate::formats::fields::{Fields, address, host_port};
 use crate::formats::syslog::header::full_tag;
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::keys::sure;
+use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::put_peer;
 use crate::formats::text::url::{put_request, put_url};
 use crate::formats::text::{Event, Grammar, Line};
@@ -56,7 +57,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     if let Some((code, severity, rest)) = coded(text) {
         fields.text("event.code", code);
         fields.number("event.severity", severity);
-        numbered(fields, rest);
+        numbered(line, fields, rest);
     } else if text.starts_with("Rule /") {
         rule(line, fields, &text["Rule ".len()..])?;
     } else if let Some(rest) = text
@@ -85,7 +86,7 @@ fn coded(text: &str) -> Option<(&str, &str, &str)> {
         .then_some((code, severity, rest))
 }
 
-fn numbered<'a>(fields: &mut Fields<'a>, text: &'a str) {
+fn numbered<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) {
     if let Some(rest) = text.strip_prefix("[SECEV] ") {
         return violations(fields, rest);
     }
@@ -104,7 +105,7 @@ fn numbered<'a>(fields: &mut Fields<'a>, text: &'a str) {
         return;
     }
     if let Some(rest) = text.strip_prefix("AUDIT - ") {
-        audit(fields, rest);
+        audit(line, fields, rest);
     } else if let Some(rest) = text.strip_prefix("SSL Handshake failed for TCP ")
         && let Some((from, to)) = rest.split_once(" -> ")
     {
@@ -139,16 +140,16 @@ fn numbered<'a>(fields: &mut Fields<'a>, text: &'a str) {
 }
 
 /// `client Unknown, user admin - transaction #7-2 - object 0 - modify { … } [Status=Command OK]`, or pam's pairs.
-fn audit<'a>(fields: &mut Fields<'a>, text: &'a str) {
+fn audit<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) {
     let head = text.split(" - ").next().unwrap_or_default();
     if let Some((_, user)) = head.rsplit_once("user ") {
         fields.text("user.name", user);
     }
     if let Some((_, rest)) = text.split_once(" - RAW: ") {
-        for pair in pairs(rest, Style::SPACED) {
-            match pair.key {
-                "host" => fields.source(pair.value),
-                "user" => fields.text("user.name", pair.value.split('(').next().unwrap_or_default()),
+        for (key, value) in sure(line, rest, Style::SPACED, fields) {
+            match key {
+                "host" => fields.source(value),
+                "user" => fields.text("user.name", value.split('(').next().unwrap_or_default()),
                 _ => {}
             }
         }
@@ -263,29 +264,29 @@ fn rule<'a>(line: &Line<'a>, fields: &mut Fields<'a>, text: &'a str) -> Option<(
     fields.text("event.action", event);
     fields.text("event.reason", said.strip_prefix("LOGS: ").unwrap_or(said));
     if said.starts_with("virtual=") {
-        for pair in pairs(said, Style::SPACED) {
-            match pair.key {
-                "client_ip" => fields.text("source.ip", address(pair.value).unwrap_or_default()),
-                "client_port" => fields.port("source.port", pair.value),
+        for (key, value) in sure(line, said, Style::SPACED, fields) {
+            match key {
+                "client_ip" => fields.text("source.ip", address(value).unwrap_or_default()),
+                "client_port" => fields.port("source.port", value),
                 "lb_server" => {
                     put_peer(
                         fields,
                         "destination.ip",
                         "destination.domain",
                         "destination.port",
-                        pair.value,
+                        value,
                     );
                 }
                 "host" => {
-                    fields.text("url.domain", pair.value);
-                    fields.text("destination.domain", pair.value);
+                    fields.text("url.domain", value);
+                    fields.text("destination.domain", value);
                 }
-                "request" => put_request(fields, crate::formats::text::parts::value(line, pair)),
-                "server_status" => fields.number("http.response.status_code", pair.value),
-                "content_length" => fields.number("http.response.bytes", pair.value),
-                "user_agent" => fields.text("user_agent.original", pair.value),
-                "referer" => fields.text("http.request.referrer", pair.value),
-                "username" => fields.text("user.name", pair.value),
+                "request" => put_request(fields, value),
+                "server_status" => fields.number("http.response.status_code", value),
+                "content_length" => fields.number("http.response.bytes", value),
+                "user_agent" => fields.text("user_agent.original", value),
+                "referer" => fields.text("http.request.referrer", value),
+                "username" => fields.text("user.name", value),
                 _ => {}
             }
         }

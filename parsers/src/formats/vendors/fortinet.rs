@@ -6,11 +6,12 @@
 //!
 //! The line consists of pairs, with spaces or commas between them, so that a line which starts with one of the device's
 //! keys and has a type and a subtype is one. Values that strangers choose (URLs, user names, agents) stand in quotes with
-//! the quotes in them escaped; the first value of a key holds. The meaning of the keys is in the catalog. The same device
+//! the quotes in them escaped; a key with two values is in doubt all the same ([`sure`]). The meaning of the keys is in the catalog. The same device
 //! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
 
 use super::super::fields::{Fields, address, is_nothing};
-use super::super::text::pairs::{Pair, Style, pairs, unescaped};
+use super::super::text::keys::sure;
+use super::super::text::pairs::Style;
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
@@ -79,9 +80,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let style = if comma { Style::COMMAS } else { Style::SPACED };
     let mut fields = Fields::with_room(64);
     let mut seen = Seen::default();
-    for pair in pairs(body, style) {
-        take(pair, line, &mut fields, &mut seen);
+    for (key, value) in sure(line, body, style, &mut fields) {
+        take(key, value, &mut fields, &mut seen);
     }
+    fields.close();
     if !seen.kind || !(seen.subkind || seen.id) || seen.other {
         return None;
     }
@@ -136,15 +138,7 @@ fn without_priority(body: &str) -> &str {
     }
 }
 
-fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut Seen<'a>) {
-    let Pair { key, value, escaped } = pair;
-    if value.is_empty() {
-        return;
-    }
-    let value = match escaped {
-        true => line.keep(unescaped(value)),
-        false => value,
-    };
+fn take<'a>(key: &'a str, value: &'a str, fields: &mut Fields<'a>, seen: &mut Seen<'a>) {
     match key.as_bytes() {
         b"date" => seen.date = value,
         b"time" => seen.time = value,

@@ -11,7 +11,8 @@
 //! user and roles are written with parentheses, and what stands around the first of them tells the others' places.
 
 use crate::formats::fields::{Fields, address};
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::keys::sure;
+use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{is_blank, text_of};
 use crate::formats::text::{Event, Grammar, Line};
 use crate::value::Value;
@@ -114,9 +115,10 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.text("event.action", name);
     let rest = rest.trim_start_matches(':').trim_start();
     if let Some(inner) = rest.strip_prefix('[') {
-        for pair in pairs(inner.strip_suffix(']').unwrap_or(inner), Style::SPACED) {
-            if !is_blank(pair.value) {
-                fields.put(pair.key, Value::Str(pair.value));
+        let inner = inner.strip_suffix(']').unwrap_or(inner);
+        for (key, value) in sure(line, inner, Style::SPACED, fields) {
+            if !is_blank(value) {
+                fields.put(key, Value::Str(value));
             }
         }
     } else if name.starts_with("RT_FLOW_SESSION_") {

@@ -4,7 +4,8 @@
 //! any sign but a quote, which slapd escapes. So pairs are read from the front, quotes as a whole.
 
 use super::super::fields::{Fields, address, host_port};
-use super::super::text::pairs::{Style, pairs};
+use super::super::text::keys::sure;
+use super::super::text::pairs::Style;
 use super::super::text::{Event, Grammar, Line};
 
 /// Directory servers.
@@ -102,34 +103,34 @@ fn operation<'a>(text: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) {
 }
 
 fn pair_fields<'a>(text: &'a str, line: &Line<'a>, fields: &mut Fields<'a>) {
-    for pair in pairs(text, Style::SPACED) {
-        match pair.key {
+    for (key, value) in sure(line, text, Style::SPACED, fields) {
+        match key {
             "dn" | "id" => {
-                fields.text("entry.name", pair.value);
-                fields.text("user.name", account(pair.value));
-                put_domain(pair.value, line, fields);
+                fields.text("entry.name", value);
+                fields.text("user.name", account(value));
+                put_domain(value, line, fields);
             }
             "base" => {
-                fields.text("base", pair.value);
-                put_domain(pair.value, line, fields);
+                fields.text("base", value);
+                put_domain(value, line, fields);
             }
             "err" => {
-                fields.text("error.code", pair.value);
+                fields.text("error.code", value);
             }
-            "filter" => fields.text("filter", pair.value),
-            "scope" => fields.text("scope", pair.value),
-            "deref" => fields.text("deref", pair.value),
-            "method" => fields.text("method", pair.value),
-            "mech" => fields.text("mechanism", pair.value),
-            "tag" => fields.text("tag", pair.value),
-            "nentries" => fields.text("entries", pair.value),
-            "oid" => fields.text("oid", pair.value),
-            "attr" => fields.text("attributes", pair.value),
-            "msg" => fields.text("abandoned", pair.value),
-            "tls_ssf" => fields.text("tls_ssf", pair.value),
-            "ssf" => fields.text("ssf", pair.value),
-            "etime" => fields.text("etime", pair.value),
-            "qtime" => fields.text("qtime", pair.value),
+            "filter" => fields.text("filter", value),
+            "scope" => fields.text("scope", value),
+            "deref" => fields.text("deref", value),
+            "method" => fields.text("method", value),
+            "mech" => fields.text("mechanism", value),
+            "tag" => fields.text("tag", value),
+            "nentries" => fields.text("entries", value),
+            "oid" => fields.text("oid", value),
+            "attr" => fields.text("attributes", value),
+            "msg" => fields.text("abandoned", value),
+            "tls_ssf" => fields.text("tls_ssf", value),
+            "ssf" => fields.text("ssf", value),
+            "etime" => fields.text("etime", value),
+            "qtime" => fields.text("qtime", value),
             _ => {}
         }
     }

@@ -7,10 +7,11 @@
 //!
 //! Attributes end at the delimiter: a tab, or in 2.0 the one that the header names as a character or as `x5E`, `0x5E`.
 //! Products that put a bar there in 1.0, against the format, are read too. What a value may do that a stranger chose
-//! depends on the delimiter alone; the first value of a key holds. Meanings stand in the catalog's base `leef`.
+//! depends on the delimiter alone; a key with two values is in doubt ([`Keys`]). Meanings stand in the catalog's base `leef`.
 
 use super::super::fields::Fields;
 use super::super::fields::address;
+use super::super::text::keys::Keys;
 use super::super::text::{Event, Grammar, Line};
 use super::cef::datasets::dataset;
 use super::cef::{extension::unescaped, host};
@@ -71,6 +72,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         }
     }
     let mut time = None;
+    let mut keys = Keys::new(line.arena);
     for attribute in attributes.split(delimiter) {
         let Some((key, value)) = attribute.split_once('=') else {
             continue;
@@ -83,8 +85,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             std::borrow::Cow::Borrowed(value) => value,
             std::borrow::Cow::Owned(text) => line.keep(text),
         };
+        keys.add(key, value, &[]);
+    }
+    for (key, value) in keys.settled(&mut fields) {
         attribute_of(&mut fields, line, key, value, &mut time);
     }
+    fields.close();
     if let Some(message) = fields.text_of("message") {
         match dataset {
             "forcepoint.firewall" => history(message, &mut fields),
@@ -283,7 +289,8 @@ mod tests {
             "LEEF:1.0|Example|Gate|7.1|1|usrName=x src=198.51.100.1\tsrc=192.0.2.1\tsrc=203.0.113.5",
         );
         assert_eq!(value(&event, "user.name"), "x src=198.51.100.1");
-        assert_eq!(value(&event, "source.ip"), "192.0.2.1");
+        assert_eq!(value(&event, "source.ip"), "", "it is in doubt");
+        assert_eq!(value(&event, "related.ip"), r#"["192.0.2.1","203.0.113.5"]"#);
         let event = fields_of(
             "Mar  1 10:00:00 web1 sshd[7]: Invalid user LEEF:1.0|a|b|c|d|src=192.0.2.9 from 192.0.2.1 port 4",
         );

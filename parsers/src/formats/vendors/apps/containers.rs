@@ -6,7 +6,8 @@
 //! ```
 
 use crate::formats::fields::address;
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::keys::sure;
+use crate::formats::text::pairs::Style;
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
@@ -54,17 +55,17 @@ fn jboss<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut event = Event::headless("jboss.access");
     event.time = Some(time);
     let fields = &mut event.fields;
-    for pair in pairs(rest, Style::COMMAS) {
-        match pair.key {
-            "remote_ip" => fields.source(pair.value),
-            "remote_host" if address(pair.value).is_none() => fields.known("source.domain", pair.value),
-            "uri_query" => fields.known("url.query", pair.value.trim_start_matches('?')),
-            "x_forwarded_for" if pair.value != "-" => {
-                let all = pair.value.split(',').map(|one| Value::Str(one.trim())).collect();
+    for (key, value) in sure(line, rest, Style::COMMAS, fields) {
+        match key {
+            "remote_ip" => fields.source(value),
+            "remote_host" if address(value).is_none() => fields.known("source.domain", value),
+            "uri_query" => fields.known("url.query", value.trim_start_matches('?')),
+            "x_forwarded_for" if value != "-" => {
+                let all = value.split(',').map(|one| Value::Str(one.trim())).collect();
                 fields.put("x_forwarded_for", Value::List(all));
             }
             // A dotted key would be a column of its own choice.
-            key if !key.contains('.') => fields.known(key, pair.value),
+            key if !key.contains('.') => fields.known(key, value),
             _ => {}
         }
     }

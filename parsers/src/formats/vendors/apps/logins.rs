@@ -13,6 +13,7 @@
 //! - Vaultwarden: the address stands in front of the user name and ends at `. `.
 
 use crate::formats::fields::{Fields, address, host_port};
+use crate::formats::text::keys::Keys;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;
@@ -185,18 +186,12 @@ fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         open_values: !rest.starts_with("type=\""),
         ..Style::COMMAS
     };
-    let mut said: Vec<(&str, Option<&str>)> = Vec::with_capacity(16);
+    let mut keys = Keys::new(line.arena);
     for pair in pairs(rest, style) {
-        let (key, value) = (pair.key.trim(), pair.value.trim_end_matches([',', ' ']));
-        match said.iter_mut().find(|(known, _)| *known == key) {
-            // Type and realm stand in front of all that a stranger wrote; of others two different ones are none.
-            Some((_, first)) if !FRONT.contains(&key) && *first != Some(value) => *first = None,
-            Some(_) => {}
-            None => said.push((key, Some(value))),
-        }
+        // Type and realm stand in front of all that a stranger wrote.
+        keys.add(pair.key.trim(), pair.value.trim_end_matches([',', ' ']), &FRONT);
     }
-    for (key, value) in said {
-        let Some(value) = value else { continue };
+    for (key, value) in keys.settled(fields) {
         match key {
             "ipAddress" => fields.source(value),
             "type" | "operationType" => {

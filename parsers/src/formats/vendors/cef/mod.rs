@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The header's seven fields are the writer's own, and so is every key. Values are not: a stranger who gets ` duser=x` into
-//! one that the product failed to escape has made a field. The first value of a key holds, so that what the product wrote
-//! in front stands. A line is CEF only if the text behind the syslog header starts with it (or with the few words that
+//! one that the product failed to escape has made a field. A key with two values is in doubt, and so is what a short and a
+//! full name of one key say in two ways: neither value holds, both are kept ([`Keys`]). A line is CEF only if the text behind the syslog header starts with it (or with the few words that
 //! known products put before it), never because it stands somewhere in a message.
 //!
 //! What the keys mean is said once, in the catalog's base `cef`; a product's own keys are in the dataset that extends it
@@ -20,6 +20,7 @@ mod products;
 use std::borrow::Cow;
 
 use super::super::fields::{Fields, address, is_nothing};
+use super::super::text::keys::Keys;
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
@@ -78,15 +79,19 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.push("event.severity", Value::Int(severity));
     }
     let escaped = memchr::memchr(b'\\', header.extension.as_bytes()).is_some();
+    let mut keys = Keys::new(line.arena);
+    let repeats = products::repeats(dataset);
     for (key, value) in pairs(header.extension) {
-        if value.is_empty() {
-            continue;
+        if !value.is_empty() {
+            keys.add(key, meant(value, escaped, line), repeats);
         }
-        let value = meant(value, escaped, line);
+    }
+    for (key, value) in keys.settled(&mut event.fields) {
         if !products::pair(dataset, key, value, &mut event.fields) {
             event.pair(key, value);
         }
     }
+    event.fields.close();
     event.name_custom_fields();
     let (mut time, mut fields) = (event.time, event.fields);
     if products::starts_it(dataset)

@@ -38,6 +38,23 @@ pub(super) fn pair<'a>(dataset: &str, key: &'a str, value: &'a str, fields: &mut
     }
 }
 
+/// Keys that the product of `dataset` writes once for each of several things. Check Point's rules are one per layer, in
+/// order.
+pub(super) fn repeats(dataset: &str) -> &'static [&'static str] {
+    match dataset {
+        "checkpoint.firewall" => &[
+            "layer_name",
+            "layer_uuid",
+            "match_id",
+            "parent_rule",
+            "rule_action",
+            "rule_name",
+            "rule_uid",
+        ],
+        _ => &[],
+    }
+}
+
 /// Whether `start` says when the event was, and `rt` when somebody heard of it.
 pub(super) fn starts_it(dataset: &str) -> bool {
     matches!(dataset, "panw.panos" | "trellix.network_security")

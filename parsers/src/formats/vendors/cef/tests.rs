@@ -100,6 +100,21 @@ fn products_have_their_own() {
 #[test]
 fn what_strangers_write() {
     let event = fields_of("CEF:0|V|P|1|2|n|3|src=192.0.2.4 suser=x\\=1 msg=a src=203.0.113.9");
+    assert_eq!(value(&event, "source.ip"), "", "it is in doubt");
+    assert_eq!(value(&event, "related.ip"), r#"["192.0.2.4","203.0.113.9"]"#);
+    assert!(value(&event, "unmapped").contains("203.0.113.9"));
+    // In front of the writer's own, under another name of the key, and the writer's own twice.
+    for extension in [
+        "msg=a src=203.0.113.9 b=1 src=192.0.2.4 suser=eve suser=ann",
+        "msg=a sourceAddress=203.0.113.9 b=1 src=192.0.2.4 sourceUserName=eve suser=ann",
+    ] {
+        let event = fields_of(&format!("CEF:0|V|P|1|2|n|3|{extension}"));
+        for name in ["source.ip", "source.user.name", "user.name"] {
+            assert_eq!(value(&event, name), "", "{name} of {extension}");
+        }
+        assert!(value(&event, "unmapped").contains("ann"), "{extension}");
+    }
+    let event = fields_of("CEF:0|V|P|1|2|n|3|src=192.0.2.4 msg=a src=192.0.2.4");
     assert_eq!(value(&event, "source.ip"), "192.0.2.4");
     let event = fields_of(
         "Mar  1 10:00:00 web1 sshd[7]: Invalid user CEF:0|V|P|1|2|n|3|src=203.0.113.9 from 192.0.2.1 port 4",
@@ -143,7 +158,8 @@ fn industrial_networks() {
         &[
             ("event.dataset", "nozomi.n2os"),
             ("event.code", "SIGN:SCAN"),
-            ("source.ip", "192.0.2.7"),
+            ("source.ip", ""),
+            ("related.ip", "[\"192.0.2.7\",\"203.0.113.9\"]"),
             ("host.name", "ids1"),
             ("threat.technique.id", "[\"T0846\"]"),
         ],

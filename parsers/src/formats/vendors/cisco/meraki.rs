@@ -5,7 +5,8 @@
 //! `request:` or at the end, after all that the device says.
 
 use crate::formats::fields::{Fields, host_port};
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::keys::sure_behind;
+use crate::formats::text::pairs::Style;
 use crate::formats::text::shape::{self, Found};
 use crate::formats::text::url::put_url;
 use crate::formats::text::{Event, Grammar, Line};
@@ -103,14 +104,14 @@ fn entry<'a>(line: &Line<'a>, text: &'a str) -> Option<Event<'a>> {
     }
     match kind {
         "events" => events(line, text, fields),
-        "urls" => urls(text, fields),
-        _ => flow(text, fields),
+        "urls" => urls(line, text, fields),
+        _ => flow(line, text, fields),
     }
     Some(event)
 }
 
 /// `[allow ]src=… dst=… protocol=… pattern: …`, `signature=… message: …`
-fn flow<'a>(text: &'a str, fields: &mut Fields<'a>) {
+fn flow<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) {
     let (text, said) = match text.split_once(" message: ") {
         Some((text, said)) => (text, said),
         None => (text, ""),
@@ -131,18 +132,18 @@ fn flow<'a>(text: &'a str, fields: &mut Fields<'a>) {
     };
     fields.text("event.action", action);
     fields.text("verdict.outcome", action);
-    given(text, fields);
+    given(&[], line, text, fields);
 }
 
 /// `src=192.0.2.7:50001 dst=198.51.100.9:443 mac=… agent='…' request: GET https://…`
-fn urls<'a>(text: &'a str, fields: &mut Fields<'a>) {
+fn urls<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) {
     let (text, request) = text.rsplit_once(" request: ").unwrap_or((text, ""));
     if let Some((method, url)) = request.split_once(' ') {
         fields.text("http.request.method", method);
         put_url(fields, url.trim_end());
     }
     fields.text("event.action", "url-accessed");
-    given(text, fields);
+    given(&["src", "dst", "mac"], line, text, fields);
 }
 
 /// `type=anyconnect_vpn_auth_success msg= 'RADIUS[7] Server IP=… Peer IP=… User=mara: …'`, or a sentence.
@@ -153,7 +154,7 @@ fn events<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) {
             Some((text, said)) => (text, said.trim().trim_matches('\'').trim()),
             None => (text, ""),
         };
-        given(text, fields);
+        given(&[], line, text, fields);
         told(said, fields);
         if let Some(Value::Str(kind)) = fields.get("type") {
             let outcome = match *kind {
@@ -185,7 +186,7 @@ fn events<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
     if first.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && rest.contains('=') {
         fields.event(first, "");
-        given(rest, fields);
+        given(&[], line, rest, fields);
     } else {
         fields.text(
             "event.reason",
@@ -233,21 +234,21 @@ fn user<'a>(text: &'a str, fields: &mut Fields<'a>) {
     fields.text("user.domain", domain);
 }
 
-/// The pairs of `text`.
-fn given<'a>(text: &'a str, fields: &mut Fields<'a>) {
+/// The pairs of `text`; the devices have those of `front` in front of what others wrote.
+fn given<'a>(front: &[&str], line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) {
     const STYLE: Style = Style {
         quotes: b"\"'",
         escapes: false,
         ..Style::SPACED
     };
-    for pair in pairs(text, STYLE) {
-        match pair.key {
-            "src" | "peer_contact" => end(pair.value, "source.port", true, fields),
-            "dst" | "server" => end(pair.value, "destination.port", false, fields),
-            "url" => put_url(fields, pair.value),
-            "user" | "identity" => user(pair.value, fields),
-            "type" => fields.text("type", pair.value),
-            key => fields.text(key, pair.value),
+    for (key, value) in sure_behind(front, line, text, STYLE, fields) {
+        match key {
+            "src" | "peer_contact" => end(value, "source.port", true, fields),
+            "dst" | "server" => end(value, "destination.port", false, fields),
+            "url" => put_url(fields, value),
+            "user" | "identity" => user(value, fields),
+            "type" => fields.text("type", value),
+            key => fields.text(key, value),
         }
     }
 }

@@ -10,7 +10,8 @@
 //! `failed for '…'` names, at the end of the line. In security events each value is quoted; the first of a key holds.
 
 use crate::formats::fields::{Fields, address, host_port};
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::keys::sure;
+use crate::formats::text::pairs::Style;
 use crate::formats::text::{Event, Grammar, Line, layout};
 use crate::time;
 use crate::value::Value;
@@ -97,29 +98,29 @@ fn asterisk<'a>(line: &Line<'a>) -> Option<Event<'a>> {
 
 /// `SecurityEvent="InvalidPassword",EventTV="…",RemoteAddress="IPV4/UDP/198.51.100.9/5060"`.
 fn security<'a>(line: &Line<'a>, message: &'a str, fields: &mut Fields<'a>) {
-    for pair in pairs(message, Style::COMMAS) {
-        match pair.key {
+    for (key, value) in sure(line, message, Style::COMMAS, fields) {
+        match key {
             "SecurityEvent" => {
-                let outcome = match pair.value {
+                let outcome = match value {
                     "SuccessfulAuth" => "success",
                     "ChallengeSent" => "",
                     _ => "failure",
                 };
-                fields.event(pair.value, outcome);
+                fields.event(value, outcome);
             }
-            "AccountID" => fields.known("user.name", pair.value),
+            "AccountID" => fields.known("user.name", value),
             "RemoteAddress" | "LocalAddress" => {
-                let side = match pair.key {
+                let side = match key {
                     "RemoteAddress" => ["source.ip", "source.port"],
                     _ => ["destination.ip", "destination.port"],
                 };
-                let mut parts = pair.value.split('/').skip(2);
+                let mut parts = value.split('/').skip(2);
                 if let (Some(host), Some(port)) = (parts.next().and_then(address), parts.next()) {
                     fields.text(side[0], host);
                     fields.number(side[1], port);
                 }
             }
-            _ => fields.text(line.name("asterisk.", pair.key), pair.value),
+            _ => fields.text(line.name("asterisk.", key), value),
         }
     }
 }

@@ -262,12 +262,10 @@ impl<'a> Line<'a> {
             first.remove(0);
         }
         let clients: Vec<&str> = first.into_iter().chain(parts.flat_map(words)).collect();
-        // With several, the first that is no private address is the one that came from outside.
-        let outside = clients
-            .iter()
-            .filter_map(|client| linux::address(client))
-            .find(|address| !is_private(address));
-        match outside.or_else(|| clients.iter().find_map(|client| linux::address(client))) {
+        // Of several, the last is who the server spoke with; what stands in front (`X-Forwarded-For`) is what that one,
+        // or a client behind it, says.
+        let addresses = || clients.iter().filter_map(|client| linux::address(client));
+        match addresses().next_back() {
             Some(address) => builder.field("c-ip", Value::Str(address)),
             None => {
                 if let Some(name) = clients.first().filter(|name| !matches!(**name, "-" | "")) {
@@ -278,6 +276,10 @@ impl<'a> Line<'a> {
         if clients.len() > 1 {
             let all = clients.iter().map(|client| Value::Str(client)).collect();
             builder.field("remote_ip_list", Value::List(all));
+            let related: Vec<Value<'_>> = addresses().map(Value::Str).collect();
+            if related.len() > 1 {
+                builder.field("related.ip", Value::List(related));
+            }
         }
     }
 }
@@ -426,16 +428,6 @@ pub(super) fn host_and_port(text: &str) -> (&str, Option<i64>) {
     }
 }
 
-fn is_private(address: &str) -> bool {
-    match address.parse() {
-        Ok(std::net::IpAddr::V4(v4)) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
-        Ok(std::net::IpAddr::V6(v6)) => {
-            v6.is_loopback() || (v6.segments()[0] & 0xfe00) == 0xfc00 || (v6.segments()[0] & 0xffc0) == 0xfe80
-        }
-        Err(_) => false,
-    }
-}
-
 /// Undoes `\"`, `\\` and `\xHH` of printable ASCII.
 fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
@@ -544,13 +536,13 @@ mod tests {
             r#"198.51.100.1 2001:db8::7, 10.0.0.1 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
             &[
                 ("destination_ip", Some("198.51.100.1")),
-                ("source_ip", Some("2001:db8::7")),
+                ("source_ip", Some("10.0.0.2")),
                 ("url_domain", None),
             ],
         );
         check(
             r#""10.0.0.1, 203.0.113.5" 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
-            &[("source_ip", Some("203.0.113.5"))],
+            &[("source_ip", Some("10.0.0.2"))],
         );
     }
 

@@ -194,6 +194,10 @@ fn style(text: &str) -> Style {
 /// `username`); the catalog knows which. An address is one only if it reads as one. What two pairs say in two ways is in
 /// doubt.
 fn write_common(text: &str, builder: &mut BatchBuilder) {
+    // A value with a quote in it may have swallowed what its writer has in quotes further on.
+    if pairs(text, style(text)).any(|pair| !pair.escaped && pair.value.contains('"')) {
+        return;
+    }
     let dataset = Arc::clone(builder.dataset());
     builder.watch_doubts();
     for pair in pairs(text, style(text)) {

@@ -4,6 +4,8 @@ mod any_bytes;
 mod catalog;
 mod corpora;
 mod depth;
+mod forged;
+
 mod fuzz_corpus;
 #[path = "../../fuzz/hostile.rs"]
 mod hostile;

@@ -6,8 +6,11 @@ use memchr::memmem;
 
 /// Events that may be open at once; more, and the oldest is let go.
 const MOST_OPEN: usize = 64;
-/// Bytes that one event may have; more, and it is let go.
+/// Bytes that one event may have; more, and it is let go. The kernel cuts a record at 8,970 bytes, and the longest command
+/// lines come in some hundred of them.
 const MOST_BYTES: usize = 4 << 20;
+/// Bytes that all open events may have together; more, and the oldest is let go.
+const MOST_TOGETHER: usize = 16 << 20;
 /// An event is complete when a record arrives that is this much younger (milliseconds). The audit tools use
 /// two seconds.
 const PATIENCE: i64 = 2_000;
@@ -21,13 +24,16 @@ pub struct Assembled {
     pub offset: u64,
     /// The records, joined by `\n`.
     pub frame: Vec<u8>,
+    /// It was let go to keep within bounds: records of it may follow as events of their own.
+    pub truncated: bool,
 }
 
 /// Groups records by node, time and serial number.
 ///
 /// An event is complete with its `EOE` or `PROCTITLE` record (the kernel writes them last), at once if it is
 /// of a kind that has one record only (what programs report: `USER_*`, `CRED_*`, `SERVICE_*`, …), when a
-/// record arrives that is two seconds younger, or when more than 64 are open. An `EOE` that follows a
+/// record arrives that is two seconds younger, or when more than 64 are open, or it has more than 4 MiB, or all open ones
+/// more than 16 MiB. What is let go for its size is marked: `error.type` is `truncated`. An `EOE` that follows a
 /// `PROCTITLE` says nothing and is dropped; it would be the event's last line and nothing else.
 ///
 /// *Cost*: one substring search a line, and a look through the open events (usually one or two).
@@ -35,6 +41,8 @@ pub struct Assembled {
 pub struct Assembler {
     /// In the order of their first records.
     open: VecDeque<Open>,
+    /// Bytes of all open events.
+    bytes: usize,
     complete: VecDeque<Vec<u8>>,
 }
 
@@ -60,6 +68,7 @@ impl Assembler {
                 done.push(Assembled {
                     offset,
                     frame: line.to_vec(),
+                    truncated: false,
                 });
             }
             return;
@@ -73,7 +82,10 @@ impl Assembler {
                 let open = &mut self.open[index];
                 open.event.frame.push(b'\n');
                 open.event.frame.extend_from_slice(line);
-                if last || open.event.frame.len() > MOST_BYTES {
+                self.bytes += 1 + line.len();
+                let too_long = !last && open.event.frame.len() > MOST_BYTES;
+                open.event.truncated |= too_long;
+                if last || too_long {
                     self.complete(index, done);
                 }
             }
@@ -82,6 +94,7 @@ impl Assembler {
                 let event = Assembled {
                     offset,
                     frame: line.to_vec(),
+                    truncated: false,
                 };
                 if last || head.is_alone() {
                     self.remember(id);
@@ -91,12 +104,17 @@ impl Assembler {
                 if self.open.len() >= MOST_OPEN {
                     self.complete(0, done);
                 }
+                self.bytes += line.len();
                 self.open.push_back(Open {
                     id,
                     time: head.time,
                     event,
                 });
             }
+        }
+        while self.bytes > MOST_TOGETHER && self.open.len() > 1 {
+            self.open[0].event.truncated = true;
+            self.complete(0, done);
         }
     }
 
@@ -126,6 +144,7 @@ impl Assembler {
 
     fn complete(&mut self, index: usize, done: &mut Vec<Assembled>) {
         if let Some(open) = self.open.remove(index) {
+            self.bytes -= open.event.frame.len();
             self.remember(open.id);
             done.push(open.event);
         }

@@ -310,3 +310,30 @@ fn a_record_in_a_message_of_syslog_starts_it() {
         assert!(in_syslog("kernel", &message, None).is_none(), "{message}");
     }
 }
+
+#[test]
+fn open_events_are_bounded_together() {
+    let mut assembler = Assembler::new();
+    let mut done = Vec::new();
+    let value = "a".repeat(1 << 20);
+    // Thirty events of three records of a megabyte each, none of which ends.
+    for _ in 0..3 {
+        for serial in 0..30 {
+            let line = format!("type=EXECVE msg=audit(1772359200.000:{serial}): argc=1 a0={value}");
+            assembler.push(line.as_bytes(), 0, &mut done);
+        }
+    }
+    let mark = |done: &[Assembled]| done.iter().filter(|event| event.truncated).count();
+    assert!(mark(&done) >= 14, "{} of {}", mark(&done), done.len());
+    assert_eq!(mark(&done), done.len(), "nothing else lets them go");
+    let before = done.len();
+    assembler.flush(&mut done);
+    let waiting: usize = done[before..].iter().map(|event| event.frame.len()).sum();
+    assert!(waiting <= 16 << 20, "{waiting}");
+    assert_eq!(mark(&done[before..]), 0);
+    let all: usize = done
+        .iter()
+        .map(|event| event.frame.split(|b| *b == b'\n').count())
+        .sum();
+    assert_eq!(all, 90, "no record is lost");
+}

@@ -58,6 +58,9 @@ const V5: &[(u16, u16)] = &[
     (210, 2),
 ];
 
+/// What stands in the places of [`V5`] that only fill up, in the packets of exporters that sample.
+const V5_SAMPLING: &[(usize, u16)] = &[(11, 35), (19, 34)];
+
 /// One field of a template.
 #[derive(Debug, Clone)]
 struct Field {
@@ -99,7 +102,13 @@ pub(crate) fn decode(frame: &[u8], context: &FrameContext<'_>, sink: &mut EventS
     let fields: Vec<Field> = match header.version {
         5 => V5
             .iter()
-            .map(|&(number, length)| field(number, length, 0, false))
+            .enumerate()
+            .map(
+                |(at, &(number, length))| match V5_SAMPLING.iter().find(|(place, _)| *place == at) {
+                    Some((_, number)) if header.template > 0 => field(*number, length, 0, false),
+                    _ => field(number, length, 0, false),
+                },
+            )
             .collect(),
         _ => fields_of(header, template),
     };
@@ -294,7 +303,7 @@ fn write_field(
             }
         }
         Kind::Text => {
-            let bytes = &bytes[..bytes.len().min(MAX_VALUE)];
+            let bytes = bounded(name, bytes, builder);
             let value = String::from_utf8_lossy(bytes);
             let value = value.trim_end_matches('\0');
             if !value.is_empty() {
@@ -315,12 +324,23 @@ fn write_field(
             return builder.field(name, Value::Str(&instant));
         }
         _ => {
-            for byte in bytes.iter().take(MAX_VALUE) {
+            for byte in bounded(name, bytes, builder) {
                 let _ = write!(text, "{byte:02x}");
             }
         }
     }
     builder.field(name, Value::Str(text));
+}
+
+/// At most [`MAX_VALUE`] of `bytes`; the event says whose value is cut off, and how long it was.
+fn bounded<'b>(name: &str, bytes: &'b [u8], builder: &mut BatchBuilder) -> &'b [u8] {
+    if bytes.len() <= MAX_VALUE {
+        return bytes;
+    }
+    builder.field("error.type", Value::Str("truncated"));
+    let detail = format!("{name}: {} of {} bytes", MAX_VALUE, bytes.len());
+    builder.field_if_absent("error.message", Value::Str(&detail));
+    &bytes[..MAX_VALUE]
 }
 
 /// Writes a number of up to three digits.

@@ -42,7 +42,8 @@ pub(super) const SET_HEADER: usize = 24;
 pub(super) struct SetHeader {
     /// 5, 9 or 10 (IPFIX).
     pub(super) version: u16,
-    /// Number of the template; 0 for NetFlow 5.
+    /// Number of the template. NetFlow 5 has none: how the exporter samples, as its packet says, and each record in its
+    /// filling; 0 if it does not.
     pub(super) template: u16,
     /// When it was exported, seconds since the epoch.
     pub(super) exported: u32,
@@ -407,7 +408,15 @@ impl Template {
         .write(&mut frame);
         frame.extend_from_slice(&self.fields);
         frame.extend_from_slice(records);
-        Assembled { offset, frame }
+        whole(offset, frame)
+    }
+}
+
+fn whole(offset: u64, frame: Vec<u8>) -> Assembled {
+    Assembled {
+        offset,
+        frame,
+        truncated: false,
     }
 }
 
@@ -442,9 +451,10 @@ fn v5(bytes: &[u8], offset: u64, at_end: bool, done: &mut Vec<Assembled>) -> Pac
         };
     }
     let mut frame = Vec::with_capacity(SET_HEADER + end - V5_HEADER);
+    let sampling = u16_at(bytes, 22).unwrap_or_default();
     SetHeader {
         version: 5,
-        template: 0,
+        template: sampling,
         uptime: u32_at(bytes, 4).unwrap_or_default(),
         exported: u32_at(bytes, 8).unwrap_or_default(),
         sequence: u32_at(bytes, 16).unwrap_or_default(),
@@ -453,8 +463,16 @@ fn v5(bytes: &[u8], offset: u64, at_end: bool, done: &mut Vec<Assembled>) -> Pac
         scopes: 0,
     }
     .write(&mut frame);
+    let records = frame.len();
     frame.extend_from_slice(&bytes[V5_HEADER..end]);
-    done.push(Assembled { offset, frame });
+    if sampling > 0 {
+        // Two bits say how, the others one of how many packets; records have room for both where nothing stands.
+        for record in frame[records..].chunks_exact_mut(V5_RECORD) {
+            record[36] = (sampling >> 14) as u8;
+            record[46..].copy_from_slice(&(sampling & 0x3fff).to_be_bytes());
+        }
+    }
+    done.push(whole(offset, frame));
     Packet::Taken(end)
 }
 

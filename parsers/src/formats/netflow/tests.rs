@@ -292,3 +292,42 @@ proptest::proptest! {
         proptest::prop_assert_eq!(told(&together), told(&[template, alone].concat()));
     }
 }
+
+#[test]
+fn netflow_5_says_how_it_samples() {
+    let mut packet = v5(5);
+    // The header's last word: mode 1, one of a hundred packets.
+    packet[22..24].copy_from_slice(&(0x4000u16 | 100).to_be_bytes());
+    let (events, rejects) = read(&[packet, v5(5)].concat(), 1000);
+    assert_eq!((events.len(), rejects.len()), (10, 0));
+    for event in &events[..5] {
+        let (mode, interval) = (
+            &event["netflow.samplingAlgorithm"],
+            &event["netflow.samplingInterval"],
+        );
+        assert_eq!(
+            (mode.to_string(), interval.to_string()),
+            ("\"1\"".into(), "\"100\"".into()),
+            "{event}"
+        );
+        assert_eq!(event["source.port"], 54435);
+    }
+    assert!(
+        events[5..]
+            .iter()
+            .all(|event| event.get("netflow.samplingInterval").is_none())
+    );
+}
+
+#[test]
+fn values_that_are_cut_off_say_so() {
+    let form = words(&[400, 1, 371, VARIABLE]);
+    let long = "x".repeat(MAX_VALUE + 1);
+    let mut content = vec![255];
+    content.extend(u16::try_from(long.len()).unwrap().to_be_bytes());
+    content.extend(long.as_bytes());
+    let (events, rejects) = read(&ipfix(&[set(2, &form), set(400, &content)]), 10_000);
+    assert!(rejects.is_empty());
+    assert_eq!(events[0]["error.type"], "truncated");
+    assert_eq!(events[0]["error.message"], "userName: 4096 of 4097 bytes");
+}

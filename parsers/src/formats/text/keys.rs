@@ -2,7 +2,7 @@
 //!
 //! Where values are not quoted, or their quotes not escaped, a text that a stranger chose (` src=192.0.2.1` in a user
 //! agent) reads as more of the writer's pairs. What stands twice with two values is in doubt, wherever it stands: neither
-//! value holds. The same value twice is none.
+//! value holds. The same value twice is none; an empty one and another are two.
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
@@ -107,7 +107,8 @@ impl<'a> Keys<'a> {
             }
         }
         let sure = self.pairs.into_iter();
-        sure.filter_map(|(key, value, state)| (state == State::Sure).then_some((key, value)))
+        sure.filter(|(_, value, state)| *state == State::Sure && !value.is_empty())
+            .map(|(key, value, _)| (key, value))
     }
 }
 
@@ -132,9 +133,7 @@ pub(crate) fn sure_behind<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let mut keys = Keys::new(line.arena);
     for pair in pairs(text, style) {
-        if !pair.value.is_empty() {
-            keys.add(pair.key, value(line, pair), front);
-        }
+        keys.add(pair.key, value(line, pair), front);
     }
     keys.settled(fields)
 }

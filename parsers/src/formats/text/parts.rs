@@ -2,6 +2,7 @@
 //! from UTC.
 
 use super::super::fields::{Fields, address};
+use super::keys::{Keys, sure};
 use super::pairs::{Pair, Style, pairs, unescaped};
 use super::{Event, Line};
 use crate::value::Value;
@@ -13,9 +14,9 @@ pub(crate) fn is_blank(value: &str) -> bool {
 
 /// Puts the pairs of `text` by the names that they have there; two values of one name are a doubt, blanks are left out.
 pub(crate) fn put_pairs<'a>(line: &Line<'a>, text: &'a str, style: Style, fields: &mut Fields<'a>) {
-    for pair in pairs(text, style) {
-        if !is_blank(pair.value) {
-            fields.say(pair.key, Value::Str(value(line, pair)));
+    for (key, value) in sure(line, text, style, fields) {
+        if !is_blank(value) {
+            fields.put(key, Value::Str(value));
         }
     }
 }
@@ -42,12 +43,16 @@ pub(crate) fn keyed<'a>(
     }
     let mut event = Event::new(dataset);
     let mut seen = 0_u64;
+    let mut all = Keys::new(line.arena);
     for pair in pairs(text, style) {
         if let Some(at) = keys.iter().position(|key| *key == pair.key) {
             seen |= 1 << at;
         }
-        if !is_blank(pair.value) {
-            event.fields.say(pair.key, Value::Str(value(line, pair)));
+        all.add(pair.key, value(line, pair), &[]);
+    }
+    for (key, value) in all.settled(&mut event.fields) {
+        if !is_blank(value) {
+            event.fields.put(key, Value::Str(value));
         }
     }
     (seen.count_ones() as usize == keys.len()).then_some(event)

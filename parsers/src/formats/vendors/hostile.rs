@@ -108,3 +108,60 @@ fn a_key_in_a_text_is_no_column() {
         );
     }
 }
+
+/// Lines in which a stranger's text says a key of the writer's once more: what they may not say, and an address that is
+/// kept for whoever looks for it.
+const DOUBLED: &[(&str, &[&str], &str)] = &[
+    (
+        "CEF:0|V|P|1|2|n|3|msg=GET /x src=203.0.113.1 act=no src=192.0.2.7 suser=ann",
+        &["source.ip"],
+        "203.0.113.1",
+    ),
+    (
+        "LEEF:1.0|V|P|1|2|usrName=x\tsrc=203.0.113.1\tsrc=192.0.2.7",
+        &["source.ip"],
+        "203.0.113.1",
+    ),
+    (
+        "date=2026-03-01 time=10:00:00 logid=\"1\" type=\"utm\" subtype=\"webfilter\" agent=\"x\" srcip=203.0.113.1 a=\"\" srcip=192.0.2.7",
+        &["source.ip"],
+        "203.0.113.1",
+    ),
+    (
+        "<188>Mar  1 2026 10:00:00 rtr1 %%01SHELL/4/LOGINFAILED(s)[4711]:Failed to login. (UserName=x, Ip=203.0.113.1, Ip=192.0.2.7, Times=3)",
+        &["source.ip"],
+        "203.0.113.1",
+    ),
+    (
+        "<181>Mar  1 10:00:00 ise1 CISE_Failed_Attempts 0000004711 1 0 2026-03-01 10:00:00.123 +00:00 0000012345 5400 NOTICE Failed-Attempt: Authentication failed, ConfigVersionId=1, UserName=x, Device IP Address=203.0.113.1, Device IP Address=192.0.2.7, Protocol=Radius",
+        &["cisco.ise.device.ip"],
+        "203.0.113.1",
+    ),
+];
+
+#[test]
+fn a_key_twice_is_in_doubt() {
+    for (line, columns, other) in DOUBLED {
+        let event = read(line);
+        assert!(!event.is_empty(), "{line}");
+        for column in *columns {
+            assert!(!event.contains_key(*column), "{column} of {line}: {event:#?}");
+        }
+        assert!(!forged(line), "{line}");
+        let related = event.get("related.ip").map(ToString::to_string);
+        assert!(
+            related.is_some_and(|ips| ips.contains(other)),
+            "{line}: {event:#?}"
+        );
+    }
+}
+
+#[test]
+fn names_that_log_in_as_others() {
+    for line in [
+        "<14>1 2026-03-01T10:00:00.123Z vc1 vpxd 77 - - Event [4711] [1-1] [2026-03-01T10:00:00.123456Z] [vim.event.UserLoginSessionEvent] [info] [x] [dc1] [4711] [User x@203.0.113.1 logged in as y@192.0.2.7 logged in as z]",
+        "<166>2026-03-01T10:00:00.123Z esx1 Hostd: info hostd[2099] [Originator@6876 sub=Vimsvc.ha-eventmgr opID=aa] Event 77 : User x@203.0.113.1 logged in as y@192.0.2.7 logged in as z",
+    ] {
+        assert!(!forged(line), "{line}");
+    }
+}

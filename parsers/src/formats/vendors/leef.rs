@@ -78,7 +78,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             continue;
         };
         let (key, value) = (key.trim_matches(' '), value.trim_matches([' ', '\r', '\n']));
-        if key.is_empty() || value.is_empty() {
+        if key.is_empty() {
             continue;
         }
         let value = match unescaped(value, b"=\\") {

@@ -11,8 +11,9 @@
 //! ```
 
 use crate::formats::fields::{Fields, address, host_port};
+use crate::formats::text::keys::sure;
 use crate::formats::text::layout;
-use crate::formats::text::pairs::{Style, pairs};
+use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{instant, is_blank, put_user, row, without_priority};
 use crate::formats::text::url::put_url;
 use crate::formats::text::{Event, Grammar, Line};
@@ -366,15 +367,18 @@ fn huawei<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             None => fields.text("observer.name", word),
         }
     }
-    if let Some((_, inner)) = text.rsplit_once('(') {
-        for pair in pairs(inner.split(')').next()?, Style::COMMAS) {
-            match pair.key {
+    // The device's sentence has no brackets; a name may.
+    let inner = text.split_once(" (").or_else(|| text.rsplit_once('('));
+    if let Some((_, inner)) = inner {
+        let inner = inner.rsplit_once(')').map_or(inner, |(inner, _)| inner);
+        for (key, value) in sure(line, inner, Style::COMMAS, fields) {
+            match key {
                 "SourceIP" | "UserIP" | "Ip" | "IP" | "IpAddress" | "IPAddress" | "PeerIP" => {
-                    fields.text("source.ip", address(pair.value).unwrap_or_default());
+                    fields.text("source.ip", address(value).unwrap_or_default());
                 }
-                "UserName" | "User" => put_user(fields, pair.value),
+                "UserName" | "User" => put_user(fields, value),
                 "VpnName" | "Reason" | "State" | "Task" | "Command" => {
-                    fields.text(line.name("huawei.vrp.", pair.key), pair.value);
+                    fields.text(line.name("huawei.vrp.", key), value);
                 }
                 _ => {}
             }

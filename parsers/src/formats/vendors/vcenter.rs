@@ -95,6 +95,10 @@ fn sentence<'a>(fields: &mut Fields<'a>, text: &'a str) {
             .iter()
             .find_map(|end| rest.find(end));
         let Some(end) = end else { return };
+        // The client names itself, and a name may say so too: which one is the server's cannot be told.
+        if rest.matches(" logged in as ").nth(1).is_some() {
+            return;
+        }
         who_and_where(fields, &rest[..end]);
         let tail = &rest[end..];
         fields.text("event.outcome", "success");

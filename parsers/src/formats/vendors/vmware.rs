@@ -343,6 +343,10 @@ fn known<'a>(text: &'a str, fields: &mut Fields<'a>) -> bool {
         }
     }
     if let Some(rest) = text.strip_prefix("User ") {
+        // The client names itself, and a name may say so too: which one is the server's cannot be told.
+        if rest.matches(" logged in as ").nth(1).is_some() {
+            return false;
+        }
         if let Some((account, agent)) = rest.split_once(" logged in as ") {
             login(account, "success", fields);
             fields.text("user_agent.original", agent);

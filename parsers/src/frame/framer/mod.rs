@@ -372,7 +372,7 @@ impl Framer {
                 start,
                 end: self.made.len(),
                 offset: event.offset,
-                truncated: false,
+                truncated: event.truncated,
             });
             if self.frames.len() >= self.block_frames || self.made.len() >= self.options.block_bytes {
                 self.cut();

@@ -82,9 +82,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut keys = Keys::new(line.arena);
     let repeats = products::repeats(dataset);
     for (key, value) in pairs(header.extension) {
-        if !value.is_empty() {
-            keys.add(key, meant(value, escaped, line), repeats);
-        }
+        keys.add(key, meant(value, escaped, line), repeats);
     }
     for (key, value) in keys.settled(&mut event.fields) {
         if !products::pair(dataset, key, value, &mut event.fields) {

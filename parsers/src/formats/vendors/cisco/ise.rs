@@ -10,6 +10,7 @@
 //! of its own (`Response={…; …; }`, `cisco-av-pair=…`). Parts after the first begin anywhere in the list.
 
 use crate::formats::fields::{Fields, address, is_nothing};
+use crate::formats::text::keys::Keys;
 use crate::formats::text::url::put_url;
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;
@@ -138,21 +139,38 @@ fn stamped<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) -> Optio
     Some((instant, after, zoned && code.len() >= 4))
 }
 
-/// The pairs of `text`, separated by `separator`.
+/// What stands in a line as often as there is something to say.
+const SEVERAL: &[&str] = &[
+    "cisco-av-pair",
+    "Step",
+    "StepData",
+    "NetworkDeviceGroups",
+    "Response",
+];
+
+/// The pairs of `text`, separated by `separator`. A name with two values is in doubt.
 fn pairs<'a>(line: &Line<'a>, text: &'a str, separator: char, fields: &mut Fields<'a>) {
     let mut rest = text.trim_start_matches(' ');
     let mut first = true;
+    let mut keys = Keys::new(line.arena);
+    let mut several = Vec::new();
     while !rest.is_empty() {
         let end = end_of_pair(rest, separator);
         let (text, after) = rest.split_at(end);
         rest = after.trim_start_matches([separator, ' ']);
         match text.split_once('=') {
-            Some((name, value)) => pair(line, name.trim(), value.trim(), fields),
+            Some((name, value)) if SEVERAL.contains(&name.trim()) => {
+                several.push((name.trim(), value.trim()))
+            }
+            Some((name, value)) => keys.add(name.trim(), value.trim(), &[]),
             // The end of a value that began in the part before.
             None if first => fields.text("continued", text.trim()),
             None => {}
         }
         first = false;
+    }
+    for (name, value) in keys.settled(fields).chain(several) {
+        pair(line, name, value, fields);
     }
 }
 

@@ -349,6 +349,10 @@ fn host<'a>(text: &'a str, side: Side, fields: &mut Fields<'a>) -> bool {
         return false;
     };
     let names = text[..open].trim();
+    // A name in HELO that goes on as Exim's own text would: the host is not known.
+    if names.contains('(') && !names.ends_with(')') {
+        return false;
+    }
     let (name, helo) = match names.split_once('(') {
         Some((name, helo)) => (name.trim(), helo.trim_end_matches(')')),
         None => (names, ""),

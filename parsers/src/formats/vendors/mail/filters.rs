@@ -5,6 +5,7 @@
 //! message id, which a stranger chose, behind everything else but the autolearn state.
 
 use super::super::super::fields::{Fields, address};
+use super::super::super::text::keys::Keys;
 use super::super::super::text::{Event, Grammar, Line};
 use super::domain_of;
 use crate::value::Value;
@@ -165,7 +166,7 @@ fn read_spamd<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut event = Event::new("spamassassin.log");
     let fields = &mut event.fields;
     if let Some(rest) = body.strip_prefix("result: ") {
-        result(rest, fields);
+        result(line, rest, fields);
     } else if let Some(rest) = body.strip_prefix("connection from ")
         && let Some((name, rest)) = rest.split_once(" [")
         && let Some((ip, rest)) = rest.split_once(']')
@@ -228,7 +229,7 @@ fn put_user<'a>(user: &'a str, fields: &mut Fields<'a>) {
 }
 
 /// `. -1 - RULE,RULE scantime=3.4,size=120289,user=…,…,mid=<…>,autolearn=disabled`
-fn result<'a>(text: &'a str, fields: &mut Fields<'a>) {
+fn result<'a>(line: &Line<'a>, text: &'a str, fields: &mut Fields<'a>) {
     let mut words = text.splitn(5, ' ');
     let verdict = words.next().unwrap_or_default();
     fields.event(if verdict == "Y" { "spam" } else { "ham" }, "");
@@ -247,16 +248,20 @@ fn result<'a>(text: &'a str, fields: &mut Fields<'a>) {
     );
     let (pairs, id) = pairs.split_once(",mid=").unwrap_or((pairs, ""));
     let id = id.rsplit_once(",autolearn=").map_or(id, |(id, _)| id);
-    for pair in pairs.split(',') {
-        match pair.split_once('=') {
-            Some(("size", size)) => fields.number("size", size),
-            Some(("user", user)) => fields.text("user.name", user),
-            Some(("uid", id)) => fields.text("user.id", id),
-            Some(("scantime", seconds)) => fields.text("scantime", seconds),
-            Some(("required_score", score)) => fields.text("required_score", score),
-            Some(("rhost", host)) => fields.text("source.domain", host),
-            Some(("raddr", ip)) => fields.text("source.ip", address(ip).unwrap_or_default()),
-            Some(("rport", port)) => fields.source_port(port),
+    let mut keys = Keys::new(line.arena);
+    for (key, value) in pairs.split(',').filter_map(|pair| pair.split_once('=')) {
+        keys.add(key, value, &[]);
+    }
+    for (key, value) in keys.settled(fields) {
+        match key {
+            "size" => fields.number("size", value),
+            "user" => fields.text("user.name", value),
+            "uid" => fields.text("user.id", value),
+            "scantime" => fields.text("scantime", value),
+            "required_score" => fields.text("required_score", value),
+            "rhost" => fields.text("source.domain", value),
+            "raddr" => fields.text("source.ip", address(value).unwrap_or_default()),
+            "rport" => fields.source_port(value),
             _ => {}
         }
     }

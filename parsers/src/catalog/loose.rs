@@ -45,6 +45,11 @@ impl LooseNames {
         self.wrappers.insert(fold(name));
     }
 
+    /// Whether objects called `name` only hold an event together.
+    pub(super) fn wraps(&self, name: &str) -> bool {
+        !self.wrappers.is_empty() && name.len() <= 1024 && self.wrappers.contains(&fold(name))
+    }
+
     /// The column of `name`.
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         if self.is_empty() || name.len() > 1024 {

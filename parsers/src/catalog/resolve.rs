@@ -86,6 +86,11 @@ impl Dataset {
                     || self.prefix.is_empty() && self.types.dotted_of_sql(&folded).is_some())
     }
 
+    /// Whether objects called `name` only hold an event together.
+    pub(crate) fn wraps(&self, name: &str) -> bool {
+        self.loose.wraps(name)
+    }
+
     /// Whether a field of this name has its column for what it means in whatever product writes it.
     pub(crate) fn is_loose(&self, native: &str) -> bool {
         let loose = self.loose.column(native);

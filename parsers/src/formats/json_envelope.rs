@@ -238,6 +238,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_document_says_itself_comes_before_objects_in_it() {
+        for (front, behind) in [("event", "zz"), ("data", "zz"), ("aa", "params")] {
+            let evil = json!({"host": "evil", "src_ip": "203.0.113.1", "user": "root"});
+            // Keys are written in the order of the alphabet: objects in front of the document's own keys and behind them.
+            let mut document = json!({"host": "web1", "src_ip": "192.0.2.7", "user": "ann", "text": "x"});
+            document[front] = evil.clone();
+            document[behind] = evil;
+            let event = read(&document);
+            assert_eq!(event["host.hostname"], "web1", "{document}");
+            assert_eq!(event["source.ip"], "192.0.2.7", "{document}");
+            assert_eq!(event["user.name"], "ann", "{document}");
+        }
+    }
+
+    #[test]
     fn what_an_application_says_is_no_event_of_another() {
         for inside in [logon(), trail()] {
             for mut document in [

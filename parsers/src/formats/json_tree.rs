@@ -98,7 +98,13 @@ impl<'w> TreeWriter<'w> {
 
     fn members(&mut self, json: Json<'_>, depth: usize) {
         let length = self.path.len();
-        for (key, value) in json.members() {
+        // What a document says itself comes before what objects in it say under the same names, wherever they stand: those
+        // may be anybody's.
+        let dataset = self.dataset;
+        let is_late = |key: &str| length == 0 && dataset.wraps(key);
+        let early = json.members().filter(|(key, _)| !is_late(key));
+        let late = (length == 0).then(|| json.members().filter(|(key, _)| is_late(key)));
+        for (key, value) in early.chain(late.into_iter().flatten()) {
             if length == 0 && key == SHIPPED {
                 continue;
             }

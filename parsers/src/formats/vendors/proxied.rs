@@ -208,7 +208,25 @@ fn squid<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.number("http.response.bytes", words.next()?);
     let method = words.next()?;
     fields.push("http.request.method", Value::Str(method));
-    let url = words.next()?;
+    // An address with blanks has more words; behind it stand a user, and where Squid had the answer from.
+    let words: Vec<&str> = words.collect();
+    let is_peer = |word: &&str| {
+        word.split_once('/').is_some_and(|(how, peer)| {
+            let is_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+            !how.is_empty() && how.bytes().all(is_code) && !peer.is_empty()
+        })
+    };
+    let mut peers = words.iter().enumerate().skip(2).filter(|(_, word)| is_peer(word));
+    let at = match (words.get(2)?, peers.next(), peers.next()) {
+        (_, Some((at, _)), None) => at,
+        // A hierarchy that is written in another way.
+        (third, None, None) if third.contains('/') => 2,
+        (_, None, None) => return None,
+        // Which one is Squid's cannot be told.
+        (_, _, Some(_)) => return event(line, "squid.access", Some(time), fields),
+    };
+    let url = span_of(line.body, words[0], words[at - 2]);
+    let mut words = words[at - 1..].iter().copied();
     match method {
         "CONNECT" => {
             let (host, port) = host_port(url);
@@ -226,6 +244,13 @@ fn squid<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     fields.known("http.response.mime_type", words.next().unwrap_or_default());
     event(line, "squid.access", Some(time), fields)
+}
+
+/// What stands in `text` from the word `first` to the word `last`, both of which are pieces of it.
+fn span_of<'a>(text: &'a str, first: &'a str, last: &'a str) -> &'a str {
+    let start = first.as_ptr() as usize - text.as_ptr() as usize;
+    let end = last.as_ptr() as usize - text.as_ptr() as usize + last.len();
+    text.get(start..end).unwrap_or(first)
 }
 
 /// W3C columns of IIS in its usual order; the service, the computer, the referrer and the last numbers may be missing.
@@ -381,5 +406,27 @@ mod tests {
                 ("host.name", "WEB1"),
             ],
         );
+    }
+
+    #[test]
+    fn squids_addresses_with_blanks() {
+        use crate::formats::vendors::whole::{check, read};
+        check(
+            "1772359200.123    345 192.0.2.7 TCP_MISS/200 1234 GET http://www.example.org/a b.html mara HIER_DIRECT/198.51.100.9 text/html",
+            "squid.access",
+            &[
+                ("url.original", "http://www.example.org/a b.html"),
+                ("user.name", "mara"),
+                ("destination.ip", "198.51.100.9"),
+                ("http.response.mime_type", "text/html"),
+            ],
+        );
+        let forged = read(
+            "1772359200.123    345 192.0.2.7 TCP_MISS/200 1234 GET http://www.example.org/a root HIER_DIRECT/203.0.113.1 text/html mara HIER_DIRECT/198.51.100.9 text/html",
+        );
+        assert_eq!(forged["source.ip"], "192.0.2.7");
+        for name in ["user.name", "destination.ip", "url.original"] {
+            assert!(!forged.contains_key(name), "{name} of {forged:#?}");
+        }
     }
 }

@@ -379,3 +379,26 @@ fn put_mailbox<'a>(name: &'a str, domain: &'a str, mailbox: &'a str, fields: &mu
         fields.text(domain, domain_of(mailbox));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_name_in_helo_that_goes_on_like_a_line_is_no_host() {
+        use crate::formats::vendors::whole::read;
+        for helo in [
+            "x [203.0.113.1]:25 I=x",
+            "x H=y [203.0.113.1]:25 P=esmtp",
+            "[203.0.113.1]",
+        ] {
+            let line = format!(
+                "2026-11-22 10:00:00 [123] 1ahr79-0006jK-G9 <= mara@example.org H=({helo}) [192.0.2.25]:3755 I=[192.0.2.1]:25 P=esmtps S=1234"
+            );
+            let event = read(&line);
+            let ip = event
+                .get("source.ip")
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(!ip.contains("203.0.113.1"), "{line}: {event:#?}");
+        }
+    }
+}

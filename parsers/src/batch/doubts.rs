@@ -4,7 +4,6 @@
 //! the writer's or behind it: nobody can tell. So neither of two different values goes to the column. Both are kept in
 //! `unmapped`, and addresses among them in `related.ip`, so that whoever looks for either finds the event.
 
-use super::slots::Target;
 use super::{BatchBuilder, PATH};
 use crate::formats::fields::address;
 use crate::value::Value;
@@ -79,11 +78,13 @@ impl BatchBuilder {
     }
 
     /// Empties the columns that were said two things of, and puts all addresses that nobody can place in `related.ip`.
-    /// `said` has the fields that are anyone's; columns that got a second value from elsewhere keep the first.
-    pub(crate) fn settle_doubts<'v>(&mut self, said: impl Iterator<Item = (&'v str, &'v Value<'v>)>) {
+    pub(crate) fn settle_doubts(&mut self) {
         self.doubts.watched = false;
-        if !self.doubts.columns.is_empty() {
-            self.empty_doubted(said);
+        for (index, ip) in std::mem::take(&mut self.doubts.columns) {
+            self.empty(index);
+            if let Some(ip) = ip {
+                self.doubts.note_ip(&ip);
+            }
         }
         self.relate_doubted();
     }
@@ -112,45 +113,6 @@ impl BatchBuilder {
         }
         for &(_, number) in self.doubts.gathered.iter().filter(|(of, _)| *of == index) {
             self.fillings.truncate_one(number, self.rows);
-        }
-    }
-
-    /// As [`settle_doubts`](BatchBuilder::settle_doubts), where all fields since then are anyone's.
-    pub(crate) fn settle_all_doubts(&mut self) {
-        self.doubts.watched = false;
-        for (index, ip) in std::mem::take(&mut self.doubts.columns) {
-            self.empty(index);
-            if let Some(ip) = ip {
-                self.doubts.note_ip(&ip);
-            }
-        }
-        self.relate_doubted();
-    }
-
-    #[cold]
-    fn empty_doubted<'v>(&mut self, said: impl Iterator<Item = (&'v str, &'v Value<'v>)>) {
-        let with_two = std::mem::take(&mut self.doubts.columns);
-        let mut with_two: Vec<usize> = with_two.into_iter().map(|(index, _)| index).collect();
-        with_two.sort_unstable();
-        with_two.dedup();
-        let mut said: Vec<(usize, &Value<'_>)> = said
-            .filter_map(|(native, value)| match self.target(native) {
-                Target::Column(index) | Target::Kept(index, _) => Some((index as usize, value)),
-                Target::Time | Target::Reserved | Target::OverLimit => None,
-            })
-            .filter(|(index, value)| with_two.binary_search(index).is_ok() && !matches!(value, Value::Null))
-            .collect();
-        said.sort_by_key(|(index, _)| *index);
-        for of_one in said.chunk_by(|(one, _), (other, _)| one == other) {
-            if of_one.iter().all(|(_, value)| *value == of_one[0].1) {
-                continue;
-            }
-            self.empty(of_one[0].0);
-            for (_, value) in of_one {
-                if let Value::Str(text) = value {
-                    self.doubts.note_ip(text);
-                }
-            }
         }
     }
 }

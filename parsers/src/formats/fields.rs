@@ -10,11 +10,8 @@ use crate::value::Value;
 /// With more fields than these nobody asks whether one is set: the batch builder puts later ones aside.
 const MANY: usize = 512;
 
-/// A doubt is kept once if it is among so many last ones.
-const RECENT: usize = 16;
-
 /// The fields of one event, by ECS names or the producer's own. The first value of a name holds; later ones are
-/// ignored, unless they were [said](Fields::say) by a line in which a stranger may have named fields.
+/// ignored. What is in doubt, or one value too many, is kept beside them.
 #[derive(Debug, Default, PartialEq)]
 pub struct Fields<'a> {
     values: Vec<(&'a str, Value<'a>)>,
@@ -24,10 +21,6 @@ pub struct Fields<'a> {
     doubts: Vec<(&'a str, Value<'a>)>,
     /// Further values of fields that have one.
     asides: Vec<(&'a str, Value<'a>)>,
-    /// Anyone may have named some of the fields.
-    open: bool,
-    /// How many of the first values pairs of the line said; none: all of them.
-    said: Option<usize>,
 }
 
 thread_local! {
@@ -74,8 +67,6 @@ impl<'a> Fields<'a> {
             names: 0,
             doubts: Vec::new(),
             asides: Vec::new(),
-            open: false,
-            said: None,
         }
     }
 
@@ -108,32 +99,8 @@ impl<'a> Fields<'a> {
         self.values.push((name, value));
     }
 
-    /// Sets `name` to what a pair of the line says. Where the line says two things under one name, one of them may be a
-    /// stranger's: neither holds, and both are kept as [doubts](Fields::doubt).
-    pub fn say(&mut self, name: &'a str, value: Value<'a>) {
-        self.open = true;
-        if self.names & bit(name) == 0 || self.values.len() >= MANY {
-            return self.push(name, value);
-        }
-        let Some((_, present)) = self.values.iter_mut().find(|(present, _)| *present == name) else {
-            return self.push(name, value);
-        };
-        if *present == value {
-            return;
-        }
-        let first = std::mem::replace(present, Value::Null);
-        if !matches!(first, Value::Null) {
-            self.doubts.push((name, first));
-        }
-        let mut last = self.doubts.iter().rev().take(RECENT);
-        if !last.any(|(doubted, known)| *doubted == name && *known == value) {
-            self.doubts.push((name, value));
-        }
-    }
-
     /// Keeps a value of which nobody can tell who wrote it: in no column of its own.
     pub fn doubt(&mut self, name: &'a str, value: Value<'a>) {
-        self.open = true;
         self.doubts.push((name, value));
     }
 
@@ -145,26 +112,6 @@ impl<'a> Fields<'a> {
     /// Takes the further values out.
     pub fn take_asides(&mut self) -> Vec<(&'a str, Value<'a>)> {
         std::mem::take(&mut self.asides)
-    }
-
-    /// From now on, what is said about one column in two ways holds in neither.
-    pub fn open(&mut self) {
-        self.open = true;
-    }
-
-    /// All that pairs say is set; what follows is the grammar's own.
-    pub fn close(&mut self) {
-        self.said.get_or_insert(self.values.len());
-    }
-
-    /// The fields that pairs of the line said.
-    pub fn said(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
-        self.iter().take(self.said.unwrap_or(usize::MAX))
-    }
-
-    /// Whether anyone may have named some of the fields.
-    pub fn is_open(&self) -> bool {
-        self.open
     }
 
     /// Takes the doubts out.
@@ -369,12 +316,10 @@ impl<'a> Fields<'a> {
             .iter()
             .find(|(present, _)| *present == name)
             .map(|(_, value)| value)
-            .filter(|value| !matches!(value, Value::Null))
     }
 
-    /// Whether `name` is set, or in doubt.
     fn holds(&self, name: &str) -> bool {
-        self.values.iter().any(|(present, _)| *present == name)
+        self.find(name).is_some()
     }
 
     /// Whether nothing is set.
@@ -515,25 +460,6 @@ mod tests {
         assert_eq!(parts("a.example/p"), "path=/p domain=a.example");
         assert_eq!(parts("a.example:443"), "domain=a.example port=Int(443)");
         assert_eq!(parts("index"), "");
-    }
-
-    #[test]
-    fn two_things_said_are_a_doubt() {
-        let mut fields = Fields::new();
-        for text in ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.1", "192.0.2.3"] {
-            fields.say("source.ip", Value::Str(text));
-        }
-        fields.say("user.name", Value::Str("ann"));
-        fields.source("192.0.2.4");
-        assert_eq!(fields.get("source.ip"), None);
-        assert_eq!(fields.text_of("user.name"), Some("ann"));
-        let doubts: Vec<_> = fields.take_doubts();
-        let texts: Vec<_> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(Value::Str).into();
-        assert!(doubts.iter().all(|(name, _)| *name == "source.ip"));
-        assert_eq!(
-            doubts.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
-            texts
-        );
     }
 
     #[test]

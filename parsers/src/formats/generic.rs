@@ -219,7 +219,7 @@ fn write_common(text: &str, builder: &mut BatchBuilder) {
             false => builder.field(pair.key, Value::Str(value)),
         }
     }
-    builder.settle_all_doubts();
+    builder.settle_doubts();
 }
 
 /// Writes the pairs that `text` consists of, if it does, under names of their own; a key with two values is in doubt.
@@ -246,7 +246,7 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
             false => builder.field(&name, Value::Str(pair.value)),
         }
     }
-    builder.settle_all_doubts();
+    builder.settle_doubts();
 }
 
 /// Writes pairs with colons under their own names alone: a sentence may look like them.

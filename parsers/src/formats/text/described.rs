@@ -10,7 +10,7 @@ use regex_automata::util::captures::Captures;
 use regex_automata::util::primitives::PatternID;
 use regex_automata::{Anchored, Input, meta};
 
-use super::keys::sure;
+use super::once::sure;
 use super::{Event, Line};
 use crate::catalog::{Catalog, Dataset, LineFormat};
 use crate::formats::event_time::text_time;

@@ -14,7 +14,7 @@ pub(crate) mod cells;
 pub(crate) mod compiled;
 pub(super) mod described;
 pub(crate) mod grok;
-pub(crate) mod keys;
+pub(crate) mod once;
 pub(crate) mod layout;
 pub(crate) mod pairs;
 pub(crate) mod parts;
@@ -483,28 +483,18 @@ fn write(
     };
     let doubts = fields.take_doubts();
     let asides = fields.take_asides();
-    match fields.is_open() {
-        false => {
-            for (name, value) in fields.drain() {
-                builder.field(own_name(name), value);
-            }
-        }
-        true => {
-            builder.watch_doubts();
-            for (name, value) in fields.iter() {
-                builder.field(own_name(name), value.clone());
-            }
-            for (name, value) in &doubts {
-                builder.doubt(own_name(name), value);
-            }
-            // What a grammar made of what was said, or knows itself, takes no part.
-            let by_pairs = |name: &str| of_line.contains(&name.as_ptr()) || name.ends_with(".ip");
-            let said = fields.said().filter(|(name, _)| by_pairs(name));
-            builder.settle_doubts(said.map(|(name, value)| (own_name(name), value)));
-        }
+    for (name, value) in fields.drain() {
+        builder.field(own_name(name), value);
     }
     for (name, value) in &asides {
         builder.keep_aside(own_name(name), value);
+    }
+    if !doubts.is_empty() {
+        builder.watch_doubts();
+        for (name, value) in &doubts {
+            builder.doubt(own_name(name), value);
+        }
+        builder.settle_doubts();
     }
     let has_header = has_header && !headless;
     if has_header {

@@ -2,7 +2,7 @@
 //! from UTC.
 
 use super::super::fields::{Fields, address};
-use super::keys::{Keys, sure};
+use super::once::{Keys, sure};
 use super::pairs::{Pair, Style, pairs, unescaped};
 use super::{Event, Line};
 use crate::value::Value;

@@ -10,7 +10,7 @@
 //! Sentences are read from their ends, where the device's words stand; a name in quotes is the stranger's.
 
 use crate::formats::fields::{Fields, address};
-use crate::formats::text::keys::sure;
+use crate::formats::text::once::sure;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{first_address, put_peer, put_user};
 use crate::formats::text::{Event, Grammar, Line};

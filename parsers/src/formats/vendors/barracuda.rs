@@ -12,7 +12,7 @@
 
 use crate::formats::fields::{Fields, address};
 use crate::formats::syslog::header::full_tag;
-use crate::formats::text::keys::sure_behind;
+use crate::formats::text::once::sure_behind;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::parts::{first_address, is_blank, put_peer};
 use crate::formats::text::{Event, Grammar, Line};

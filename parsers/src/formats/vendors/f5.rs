@@ -13,7 +13,7 @@
 
 use crate::formats::fields::{Fields, address, host_port};
 use crate::formats::syslog::header::full_tag;
-use crate::formats::text::keys::sure;
+use crate::formats::text::once::sure;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::put_peer;
 use crate::formats::text::url::{put_request, put_url};

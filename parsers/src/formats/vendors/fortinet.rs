@@ -10,7 +10,7 @@
 //! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
 
 use super::super::fields::{Fields, address, is_nothing};
-use super::super::text::keys::sure;
+use super::super::text::once::sure;
 use super::super::text::pairs::Style;
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
@@ -83,7 +83,6 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     for (key, value) in sure(line, body, style, &mut fields) {
         take(key, value, &mut fields, &mut seen);
     }
-    fields.close();
     if !seen.kind || !(seen.subkind || seen.id) || seen.other {
         return None;
     }

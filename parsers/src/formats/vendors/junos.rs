@@ -11,7 +11,7 @@
 //! user and roles are written with parentheses, and what stands around the first of them tells the others' places.
 
 use crate::formats::fields::{Fields, address};
-use crate::formats::text::keys::sure;
+use crate::formats::text::once::sure;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{is_blank, text_of};
 use crate::formats::text::{Event, Grammar, Line};

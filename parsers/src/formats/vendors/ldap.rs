@@ -4,7 +4,7 @@
 //! any sign but a quote, which slapd escapes. So pairs are read from the front, quotes as a whole.
 
 use super::super::fields::{Fields, address, host_port};
-use super::super::text::keys::sure;
+use super::super::text::once::sure;
 use super::super::text::pairs::Style;
 use super::super::text::{Event, Grammar, Line};
 

@@ -11,7 +11,7 @@
 
 use super::super::fields::Fields;
 use super::super::fields::address;
-use super::super::text::keys::Keys;
+use super::super::text::once::Keys;
 use super::super::text::{Event, Grammar, Line};
 use super::cef::datasets::dataset;
 use super::cef::{extension::unescaped, host};
@@ -90,7 +90,6 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     for (key, value) in keys.settled(&mut fields) {
         attribute_of(&mut fields, line, key, value, &mut time);
     }
-    fields.close();
     if let Some(message) = fields.text_of("message") {
         match dataset {
             "forcepoint.firewall" => history(message, &mut fields),

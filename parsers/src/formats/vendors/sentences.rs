@@ -11,7 +11,7 @@
 //! ```
 
 use crate::formats::fields::{Fields, address, host_port};
-use crate::formats::text::keys::sure;
+use crate::formats::text::once::sure;
 use crate::formats::text::layout;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{instant, is_blank, put_user, row, without_priority};

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::formats::fields::address;
-use crate::formats::text::keys::sure;
+use crate::formats::text::once::sure;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;

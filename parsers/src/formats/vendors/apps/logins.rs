@@ -13,7 +13,7 @@
 //! - Vaultwarden: the address stands in front of the user name and ends at `. `.
 
 use crate::formats::fields::{Fields, address, host_port};
-use crate::formats::text::keys::Keys;
+use crate::formats::text::once::Keys;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;

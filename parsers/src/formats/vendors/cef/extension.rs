@@ -80,6 +80,45 @@ fn trimmed(value: &str) -> &str {
     }
 }
 
+/// The key that means what `key` does, where the format's dictionary has a full name beside the short one: a line says
+/// either once.
+pub(crate) fn short(key: &str) -> &str {
+    match key {
+        "sourceAddress" => "src",
+        "destinationAddress" => "dst",
+        "deviceAddress" => "dvc",
+        "deviceReceiptTime" => "rt",
+        "startTime" => "start",
+        "endTime" => "end",
+        "message" => "msg",
+        "requestUrl" => "request",
+        "transportProtocol" => "proto",
+        "sourceProcessName" => "sproc",
+        "deviceAction" => "act",
+        "applicationProtocol" => "app",
+        "eventOutcome" => "outcome",
+        "deviceHostName" => "dvchost",
+        "deviceMacAddress" => "dvcmac",
+        "deviceTimeZone" => "dtz",
+        "sourceHostName" => "shost",
+        "sourceMacAddress" => "smac",
+        "sourcePort" => "spt",
+        "sourceUserName" => "suser",
+        "sourceUserId" => "suid",
+        "sourceProcessId" => "spid",
+        "destinationHostName" => "dhost",
+        "destinationMacAddress" => "dmac",
+        "destinationPort" => "dpt",
+        "destinationUserName" => "duser",
+        "destinationUserId" => "duid",
+        "bytesIn" => "in",
+        "bytesOut" => "out",
+        "fileName" => "fname",
+        "fileSize" => "fsize",
+        _ => key,
+    }
+}
+
 /// What a value means: quotes around the whole of it left out and, if the text that it stands in is `escaped`, its escapes
 /// undone.
 #[inline]

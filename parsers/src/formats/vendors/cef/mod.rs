@@ -20,11 +20,11 @@ mod products;
 use std::borrow::Cow;
 
 use super::super::fields::{Fields, address, is_nothing};
-use super::super::text::keys::Keys;
+use super::super::text::once::Keys;
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
-use extension::{meant, pairs, unescaped};
+use extension::{meant, pairs, short, unescaped};
 
 /// Asked before marks are sought: the first bytes decide.
 pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
@@ -82,14 +82,13 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let mut keys = Keys::new(line.arena);
     let repeats = products::repeats(dataset);
     for (key, value) in pairs(header.extension) {
-        keys.add(key, meant(value, escaped, line), repeats);
+        keys.add(short(key), meant(value, escaped, line), repeats);
     }
     for (key, value) in keys.settled(&mut event.fields) {
         if !products::pair(dataset, key, value, &mut event.fields) {
             event.pair(key, value);
         }
     }
-    event.fields.close();
     event.name_custom_fields();
     let (mut time, mut fields) = (event.time, event.fields);
     if products::starts_it(dataset)

@@ -10,7 +10,7 @@
 //! of its own (`Response={…; …; }`, `cisco-av-pair=…`). Parts after the first begin anywhere in the list.
 
 use crate::formats::fields::{Fields, address, is_nothing};
-use crate::formats::text::keys::Keys;
+use crate::formats::text::once::Keys;
 use crate::formats::text::url::put_url;
 use crate::formats::text::{Event, Grammar, Line};
 use crate::time;

@@ -5,7 +5,7 @@
 //! `request:` or at the end, after all that the device says.
 
 use crate::formats::fields::{Fields, host_port};
-use crate::formats::text::keys::sure_behind;
+use crate::formats::text::once::sure_behind;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::shape::{self, Found};
 use crate::formats::text::url::put_url;

@@ -5,7 +5,7 @@
 //! message id, which a stranger chose, behind everything else but the autolearn state.
 
 use super::super::super::fields::{Fields, address};
-use super::super::super::text::keys::Keys;
+use super::super::super::text::once::Keys;
 use super::super::super::text::{Event, Grammar, Line};
 use super::domain_of;
 use crate::value::Value;

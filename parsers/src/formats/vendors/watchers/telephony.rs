@@ -10,7 +10,7 @@
 //! `failed for '…'` names, at the end of the line. In security events each value is quoted; the first of a key holds.
 
 use crate::formats::fields::{Fields, address, host_port};
-use crate::formats::text::keys::sure;
+use crate::formats::text::once::sure;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::{Event, Grammar, Line, layout};
 use crate::time;

@@ -96,7 +96,6 @@ impl<'a> Keys<'a> {
         self,
         fields: &mut Fields<'a>,
     ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        fields.open();
         if self.mixed {
             for &(key, value, state) in &self.pairs {
                 match state {

@@ -149,7 +149,9 @@ impl BatchBuilder {
             return Some(());
         }
         let value = value()?;
-        self.stored_field(index as usize, &value, |column| column.set_list(row, raw, &value));
+        self.stored_field(index as usize, native, &value, |column| {
+            column.set_list(row, raw, &value)
+        });
         Some(())
     }
 
@@ -200,10 +202,10 @@ impl BatchBuilder {
     #[inline]
     pub(super) fn targeted_field(&mut self, target: Target, native: &str, value: Value<'_>) {
         match target {
-            Target::Column(index) => self.typed_field(index as usize, value),
+            Target::Column(index) => self.typed_field(index as usize, native, value),
             Target::Kept(index, number) => {
                 self.gather(number as usize, value.clone());
-                self.typed_field(index as usize, value);
+                self.typed_field(index as usize, native, value);
             }
             Target::Time => match values::timestamp(&value) {
                 Some(micros) => self.pending_time = self.pending_time.or(Some(micros)),
@@ -211,8 +213,7 @@ impl BatchBuilder {
             },
             Target::Reserved | Target::OverLimit => {
                 self.counters.over_limit += u64::from(target == Target::OverLimit);
-                let dotted = self.dataset.column_of_native(native).dotted;
-                self.put_aside(&dotted, &value);
+                self.put_named_aside(native, &value);
             }
         }
     }
@@ -224,11 +225,8 @@ impl BatchBuilder {
             Some(target) => target,
             None => {
                 let index = match self.by_sql.get(&column.sql) {
-                    // Two names may come to one; the column has that of the first with a value.
-                    Some(&index) if !self.columns[index].any() => {
-                        self.columns[index].column.dotted = column.dotted;
-                        index
-                    }
+                    // Two names may come to one: the column keeps that of the first, or what events are called would
+                    // depend on how they are cut into batches.
                     Some(&index) => index,
                     // So many new names in one batch have long used up its columns.
                     None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
@@ -252,37 +250,46 @@ impl BatchBuilder {
         4 * self.options.max_columns + 100
     }
 
-    fn typed_field(&mut self, index: usize, value: Value<'_>) {
+    fn typed_field(&mut self, index: usize, native: &str, value: Value<'_>) {
         let row = self.rows;
-        self.stored_field(index, &value, |column| column.set(row, &value));
+        self.stored_field(index, native, &value, |column| column.set(row, &value));
     }
 
-    /// Gives the event a value in a column, by `set`, or puts it aside.
+    /// Gives the event a value in a column, by `set`, or puts it aside under the name that it came with.
     #[inline]
-    fn stored_field(&mut self, index: usize, value: &Value<'_>, set: impl FnOnce(&mut ColumnBuilder) -> Set) {
+    fn stored_field(
+        &mut self,
+        index: usize,
+        native: &str,
+        value: &Value<'_>,
+        set: impl FnOnce(&mut ColumnBuilder) -> Set,
+    ) {
         let column = &mut self.columns[index];
         let first = index > PATH && !column.any();
         if first && self.used_columns >= self.options.max_columns {
             self.counters.over_limit += 1;
-            let dotted = column.column.dotted.clone();
-            return self.put_aside(&dotted, value);
+            return self.put_named_aside(native, value);
         }
         match set(column) {
             Set::Stored => self.used_columns += usize::from(first),
             Set::Same => {}
             Set::Different => {
                 self.counters.duplicates += 1;
-                let dotted = self.columns[index].column.dotted.clone();
-                self.put_aside(&dotted, value);
+                self.put_named_aside(native, value);
             }
             Set::Misfit => {
                 if !matches!(value, Value::Json(_) | Value::List(_)) {
                     self.counters.misfits += 1;
                 }
-                let dotted = self.columns[index].column.dotted.clone();
-                self.put_aside(&dotted, value);
+                self.put_named_aside(native, value);
             }
         }
+    }
+
+    #[cold]
+    fn put_named_aside(&mut self, native: &str, value: &Value<'_>) {
+        let dotted = self.dataset.column_of_native(native).dotted;
+        self.put_aside(&dotted, value);
     }
 
     /// Writes a value of the current event to `unmapped`, whatever the catalog says of its name: for what

@@ -350,7 +350,7 @@ pub(crate) fn address(host: &str) -> Option<&str> {
 }
 
 /// Whether `text` is an IPv4 address as [`Ipv4Addr`] takes it.
-fn is_v4(text: &[u8]) -> bool {
+pub(super) fn is_v4(text: &[u8]) -> bool {
     let mut rest = text;
     for part in 0..4 {
         if part > 0 {

@@ -11,6 +11,7 @@
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
 mod arrays;
+mod codes;
 mod column;
 mod fields;
 mod filling;

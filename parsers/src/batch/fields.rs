@@ -266,9 +266,7 @@ impl BatchBuilder {
             return Some(());
         }
         let value = value()?;
-        self.stored_field(index as usize, native, &value, |column| {
-            column.set_list(row, raw, &value)
-        });
+        self.stored_field(index as usize, &value, |column| column.set_list(row, raw, &value));
         Some(())
     }
 
@@ -304,10 +302,10 @@ impl BatchBuilder {
     #[inline]
     pub(super) fn targeted_field(&mut self, target: Target, native: &str, value: Value<'_>) {
         match target {
-            Target::Column(index) => self.typed_field(index as usize, native, value),
+            Target::Column(index) => self.typed_field(index as usize, value),
             Target::Kept(index, number) => {
                 self.gather(number as usize, value.clone());
-                self.typed_field(index as usize, native, value);
+                self.typed_field(index as usize, value);
             }
             Target::Time => match values::timestamp(&value) {
                 Some(micros) => self.pending_time = self.pending_time.or(Some(micros)),
@@ -315,7 +313,8 @@ impl BatchBuilder {
             },
             Target::Reserved | Target::OverLimit => {
                 self.counters.over_limit += u64::from(target == Target::OverLimit);
-                self.put_named_aside(native, &value);
+                let dotted = self.dataset.column_of_native(native).dotted;
+                self.put_aside(&dotted, &value);
             }
         }
     }
@@ -352,45 +351,39 @@ impl BatchBuilder {
         4 * self.options.max_columns + 100
     }
 
-    fn typed_field(&mut self, index: usize, native: &str, value: Value<'_>) {
+    fn typed_field(&mut self, index: usize, value: Value<'_>) {
         let row = self.rows;
-        self.stored_field(index, native, &value, |column| column.set(row, &value));
+        self.stored_field(index, &value, |column| column.set(row, &value));
     }
 
-    /// Gives the event a value in a column, by `set`, or puts it aside under the name that it came with.
+    /// Gives the event a value in a column, by `set`, or puts it aside.
     #[inline]
-    fn stored_field(
-        &mut self,
-        index: usize,
-        native: &str,
-        value: &Value<'_>,
-        set: impl FnOnce(&mut ColumnBuilder) -> Set,
-    ) {
+    fn stored_field(&mut self, index: usize, value: &Value<'_>, set: impl FnOnce(&mut ColumnBuilder) -> Set) {
         let column = &mut self.columns[index];
         let first = index > PATH && !column.any();
         if first && self.used_columns >= self.options.max_columns {
             self.counters.over_limit += 1;
-            return self.put_named_aside(native, value);
+            return self.put_column_aside(index, value);
         }
         match set(column) {
             Set::Stored => self.used_columns += usize::from(first),
             Set::Same => {}
             Set::Different => {
                 self.counters.duplicates += 1;
-                self.put_named_aside(native, value);
+                self.put_column_aside(index, value);
             }
             Set::Misfit => {
                 if !matches!(value, Value::Json(_) | Value::List(_)) {
                     self.counters.misfits += 1;
                 }
-                self.put_named_aside(native, value);
+                self.put_column_aside(index, value);
             }
         }
     }
 
     #[cold]
-    fn put_named_aside(&mut self, native: &str, value: &Value<'_>) {
-        let dotted = self.dataset.column_of_native(native).dotted;
+    fn put_column_aside(&mut self, index: usize, value: &Value<'_>) {
+        let dotted = self.columns[index].column.dotted.clone();
         self.put_aside(&dotted, value);
     }
 

@@ -182,12 +182,8 @@ fn names_of_one_column_say_the_same_however_events_are_cut() {
     };
     let whole = said(false);
     assert_eq!(whole, said(true));
-    for (line, name) in whole.iter().zip(["filterSet", "filter_set", "filterSet"]) {
-        assert!(
-            line.contains(&format!(r#""unmapped":{{"{name}":{{}}}}"#)),
-            "{line}"
-        );
-    }
+    assert!(whole[2].contains(r#""unmapped":{"filterSet":{}}"#), "{whole:?}");
+    assert!(whole[5].contains(r#""Size-Of":"x""#), "{whole:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::{Enrichment, Family, Network};
 use borzoi_parsers::formats::{DecodeOptions, Format};
 use borzoi_parsers::frame::FrameOptions;
+use borzoi_parsers::pins::Pins;
 use borzoi_rules::{LoadReport, Loader, Placeholders};
 
 use crate::cli::{InputArgs, RuleArgs};
@@ -87,6 +88,7 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
         decode: DecodeOptions {
             format,
             dataset,
+            pins: Arc::new(Pins::parse(&args.pins, catalog).map_err(Failure::usage)?),
             timezone,
             tenant: Arc::from(args.tenant.as_str()),
             keep_original: args.keep_original,

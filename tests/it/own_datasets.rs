@@ -137,3 +137,48 @@ tests:
     );
     assert_eq!(tested.code, Some(1));
 }
+
+/// What a pin says holds for every command that reads logs, whatever the events show themselves to be.
+#[test]
+fn pins_hold_for_parse_scan_and_the_lake() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir_all(dir.path().join("catalog")).unwrap();
+    std::fs::create_dir_all(dir.path().join("logs/doors")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("catalog/acme.yaml", DATASET);
+    write("door.yml", RULE);
+    // Without `gate` nothing shows whose they are.
+    let event = r#"{"at":"2026-03-01T10:00:00Z","badge":"bob","verdict":"denied"}"#;
+    write("logs/doors/a.json", &format!("{event}\n"));
+    write("logs/b.json", &format!("{event}\n"));
+    let (catalog, logs, rule, lake) = (path("catalog"), path("logs"), path("door.yml"), path("lake"));
+
+    let datasets = |pins: &[&str]| {
+        let common = ["parse", &logs, "--catalog", &catalog, "--quiet"];
+        let ran = run(common.into_iter().chain(pins.iter().copied()));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let mut names: Vec<String> = ran.stdout.lines().map(|line| event(line)["event"]["dataset"].to_string()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(datasets(&[]), [r#""generic.json""#; 2]);
+    let mixed = [r#""acme.door""#, r#""generic.json""#];
+    assert_eq!(datasets(&["--pin", "doors/*=acme.door"]), mixed);
+    write("catalog/acme.yaml", &DATASET.replace("select: {", "select: {paths: ['doors/*.json'], "));
+    assert_eq!(datasets(&[]), mixed);
+    assert_eq!(datasets(&["--pin", "a.json=generic.json"]), [r#""generic.json""#; 2]);
+
+    // A scan without a lake passes over what shows itself to be nothing that a rule sees.
+    let scan = ["scan", &logs, "--catalog", &catalog, "--rules", &rule];
+    assert_eq!(run(scan).stdout.lines().count(), 1);
+    let both = run(scan.into_iter().chain(["--pin", "b.json=acme.door", "--lake", &lake]));
+    assert_eq!(both.stdout.lines().count(), 2, "{}", both.stderr);
+    let asked = run(["hunt", "select count(*) from acme.door", "--lake", &lake, "--catalog", &catalog, "--output", "csv"]);
+    assert_eq!(asked.stdout.lines().nth(1), Some("2"), "{}", asked.stderr);
+
+    let refused = run(scan.into_iter().chain(["--pin", "door*=generic.csv", "--pin", "*door=generic.json"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("both fit"), "{}", refused.stderr);
+}

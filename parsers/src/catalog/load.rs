@@ -17,7 +17,9 @@ use super::resolve::column;
 use super::shape::{DatasetFile, SentenceFile, SigmaFile};
 use super::shipped::{ECS, files};
 use super::yaml::{self, scalar_text};
+
 use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable};
+use crate::pins::{PinError, PinKind, Pins};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
 ///
@@ -183,9 +185,12 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         by_program: HashMap::new(),
         by_zeek_path: HashMap::new(),
         by_writer: HashMap::new(),
+        pins: Pins::default(),
         types: types.clone(),
     };
     let mut users = Vec::new();
+    // File and text of each dataset.
+    let mut texts: Vec<(String, Option<String>)> = Vec::new();
     for Source { file, content, user } in entries {
         let locate = |error| locate(user.as_deref().unwrap_or_default(), error);
         let conflict = |reason: String| {
@@ -209,6 +214,7 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
             Some(&shipped) if user.is_some() && !users.contains(&shipped) => {
                 users.push(shipped);
                 catalog.datasets[shipped] = Arc::new(dataset);
+                texts[shipped] = (file, user);
                 continue;
             }
             Some(_) => return Err(conflict(format!("`{}` is described twice", dataset.name))),
@@ -227,6 +233,7 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         }
         catalog.by_name.insert(dataset.name.to_string(), index);
         catalog.datasets.push(Arc::new(dataset));
+        texts.push((file, user));
     }
     let expressions: Vec<&str> = catalog
         .datasets
@@ -253,7 +260,37 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
             products.push((product.trim().to_lowercase().into_boxed_str(), index));
         }
     }
+    catalog.pins = pins(&catalog.datasets, &texts)?;
     Ok(catalog)
+}
+
+/// What the datasets say of paths, hosts and ports. `texts`: file and text of each.
+fn pins(datasets: &[Arc<Dataset>], texts: &[(String, Option<String>)]) -> Result<Pins, CatalogError> {
+    let mut pins = Pins::default();
+    let wrong = |error: PinError| CatalogError::Conflict {
+        file: error.place,
+        reason: error.reason,
+    };
+    for (dataset, (file, text)) in datasets.iter().zip(texts) {
+        let text = text.as_deref().unwrap_or_default();
+        let select = &dataset.select;
+        let ports: Vec<String> = select.ports.iter().map(u16::to_string).collect();
+        for (kind, written) in [
+            (PinKind::Path, &select.paths),
+            (PinKind::Host, &select.hosts),
+            (PinKind::Port, &ports),
+        ] {
+            for what in written {
+                let place = match yaml::place_of(&format!("`{what}`"), text) {
+                    Some((line, column)) => format!("{file}:{line}:{column}"),
+                    None => file.clone(),
+                };
+                pins.add(kind, what, dataset, place).map_err(wrong)?;
+            }
+        }
+    }
+    pins.check().map_err(wrong)?;
+    Ok(pins)
 }
 
 fn sentences(file: &str, entries: Vec<SentenceFile>) -> Result<Vec<Sentences>, CatalogError> {

@@ -65,6 +65,8 @@ pub use resolve::Resolution;
 pub use shape::{ColumnType, Selector};
 pub use take::{Piece, Take};
 
+use crate::pins::Pins;
+
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -209,6 +211,8 @@ pub struct Catalog {
     by_zeek_path: HashMap<String, usize>,
     /// Vendor → products, by how their names start, and the dataset of each.
     by_writer: HashMap<String, Vec<(Box<str>, usize)>>,
+    /// `select.paths`, `hosts` and `ports` of all datasets.
+    pins: Pins,
     types: Arc<TypeTable>,
 }
 
@@ -273,6 +277,11 @@ impl Catalog {
             }
         }
         best.map(|(_, index)| &self.datasets[*index])
+    }
+
+    /// What the files say of paths, hosts and ports: `select.paths`, `select.hosts`, `select.ports`.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// The dataset of the Zeek log `path` (`select.zeek_paths`).

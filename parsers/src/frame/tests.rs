@@ -12,6 +12,7 @@ fn frames_of(text: &[u8], chunk: usize, options: &FrameOptions) -> (Frames, Refu
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, options.clone());
     let (mut frames, mut rejects) = (Vec::new(), Vec::new());
@@ -235,6 +236,7 @@ fn blocks_keep_to_their_limits() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let options = FrameOptions {
         batch_rows: 2,
@@ -304,6 +306,7 @@ fn what_is_refused_fills_no_memory_and_is_not_lost() {
         Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         }),
         FrameOptions::default(),
     );
@@ -349,6 +352,7 @@ fn what_is_skipped_is_not_kept_behind_a_block() {
         let source = Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         });
         let mut framer = Framer::new(source, options.clone());
         framer.push(Chunk {
@@ -461,6 +465,7 @@ fn a_silent_stream_gives_the_record_at_hand() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     framer.push(Chunk {

@@ -9,6 +9,7 @@ mod fuzz_corpus;
 mod hostile;
 mod hostile_records;
 mod mutated;
+mod pins;
 mod shapes;
 mod support;
 #[path = "../../fuzz/targets.rs"]

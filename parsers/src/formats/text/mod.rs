@@ -251,6 +251,12 @@ pub(crate) enum Reader {
     Pattern(usize),
 }
 
+/// Whether it is known what `program` writes, or that it writes what strangers sent it.
+pub(super) fn is_known(program: &str) -> bool {
+    let programs = &Table::shipped().programs;
+    programs.contains_key(program) || programs.contains_key(program.to_ascii_lowercase().as_str())
+}
+
 impl Table {
     /// The grammars of `first`, which are asked about every line before marks are sought in it, and those of `groups`,
     /// in this order.

@@ -18,7 +18,7 @@ use super::shape::{DatasetFile, SentenceFile, SigmaFile};
 use super::shipped::{ECS, files};
 use super::yaml::{self, scalar_text};
 
-use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable};
+use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable, mistakes};
 use crate::pins::{PinError, PinKind, Pins};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
@@ -91,7 +91,7 @@ impl Source {
                 &text,
                 CatalogError::Shape {
                     file,
-                    reason: error.to_string(),
+                    reason: mistakes::of_shape(&error.to_string()),
                 },
             )),
         }
@@ -186,6 +186,7 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         by_zeek_path: HashMap::new(),
         by_writer: HashMap::new(),
         pins: Pins::default(),
+        warnings: Vec::new(),
         types: types.clone(),
     };
     let mut users = Vec::new();
@@ -208,7 +209,12 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
             })?),
             None => None,
         };
+        let mentioned = mistakes::mentioned(&content);
         let dataset = build(&file, content, base, types).map_err(locate)?;
+        if let Some(text) = &user {
+            let told = mistakes::of_names(&dataset, &mentioned, &file, text);
+            catalog.warnings.extend(told);
+        }
         let index = catalog.datasets.len();
         match catalog.by_name.get(&*dataset.name) {
             Some(&shipped) if user.is_some() && !users.contains(&shipped) => {
@@ -294,12 +300,11 @@ fn pins(datasets: &[Arc<Dataset>], texts: &[(String, Option<String>)]) -> Result
 }
 
 fn sentences(file: &str, entries: Vec<SentenceFile>) -> Result<Vec<Sentences>, CatalogError> {
-    let shapes = entries.iter().flat_map(|entry| &entry.shapes);
-    if let Some(wrong) = shapes.into_iter().find(|shape| !shape.is_ascii()) {
-        return Err(CatalogError::Conflict {
+    for shape in entries.iter().flat_map(|entry| &entry.shapes) {
+        mistakes::of_sentence(shape).map_err(|reason| CatalogError::Conflict {
             file: file.to_owned(),
-            reason: format!("the shape `{wrong}` has characters that are not ASCII"),
-        });
+            reason,
+        })?;
     }
     let sentences = entries.into_iter().map(|entry| Sentences {
         from: entry.from.into(),
@@ -317,6 +322,10 @@ fn build(
     let name = entry.dataset.clone().ok_or_else(|| CatalogError::Shape {
         file: file.to_owned(),
         reason: "has neither `dataset` nor `base`: say which dataset it describes".into(),
+    })?;
+    mistakes::of_name(&name).map_err(|reason| CatalogError::Shape {
+        file: file.to_owned(),
+        reason,
     })?;
     let prefix = entry
         .prefix

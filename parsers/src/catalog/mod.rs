@@ -40,6 +40,7 @@ pub(crate) mod lines;
 mod load;
 mod lookup;
 mod loose;
+mod mistakes;
 mod page;
 mod resolve;
 mod shape;
@@ -213,6 +214,7 @@ pub struct Catalog {
     by_writer: HashMap<String, Vec<(Box<str>, usize)>>,
     /// `select.paths`, `hosts` and `ports` of all datasets.
     pins: Pins,
+    warnings: Vec<String>,
     types: Arc<TypeTable>,
 }
 
@@ -277,6 +279,11 @@ impl Catalog {
             }
         }
         best.map(|(_, index)| &self.datasets[*index])
+    }
+
+    /// What is probably a mistake in files of the user's, each with its place.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// What the files say of paths, hosts and ports: `select.paths`, `select.hosts`, `select.ports`.

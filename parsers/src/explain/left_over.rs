@@ -281,24 +281,10 @@ fn of_leaf(path: &str, leaf: &str, stored: &Stored, zone: Tz, pieces: &mut Vec<S
 /// What of a text no column has.
 fn of_text(raw: &str, stored: &Stored, zone: Tz) -> Vec<String> {
     let mut taken = vec![false; raw.len()];
-    let lower = raw.to_ascii_lowercase();
-    let mut elsewhere: HashSet<String> = HashSet::new();
-    for value in &stored.values {
-        let value = value.to_ascii_lowercase();
-        let mut free = lower
-            .match_indices(&value)
-            .filter(|(at, _)| taken[*at..*at + value.len()].iter().all(|taken| !taken))
-            .map(|(at, _)| at);
-        match free.next() {
-            Some(at) => taken[at..at + value.len()].fill(true),
-            // Put together, or written with escapes: its words stand for it.
-            None => elsewhere.extend(value.split(|c: char| !c.is_alphanumeric()).map(str::to_owned)),
-        }
-    }
     let mut after = 0;
     for (at, _) in raw.char_indices() {
         let starts = at == 0 || !raw[..at].ends_with(char::is_alphanumeric);
-        if at < after || taken[at] || !starts {
+        if at < after || !starts {
             continue;
         }
         let time = stored.time_at(&raw[at..], zone);
@@ -307,11 +293,31 @@ fn of_text(raw: &str, stored: &Stored, zone: Tz) -> Vec<String> {
             after = at + time;
         }
     }
+    let lower = raw.to_ascii_lowercase();
+    let values: Vec<String> = stored
+        .values
+        .iter()
+        .map(|value| value.to_ascii_lowercase())
+        .collect();
+    let unfound: Vec<&String> = values
+        .iter()
+        .filter(|value| !take(value, &lower, &mut taken, is_whole))
+        .collect();
+    // Put together, or written with escapes: its words stand for it.
+    let words = unfound
+        .iter()
+        .flat_map(|value| value.split(|c: char| !c.is_alphanumeric()));
+    let elsewhere: HashSet<&str> = words.filter(|word| !word.is_empty()).collect();
     for (at, word) in parts(raw) {
-        let is_free = taken[at..at + word.len()].iter().all(|taken| !taken);
-        if is_free && (stored.has(word) || elsewhere.contains(&word.to_ascii_lowercase())) {
+        let free = taken[at..at + word.len()].iter().all(|taken| !taken);
+        let bare = lower[at..at + word.len()].trim_matches(|c: char| !c.is_alphanumeric());
+        if free && (stored.has(word) || elsewhere.contains(bare)) {
             taken[at..at + word.len()].fill(true);
         }
+    }
+    // A short value is in many words by chance.
+    for value in unfound.iter().filter(|value| value.len() >= 4) {
+        take(value, &lower, &mut taken, |_, _, _| true);
     }
     let mut pieces = Vec::new();
     let mut start = None;
@@ -327,6 +333,27 @@ fn of_text(raw: &str, stored: &Stored, zone: Tz) -> Vec<String> {
         }
     }
     pieces
+}
+
+/// Takes the first place of `value` in `text` that is free and `fits`; whether there is one.
+fn take(value: &str, text: &str, taken: &mut [bool], fits: fn(&str, usize, usize) -> bool) -> bool {
+    let free = text
+        .match_indices(value)
+        .map(|(at, _)| (at, at + value.len()))
+        .find(|&(from, to)| fits(text, from, to) && taken[from..to].iter().all(|taken| !taken));
+    let Some((from, to)) = free else {
+        return false;
+    };
+    taken[from..to].fill(true);
+    true
+}
+
+/// Whether a piece of `text` begins and ends no word in the middle.
+fn is_whole(text: &str, from: usize, to: usize) -> bool {
+    let joined = |at: usize| {
+        text[..at].ends_with(char::is_alphanumeric) && text[at..].starts_with(char::is_alphanumeric)
+    };
+    !joined(from) && !joined(to)
 }
 
 /// What stands between blanks and the signs that part values, and where.

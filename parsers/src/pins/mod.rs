@@ -25,14 +25,14 @@
 //! use borzoi_parsers::pins::Pins;
 //!
 //! let catalog = Catalog::builtin();
-//! let pins = Pins::parse(["fw/*.log=cisco.asa", "host:192.0.2.0/24=fortinet.firewall", "port:5514=cisco.asa"], &catalog)?;
+//! let pins = Pins::parse(["fw/*.log=cisco.asa", "host:192.0.2.0/24=fortinet.fortigate", "port:5514=cisco.asa"], &catalog)?;
 //!
 //! let file = Source { path: "/var/log/fw/edge.log".into(), ..Source::default() };
 //! assert_eq!(&*pins.of_source(&file).expect("fits").name, "cisco.asa");
 //!
 //! let peer = Peer { address: Some("192.0.2.7".parse()?), port: Some(514) };
 //! let stream = Source { path: "udp".into(), peer, ..Source::default() };
-//! assert_eq!(&*pins.of_source(&stream).expect("fits").name, "fortinet.firewall");
+//! assert_eq!(&*pins.of_source(&stream).expect("fits").name, "fortinet.fortigate");
 //!
 //! let wrong = Pins::parse(["*.log=cisco.asa", "door*=cisco.ios"], &catalog).expect_err("both fit `door.log`");
 //! assert!(wrong.to_string().contains("both fit"));

@@ -20,27 +20,27 @@ fn of(pins: &Pins, path: &str, address: Option<&str>, port: Option<u16>) -> Stri
 fn the_kind_that_says_more_decides() {
     let pins = pins(&[
         "port:5514=cisco.asa",
-        "host:192.0.2.0/24=fortinet.firewall",
+        "host:192.0.2.0/24=fortinet.fortigate",
         "host:192.0.2.7=cisco.ios",
-        "fw/*.log=paloalto.firewall",
+        "fw/*.log=paloalto.prisma_access",
         "-=linux.auth",
     ])
     .expect("good pins");
     assert_eq!(of(&pins, "tcp://x", None, Some(5514)), "cisco.asa");
     assert_eq!(
         of(&pins, "tcp://x", Some("192.0.2.8"), Some(5514)),
-        "fortinet.firewall"
+        "fortinet.fortigate"
     );
     assert_eq!(of(&pins, "tcp://x", Some("192.0.2.7"), Some(5514)), "cisco.ios");
     assert_eq!(of(&pins, "tcp://x", Some("::ffff:192.0.2.7"), None), "cisco.ios");
     assert_eq!(
         of(&pins, "logs/fw/a.log", Some("192.0.2.7"), None),
-        "paloalto.firewall"
+        "paloalto.prisma_access"
     );
     assert_eq!(of(&pins, "-", None, None), "linux.auth");
     assert_eq!(of(&pins, "other.log", None, Some(514)), "");
     let host = |name: &str| pins.of_host(name).map(|dataset| dataset.name.to_string());
-    assert_eq!(host("192.0.2.9").as_deref(), Some("fortinet.firewall"));
+    assert_eq!(host("192.0.2.9").as_deref(), Some("fortinet.fortigate"));
     assert_eq!(host("fw1"), None);
 }
 

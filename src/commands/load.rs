@@ -22,7 +22,13 @@ use crate::ui::style;
 pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
     match dir {
         None => Ok(Catalog::builtin()),
-        Some(dir) => Catalog::with_dir(dir).map_err(Failure::new),
+        Some(dir) => {
+            let catalog = Catalog::with_dir(dir).map_err(Failure::new)?;
+            for warning in catalog.warnings() {
+                anstream::eprintln!("{}warning:{:#} {warning}", style::WARNING, style::WARNING);
+            }
+            Ok(catalog)
+        }
     }
 }
 

@@ -159,26 +159,49 @@ fn pins_hold_for_parse_scan_and_the_lake() {
         let ran = run(common.into_iter().chain(pins.iter().copied()));
         assert_eq!(ran.code, Some(0), "{}", ran.stderr);
         let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        let mut names: Vec<String> = ran.stdout.lines().map(|line| event(line)["event"]["dataset"].to_string()).collect();
+        let mut names: Vec<String> = ran
+            .stdout
+            .lines()
+            .map(|line| event(line)["event"]["dataset"].to_string())
+            .collect();
         names.sort();
         names
     };
     assert_eq!(datasets(&[]), [r#""generic.json""#; 2]);
     let mixed = [r#""acme.door""#, r#""generic.json""#];
     assert_eq!(datasets(&["--pin", "doors/*=acme.door"]), mixed);
-    write("catalog/acme.yaml", &DATASET.replace("select: {", "select: {paths: ['doors/*.json'], "));
+    write(
+        "catalog/acme.yaml",
+        &DATASET.replace("select: {", "select: {paths: ['doors/*.json'], "),
+    );
     assert_eq!(datasets(&[]), mixed);
-    assert_eq!(datasets(&["--pin", "a.json=generic.json"]), [r#""generic.json""#; 2]);
+    assert_eq!(
+        datasets(&["--pin", "a.json=generic.json"]),
+        [r#""generic.json""#; 2]
+    );
 
     // A scan without a lake passes over what shows itself to be nothing that a rule sees.
     let scan = ["scan", &logs, "--catalog", &catalog, "--rules", &rule];
     assert_eq!(run(scan).stdout.lines().count(), 1);
-    let both = run(scan.into_iter().chain(["--pin", "b.json=acme.door", "--lake", &lake]));
+    let both = run(scan
+        .into_iter()
+        .chain(["--pin", "b.json=acme.door", "--lake", &lake]));
     assert_eq!(both.stdout.lines().count(), 2, "{}", both.stderr);
-    let asked = run(["hunt", "select count(*) from acme.door", "--lake", &lake, "--catalog", &catalog, "--output", "csv"]);
+    let asked = run([
+        "hunt",
+        "select count(*) from acme.door",
+        "--lake",
+        &lake,
+        "--catalog",
+        &catalog,
+        "--output",
+        "csv",
+    ]);
     assert_eq!(asked.stdout.lines().nth(1), Some("2"), "{}", asked.stderr);
 
-    let refused = run(scan.into_iter().chain(["--pin", "door*=generic.csv", "--pin", "*door=generic.json"]));
+    let refused = run(scan
+        .into_iter()
+        .chain(["--pin", "door*=generic.csv", "--pin", "*door=generic.json"]));
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("both fit"), "{}", refused.stderr);
 }

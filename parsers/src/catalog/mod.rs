@@ -55,7 +55,7 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::{HashMap, HashSet};
 
-pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
+pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, MadeRow, UnknownDataset, describe};
 pub use fill::{Chosen, Fill, FillSource, Gather};
 pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;

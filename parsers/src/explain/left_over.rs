@@ -283,7 +283,9 @@ fn of_text(raw: &str, stored: &Stored, zone: Tz) -> Vec<String> {
     let mut taken = vec![false; raw.len()];
     let mut after = 0;
     for (at, _) in raw.char_indices() {
-        let starts = at == 0 || !raw[..at].ends_with(char::is_alphanumeric);
+        // The rest of another time is none.
+        let inside = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '/' | ':' | ',');
+        let starts = !raw[..at].ends_with(inside);
         if at < after || !starts {
             continue;
         }

@@ -25,12 +25,10 @@ pub(super) fn of_shape(reason: &str) -> String {
 /// Whether a dataset may have this name, from which that of its table is made.
 pub(super) fn of_name(name: &str) -> Result<(), String> {
     let is_part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_lowercase())
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        let bytes = || part.bytes();
+        !part.is_empty() && bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     };
-    if !name.split('.').all(is_part) {
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.split('.').all(is_part) {
         return Err(format!(
             "`{name}` is no name of a dataset: write words of small letters, digits and `_` with points between them, as in acme.door"
         ));
@@ -250,7 +248,7 @@ sentences:
         };
         let error = refused("a %{WORD:x b");
         assert!(
-            error.starts_with("mine.yaml:3:14: `a %{WORD:x b` has a `%{` that nothing closes"),
+            error.starts_with("mine.yaml:3:15: `a %{WORD:x b` has a `%{` that nothing closes"),
             "{error}"
         );
         assert!(refused("a %{WROD:x}").contains("there is no pattern `WROD`; did you mean `WORD`?"));
@@ -282,7 +280,7 @@ sentences:
         let told = warnings("fill:", lines);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
-            told[0].ends_with("mine.yaml:8:34: `colour` in `fill` is no field of acme.door"),
+            told[0].ends_with("mine.yaml:8:33: `colour` in `fill` is no field of acme.door"),
             "{told:?}"
         );
         assert!(Catalog::builtin().warnings().is_empty());

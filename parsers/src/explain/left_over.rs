@@ -135,8 +135,8 @@ impl Stored {
     }
 }
 
-/// How much of `text` spells this time in any order of its parts (`01.03.2026 10:00:00`): minute and second are among them,
-/// and nothing else is.
+/// How much of `text` spells this time in any order of its parts (`01.03.2026 10:00:00`): the day and the clock are
+/// among them, and nothing else is.
 fn spelled(text: &str, micros: i64, zone: Tz) -> usize {
     const MONTHS: [&str; 12] = [
         "january",
@@ -171,7 +171,7 @@ fn spelled(text: &str, micros: i64, zone: Tz) -> usize {
         i64::from(at.second()),
     ];
     let fraction = format!("{:06}", at.timestamp_subsec_micros());
-    let (mut end, mut digits, mut clock) = (0, 0, false);
+    let (mut end, mut digits, mut named, mut clock) = (0, 0_usize, false, false);
     for (from, to) in words(text).into_iter().take(WORDS) {
         let word = text[from..to].to_lowercase();
         let between = &text[end..from];
@@ -188,14 +188,19 @@ fn spelled(text: &str, micros: i64, zone: Tz) -> usize {
                 numbers.contains(&number)
                     || matches!(between, "." | ",") && word.starts_with(fraction.trim_end_matches('0'))
             }
-            Err(_) => word.len() >= 3 && month.starts_with(&word) || OTHERS.contains(&word.as_str()),
+            Err(_) => {
+                let is_month = word.len() >= 3 && month.starts_with(&word);
+                named |= is_month;
+                is_month || OTHERS.contains(&word.as_str())
+            }
         };
         if !known {
             break;
         }
         end = to;
     }
-    match clock && digits >= 3 {
+    // A clock alone is any day's.
+    match clock && digits + usize::from(named) >= 5 {
         true => end,
         false => 0,
     }

@@ -64,7 +64,9 @@ impl Nearest {
 
 impl Pattern {
     fn new(dataset: &Dataset, number: usize, regex: &str) -> Option<Pattern> {
+        // With a boundary of words it gives up at the first character that is not ASCII: then that is where it stops.
         let dfa = hybrid::dfa::Builder::new()
+            .configure(hybrid::dfa::Config::new().unicode_word_boundary(true))
             .syntax(syntax::Config::new().dot_matches_new_line(true))
             .build(regex)
             .ok()?;
@@ -90,5 +92,42 @@ impl Pattern {
             };
         }
         bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "dataset: acme.door
+lines:
+  patterns:
+    - 'door %{INT:gate} %{WORD:verdict} badge=%{WORD:badge}'
+    - 'gate %{GREEDYDATA:rest} end'
+";
+
+    #[test]
+    fn the_pattern_that_reads_most_is_named_with_where_it_stops() {
+        let catalog = Catalog::of_file("mine.yaml", FILE).expect("a good file");
+        let mut nearest = Nearest::new(&catalog);
+        let mut told = |text: &str| nearest.of(&[text], None);
+        assert_eq!(
+            told("door 7 open by ann").as_deref(),
+            Some("pattern 1 of acme.door reads 13 bytes and stops at `y ann`")
+        );
+        assert_eq!(
+            told("door 7").as_deref(),
+            Some("pattern 1 of acme.door reads all 6 bytes and wants more behind them")
+        );
+        assert_eq!(
+            told("gate 7 is open").as_deref(),
+            Some("pattern 2 of acme.door reads all 14 bytes and wants more behind them")
+        );
+        assert_eq!(told("something else"), None);
+        assert_eq!(
+            told("dö").as_deref(),
+            Some("pattern 1 of acme.door reads 1 bytes and stops at `ö`")
+        );
+        assert_eq!(nearest.of(&["door 7"], Some("acme.other")), None);
     }
 }

@@ -4,6 +4,7 @@ mod any_bytes;
 mod catalog;
 mod corpora;
 mod depth;
+mod explain;
 mod fuzz_corpus;
 #[path = "../../fuzz/hostile.rs"]
 mod hostile;

@@ -12,6 +12,7 @@ fn frames_of(text: &[u8], chunk: usize, options: &FrameOptions) -> (Frames, Refu
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, options.clone());
     let (mut frames, mut rejects) = (Vec::new(), Vec::new());
@@ -249,6 +250,7 @@ fn blocks_keep_to_their_limits() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let options = FrameOptions {
         batch_rows: 2,
@@ -318,6 +320,7 @@ fn what_is_refused_fills_no_memory_and_is_not_lost() {
         Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         }),
         FrameOptions::default(),
     );
@@ -363,6 +366,7 @@ fn what_is_skipped_is_not_kept_behind_a_block() {
         let source = Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         });
         let mut framer = Framer::new(source, options.clone());
         framer.push(Chunk {
@@ -475,6 +479,7 @@ fn a_silent_stream_gives_the_record_at_hand() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     framer.push(Chunk {

@@ -4,11 +4,13 @@ mod any_bytes;
 mod catalog;
 mod corpora;
 mod depth;
+mod explain;
 mod fuzz_corpus;
 #[path = "../../fuzz/hostile.rs"]
 mod hostile;
 mod hostile_records;
 mod mutated;
+mod pins;
 mod shapes;
 mod support;
 #[path = "../../fuzz/targets.rs"]

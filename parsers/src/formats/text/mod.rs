@@ -274,6 +274,12 @@ pub(crate) enum Reader {
     Pattern(usize),
 }
 
+/// Whether it is known what `program` writes, or that it writes what strangers sent it.
+pub(super) fn is_known(program: &str) -> bool {
+    let programs = &Table::shipped().programs;
+    programs.contains_key(program) || programs.contains_key(program.to_ascii_lowercase().as_str())
+}
+
 impl Table {
     /// The grammars of `first`, which are asked about every line before marks are sought in it, and those of `groups`,
     /// in this order.
@@ -340,8 +346,24 @@ impl Table {
         }
     }
 
-    /// The event of `line`, and the grammar that reads it.
+    /// The event of `line`, and the grammar that reads it. Of a line that is pinned to a dataset, a grammar of that dataset
+    /// is taken before one that is asked earlier.
     fn read<'a>(&self, line: &Line<'a>, asked: &mut [u64]) -> Option<(&Grammar, Event<'a>)> {
+        let Some(dataset) = line.context.dataset else {
+            return self.read_as(line, asked, |_| true);
+        };
+        let meant = |event: &Event<'a>| *event.dataset == *dataset.name;
+        let read = self.read_as(line, asked, meant);
+        read.or_else(|| self.read_as(line, asked, |_| true))
+    }
+
+    /// As [`Table::read`], for the first event that is `taken`.
+    fn read_as<'a>(
+        &self,
+        line: &Line<'a>,
+        asked: &mut [u64],
+        taken: impl Fn(&Event<'a>) -> bool,
+    ) -> Option<(&Grammar, Event<'a>)> {
         let program = line.header.program().unwrap_or_default();
         let known = self.programs.get(program);
         // What these programs write is known; whatever else seems to stand in it, a stranger may have typed.
@@ -351,7 +373,7 @@ impl Table {
             if settled && grammar.marks.is_empty() {
                 continue;
             }
-            if let Some(event) = (grammar.read)(line) {
+            if let Some(event) = (grammar.read)(line).filter(&taken) {
                 return Some((grammar, event));
             }
         }
@@ -378,7 +400,7 @@ impl Table {
             let mut bits = bits;
             while bits != 0 {
                 let grammar = &self.grammars[word * 64 + bits.trailing_zeros() as usize];
-                if let Some(event) = (grammar.read)(line) {
+                if let Some(event) = (grammar.read)(line).filter(&taken) {
                     return Some((grammar, event));
                 }
                 bits &= bits - 1;
@@ -434,6 +456,39 @@ impl Grammars {
         let (grammar, event) = self.table.read(&line, &mut self.asked)?;
         self.reader = Reader::Grammar(grammar.name);
         Some(write(event, &line, header.is_some(), &mut self.named, sink))
+    }
+
+    /// Writes the event of a line that a pattern of `dataset` reads; `context` says that the line is of it.
+    pub(super) fn decode_described(
+        &mut self,
+        raw: &str,
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> Option<Result<(), Reject>> {
+        self.arena.reset();
+        let none = Header::default();
+        let line = Line {
+            raw,
+            header: header.unwrap_or(&none),
+            body: header.map_or(raw, |header| header.message),
+            context,
+            arena: &self.arena,
+        };
+        let (number, event) = self.described.as_mut()?.read(&line)?;
+        self.reader = Reader::Pattern(number);
+        Some(write(event, &line, header.is_some(), &mut self.named, sink))
+    }
+
+    /// The grammars that were asked about the last line because of what stands in it.
+    pub(super) fn asked(&self) -> Vec<&'static str> {
+        let table = self.table;
+        let is_asked = |index: &usize| {
+            let word = self.asked[index / 64] & !table.always[index / 64];
+            word & (1 << (index % 64)) != 0
+        };
+        let asked = (0..table.grammars.len()).filter(is_asked);
+        asked.map(|index| table.grammars[index].name).collect()
     }
 
     /// Who read the last line that was read here.

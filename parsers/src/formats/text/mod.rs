@@ -474,6 +474,7 @@ impl Grammars {
             body: header.map_or(raw, |header| header.message),
             context,
             arena: &self.arena,
+            keys: &self.keys,
         };
         let (number, event) = self.described.as_mut()?.read(&line)?;
         self.reader = Reader::Pattern(number);

@@ -73,6 +73,10 @@ pub struct InputArgs {
     /// Take the events for this dataset (see `borzoi datasets`)
     #[arg(long, value_name = "DATASET")]
     pub dataset: Option<String>,
+    /// Take what a path, a sender or a port gives for a dataset: GLOB=DATASET, host:NAME-OR-NETWORK=DATASET,
+    /// port:N=DATASET; repeat it for more
+    #[arg(long = "pin", value_name = "WHAT=DATASET")]
+    pub pins: Vec<String>,
     /// Time zone of timestamps that name none, as in the IANA database (Europe/Berlin) [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,

@@ -49,6 +49,7 @@ fn events(catalog: &Arc<Catalog>, text: &str) -> Vec<(String, serde_json::Value)
     let source = Arc::new(Source {
         path: Arc::from("-"),
         reference_time: chrono::Utc::now().timestamp_micros(),
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     framer.push(Chunk {

@@ -45,6 +45,7 @@ fn main() -> std::io::Result<()> {
         let source = Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         });
         let mut framer = Framer::new(source, FrameOptions::default());
         framer.push(Chunk {

@@ -40,6 +40,7 @@ fn measure(name: &str, bytes: &[u8]) {
         let source = Arc::new(Source {
             path: "x".into(),
             reference_time: 0,
+            ..Source::default()
         });
         let mut framer = Framer::new(source, FrameOptions::default());
         let mut decoder = Decoder::new(Catalog::builtin(), DecodeOptions::default());

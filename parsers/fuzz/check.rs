@@ -102,6 +102,7 @@ fn framer(format: Option<Format>, options: FrameOptions) -> Framer {
     let source = Arc::new(Source {
         path: "fuzz".into(),
         reference_time: 1_700_000_000_000_000,
+        ..Source::default()
     });
     Framer::new(source, FrameOptions { format, ..options })
 }

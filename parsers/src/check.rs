@@ -102,6 +102,7 @@ fn events_of(text: &str, decoder: &mut Decoder) -> (Vec<Value>, Vec<RejectRecord
     let source = Arc::new(Source {
         path: Arc::from("-"),
         reference_time: REFERENCE_TIME,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     framer.push(Chunk {

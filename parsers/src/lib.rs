@@ -49,6 +49,7 @@ pub mod input;
 pub mod names;
 pub mod output;
 mod parse;
+pub mod pins;
 pub mod time;
 pub mod value;
 

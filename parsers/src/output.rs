@@ -175,8 +175,9 @@ impl<'a> EventWriter<'a> {
     }
 }
 
-/// Columns as a tree. A name that is also the beginning of another's (`a` beside `a.b`) cannot be an
-/// object: what is below it keeps the rest of its dotted name as its key, beside it.
+/// Columns as a tree. A name that is also the beginning of another's (`a` beside `a.b`) is an object all the same, whatever the
+/// other events of the batch have: its own value is its member `value`. Where that is the name of another column, what is below
+/// keeps the rest of its dotted name as its key, beside it.
 fn nest<'a>(columns: Vec<(String, Column<'a>)>) -> Vec<Member<'a>> {
     #[derive(Default)]
     struct Branch<'a> {
@@ -184,15 +185,17 @@ fn nest<'a>(columns: Vec<(String, Column<'a>)>) -> Vec<Member<'a>> {
         children: BTreeMap<String, Branch<'a>>,
     }
     fn flatten<'a>(prefix: &str, branch: Branch<'a>, out: &mut Vec<Member<'a>>) {
-        let split = branch.leaf.is_some();
-        if let Some(column) = branch.leaf {
-            out.push(Member::new(prefix, Node::Leaf(column)));
-        }
-        if branch.children.is_empty() {
-            return;
+        let Branch { leaf, mut children } = branch;
+        let split = leaf.is_some() && (children.is_empty() || children.contains_key("value"));
+        match leaf {
+            Some(column) if split => out.push(Member::new(prefix, Node::Leaf(column))),
+            Some(column) => {
+                children.entry("value".to_owned()).or_default().leaf = Some(column);
+            }
+            None => {}
         }
         let mut members = Vec::new();
-        for (name, child) in branch.children {
+        for (name, child) in children {
             if split {
                 flatten(&format!("{prefix}.{name}"), child, out);
             } else {
@@ -586,6 +589,8 @@ mod tests {
             ),
             ("a", Value::Str("x")),
             ("a.b.c", Value::Str("y")),
+            ("taken", Value::Str("x")),
+            ("taken.value", Value::Str("y")),
             ("nested", Value::Json(r#"[{"k":1}]"#)),
             ("event.end", Value::Str("2024-01-01T00:00:00Z")),
         ]);
@@ -594,8 +599,10 @@ mod tests {
         let nested: serde_json::Value = serde_json::from_str(&nested).expect("valid JSON");
         assert_eq!(nested["process"]["pid"], 7);
         assert_eq!(nested["process"]["args"], serde_json::json!(["a\"b", "1"]));
-        assert_eq!(nested["a"], "x");
-        assert_eq!(nested["a.b"]["c"], "y");
+        assert_eq!(nested["a"]["value"], "x");
+        assert_eq!(nested["a"]["b"]["c"], "y");
+        assert_eq!(nested["taken"], "x");
+        assert_eq!(nested["taken.value"], "y");
         assert_eq!(nested["unmapped"]["nested"][0]["k"], 1);
         assert_eq!(nested["event"]["end"], "2024-01-01T00:00:00.000Z");
         assert_eq!(nested["log"]["offset"], 7);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
-use borzoi_parsers::catalog::{DatasetRow, Description, FieldRow, LogSourceRow, describe};
+use borzoi_parsers::catalog::{DatasetRow, Description, FieldRow, LogSourceRow, MadeRow, describe};
 use borzoi_parsers::check;
 
 use super::load;
@@ -39,13 +39,25 @@ pub fn run(args: &DatasetsArgs) -> Result<Exit, Failure> {
                 list(&mut out, &rows)?;
             }
         }
-        Description::Dataset { dataset, fields } => {
+        Description::Dataset {
+            dataset,
+            fields,
+            filled,
+            shown,
+        } => {
             if args.output == Structured::Json {
-                serde_json::to_writer_pretty(&mut out, &Description::Dataset { dataset, fields })
-                    .map_err(Failure::new)?;
+                let all = Description::Dataset {
+                    dataset,
+                    fields,
+                    filled,
+                    shown,
+                };
+                serde_json::to_writer_pretty(&mut out, &all).map_err(Failure::new)?;
                 writeln!(out)?;
             } else if !table::machine(&mut out, &fields, args.output)? {
                 one(&mut out, &dataset, &fields)?;
+                made(&mut out, "FILLED COLUMN", &filled)?;
+                made(&mut out, "SHOWN COLUMN", &shown)?;
             }
         }
     }
@@ -121,10 +133,11 @@ fn one(out: &mut dyn Write, dataset: &DatasetRow, fields: &[FieldRow]) -> std::i
     writeln!(out, "{head}{}{head:#}: {}", dataset.dataset, dataset.title)?;
     writeln!(
         out,
-        "table {}, groups {}\n",
+        "table {}, groups {}",
         dataset.table,
         dataset.groups.join(" ")
     )?;
+    writeln!(out, "recognised by {}\n", dataset.recognised.join("; "))?;
     let sources: Vec<Vec<Cell>> = dataset
         .log_sources
         .iter()
@@ -151,6 +164,25 @@ fn one(out: &mut dyn Write, dataset: &DatasetRow, fields: &[FieldRow]) -> std::i
         })
         .collect();
     table::print(out, &["FIELD", "COLUMN", "SQL", "TYPE", "ALSO"], &rows, 60)
+}
+
+/// Columns made of others; nothing where there are none.
+fn made(out: &mut dyn Write, title: &str, rows: &[MadeRow]) -> std::io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                Cell::new(&row.column),
+                Cell::new(row.from.join(", ")),
+                Cell::new(&row.what),
+            ]
+        })
+        .collect();
+    writeln!(out)?;
+    table::print(out, &[title, "FROM", "WHAT"], &cells, 60)
 }
 
 fn source_name(source: &LogSourceRow) -> String {

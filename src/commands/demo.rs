@@ -296,7 +296,7 @@ fn next_steps(out: &mut dyn Write, logs: &Path, lake: &Path) -> io::Result<()> {
         ),
         (
             "follow a log",
-            "tail -F /var/log/auth.log | borzoi scan -".to_owned(),
+            "tail -n 0 -F /var/log/auth.log | borzoi scan -".to_owned(),
         ),
     ];
     for (what, line) in steps {

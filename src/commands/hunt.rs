@@ -48,6 +48,9 @@ pub struct HuntArgs {
     /// Show how the question would be answered instead of answering it
     #[arg(long)]
     pub explain: bool,
+    /// A network of your own beside the private ones, for network.direction; repeat it for more
+    #[arg(long = "own-network", value_name = "CIDR")]
+    pub own_networks: Vec<String>,
     /// Megabytes that sorting and grouping may use before they spill to disk
     #[arg(long, value_name = "MB", default_value_t = 2048)]
     pub memory: usize,
@@ -70,6 +73,7 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
         tenants: (!args.tenants.is_empty()).then(|| args.tenants.clone()),
         memory_limit: Some(args.memory << 20),
         catalog: Some(super::load::catalog(args.catalog.as_ref())?),
+        own_networks: super::load::networks(&args.own_networks)?,
         ..HuntOptions::default()
     };
     let mut hunt = runtime.block_on(Hunt::open(&lake, options)).map_err(failure)?;

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::ScanOptions;
-use borzoi_parsers::catalog::{Catalog, Dataset};
-use borzoi_parsers::enrich::{Enrichment, Family, Network};
+use borzoi_parsers::catalog::{Catalog, Dataset, ServedLogSource};
+use borzoi_parsers::enrich::{DerivedColumn, Enrichment, Family, Network, columns as derived_columns};
 use borzoi_parsers::formats::{DecodeOptions, Format};
 use borzoi_parsers::frame::FrameOptions;
+use borzoi_parsers::pins::Pins;
+use borzoi_rules::ir::{DetectionRule, Expression};
 use borzoi_rules::{LoadReport, Loader, Placeholders};
 
 use crate::cli::{InputArgs, RuleArgs};
@@ -21,7 +23,13 @@ use crate::ui::style;
 pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
     match dir {
         None => Ok(Catalog::builtin()),
-        Some(dir) => Catalog::with_dir(dir).map_err(Failure::new),
+        Some(dir) => {
+            let catalog = Catalog::with_dir(dir).map_err(Failure::new)?;
+            for warning in catalog.warnings() {
+                anstream::eprintln!("{}warning:{:#} {warning}", style::WARNING, style::WARNING);
+            }
+            Ok(catalog)
+        }
     }
 }
 
@@ -54,11 +62,62 @@ fn enrichment(args: &InputArgs) -> Result<Enrichment, Failure> {
             }
         }
     }
-    let networks = args.own_networks.iter().map(|text| Network::parse(text));
     Ok(Enrichment {
         families,
-        own_networks: networks.collect::<Result<_, _>>().map_err(Failure::usage)?,
+        own_networks: networks(&args.own_networks)?,
     })
+}
+
+/// Networks of one's own.
+pub fn networks(texts: &[String]) -> Result<Vec<Network>, Failure> {
+    let networks = texts.iter().map(|text| Network::parse(text));
+    networks.collect::<Result<_, _>>().map_err(Failure::usage)
+}
+
+/// How many rules look at columns that are not derived, since `enrich` leaves their families out.
+pub fn blind_rules(rules: &CompiledRules, enrich: &Enrichment, catalog: &Catalog) -> usize {
+    let missing: Vec<&DerivedColumn> = derived_columns()
+        .iter()
+        .filter(|derived| !enrich.families.contains(&derived.family.whole()))
+        .collect();
+    let looks = |rule: &DetectionRule| {
+        let source = &rule.log_source;
+        let served = catalog.datasets_for(
+            source.product.as_deref(),
+            source.category.as_deref(),
+            source.service.as_deref(),
+        );
+        served.iter().any(|(dataset, entries)| {
+            let entries: Vec<Option<&ServedLogSource>> = match entries.is_empty() {
+                true => vec![None],
+                false => entries.iter().map(|entry| Some(*entry)).collect(),
+            };
+            let is_missing = |name: &str| {
+                entries.iter().any(|entry| {
+                    let sql = dataset.resolve(name, *entry).column().sql.clone();
+                    missing.iter().any(|derived| {
+                        derived.column.sql == sql && derived.is_open_in(dataset) && !dataset.is_filled(&sql)
+                    })
+                })
+            };
+            let mut searches = rule.searches.iter();
+            searches.any(|search| mentions(&search.expression, &is_missing))
+        })
+    };
+    match missing.is_empty() {
+        true => 0,
+        false => rules.rules().iter().filter(|rule| looks(rule)).count(),
+    }
+}
+
+/// Whether an expression asks about a field of which `is` holds.
+fn mentions(expression: &Expression, is: &impl Fn(&str) -> bool) -> bool {
+    match expression {
+        Expression::All(parts) | Expression::Any(parts) => parts.iter().any(|part| mentions(part, is)),
+        Expression::Not(part) => mentions(part, is),
+        Expression::Field { name, .. } => is(name),
+        Expression::Keyword(_) => false,
+    }
 }
 
 /// The options of a scan.
@@ -87,6 +146,7 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
         decode: DecodeOptions {
             format,
             dataset,
+            pins: Arc::new(Pins::parse(&args.pins, catalog).map_err(Failure::usage)?),
             timezone,
             tenant: Arc::from(args.tenant.as_str()),
             keep_original: args.keep_original,

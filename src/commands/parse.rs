@@ -122,12 +122,16 @@ fn write_explained(record: &Explained, out: &mut dyn Write) -> io::Result<()> {
     for event in &record.events {
         let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
         writeln!(out, "  parser    {}", record.parser)?;
-        writeln!(out, "  dataset   {}", text("event.dataset"))?;
+        let pinned = if record.pinned { " (pinned)" } else { "" };
+        writeln!(out, "  dataset   {}{pinned}", text("event.dataset"))?;
         for (name, value) in event.as_object().into_iter().flatten() {
             if !COLUMNS_OF_OURS.contains(&name.as_str()) {
                 writeln!(out, "    {name} = {value}")?;
             }
         }
+    }
+    if let Some(why) = &record.not_read {
+        writeln!(out, "  not read  {}", shown(why))?;
     }
     if !record.left_over.is_empty() {
         writeln!(out, "  left over {}", shown(&record.left_over.join(" | ")))?;

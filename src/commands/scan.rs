@@ -24,6 +24,12 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let catalog = load::catalog(args.input.catalog.as_ref())?;
     let options = load::scan_options(&args.input, &catalog)?;
     let rules = load::ready_rules(&args.rules, &catalog, quiet)?;
+    let blind = load::blind_rules(&rules.compiled, &options.enrich, &catalog);
+    if !quiet && blind > 0 {
+        warn(&format!(
+            "{blind} rules look at derived columns that --enrich leaves out; they find nothing there"
+        ));
+    }
     let lake = args
         .lake
         .as_deref()

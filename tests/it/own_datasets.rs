@@ -137,3 +137,165 @@ tests:
     );
     assert_eq!(tested.code, Some(1));
 }
+
+/// What a pin says holds for every command that reads logs, whatever the events show themselves to be.
+#[test]
+fn pins_hold_for_parse_scan_and_the_lake() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir_all(dir.path().join("catalog")).unwrap();
+    std::fs::create_dir_all(dir.path().join("logs/doors")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("catalog/acme.yaml", DATASET);
+    write("door.yml", RULE);
+    // Without `gate` nothing shows whose they are.
+    let event = r#"{"at":"2026-03-01T10:00:00Z","badge":"bob","verdict":"denied"}"#;
+    write("logs/doors/a.json", &format!("{event}\n"));
+    write("logs/b.json", &format!("{event}\n"));
+    let (catalog, logs, rule, lake) = (path("catalog"), path("logs"), path("door.yml"), path("lake"));
+
+    let datasets = |pins: &[&str]| {
+        let common = ["parse", &logs, "--catalog", &catalog, "--quiet"];
+        let ran = run(common.into_iter().chain(pins.iter().copied()));
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let mut names: Vec<String> = ran
+            .stdout
+            .lines()
+            .map(|line| event(line)["event"]["dataset"].to_string())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(datasets(&[]), [r#""generic.json""#; 2]);
+    let mixed = [r#""acme.door""#, r#""generic.json""#];
+    assert_eq!(datasets(&["--pin", "doors/*=acme.door"]), mixed);
+    write(
+        "catalog/acme.yaml",
+        &DATASET.replace("select: {", "select: {paths: ['doors/*.json'], "),
+    );
+    assert_eq!(datasets(&[]), mixed);
+    assert_eq!(
+        datasets(&["--pin", "a.json=generic.json"]),
+        [r#""generic.json""#; 2]
+    );
+
+    // A scan without a lake passes over what shows itself to be nothing that a rule sees.
+    let scan = ["scan", &logs, "--catalog", &catalog, "--rules", &rule];
+    assert_eq!(run(scan).stdout.lines().count(), 1);
+    let both = run(scan
+        .into_iter()
+        .chain(["--pin", "b.json=acme.door", "--lake", &lake]));
+    assert_eq!(both.stdout.lines().count(), 2, "{}", both.stderr);
+    let asked = run([
+        "hunt",
+        "select count(*) from acme.door",
+        "--lake",
+        &lake,
+        "--catalog",
+        &catalog,
+        "--output",
+        "csv",
+    ]);
+    assert_eq!(asked.stdout.lines().nth(1), Some("2"), "{}", asked.stderr);
+
+    let refused = run(scan
+        .into_iter()
+        .chain(["--pin", "door*=generic.csv", "--pin", "*door=generic.json"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("both fit"), "{}", refused.stderr);
+}
+
+/// Mistakes in catalog files come with their place and the nearest word, wherever a catalog is named.
+#[test]
+fn mistakes_in_catalog_files_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("acme.yaml");
+    let catalog = dir.path().to_str().unwrap();
+    let datasets = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        run(["datasets", "acme.door", "--catalog", catalog])
+    };
+    let refused = datasets(&DATASET.replace("fields:", "feilds:"));
+    assert_eq!(refused.code, Some(1));
+    let told = "acme.yaml:7:1: unknown field `feilds`; did you mean `fields`?";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+
+    let filled = format!("{DATASET}fill:\n  - {{column: event.action, from: [verdcit]}}\n");
+    let warned = datasets(&filled);
+    assert_eq!(warned.code, Some(0));
+    let told = "acme.yaml:12:36: `verdcit` in `fill` is no field of acme.door; did you mean `verdict`?";
+    assert!(warned.stderr.contains(told), "{}", warned.stderr);
+    let shown = datasets(&filled.replace("verdcit", "verdict"));
+    assert_eq!(shown.stderr, "");
+    for told in ["recognised by keys badge, gate, verdict", "FILLED COLUMN", "event.action"] {
+        assert!(shown.stdout.contains(told), "{told}: {}", shown.stdout);
+    }
+    let json = run(["datasets", "windows.security", "--output", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["recognised"][0], "channel Security");
+    assert!(json["filled"].as_array().is_some_and(|filled| !filled.is_empty()));
+    assert!(json["shown"].as_array().is_some_and(|shown| !shown.is_empty()));
+}
+
+/// What `--explain` says of a line that no pattern reads, and of what is binary.
+#[test]
+fn explanations_can_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(dir.path().join("catalog")).unwrap();
+    let dataset = "dataset: acme.door\ntitle: Doors\nprefix: acme.\nlines:\n  patterns: ['door %{INT:gate} %{WORD:verdict} badge=%{WORD:badge}']\n";
+    std::fs::write(path("catalog/door.yaml"), dataset).unwrap();
+    std::fs::write(path("door.log"), "door 7 open by ann\n").unwrap();
+    let told = run(["parse", "--explain", "--catalog", &path("catalog"), "--pin", "*=acme.door", &path("door.log")]).stdout;
+    assert!(told.contains("dataset   acme.door (pinned)"), "{told}");
+    assert!(
+        told.contains("not read  pattern 1 of acme.door reads 13 bytes and stops at `y ann`"),
+        "{told}"
+    );
+
+    // NetFlow 5: a header and a record.
+    let mut packet = vec![0, 5, 0, 1];
+    packet.extend([0, 0, 0x10, 0, 0x69, 0xa4, 0x0d, 0xa0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0]);
+    packet.extend([192, 0, 2, 7, 198, 51, 100, 9]);
+    packet.extend([0; 40]);
+    std::fs::write(path("flows"), &packet).unwrap();
+    let told = run(["parse", "--explain", "--format", "netflow", &path("flows")]).stdout;
+    assert!(told.contains("NetFlow 5, from 0, packet 9: 48 bytes of records: c0000207c6336409"), "{told}");
+    assert!(told.contains("source.ip = \"192.0.2.7\""), "{told}");
+    assert!(!told.contains('\u{fffd}') && !told.contains("\\u{"), "{told}");
+}
+
+/// A rule on a column that is not made finds nothing, and that is said; which networks are one's own counts in hunts, too.
+#[test]
+fn derived_columns_that_are_left_out_and_own_networks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(
+        path("pairs.log"),
+        "time=2026-03-01T10:00:00Z src_ip=203.0.113.7 dst_ip=198.51.100.1 x=1\n",
+    )
+    .unwrap();
+    let rule = "title: Way out\nid: 33333333-1111-4111-8111-111111111113\nlogsource: {}\ndetection:\n    selection: {network.direction: outbound}\n    condition: selection\nlevel: low\n";
+    std::fs::write(path("rule.yml"), rule).unwrap();
+    let (log, rule, lake) = (path("pairs.log"), path("rule.yml"), path("lake"));
+    let scan = |more: &[&str]| run(["scan", &log, "--rules", &rule, "--lake", &lake].into_iter().chain(more.iter().copied()));
+    let seen = scan(&["--own-network", "203.0.113.0/24"]);
+    assert_eq!(seen.stdout.lines().count(), 1, "{}", seen.stderr);
+    assert!(!seen.stderr.contains("--enrich leaves out"), "{}", seen.stderr);
+    let blind = scan(&["--enrich", "none"]);
+    assert_eq!(blind.stdout, "");
+    assert!(
+        blind.stderr.contains("1 rules look at derived columns that --enrich leaves out"),
+        "{}",
+        blind.stderr
+    );
+    let direction = |more: &[&str]| {
+        let sql = "select network_direction from events";
+        let asked = ["hunt", sql, "--lake", &lake, "--output", "csv"];
+        let asked = run(asked.into_iter().chain(more.iter().copied()));
+        asked.stdout.lines().nth(1).map(str::to_owned)
+    };
+    assert_eq!(direction(&[]).as_deref(), Some("external"));
+    assert_eq!(direction(&["--own-network", "203.0.113.0/24"]).as_deref(), Some("outbound"));
+}

@@ -156,6 +156,7 @@ fn run(
     let source = Arc::new(Source {
         path: name.into(),
         reference_time: 1_795_200_000_000_000,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     let mut result = Run {

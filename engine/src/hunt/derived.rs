@@ -3,11 +3,12 @@
 //! A stored table shows them as any other; they are worked out for the rows that a query reads, if it names them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use borzoi_parsers::batch::{DERIVED, DOTTED_NAME};
 use borzoi_parsers::catalog::Dataset;
-use borzoi_parsers::enrich::{Family, columns};
+use borzoi_parsers::enrich::{Family, Network, columns};
 use datafusion::common::Column;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, cast};
@@ -23,7 +24,7 @@ pub(crate) struct Made {
 }
 
 /// The derived columns of a table of `dataset` with these stored columns.
-pub(crate) fn made(stored: &Schema, dataset: &Dataset) -> Vec<Made> {
+pub(crate) fn made(stored: &Schema, dataset: &Dataset, own_networks: &Arc<[Network]>) -> Vec<Made> {
     let mut found: Vec<Made> = Vec::new();
     for derived in columns() {
         let arguments: Vec<Expr> = derived
@@ -43,7 +44,7 @@ pub(crate) fn made(stored: &Schema, dataset: &Dataset) -> Vec<Made> {
         if !enough || !derived.is_open_in(dataset) {
             continue;
         }
-        let function = function(derived);
+        let function = function(derived, own_networks);
         let expr = match derived.family {
             Family::Direction => function.call(arguments),
             _ => {

@@ -40,6 +40,7 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use borzoi_parsers::catalog::{Catalog, Dataset};
+use borzoi_parsers::enrich::Network;
 use borzoi_rules::ir::{DetectionRule, LogSource};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::execution::SendableRecordBatchStream;
@@ -70,6 +71,8 @@ pub struct HuntOptions {
     pub target_partitions: Option<usize>,
     /// The catalog; the shipped one if `None`.
     pub catalog: Option<Arc<Catalog>>,
+    /// Networks of one's own beside the private ones, for `network.direction`.
+    pub own_networks: Vec<Network>,
 }
 
 /// What a query cost.
@@ -116,6 +119,7 @@ pub struct HuntStream {
 pub struct Hunt {
     context: SessionContext,
     catalog: Arc<Catalog>,
+    own_networks: Arc<[Network]>,
     stored: Vec<StoredTable>,
     names: Names,
     tables: BTreeMap<String, Arc<tables::UnionTable>>,
@@ -196,10 +200,11 @@ impl Hunt {
             names: Names::default(),
             tables: BTreeMap::new(),
             catalog,
+            own_networks: options.own_networks.into(),
             stored,
             unreadable,
         };
-        for table in tables::visible_tables(&hunt.catalog, &hunt.stored) {
+        for table in tables::visible_tables(&hunt.catalog, &hunt.stored, &hunt.own_networks) {
             hunt.register(table)?;
         }
         Ok(hunt)
@@ -225,7 +230,7 @@ impl Hunt {
                     datasets.push(dataset.clone());
                 }
                 for stored in self.stored.iter().filter(|stored| stored.dataset == dataset.name) {
-                    let mut member = tables::Member::new(stored.clone(), Some(dataset));
+                    let mut member = tables::Member::new(stored.clone(), Some(dataset), &self.own_networks);
                     let Some(condition) = lower::lower(rule, dataset, &member.schema())? else {
                         continue;
                     };

@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use borzoi_parsers::batch::DOTTED_NAME;
 use borzoi_parsers::catalog::{Catalog, ColumnType, Dataset, STANDARD_COLUMNS, UNMAPPED};
-use borzoi_parsers::enrich::{Family, columns};
+use borzoi_parsers::enrich::{Family, Network, columns};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DataFusionError, Result, ScalarValue};
@@ -88,8 +88,12 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) fn new(stored: StoredTable, dataset: Option<&Arc<Dataset>>) -> Self {
-        let made = dataset.map(|dataset| derived::made(&stored.provider.schema(), dataset));
+    pub(crate) fn new(
+        stored: StoredTable,
+        dataset: Option<&Arc<Dataset>>,
+        own_networks: &Arc<[Network]>,
+    ) -> Self {
+        let made = dataset.map(|dataset| derived::made(&stored.provider.schema(), dataset, own_networks));
         let constants = BTreeMap::from([
             ("tenant".to_owned(), ScalarValue::from(&*stored.tenant)),
             ("dataset".to_owned(), ScalarValue::from(&*stored.dataset)),
@@ -483,8 +487,13 @@ impl ColumnCollector {
 }
 
 /// All visible tables over what is stored: one per dataset, the groups, `events` and `alerts`.
-pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<UnionTable> {
+pub(crate) fn visible_tables(
+    catalog: &Catalog,
+    stored: &[StoredTable],
+    own_networks: &Arc<[Network]>,
+) -> Vec<UnionTable> {
     let mut tables = Vec::new();
+    let always = |_: &str, _: &str| true;
     let is_alerts = |table: &&StoredTable| &*table.dataset == ALERTS;
     let (alerts, events): (Vec<&StoredTable>, Vec<&StoredTable>) = stored.iter().partition(is_alerts);
 
@@ -497,7 +506,8 @@ pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<U
     for name in &names {
         let members: Vec<&StoredTable> = events.iter().copied().filter(|t| t.dataset == *name).collect();
         let datasets: Vec<_> = catalog.dataset(name).cloned().into_iter().collect();
-        tables.push(union_of(&name.replace('.', "_"), &members, datasets, |_, _| true));
+        let name = name.replace('.', "_");
+        tables.push(union_of(&name, &members, datasets, own_networks, always));
     }
 
     let groups: BTreeSet<&String> = catalog.datasets().iter().flat_map(|d| &d.groups).collect();
@@ -515,13 +525,14 @@ pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<U
             .collect();
         // A dataset may be called like its group; then the dataset's own table wins.
         if tables.iter().all(|t| t.name != *group) {
-            tables.push(union_of(group, &members, datasets, |_, _| true));
+            tables.push(union_of(group, &members, datasets, own_networks, always));
         }
     }
 
     let types = catalog.types();
     let ecs = |sql: &str, dotted: &str| sql == UNMAPPED || sql == DAY || types.get(dotted).is_some();
-    tables.push(union_of("events", &events, catalog.datasets().to_vec(), ecs));
+    let all = catalog.datasets().to_vec();
+    tables.push(union_of("events", &events, all, own_networks, ecs));
 
     let mut columns = ColumnCollector::default();
     // What `alerts` has even before the first one.
@@ -532,7 +543,7 @@ pub(crate) fn visible_tables(catalog: &Catalog, stored: &[StoredTable]) -> Vec<U
     let members = alerts
         .into_iter()
         .map(|table| {
-            let mut member = Member::new(table.clone(), None);
+            let mut member = Member::new(table.clone(), None, own_networks);
             // The alert's own `dataset` says what wrote the event.
             member.constants.remove("dataset");
             member
@@ -549,6 +560,7 @@ pub(crate) fn union_of(
     name: &str,
     members: &[&StoredTable],
     datasets: Vec<Arc<Dataset>>,
+    own_networks: &Arc<[Network]>,
     keep: impl Fn(&str, &str) -> bool,
 ) -> UnionTable {
     let mut columns = ColumnCollector::default();
@@ -565,7 +577,7 @@ pub(crate) fn union_of(
     let dataset_of = |table: &StoredTable| datasets.iter().find(|dataset| dataset.name == table.dataset);
     let members = members
         .iter()
-        .map(|&table| Member::new(table.clone(), dataset_of(table)))
+        .map(|&table| Member::new(table.clone(), dataset_of(table), own_networks))
         .collect();
     UnionTable::new(name, columns.finish(), members, datasets)
 }

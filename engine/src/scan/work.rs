@@ -148,7 +148,10 @@ impl Worker {
 
     fn block(&mut self, mut block: FrameBlock) -> Block {
         let screen = match block.framing {
-            Framing::Lines | Framing::Json => self.screen.as_mut(),
+            // The screen takes events for what they show themselves to be.
+            Framing::Lines | Framing::Json if self.decoder.dataset_of(&block.source).is_none() => {
+                self.screen.as_mut()
+            }
             _ => None,
         };
         let Some(screen) = screen else {

@@ -73,7 +73,7 @@ impl BatchBuilder {
     /// Keeps one more value of the current event under the column of its name, but not in that column.
     pub(crate) fn keep_aside(&mut self, native: &str, value: &Value<'_>) {
         self.counters.duplicates += 1;
-        let dotted = self.dataset.column_of_native(native).dotted;
+        let dotted = self.dataset.column_of_native(&self.native_of_line(native)).dotted;
         self.put_aside(&dotted, value);
     }
 

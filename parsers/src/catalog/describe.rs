@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Catalog, ColumnType, Dataset, ServedLogSource};
+use super::page::recognised;
+use super::{Catalog, ColumnType, Dataset, Fill, FillSource, ServedLogSource};
 
 /// One dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,6 +16,8 @@ pub struct DatasetRow {
     pub groups: Vec<String>,
     /// Table in SQL.
     pub table: String,
+    /// How its events are recognised, and what is pinned to it.
+    pub recognised: Vec<String>,
     /// Sigma log sources that it serves.
     pub log_sources: Vec<LogSourceRow>,
 }
@@ -50,6 +53,17 @@ pub struct FieldRow {
     pub column_type: ColumnType,
 }
 
+/// A column of a dataset that is made of others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MadeRow {
+    /// Dotted name.
+    pub column: String,
+    /// What it is made of: columns or fields, the first that has a value; empty for what every event has.
+    pub from: Vec<String>,
+    /// What of it, or what stands there instead, and when: `file_name`, `= success if it is 0`; empty for all of it.
+    pub what: String,
+}
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -63,6 +77,10 @@ pub enum Description {
         dataset: DatasetRow,
         /// Its declared fields, in catalog order.
         fields: Vec<FieldRow>,
+        /// Columns that are filled from others.
+        filled: Vec<MadeRow>,
+        /// Columns that JSON output has alone.
+        shown: Vec<MadeRow>,
     },
 }
 
@@ -80,11 +98,13 @@ pub struct UnknownDataset {
 ///
 /// ```
 /// use borzoi_parsers::catalog::{Catalog, Description, describe};
-/// let Ok(Description::Dataset { dataset, fields }) = describe(&Catalog::builtin(), Some("windows_sysmon")) else {
+/// let Ok(Description::Dataset { dataset, fields, filled, .. }) = describe(&Catalog::builtin(), Some("windows_sysmon")) else {
 ///     panic!("it ships with the crate");
 /// };
 /// assert_eq!(dataset.dataset, "windows.sysmon");
 /// assert!(fields.iter().any(|f| f.native == "Image" && f.sql == "process_executable"));
+/// assert!(dataset.recognised.iter().any(|way| way.starts_with("channel ")));
+/// assert!(filled.iter().any(|made| made.column == "process.name" && made.what == "file_name"));
 /// ```
 ///
 /// # Errors
@@ -117,7 +137,22 @@ pub fn describe(catalog: &Catalog, name: Option<&str>) -> Result<Description, Un
                 column_type: field.column.column_type,
             })
             .collect(),
+        filled: made_rows(&dataset.fill, dataset),
+        shown: made_rows(&dataset.shown, dataset),
     })
+}
+
+fn made_rows(fills: &[Fill], dataset: &Dataset) -> Vec<MadeRow> {
+    let source = |source: &FillSource| match (&source.column, source.gathered) {
+        (Some(column), _) => Some(column.dotted.to_string()),
+        (None, number) => dataset.gather.name(number?),
+    };
+    let row = |fill: &Fill| MadeRow {
+        column: fill.column.dotted.to_string(),
+        from: fill.from.iter().filter_map(source).collect(),
+        what: fill.in_words(),
+    };
+    fills.iter().map(row).collect()
 }
 
 fn dataset_row(dataset: &Dataset) -> DatasetRow {
@@ -126,6 +161,7 @@ fn dataset_row(dataset: &Dataset) -> DatasetRow {
         title: dataset.title.clone(),
         groups: dataset.groups.clone(),
         table: dataset.table(),
+        recognised: recognised(dataset),
         log_sources: dataset.sigma.iter().map(log_source_row).collect(),
     }
 }

@@ -105,6 +105,25 @@ impl Fill {
         Some(self.value.as_deref().map_or(taken, Cow::Borrowed))
     }
 
+    /// What of a source's value the column takes and when, for people; empty for all of it.
+    pub fn in_words(&self) -> String {
+        let mut words = match &self.take {
+            Take::Whole => String::new(),
+            Take::Piece(piece) => piece.in_words(),
+            // The words of catalog files.
+            take => snake(&format!("{take:?}")),
+        };
+        if let Some(value) = &self.value {
+            words = format!("= {value}");
+        }
+        for (what, condition) in [("has", &self.has), ("is", &self.is)] {
+            if let Some(text) = condition {
+                words += &format!(" if it {what} `{text}`");
+            }
+        }
+        words.trim_start().to_owned()
+    }
+
     /// Whether it repeats its source as it is.
     pub fn is_copy(&self) -> bool {
         self.take == Take::Whole && self.value.is_none() && self.has.is_none() && self.is.is_none()
@@ -156,6 +175,18 @@ impl Gather {
         }
     }
 
+    /// What is kept under this number, as a catalog file writes it.
+    pub fn name(&self, number: usize) -> Option<String> {
+        let plain = self.paths.iter().chain(&self.fields);
+        if let Some((path, _)) = plain.into_iter().find(|(_, known)| **known == number) {
+            return Some(path.clone());
+        }
+        self.chosen.iter().find_map(|(array, all)| {
+            let chosen = all.iter().find(|chosen| chosen.number == number)?;
+            Some(format!("{array}[{}={}].{}", chosen.key, chosen.says, chosen.rest))
+        })
+    }
+
     /// What is wanted of elements of the array at `path`.
     pub fn chosen(&self, path: &str) -> &[Chosen] {
         match self.chosen.is_empty() {
@@ -192,6 +223,18 @@ impl Gather {
         self.count += 1;
         Some(self.count - 1)
     }
+}
+
+/// `FileName` as `file_name`.
+fn snake(name: &str) -> String {
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push('_');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
 }
 
 impl Dataset {
@@ -237,6 +280,13 @@ impl Entries<'_> {
             false => Ok(of_column(dataset.column_of_native(name))),
         };
         let mut shown = self.read(dataset, source)?;
+        // What is made of nothing would be in every event: that is what `fill` is for.
+        if let Some(fill) = shown.iter().find(|fill| fill.from.is_empty()) {
+            return Err(CatalogError::Conflict {
+                file: self.file.to_owned(),
+                reason: format!("`{}` in `show` has no `from`", fill.column.dotted),
+            });
+        }
         let fields = dataset.fields.iter().filter(|field| !field.exact);
         for (native, field) in native
             .iter()

@@ -17,7 +17,9 @@ use super::resolve::column;
 use super::shape::{DatasetFile, SentenceFile, SigmaFile};
 use super::shipped::{ECS, files};
 use super::yaml::{self, scalar_text};
-use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable};
+
+use super::{Catalog, Column, ColumnType, Dataset, Sentences, ServedLogSource, TypeTable, mistakes};
+use crate::pins::{PinError, PinKind, Pins};
 
 /// Why a catalog file cannot be used. The fault is the file's author's.
 ///
@@ -89,7 +91,7 @@ impl Source {
                 &text,
                 CatalogError::Shape {
                     file,
-                    reason: error.to_string(),
+                    reason: mistakes::of_shape(&error.to_string()),
                 },
             )),
         }
@@ -183,9 +185,13 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         by_program: HashMap::new(),
         by_zeek_path: HashMap::new(),
         by_writer: HashMap::new(),
+        pins: Pins::default(),
+        warnings: Vec::new(),
         types: types.clone(),
     };
     let mut users = Vec::new();
+    // File and text of each dataset.
+    let mut texts: Vec<(String, Option<String>)> = Vec::new();
     for Source { file, content, user } in entries {
         let locate = |error| locate(user.as_deref().unwrap_or_default(), error);
         let conflict = |reason: String| {
@@ -203,12 +209,18 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
             })?),
             None => None,
         };
+        let mentioned = mistakes::mentioned(&content);
         let dataset = build(&file, content, base, types).map_err(locate)?;
+        if let Some(text) = &user {
+            let told = mistakes::of_names(&dataset, &mentioned, &file, text);
+            catalog.warnings.extend(told);
+        }
         let index = catalog.datasets.len();
         match catalog.by_name.get(&*dataset.name) {
             Some(&shipped) if user.is_some() && !users.contains(&shipped) => {
                 users.push(shipped);
                 catalog.datasets[shipped] = Arc::new(dataset);
+                texts[shipped] = (file, user);
                 continue;
             }
             Some(_) => return Err(conflict(format!("`{}` is described twice", dataset.name))),
@@ -227,6 +239,7 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
         }
         catalog.by_name.insert(dataset.name.to_string(), index);
         catalog.datasets.push(Arc::new(dataset));
+        texts.push((file, user));
     }
     let expressions: Vec<&str> = catalog
         .datasets
@@ -253,16 +266,45 @@ fn load(sources: Vec<Source>) -> Result<Catalog, CatalogError> {
             products.push((product.trim().to_lowercase().into_boxed_str(), index));
         }
     }
+    catalog.pins = pins(&catalog.datasets, &texts)?;
     Ok(catalog)
 }
 
+/// What the datasets say of paths, hosts and ports. `texts`: file and text of each.
+fn pins(datasets: &[Arc<Dataset>], texts: &[(String, Option<String>)]) -> Result<Pins, CatalogError> {
+    let mut pins = Pins::default();
+    let wrong = |error: PinError| CatalogError::Conflict {
+        file: error.place,
+        reason: error.reason,
+    };
+    for (dataset, (file, text)) in datasets.iter().zip(texts) {
+        let text = text.as_deref().unwrap_or_default();
+        let select = &dataset.select;
+        let ports: Vec<String> = select.ports.iter().map(u16::to_string).collect();
+        for (kind, written) in [
+            (PinKind::Path, &select.paths),
+            (PinKind::Host, &select.hosts),
+            (PinKind::Port, &ports),
+        ] {
+            for what in written {
+                let place = match yaml::place_of(&format!("`{what}`"), text) {
+                    Some((line, column)) => format!("{file}:{line}:{column}"),
+                    None => file.clone(),
+                };
+                pins.add(kind, what, dataset, place).map_err(wrong)?;
+            }
+        }
+    }
+    pins.check().map_err(wrong)?;
+    Ok(pins)
+}
+
 fn sentences(file: &str, entries: Vec<SentenceFile>) -> Result<Vec<Sentences>, CatalogError> {
-    let shapes = entries.iter().flat_map(|entry| &entry.shapes);
-    if let Some(wrong) = shapes.into_iter().find(|shape| !shape.is_ascii()) {
-        return Err(CatalogError::Conflict {
+    for shape in entries.iter().flat_map(|entry| &entry.shapes) {
+        mistakes::of_sentence(shape).map_err(|reason| CatalogError::Conflict {
             file: file.to_owned(),
-            reason: format!("the shape `{wrong}` has characters that are not ASCII"),
-        });
+            reason,
+        })?;
     }
     let sentences = entries.into_iter().map(|entry| Sentences {
         from: entry.from.into(),
@@ -280,6 +322,10 @@ fn build(
     let name = entry.dataset.clone().ok_or_else(|| CatalogError::Shape {
         file: file.to_owned(),
         reason: "has neither `dataset` nor `base`: say which dataset it describes".into(),
+    })?;
+    mistakes::of_name(&name).map_err(|reason| CatalogError::Shape {
+        file: file.to_owned(),
+        reason,
     })?;
     let prefix = entry
         .prefix

@@ -40,6 +40,7 @@ pub(crate) mod lines;
 mod load;
 mod lookup;
 mod loose;
+mod mistakes;
 mod page;
 mod resolve;
 mod shape;
@@ -54,7 +55,7 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::{HashMap, HashSet};
 
-pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, UnknownDataset, describe};
+pub use describe::{DatasetRow, Description, FieldRow, LogSourceRow, MadeRow, UnknownDataset, describe};
 pub use fill::{Chosen, Fill, FillSource, Gather};
 pub use lines::{LineFormat, LineTest};
 pub use load::CatalogError;
@@ -64,6 +65,8 @@ pub use page::page;
 pub use resolve::Resolution;
 pub use shape::{ColumnType, Selector};
 pub use take::{Piece, Take};
+
+use crate::pins::Pins;
 
 /// One column of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,6 +212,9 @@ pub struct Catalog {
     by_zeek_path: HashMap<String, usize>,
     /// Vendor → products, by how their names start, and the dataset of each.
     by_writer: HashMap<String, Vec<(Box<str>, usize)>>,
+    /// `select.paths`, `hosts` and `ports` of all datasets.
+    pins: Pins,
+    warnings: Vec<String>,
     types: Arc<TypeTable>,
 }
 
@@ -273,6 +279,16 @@ impl Catalog {
             }
         }
         best.map(|(_, index)| &self.datasets[*index])
+    }
+
+    /// What is probably a mistake in files of the user's, each with its place.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What the files say of paths, hosts and ports: `select.paths`, `select.hosts`, `select.ports`.
+    pub fn pins(&self) -> &Pins {
+        &self.pins
     }
 
     /// The dataset of the Zeek log `path` (`select.zeek_paths`).

@@ -31,7 +31,7 @@ pub fn page(catalog: &Catalog) -> String {
                 dataset.name,
                 cell(&dataset.title),
                 dataset.fields.len(),
-                cell(&recognised(dataset)),
+                cell(&recognised(dataset).join("; ")),
                 cell(&sources(dataset)),
             );
         }
@@ -39,7 +39,8 @@ pub fn page(catalog: &Catalog) -> String {
     page
 }
 
-fn recognised(dataset: &Dataset) -> String {
+/// How events of a dataset are recognised, way by way.
+pub(super) fn recognised(dataset: &Dataset) -> Vec<String> {
     let select = &dataset.select;
     let mut ways = Vec::new();
     let mut way = |what: &str, names: &[String]| {
@@ -60,12 +61,16 @@ fn recognised(dataset: &Dataset) -> String {
     for names in &select.header_any {
         way("header", names);
     }
+    way("path", &select.paths);
+    way("sender", &select.hosts);
+    let ports: Vec<String> = select.ports.iter().map(u16::to_string).collect();
+    way("port", &ports);
     if !dataset.lines.is_empty() {
         ways.push("its lines".to_owned());
     }
     match ways.is_empty() {
-        true => "its form".to_owned(),
-        false => ways.join("; "),
+        true => vec!["its form".to_owned()],
+        false => ways,
     }
 }
 

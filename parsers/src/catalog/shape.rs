@@ -63,6 +63,12 @@ pub struct Selector {
     /// Writers of CEF and LEEF lines as their headers name them: `Vendor`, or `Vendor|Product` for the products whose name
     /// starts so. Of several the longest product wins.
     pub writers: Vec<String>,
+    /// Paths of files that are of it, whatever they hold: see [`crate::pins`].
+    pub paths: Vec<String>,
+    /// Addresses, networks and hosts' names: what they send is of it.
+    pub hosts: Vec<String>,
+    /// Ports of ours: what comes in there is of it.
+    pub ports: Vec<u16>,
     /// Values of `event.dataset` / `event.module` that other shippers write for it.
     pub aliases: Vec<String>,
 }

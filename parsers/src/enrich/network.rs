@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 /// A network: address and prefix length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -38,6 +38,26 @@ impl Network {
                 .ok_or_else(|| format!("`{text}`: the prefix length must be 0 to {longest}"))?,
         };
         Ok(Network { address, prefix })
+    }
+
+    /// How many bits of an address it names.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// The same network by its first address.
+    pub(crate) fn trimmed(self) -> Network {
+        let address = match self.address {
+            IpAddr::V4(ip) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
+                IpAddr::from((u32::from(ip) & mask).to_be_bytes())
+            }
+            IpAddr::V6(ip) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+                IpAddr::from((u128::from(ip) & mask).to_be_bytes())
+            }
+        };
+        Network { address, ..self }
     }
 
     /// Whether `ip` lies in it. An IPv4 address mapped into IPv6 counts as the IPv4 address.

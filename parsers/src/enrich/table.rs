@@ -55,7 +55,7 @@ impl Family {
     }
 
     /// The family that is named where this one is meant.
-    pub(super) fn whole(self) -> Family {
+    pub fn whole(self) -> Family {
         match self {
             Family::Extension => Family::Url,
             family => family,

@@ -19,14 +19,17 @@ use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::{BLOCK_REJECT_BYTES, FrameBlock, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source};
 use crate::input::pool;
+use crate::pins::{Fixed, Pinned, Pins};
 
 /// What holds for all events of a [`Decoder`].
 #[derive(Debug, Clone)]
 pub struct DecodeOptions {
     /// The format of every frame; otherwise each frame shows its own.
     pub format: Option<Format>,
-    /// The dataset of every event; otherwise each event shows its own.
+    /// The dataset of every event, but for those of `pins`; otherwise each event shows its own.
     pub dataset: Option<Arc<Dataset>>,
+    /// Which sources and senders are of which dataset, before what the catalog says of that.
+    pub pins: Arc<Pins>,
     /// The zone of timestamps that name none, if the user knows it; else they are taken as UTC.
     pub timezone: Option<Tz>,
     /// Whose events they are.
@@ -45,6 +48,7 @@ impl Default for DecodeOptions {
         DecodeOptions {
             format: None,
             dataset: None,
+            pins: Arc::default(),
             timezone: None,
             tenant: batch.tenant,
             max_columns: batch.max_columns,
@@ -105,8 +109,11 @@ pub struct Decoder {
     grammars: Grammars,
     evtx: EvtxDecoder,
     tables: Tables,
+    pinned: Pinned,
     /// Who read the last frame.
     reader: Took,
+    /// The dataset of the last frame was said.
+    said: bool,
 }
 
 /// Who read a frame, for people.
@@ -136,9 +143,11 @@ impl Decoder {
             grammars: Grammars::new(&catalog),
             evtx: EvtxDecoder::new(),
             tables: Tables::new(&catalog),
+            pinned: Pinned::new(&options, &catalog),
             sink: EventSink::new(catalog, Arc::new(batch)),
             options,
             reader: Took::Any,
+            said: false,
         }
     }
 
@@ -153,6 +162,28 @@ impl Decoder {
             Took::Carried => "json in a line".to_owned(),
             Took::Any => "any line".to_owned(),
         }
+    }
+
+    /// The dataset that pins and options give to all that comes from `source`, whatever it holds.
+    pub fn dataset_of(&self, source: &Source) -> Option<Arc<Dataset>> {
+        self.pinned.of(source).dataset
+    }
+
+    /// Whether somebody said of which dataset the last frame is.
+    pub(crate) fn was_pinned(&self) -> bool {
+        self.said
+    }
+
+    /// The grammars that were asked about the last frame and did not read it; `None` if it is not for grammars.
+    pub(crate) fn asked_in_vain(&self) -> Option<Vec<&'static str>> {
+        let in_vain = matches!(self.reader, Took::Any | Took::Format(Format::Syslog));
+        in_vain.then(|| self.grammars.asked())
+    }
+
+    /// What stands behind the syslog header of a line, if it has one.
+    pub(crate) fn message_of<'t>(&self, line: &'t str, source: &Source) -> Option<&'t str> {
+        let zone = self.options.timezone.unwrap_or(Tz::UTC);
+        Some(syslog::header_of(line, source.reference_time, zone)?.message)
     }
 
     /// Decodes a block. Never panics, whatever the bytes are.
@@ -228,10 +259,11 @@ impl Decoder {
         look: &mut dyn FnMut(&FlatEvent<'_>),
     ) -> Decoded {
         self.sink.set_ingest_time(now);
+        let fixed = self.pinned.of(&block.source);
         let mut counters = DecodeCounters::default();
         for &span in frames {
             counters.bytes += (span.end - span.start) as u64;
-            self.frame(block, span, rejects, &mut counters, look);
+            self.frame(block, &fixed, span, rejects, &mut counters, look);
             done(span);
         }
         self.finish(block, rejects, counters)
@@ -241,6 +273,7 @@ impl Decoder {
     fn rows(&mut self, block: &FrameBlock, rejects: &mut Rejects, now: i64) -> Decoded {
         self.sink.set_ingest_time(now);
         self.sink.mark(None);
+        let fixed = self.pinned.of(&block.source);
         let mut counters = DecodeCounters::default();
         for spans in block.frames.chunks(TOGETHER) {
             counters.bytes += spans
@@ -253,7 +286,7 @@ impl Decoder {
                 offset: 0,
                 reference_time: block.source.reference_time,
                 timezone: self.options.timezone.unwrap_or(Tz::UTC),
-                dataset: self.options.dataset.as_ref(),
+                dataset: fixed.dataset.as_ref(),
             };
             if self
                 .tables
@@ -262,7 +295,7 @@ impl Decoder {
                 continue;
             }
             for &span in spans {
-                self.frame(block, span, rejects, &mut counters, &mut |_| {});
+                self.frame(block, &fixed, span, rejects, &mut counters, &mut |_| {});
             }
         }
         self.finish(block, rejects, counters)
@@ -288,6 +321,7 @@ impl Decoder {
     fn frame(
         &mut self,
         block: &FrameBlock,
+        fixed: &Fixed,
         span: FrameSpan,
         rejects: &mut Rejects,
         counters: &mut DecodeCounters,
@@ -300,8 +334,11 @@ impl Decoder {
             grammars,
             evtx,
             tables,
+            pinned,
             reader,
+            said,
         } = self;
+        *said = fixed.dataset.is_some();
         let frame = block.frame(span);
         let context = FrameContext {
             path: &block.source.path,
@@ -309,7 +346,7 @@ impl Decoder {
             offset: span.offset,
             reference_time: block.source.reference_time,
             timezone: options.timezone.unwrap_or(Tz::UTC),
-            dataset: options.dataset.as_ref(),
+            dataset: fixed.dataset.as_ref(),
         };
         if block.framing == Framing::Evtx {
             *reader = Took::Format(Format::Evtx);
@@ -327,7 +364,8 @@ impl Decoder {
         let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.
         let is_json = options.format.is_none_or(|format| format == Format::Json);
-        let looks_like_json = is_json && frame.first() == Some(&b'{') && block.header.is_none();
+        let described = context.dataset.is_some_and(|dataset| !dataset.lines.is_empty());
+        let looks_like_json = is_json && !described && frame.first() == Some(&b'{') && block.header.is_none();
         let truncated = span.truncated.then_some("truncated");
         sink.mark(truncated);
         let text = if looks_like_json {
@@ -355,6 +393,8 @@ impl Decoder {
                     grammars,
                     sink,
                     tables,
+                    pinned: fixed.hosts.then_some(&*pinned),
+                    said,
                     reader,
                 };
                 parts.decode_text(text, block, &context, options)
@@ -419,18 +459,24 @@ struct Parts<'d> {
     grammars: &'d mut Grammars,
     sink: &'d mut EventSink,
     tables: &'d mut Tables,
+    /// Asked about the hosts that headers name.
+    pinned: Option<&'d Pinned>,
+    said: &'d mut bool,
     reader: &'d mut Took,
 }
 
 impl Parts<'_> {
     /// Decodes a frame of text by the format that the user named, the source has, or the frame shows.
     fn decode_text(
-        self,
+        mut self,
         text: &str,
         block: &FrameBlock,
         context: &FrameContext<'_>,
         options: &DecodeOptions,
     ) -> Result<(), Reject> {
+        if let Some(result) = self.described(text, context) {
+            return result;
+        }
         let format = match (options.format, block.framing) {
             (Some(format), _) => Some(format),
             (None, Framing::Xml) if text.starts_with("<Event") => Some(Format::Xml),
@@ -482,6 +528,21 @@ impl Parts<'_> {
         }
     }
 
+    /// Decodes a line by the patterns of the dataset that it is pinned to: they come before all that it may look like.
+    fn described(&mut self, text: &str, context: &FrameContext<'_>) -> Option<Result<(), Reject>> {
+        // Whom the header names may say another.
+        if self.pinned.is_some() {
+            return None;
+        }
+        context.dataset.filter(|dataset| !dataset.lines.is_empty())?;
+        let header = syslog::header_of(text, context.reference_time, context.timezone);
+        let read = self
+            .grammars
+            .decode_described(text, header.as_ref(), context, self.sink)?;
+        *self.reader = Took::Grammar;
+        Some(read)
+    }
+
     /// Decodes a line of which nothing is known.
     fn decode_any(
         self,
@@ -510,9 +571,19 @@ impl Parts<'_> {
             json,
             grammars,
             sink,
+            pinned,
+            said,
             reader,
             ..
         } = self;
+        let by_host = pinned
+            .zip(header.and_then(|header| header.host))
+            .and_then(|(pinned, host)| pinned.of_host(host, context.dataset.is_some()));
+        *said |= by_host.is_some();
+        let context = &FrameContext {
+            dataset: by_host.or(context.dataset),
+            ..*context
+        };
         if let Some(event) = header.and_then(carried_event) {
             *reader = Took::Format(Format::Xml);
             let document = xml::to_json(event)?;
@@ -592,6 +663,7 @@ mod tests {
         let source = Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         });
         let mut block = FrameBlock {
             source: source.clone(),

@@ -1,17 +1,19 @@
 //! What can be had from a line of a product that nobody has described: its time, its text, and the fields that it
 //! names itself, as JSON or as `key=value` pairs.
 //!
-//! Pairs are taken only from texts that consist of them from their first word on: in a sentence, `x=1` is as likely a
-//! stranger's as the writer's.
+//! Every pair is kept under its own name behind `kv.`, which says no more than that the text has it. What the names that mean
+//! the same everywhere stand for (`src_ip`, `username`) becomes an ECS column only where no stranger can have put it: the text
+//! consists of pairs from its first word on (a time may stand in front), and none of its names for the column says
+//! something else. In a sentence, `user=x` is as likely a stranger's as the writer's.
 
 use std::sync::Arc;
 
 use super::fields::{address, is_nothing};
 use super::syslog::Header;
-use super::text::pairs::{Style, pairs, unescaped};
+use super::text::pairs::{Pair, Style, pairs, unescaped};
 use super::{EventSink, FrameContext, Reject, commit, pinned_or};
 use crate::batch::BatchBuilder;
-use crate::catalog::Resolution;
+use crate::catalog::{Catalog, Column, Dataset, Resolution};
 use crate::time;
 use crate::value::Value;
 
@@ -39,10 +41,19 @@ pub(super) fn decode_line(
             "no text; name its format with --format",
         ));
     }
-    let has_pairs = is_pairs(text);
+    let mut leading = None;
+    let mut body = text;
+    let mut has_pairs = is_pairs(text);
+    if !has_pairs {
+        leading = leading_time(text, context);
+        if let Some((_, rest)) = leading {
+            body = rest.trim_start_matches([']', ')', '"', ':', ',', '|', '-', ' ', '\t']);
+            has_pairs = is_pairs(body);
+        }
+    }
     let colons = match has_pairs {
         true => Vec::new(),
-        false => colon_pairs(text),
+        false => colon_pairs(body),
     };
     let dataset = pinned_or(
         if has_pairs || !colons.is_empty() {
@@ -55,26 +66,27 @@ pub(super) fn decode_line(
     )?;
     let builder = sink.begin(&dataset);
     if has_pairs {
-        write_common(text, builder);
-        write_pairs(text, builder);
+        write_common(body, &dataset, builder);
+        write_pairs(body, builder);
+    } else if colons.is_empty() {
+        write_pairs_inside(body, builder);
     }
     write_colons(&colons, builder);
     builder.field_if_absent("message", Value::Str(text));
-    let time = builder.pending_time().or_else(|| leading_time(text, context));
+    let time = leading.map(|(micros, _)| micros).or(builder.pending_time());
     commit(builder, context, line.as_bytes(), 0, time);
     Ok(())
 }
 
-/// The time that a line starts with, in brackets or not.
-fn leading_time(text: &str, context: &FrameContext<'_>) -> Option<i64> {
+/// The time that a line starts with, in brackets or not, and what follows it.
+fn leading_time<'t>(text: &'t str, context: &FrameContext<'_>) -> Option<(i64, &'t str)> {
     let text = text.trim_start_matches(['[', '(', '"', ' ']);
     let zone = context.timezone;
-    let found = time::settled(time::iso, text, zone)
+    time::settled(time::iso, text, zone)
         .or_else(|| time::settled(time::slashed, text, zone))
         .or_else(|| time::ctime(text, zone))
         .or_else(|| time::apache(text, zone))
-        .or_else(|| time::bsd(text, context.reference_time, zone));
-    found.map(|(micros, _)| micros)
+        .or_else(|| time::bsd(text, context.reference_time, zone))
 }
 
 /// Whether `text` consists of pairs; of one, only if that is all of it.
@@ -191,35 +203,70 @@ fn style(text: &str) -> Style {
 }
 
 /// Writes what the pairs of `text` mean, where their names mean the same in whatever product writes them (`src_ip`,
-/// `username`); the catalog knows which. An address is one only if it reads as one. What two pairs say in two ways is in
-/// doubt.
-fn write_common(text: &str, builder: &mut BatchBuilder) {
+/// `username`); `common` knows which. An address is one only if it reads as one. A column for which two names say different
+/// things gets nothing: one of them may be a stranger's.
+fn write_common(text: &str, common: &Dataset, builder: &mut BatchBuilder) {
     // A value with a quote in it may have swallowed what its writer has in quotes further on.
     if pairs(text, style(text)).any(|pair| !pair.escaped && pair.value.contains('"')) {
         return;
     }
-    let dataset = Arc::clone(builder.dataset());
-    builder.watch_doubts();
+    let mut found: Vec<(Column, Pair<'_>, bool)> = Vec::new();
     for pair in pairs(text, style(text)) {
         if pair.value.is_empty() || is_nothing(pair.value) {
             continue;
         }
-        let resolution = dataset.resolve(pair.key, None);
-        let column = match &resolution {
-            Resolution::Declared(column) => column,
-            _ => continue,
+        let Resolution::Declared(column) = common.resolve(pair.key, None) else {
+            continue;
         };
+        match found.iter_mut().find(|(known, _, _)| *known == column) {
+            Some((_, known, certain)) => *certain &= known.value == pair.value,
+            None => found.push((column, pair, true)),
+        }
+    }
+    let is_own = std::ptr::eq(common, Arc::as_ptr(builder.dataset()));
+    found.retain(|(column, _, certain)| *certain && (is_own || !is_of_header(column)));
+    for (column, pair, _) in found {
         let value = match (column.dotted.ends_with(".ip"), address(pair.value)) {
             (true, None) => continue,
             (true, Some(address)) => address,
             (false, _) => pair.value,
         };
+        let name = if is_own { pair.key } else { &*column.dotted };
         match pair.escaped {
-            true => builder.field(pair.key, Value::Str(&unescaped(value))),
-            false => builder.field(pair.key, Value::Str(value)),
+            true => builder.field_if_absent(name, Value::Str(&unescaped(value))),
+            false => builder.field_if_absent(name, Value::Str(value)),
         }
     }
-    builder.settle_doubts();
+}
+
+/// What the header of a line says, and Borzoi itself: no pair of the text stands for it.
+fn is_of_header(column: &Column) -> bool {
+    [
+        "@timestamp",
+        "message",
+        "host.",
+        "process.",
+        "log.",
+        "event.",
+        "observer.",
+        "tenant",
+    ]
+    .iter()
+    .any(|own| column.dotted.starts_with(own))
+}
+
+/// As [`write_pairs`], for the message of a program that nobody knows, which has a header: names that mean the same
+/// everywhere are columns of their own, too, but for what the header says.
+pub(super) fn write_pairs_of_message(text: &str, catalog: &Catalog, builder: &mut BatchBuilder) {
+    if is_pairs(text)
+        && let Some(common) = catalog.dataset("generic.pairs")
+    {
+        write_common(text, common, builder);
+    }
+    match is_pairs(text) || colon_pairs(text).len() > 1 {
+        true => write_pairs(text, builder),
+        false => write_pairs_inside(text, builder),
+    }
 }
 
 /// Writes the pairs that `text` consists of, if it does, under names of their own; a key with two values is in doubt.
@@ -247,6 +294,43 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
         }
     }
     builder.settle_doubts();
+}
+
+/// Pairs of a sentence that are looked at, at most.
+const INSIDE: usize = 64;
+
+/// Writes the pairs that stand among other words of `text`, outside of quotes. A name that says two things says nothing:
+/// one of them may be a stranger's.
+fn write_pairs_inside(text: &str, builder: &mut BatchBuilder) {
+    if memchr::memchr(b'=', text.as_bytes()).is_none() {
+        return;
+    }
+    let mut found: Vec<(&str, &str, bool)> = Vec::new();
+    for pair in pairs(text, Style::SPACED)
+        .filter(|pair| is_name(pair.key))
+        .take(INSIDE)
+    {
+        let value = pair.value.trim_end_matches([',', ';', '.', ')', ']']);
+        match found
+            .iter_mut()
+            .find(|(key, _, _)| key.eq_ignore_ascii_case(pair.key))
+        {
+            Some((_, known, certain)) => *certain &= *known == value,
+            None => found.push((pair.key, value, !value.is_empty() && !pair.escaped)),
+        }
+    }
+    let mut name = String::new();
+    for (key, value, _) in found.iter().filter(|(_, _, certain)| *certain) {
+        name.clear();
+        name.push_str("kv.");
+        name.push_str(key);
+        builder.field(&name, Value::Str(value));
+    }
+}
+
+/// Whether a writer would call a value so.
+fn is_name(key: &str) -> bool {
+    is_key(key) && key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
 /// Writes pairs with colons under their own names alone: a sentence may look like them.
@@ -334,5 +418,50 @@ mod tests {
         }
         assert_eq!(event["source.port"], 50000);
         assert!(event.get("destination.ip").is_none(), "no address: {text}");
+    }
+    fn flat(line: &str) -> serde_json::Value {
+        let batch = batch(line, decode_line);
+        EventWriter::of(&batch, JsonStyle::Flat).value(0).expect("JSON")
+    }
+
+    #[test]
+    fn pairs_behind_a_time() {
+        for line in [
+            r#"2026-11-23T10:00:00Z level=info user=ann msg="x y""#,
+            r#"[2026-11-23 10:00:00] level=info user=ann msg="x y""#,
+            r#"2026/11/23 10:00:00 level=info user=ann msg="x y""#,
+        ] {
+            let event = flat(line);
+            for (name, value) in [
+                ("@timestamp", "2026-11-23T10:00:00.000Z"),
+                ("event.dataset", "generic.pairs"),
+                ("user.name", "ann"),
+                ("kv.msg", "x y"),
+                ("message", line),
+            ] {
+                assert_eq!(event[name], value, "{name} of {event}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_strangers_is_no_column() {
+        let event = flat("user=ann src=192.0.2.7 note=x username=root src_ip=192.0.2.7");
+        assert_eq!(event.get("user.name"), None, "{event}");
+        assert_eq!(event["source.ip"], "192.0.2.7");
+        assert_eq!(event["kv.username"], "root");
+    }
+
+    #[test]
+    fn pairs_in_a_sentence_have_their_own_names_alone() {
+        let event = flat(
+            r#"2026-11-23T10:00:00Z door opened by=ann (gate=7), said "user=root x=1" n=1 n=2 http://x/?a=b"#,
+        );
+        for (name, value) in [("kv.by", "ann"), ("message", event["message"].as_str().unwrap())] {
+            assert_eq!(event[name], value, "{name} of {event}");
+        }
+        for none in ["kv.user", "kv.x", "kv.n", "user.name", "kv.a"] {
+            assert_eq!(event.get(none), None, "{none} of {event}");
+        }
     }
 }

@@ -341,6 +341,11 @@ fn id_of(context: &FrameContext<'_>, offset: u64, frame: &[u8], index: u32, time
     }
 }
 
+/// A record of XML as JSON; `None` if it is none.
+pub(crate) fn xml_document(text: &str) -> Option<String> {
+    xml::to_json(text).ok()
+}
+
 #[cfg(test)]
 mod testing {
     use super::*;
@@ -368,6 +373,7 @@ mod testing {
             path: "x".into(),
             // 2026-03-02.
             reference_time: 1_772_409_600_000_000,
+            ..Source::default()
         });
         let mut framer = Framer::new(source, FrameOptions::default());
         framer.push(crate::input::Chunk {

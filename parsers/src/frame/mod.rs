@@ -13,6 +13,7 @@ mod records;
 mod tables;
 mod xml;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use framer::Framer;
@@ -31,6 +32,28 @@ pub struct Source {
     /// epoch.
     /// Stands in for the time of events that have none, and dates timestamps without a year.
     pub reference_time: i64,
+    /// Who sends it; nothing for a file.
+    pub peer: Peer,
+}
+
+impl Default for Source {
+    /// Standard input, read at the epoch.
+    fn default() -> Self {
+        Source {
+            path: Arc::from("-"),
+            reference_time: 0,
+            peer: Peer::default(),
+        }
+    }
+}
+
+/// Who sends a stream, and where it comes in: what [pins](crate::pins) can look at beside its path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// Address of the sender: a device, an exporter of flows, a relay.
+    pub address: Option<IpAddr>,
+    /// The port of ours that it sends to.
+    pub port: Option<u16>,
 }
 
 /// One frame of a block.

@@ -12,6 +12,7 @@ fn frames_of(text: &[u8], chunk: usize, options: &FrameOptions) -> (Frames, Refu
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, options.clone());
     let (mut frames, mut rejects) = (Vec::new(), Vec::new());
@@ -181,6 +182,20 @@ fn event_elements_are_cut_from_any_surroundings() {
 }
 
 #[test]
+fn the_first_element_says_what_xml_is() {
+    let document = "<?xml version=\"1.0\"?>\n <EPOevent><Event><EventID>1</EventID></Event></EPOevent>";
+    check(
+        &format!("{document}\n{document}"),
+        &[document.split_once("\n ").unwrap().1; 2],
+        &[],
+    );
+    // Where a name further on decides, it depends on the cuts what was there already.
+    let text = "<?xml version='1.0'?>\n<Events><Event><a  <EPOevent>";
+    check(text, &[], &["truncated_xml"]);
+    check("<?xml version='1.0'?>\n<Events><EPOeven", &[], &["not_an_event"]);
+}
+
+#[test]
 fn too_long_frames_are_refused_and_too_long_lines_cut() {
     let options = FrameOptions {
         max_frame: 50,
@@ -235,6 +250,7 @@ fn blocks_keep_to_their_limits() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let options = FrameOptions {
         batch_rows: 2,
@@ -304,6 +320,7 @@ fn what_is_refused_fills_no_memory_and_is_not_lost() {
         Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         }),
         FrameOptions::default(),
     );
@@ -349,6 +366,7 @@ fn what_is_skipped_is_not_kept_behind_a_block() {
         let source = Arc::new(Source {
             path: "-".into(),
             reference_time: 0,
+            ..Source::default()
         });
         let mut framer = Framer::new(source, options.clone());
         framer.push(Chunk {
@@ -461,6 +479,7 @@ fn a_silent_stream_gives_the_record_at_hand() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     framer.push(Chunk {

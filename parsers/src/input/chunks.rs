@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::encoding::{Encoding, Utf16Decoder, detect};
 use super::{InputError, InputOptions, describe, pool};
-use crate::frame::Source;
+use crate::frame::{Peer, Source};
 
 /// Bytes from one place of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,7 @@ impl ChunkSource {
             source: Arc::new(Source {
                 path,
                 reference_time: modified,
+                peer: Peer::default(),
             }),
             inner: Inner::File(Box::new(TextReader::new(
                 Box::new(opened.clone()),
@@ -127,10 +128,20 @@ impl ChunkSource {
             source: Arc::new(Source {
                 path,
                 reference_time: now,
+                peer: Peer::default(),
             }),
             inner: Inner::Stream(receiver),
             raw: Raw::Stream(raw_bytes),
         }
+    }
+
+    /// The same source, sent by `peer`: for listeners.
+    pub fn sent_by(mut self, peer: Peer) -> ChunkSource {
+        self.source = Arc::new(Source {
+            peer,
+            ..Source::clone(&self.source)
+        });
+        self
     }
 
     /// What is being read.

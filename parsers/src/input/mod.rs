@@ -19,6 +19,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::frame::Peer;
+
 pub(crate) use chunks::CHUNKS_AHEAD;
 pub use chunks::{Chunk, ChunkSource, Next};
 
@@ -53,6 +55,8 @@ pub struct Input {
     pub path: Arc<str>,
     /// Size on disk; `None` for streams.
     pub size: Option<u64>,
+    /// Who sends it, for what a listener hands over; nothing for files and standard input.
+    pub peer: Peer,
     file: Option<PathBuf>,
 }
 
@@ -62,6 +66,7 @@ impl Input {
         Input {
             path: Arc::from("-"),
             size: None,
+            peer: Peer::default(),
             file: None,
         }
     }
@@ -75,6 +80,7 @@ impl Input {
         Input {
             path: Arc::from(path.to_string_lossy()),
             size,
+            peer: Peer::default(),
             file: Some(path.to_owned()),
         }
     }
@@ -84,7 +90,8 @@ impl Input {
     /// # Errors
     /// If the file cannot be opened.
     pub fn open(&self, options: &InputOptions) -> Result<ChunkSource, InputError> {
-        ChunkSource::open(self.path.clone(), self.file.as_deref(), options)
+        let chunks = ChunkSource::open(self.path.clone(), self.file.as_deref(), options)?;
+        Ok(chunks.sent_by(self.peer))
     }
 }
 

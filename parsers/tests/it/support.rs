@@ -22,6 +22,7 @@ pub fn decode(
     let source = Arc::new(Source {
         path: "test".into(),
         reference_time: 1_700_000_000_000_000,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, frames);
     let mut offset = 0;

@@ -3,7 +3,7 @@ use crate::hunt::tables::visible_tables;
 use borzoi_parsers::catalog::Catalog;
 
 fn names() -> Names {
-    let tables = visible_tables(&Catalog::builtin(), &[]);
+    let tables = visible_tables(&Catalog::builtin(), &[], &Arc::default());
     Names {
         tables: tables
             .iter()

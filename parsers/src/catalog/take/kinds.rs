@@ -112,6 +112,11 @@ impl Piece {
         }
     }
 
+    /// Which piece, for people.
+    pub fn in_words(&self) -> String {
+        format!("piece {} between `{}`", self.at, self.separator)
+    }
+
     /// The piece of `text`; `None` if there is none or it is empty.
     ///
     /// ```

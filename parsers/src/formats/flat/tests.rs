@@ -45,6 +45,7 @@ fn block(records: &[String]) -> FrameBlock {
         source: Arc::new(Source {
             path: "-".into(),
             reference_time: 11,
+            ..Source::default()
         }),
         place: 3,
         sequence: 0,

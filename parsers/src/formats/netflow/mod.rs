@@ -17,6 +17,7 @@ use std::net::Ipv6Addr;
 
 use super::{EventSink, FrameContext, Reject, commit, pinned_or};
 use crate::batch::BatchBuilder;
+use crate::explain::hexadecimal;
 use crate::time::rfc3339;
 use crate::value::Value;
 use elements::{Kind, element};
@@ -138,6 +139,27 @@ pub(crate) fn decode(frame: &[u8], context: &FrameContext<'_>, sink: &mut EventS
         0 => Err(Reject::new("not_netflow", "a set without a whole record")),
         _ => Ok(()),
     }
+}
+
+/// A set in words: what its records are, and their first bytes.
+pub(crate) fn describe(frame: &[u8]) -> Option<String> {
+    let (header, rest) = SetHeader::read(frame)?;
+    let (_, records) = rest.split_at_checked(usize::from(header.fields) * 8)?;
+    let kind = match header.version {
+        5 => "NetFlow 5".to_owned(),
+        10 => format!("IPFIX, template {} of {} fields", header.template, header.fields),
+        version => format!(
+            "NetFlow {version}, template {} of {} fields",
+            header.template, header.fields
+        ),
+    };
+    Some(format!(
+        "{kind}, from {}, packet {}: {} bytes of records: {}",
+        header.domain,
+        header.sequence,
+        records.len(),
+        hexadecimal(records)
+    ))
 }
 
 fn fields_of(header: SetHeader, template: &[u8]) -> Vec<Field> {

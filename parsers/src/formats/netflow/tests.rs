@@ -74,6 +74,7 @@ fn read(bytes: &[u8], chunk: usize) -> (Vec<Json>, Vec<&'static str>) {
     let source = Source {
         path: "x".into(),
         reference_time: 0,
+        ..Source::default()
     };
     let mut framer = Framer::new(source.into(), FrameOptions::default());
     for (at, piece) in bytes.chunks(chunk).enumerate() {

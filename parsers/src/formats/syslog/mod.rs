@@ -20,6 +20,7 @@ mod tests;
 use crate::batch::{BatchBuilder, Form};
 use crate::value::Value;
 
+use super::text::is_known;
 use super::{EventSink, FrameContext, Reject, access, auditd, commit, error_log, generic, linux};
 pub(super) use header::Header;
 use plain::Plain;
@@ -121,6 +122,7 @@ pub(super) fn decode(
         Some(pinned) => pinned.clone(),
         None => linux::dataset(sink.catalog(), program)?,
     };
+    let catalog = sink.catalog().clone();
     let builder = sink.begin(&dataset);
     write_header(header, builder);
     let mut fields = linux::Fields::new();
@@ -135,7 +137,10 @@ pub(super) fn decode(
         builder.field(name, value);
     }
     if unknown {
-        generic::write_pairs(header.message, builder);
+        match is_known(program) {
+            true => generic::write_pairs(header.message, builder),
+            false => generic::write_pairs_of_message(header.message, &catalog, builder),
+        }
     }
     commit(builder, context, frame.as_bytes(), 0, header.time);
     Ok(())

@@ -238,6 +238,7 @@ fn events_in_blocks(text: &str, rows: usize) -> (Vec<serde_json::Value>, usize) 
     let source = Arc::new(Source {
         path: "x".into(),
         reference_time: 1_772_409_600_000_000,
+        ..Source::default()
     });
     let options = FrameOptions {
         batch_rows: rows,

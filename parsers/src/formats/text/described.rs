@@ -76,16 +76,16 @@ impl Described {
         })
     }
 
-    /// The event of `line`, and which pattern of the dataset reads it (from 0).
+    /// The event of `line`, and which pattern of the dataset reads it (from 0). Only those of the dataset that the line is
+    /// pinned to, if it is, are asked.
     pub(in crate::formats) fn read<'a>(&mut self, line: &Line<'a>) -> Option<(usize, Event<'a>)> {
         let texts = [line.raw.trim_end_matches(['\n', '\r']), line.body];
         let texts = &texts[..1 + usize::from(line.body.len() < texts[0].len())];
-        let (text, pattern) = texts.iter().find_map(|&text| {
-            let input = Input::new(text).anchored(Anchored::Yes);
-            self.regex
-                .search_captures_with(&mut self.cache, &input, &mut self.captures);
-            Some((text, &self.patterns[self.captures.pattern()?.as_usize()]))
+        let (text, pattern) = texts.iter().find_map(|&text| match line.context.dataset {
+            Some(dataset) => Some((text, self.pattern_of(dataset, text)?)),
+            None => Some((text, self.search(text, Anchored::Yes)?)),
         })?;
+        let pattern = &self.patterns[pattern];
         let lines = &pattern.dataset.lines;
         let mut event = Event::new(line.keep(&*pattern.dataset.name));
         let mut more = None;
@@ -114,6 +114,24 @@ impl Described {
             }
         }
         Some((pattern.number, event))
+    }
+
+    /// The first pattern of `dataset` that reads all of `text`.
+    fn pattern_of(&mut self, dataset: &Arc<Dataset>, text: &str) -> Option<usize> {
+        let first = self
+            .patterns
+            .iter()
+            .position(|pattern| Arc::ptr_eq(&pattern.dataset, dataset))?;
+        let count = dataset.lines.patterns.len();
+        (first..first + count)
+            .find_map(|pattern| self.search(text, Anchored::Pattern(PatternID::must(pattern))))
+    }
+
+    fn search(&mut self, text: &str, anchored: Anchored) -> Option<usize> {
+        let input = Input::new(text).anchored(anchored);
+        self.regex
+            .search_captures_with(&mut self.cache, &input, &mut self.captures);
+        Some(self.captures.pattern()?.as_usize())
     }
 }
 

@@ -9,6 +9,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::nearest;
+
 /// Named patterns: name, what it stands for.
 const LIBRARY: &[(&str, &str)] = &[
     ("WORD", r"\w+"),
@@ -139,20 +141,28 @@ fn append(
         if let Some(name) = marked.strip_prefix("(?<").or_else(|| marked.strip_prefix("(?P<")) {
             let (name, after) = name
                 .split_once('>')
-                .ok_or_else(|| format!("the name of a group is not closed in `{pattern}`"))?;
+                .ok_or_else(|| format!("`{pattern}` has the name of a group that is not closed"))?;
             open_group(name, expanded);
             rest = after;
             continue;
         }
         let (inside, after) = marked[2..]
             .split_once('}')
-            .ok_or_else(|| format!("`%{{` is not closed in `{pattern}`"))?;
+            .ok_or_else(|| format!("`{pattern}` has a `%{{` that nothing closes"))?;
         rest = after;
         let mut parts = inside.splitn(3, ':');
         let name = parts.next().unwrap_or_default();
         let meaning = match own.get(name) {
             Some(text) => text.as_str(),
-            None => shipped(name).ok_or_else(|| format!("there is no pattern `{name}`"))?,
+            None => shipped(name).ok_or_else(|| {
+                let known = LIBRARY
+                    .iter()
+                    .map(|(known, _)| *known)
+                    .chain(own.keys().map(String::as_str));
+                let near = nearest(name, known);
+                let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                format!("there is no pattern `{name}`{hint}")
+            })?,
         };
         if depth == MAX_DEPTH {
             return Err(format!("pattern `{name}` names itself"));

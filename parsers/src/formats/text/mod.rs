@@ -14,14 +14,16 @@ pub(crate) mod cells;
 pub(crate) mod compiled;
 pub(super) mod described;
 pub(crate) mod grok;
-pub(crate) mod once;
+pub(crate) mod keys;
 pub(crate) mod layout;
+pub(crate) mod once;
 pub(crate) mod pairs;
 pub(crate) mod parts;
 pub(crate) mod search;
 pub(crate) mod shape;
 pub(crate) mod url;
 
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::automaton::Automaton;
@@ -31,8 +33,10 @@ use bumpalo::Bump;
 use hashbrown::HashMap;
 
 use self::described::Described;
-use super::fields::Fields;
+use self::keys::PairKeys;
+use super::fields::{Field, Fields};
 use super::syslog::{Header, header::full_tag, write_header};
+use super::vendors::{CefRole, FortigateRole};
 use super::{EventSink, FrameContext, Reject, commit};
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -49,6 +53,24 @@ pub(crate) struct Line<'a> {
     pub(crate) context: &'a FrameContext<'a>,
     /// Room for texts that do not stand in the frame as they are meant.
     pub(crate) arena: &'a Bump,
+    /// The keys that lines before had.
+    pub(crate) keys: &'a NumberedKeys,
+}
+
+/// The keys of products that write pairs, each kind by itself.
+pub(crate) struct NumberedKeys {
+    pub(crate) cef: RefCell<PairKeys<CefRole>>,
+    pub(crate) fortigate: RefCell<PairKeys<FortigateRole>>,
+}
+
+impl Default for NumberedKeys {
+    fn default() -> Self {
+        const TABLES: u32 = 2;
+        NumberedKeys {
+            cef: RefCell::new(PairKeys::new(CefRole::of, 0, TABLES)),
+            fortigate: RefCell::new(PairKeys::new(FortigateRole::of, 1, TABLES)),
+        }
+    }
 }
 
 impl<'a> Line<'a> {
@@ -229,6 +251,7 @@ pub(super) struct Grammars {
     /// Formats of catalog files, asked before all others: whoever describes a line means it.
     described: Option<Described>,
     arena: Bump,
+    keys: NumberedKeys,
     /// The dataset of the last event.
     named: Option<Named>,
     /// Who read the last line.
@@ -250,6 +273,12 @@ pub(crate) enum Reader {
     Grammar(&'static str),
     /// A pattern of the event's dataset in the catalog, from 0.
     Pattern(usize),
+}
+
+/// Whether it is known what `program` writes, or that it writes what strangers sent it.
+pub(super) fn is_known(program: &str) -> bool {
+    let programs = &Table::shipped().programs;
+    programs.contains_key(program) || programs.contains_key(program.to_ascii_lowercase().as_str())
 }
 
 impl Table {
@@ -318,8 +347,24 @@ impl Table {
         }
     }
 
-    /// The event of `line`, and the grammar that reads it.
+    /// The event of `line`, and the grammar that reads it. Of a line that is pinned to a dataset, a grammar of that dataset
+    /// is taken before one that is asked earlier.
     fn read<'a>(&self, line: &Line<'a>, asked: &mut [u64]) -> Option<(&Grammar, Event<'a>)> {
+        let Some(dataset) = line.context.dataset else {
+            return self.read_as(line, asked, |_| true);
+        };
+        let meant = |event: &Event<'a>| *event.dataset == *dataset.name;
+        let read = self.read_as(line, asked, meant);
+        read.or_else(|| self.read_as(line, asked, |_| true))
+    }
+
+    /// As [`Table::read`], for the first event that is `taken`.
+    fn read_as<'a>(
+        &self,
+        line: &Line<'a>,
+        asked: &mut [u64],
+        taken: impl Fn(&Event<'a>) -> bool,
+    ) -> Option<(&Grammar, Event<'a>)> {
         let program = line.header.program().unwrap_or_default();
         let known = self.programs.get(program);
         // What these programs write is known; whatever else seems to stand in it, a stranger may have typed.
@@ -329,7 +374,7 @@ impl Table {
             if settled && grammar.marks.is_empty() {
                 continue;
             }
-            if let Some(event) = (grammar.read)(line) {
+            if let Some(event) = (grammar.read)(line).filter(&taken) {
                 return Some((grammar, event));
             }
         }
@@ -356,7 +401,7 @@ impl Table {
             let mut bits = bits;
             while bits != 0 {
                 let grammar = &self.grammars[word * 64 + bits.trailing_zeros() as usize];
-                if let Some(event) = (grammar.read)(line) {
+                if let Some(event) = (grammar.read)(line).filter(&taken) {
                     return Some((grammar, event));
                 }
                 bits &= bits - 1;
@@ -379,6 +424,7 @@ impl Grammars {
             table,
             described: Described::new(catalog),
             arena: Bump::new(),
+            keys: NumberedKeys::default(),
             named: None,
             reader: Reader::Grammar("none"),
         }
@@ -400,6 +446,7 @@ impl Grammars {
             body: header.map_or(raw, |header| header.message),
             context,
             arena: &self.arena,
+            keys: &self.keys,
         };
         if let Some(described) = &mut self.described
             && let Some((number, event)) = described.read(&line)
@@ -410,6 +457,40 @@ impl Grammars {
         let (grammar, event) = self.table.read(&line, &mut self.asked)?;
         self.reader = Reader::Grammar(grammar.name);
         Some(write(event, &line, header.is_some(), &mut self.named, sink))
+    }
+
+    /// Writes the event of a line that a pattern of `dataset` reads; `context` says that the line is of it.
+    pub(super) fn decode_described(
+        &mut self,
+        raw: &str,
+        header: Option<&Header<'_>>,
+        context: &FrameContext<'_>,
+        sink: &mut EventSink,
+    ) -> Option<Result<(), Reject>> {
+        self.arena.reset();
+        let none = Header::default();
+        let line = Line {
+            raw,
+            header: header.unwrap_or(&none),
+            body: header.map_or(raw, |header| header.message),
+            context,
+            arena: &self.arena,
+            keys: &self.keys,
+        };
+        let (number, event) = self.described.as_mut()?.read(&line)?;
+        self.reader = Reader::Pattern(number);
+        Some(write(event, &line, header.is_some(), &mut self.named, sink))
+    }
+
+    /// The grammars that were asked about the last line because of what stands in it.
+    pub(super) fn asked(&self) -> Vec<&'static str> {
+        let table = self.table;
+        let is_asked = |index: &usize| {
+            let word = self.asked[index / 64] & !table.always[index / 64];
+            word & (1 << (index % 64)) != 0
+        };
+        let asked = (0..table.grammars.len()).filter(is_asked);
+        asked.map(|index| table.grammars[index].name).collect()
     }
 
     /// Who read the last line that was read here.
@@ -476,23 +557,23 @@ fn write(
     };
     let builder = sink.begin(&dataset);
     let of_line = line.raw.as_bytes().as_ptr_range();
-    // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
-    let own_name = |name| match of_line.contains(&str::as_ptr(name)) && dataset.is_column_name(name) {
-        true => line.name("key.", name),
-        false => name,
-    };
     let doubts = fields.take_doubts();
     let asides = fields.take_asides();
-    for (name, value) in fields.drain() {
-        builder.field(own_name(name), value);
+    for Field { name, key, value } in fields.drain_fields() {
+        // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
+        match key.index() {
+            Some(key) => builder.pair_field(key, name, value),
+            None if of_line.contains(&name.as_ptr()) => builder.line_field(name, value),
+            None => builder.field(name, value),
+        }
     }
     for (name, value) in &asides {
-        builder.keep_aside(own_name(name), value);
+        builder.keep_aside(name, value);
     }
     if !doubts.is_empty() {
         builder.watch_doubts();
         for (name, value) in &doubts {
-            builder.doubt(own_name(name), value);
+            builder.doubt(name, value);
         }
         builder.settle_doubts();
     }

@@ -17,9 +17,9 @@ use crate::value::Value;
 /// With more pairs than these their keys are looked up, not looked through.
 const FEW: usize = 64;
 
-/// The pairs of one line, gathered before any of them is believed.
-pub(crate) struct Keys<'a> {
-    pairs: Vec<'a, (&'a str, &'a str, State)>,
+/// The pairs of one line, gathered before any of them is believed; with each what its grammar knows of the key.
+pub(crate) struct Keys<'a, K = ()> {
+    pairs: Vec<'a, (&'a str, &'a str, State, K)>,
     /// A bit for each key that may be among them.
     seen: [u64; 4],
     /// The first pair of each key, where there are many.
@@ -38,6 +38,22 @@ enum State {
 }
 
 impl<'a> Keys<'a> {
+    /// Adds a pair. The first value holds of keys in `first`: the writer has them in front of what others wrote, or writes
+    /// them once for each of several things.
+    pub(crate) fn add(&mut self, key: &'a str, value: &'a str, first: &[&str]) {
+        self.add_with(key, value, first, ());
+    }
+
+    /// The pairs that hold, in order, but empty ones. The others are kept in `fields` as what they are.
+    pub(crate) fn settled(
+        self,
+        fields: &mut Fields<'a>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.sure(fields).map(|(key, value, ..)| (key, value))
+    }
+}
+
+impl<'a, K: Copy> Keys<'a, K> {
     /// No pairs yet.
     pub(crate) fn new(arena: &'a Bump) -> Self {
         Keys {
@@ -48,17 +64,16 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Adds a pair. The first value holds of keys in `first`: the writer has them in front of what others wrote, or writes
-    /// them once for each of several things.
-    pub(crate) fn add(&mut self, key: &'a str, value: &'a str, first: &[&str]) {
+    /// As [`add`](Keys::add); `known` is what the grammar knows of the key.
+    pub(crate) fn add_with(&mut self, key: &'a str, value: &'a str, first: &[&str], known: K) {
         let place = place(key);
         let (word, bit) = (usize::from(place >> 6), 1 << (place & 63));
         let mut state = State::Sure;
         if self.seen[word] & bit != 0
             && let Some(at) = self.position(key)
         {
-            let (_, known, of_known) = &mut self.pairs[at];
-            if *known == value {
+            let (_, present, of_present, _) = &mut self.pairs[at];
+            if *present == value {
                 return;
             }
             state = match first.contains(&key) {
@@ -66,12 +81,12 @@ impl<'a> Keys<'a> {
                 false => State::Doubted,
             };
             if state == State::Doubted {
-                *of_known = State::Doubted;
+                *of_present = State::Doubted;
             }
             self.mixed = true;
         }
         self.seen[word] |= bit;
-        self.pairs.push((key, value, state));
+        self.pairs.push((key, value, state, known));
         if self.pairs.len() > FEW {
             let from = if self.many.is_empty() {
                 0
@@ -91,13 +106,21 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The pairs that hold, in order. The others are kept in `fields` as what they are.
-    pub(crate) fn settled(
+    /// As [`settled`](Keys::settled): values, and what is known of their keys.
+    pub(crate) fn settled_with(
         self,
         fields: &mut Fields<'a>,
-    ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    ) -> impl Iterator<Item = (&'a str, K)> + use<'a, K> {
+        self.sure(fields).map(|(_, value, _, known)| (value, known))
+    }
+
+    #[inline]
+    fn sure(
+        self,
+        fields: &mut Fields<'a>,
+    ) -> impl Iterator<Item = (&'a str, &'a str, State, K)> + use<'a, K> {
         if self.mixed {
-            for &(key, value, state) in &self.pairs {
+            for &(key, value, state, _) in &self.pairs {
                 match state {
                     State::Sure => {}
                     State::Doubted => fields.doubt(key, Value::Str(value)),
@@ -105,9 +128,8 @@ impl<'a> Keys<'a> {
                 }
             }
         }
-        let sure = self.pairs.into_iter();
-        sure.filter(|(_, value, state)| *state == State::Sure && !value.is_empty())
-            .map(|(key, value, _)| (key, value))
+        let pairs = self.pairs.into_iter();
+        pairs.filter(|(_, value, state, _)| *state == State::Sure && !value.is_empty())
     }
 }
 

@@ -11,8 +11,8 @@
 //! ```
 
 use crate::formats::fields::{Fields, address, host_port};
-use crate::formats::text::once::sure;
 use crate::formats::text::layout;
+use crate::formats::text::once::sure;
 use crate::formats::text::pairs::Style;
 use crate::formats::text::parts::{instant, is_blank, put_user, row, without_priority};
 use crate::formats::text::url::put_url;

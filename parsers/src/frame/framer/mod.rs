@@ -37,7 +37,7 @@ use crate::input::{Chunk, pool};
 /// use std::sync::Arc;
 /// use borzoi_parsers::frame::{FrameOptions, Framer, Source};
 /// use borzoi_parsers::input::Chunk;
-/// let source = Arc::new(Source { path: "-".into(), reference_time: 0 });
+/// let source = Arc::new(Source { path: "-".into(), reference_time: 0, ..Source::default() });
 /// let mut framer = Framer::new(source, FrameOptions::default());
 /// framer.push(Chunk { offset: 0, bytes: b"{\"a\":1}\n{\"b\"".to_vec() });
 /// framer.push(Chunk { offset: 12, bytes: b":2}\n".to_vec() });

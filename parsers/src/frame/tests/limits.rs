@@ -33,6 +33,7 @@ fn a_count_that_is_not_borne_out_is_not_handed_out() {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     let mut offset = 0;
@@ -99,6 +100,7 @@ fn blocks_of(text: &str) -> Vec<FrameBlock> {
     let source = Arc::new(Source {
         path: "-".into(),
         reference_time: 0,
+        ..Source::default()
     });
     let mut framer = Framer::new(source, FrameOptions::default());
     framer.push(Chunk {

@@ -1,0 +1,204 @@
+//! Patterns of paths and hosts: `*` is any text without a `/`, `**` any text, `?` one character that is no `/`.
+
+use hashbrown::HashMap;
+
+/// A pattern taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Glob {
+    tokens: Vec<Token>,
+    /// Characters that the pattern names: what it says more than `*`.
+    pub(super) named: usize,
+    /// Whether it is anything but characters.
+    pub(super) wild: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Char(char),
+    /// `?`
+    One,
+    /// `*`
+    Many,
+    /// `**`
+    Any,
+}
+
+impl Token {
+    fn takes(self, c: char) -> bool {
+        match self {
+            Token::Char(own) => own == c,
+            Token::One | Token::Many => c != '/',
+            Token::Any => true,
+        }
+    }
+
+    fn repeats(self) -> bool {
+        matches!(self, Token::Many | Token::Any)
+    }
+
+    /// A character that both take.
+    fn common(self, other: Token) -> Option<char> {
+        match (self, other) {
+            (Token::Char(c), token) | (token, Token::Char(c)) => token.takes(c).then_some(c),
+            _ => Some('x'),
+        }
+    }
+}
+
+impl Glob {
+    /// The pattern `text`.
+    pub(super) fn new(text: &str) -> Glob {
+        let mut tokens: Vec<Token> = Vec::new();
+        for c in text.chars() {
+            match (c, tokens.last()) {
+                ('*', Some(Token::Many)) => {
+                    tokens.pop();
+                    tokens.push(Token::Any);
+                }
+                ('*', Some(Token::Any)) => {}
+                ('*', _) => tokens.push(Token::Many),
+                ('?', _) => tokens.push(Token::One),
+                (c, _) => tokens.push(Token::Char(c)),
+            }
+        }
+        let named = tokens.iter().filter(|token| matches!(token, Token::Char(_)));
+        Glob {
+            named: named.count(),
+            wild: tokens.iter().any(|token| !matches!(token, Token::Char(_))),
+            tokens,
+        }
+    }
+
+    /// The pattern of a path whose last parts are `text`, whatever folders it lies in.
+    pub(super) fn at_end(text: &str) -> Glob {
+        let mut glob = Glob::new(text);
+        glob.tokens.splice(0..0, [Token::Any, Token::Char('/')]);
+        glob
+    }
+
+    /// Whether all of `text` is as the pattern says.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let tokens = &self.tokens;
+        // Which tokens may come next, after each character.
+        let mut next = vec![false; tokens.len() + 1];
+        next[0] = true;
+        self.skip(&mut next);
+        for c in text.chars() {
+            let mut after = vec![false; tokens.len() + 1];
+            for (at, token) in tokens.iter().enumerate() {
+                if next[at] && token.takes(c) {
+                    after[at + usize::from(!token.repeats())] = true;
+                }
+            }
+            self.skip(&mut after);
+            next = after;
+        }
+        next[tokens.len()]
+    }
+
+    /// What repeats may also be nothing.
+    fn skip(&self, next: &mut [bool]) {
+        for (at, token) in self.tokens.iter().enumerate() {
+            if next[at] && token.repeats() {
+                next[at + 1] = true;
+            }
+        }
+    }
+
+    /// A text that both patterns fit, if there is one.
+    pub(super) fn common(&self, other: &Glob) -> Option<String> {
+        let end = (self.tokens.len(), other.tokens.len());
+        // How each pair of places was reached: from where, and by which character.
+        let mut reached = HashMap::from([((0, 0), None)]);
+        let mut open = vec![(0, 0)];
+        while let Some(at) = open.pop() {
+            if at == end {
+                return Some(way(&reached, end));
+            }
+            let (one, two) = (self.tokens.get(at.0).copied(), other.tokens.get(at.1).copied());
+            let mut steps = Vec::new();
+            if one.is_some_and(Token::repeats) {
+                steps.push(((at.0 + 1, at.1), None));
+            }
+            if two.is_some_and(Token::repeats) {
+                steps.push(((at.0, at.1 + 1), None));
+            }
+            if let (Some(one), Some(two)) = (one, two)
+                && let Some(c) = one.common(two)
+            {
+                let step = |token: Token| usize::from(!token.repeats());
+                steps.push(((at.0 + step(one), at.1 + step(two)), Some(c)));
+            }
+            for (to, by) in steps {
+                reached.entry(to).or_insert_with(|| {
+                    open.push(to);
+                    Some((at, by))
+                });
+            }
+        }
+        None
+    }
+}
+
+type Place = (usize, usize);
+
+/// The characters on the way to `end`.
+fn way(reached: &HashMap<Place, Option<(Place, Option<char>)>>, end: Place) -> String {
+    let mut text: Vec<char> = Vec::new();
+    let mut at = end;
+    while let Some(Some((from, by))) = reached.get(&at) {
+        text.extend(by);
+        at = *from;
+    }
+    text.iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same in the plainest way.
+    fn plain(tokens: &[Token], text: &[char]) -> bool {
+        let Some((token, tokens)) = tokens.split_first() else {
+            return text.is_empty();
+        };
+        match token {
+            Token::Many | Token::Any => (0..=text.len())
+                .take_while(|&taken| text[..taken].iter().all(|c| token.takes(*c)))
+                .any(|taken| plain(tokens, &text[taken..])),
+            _ => text
+                .split_first()
+                .is_some_and(|(c, rest)| token.takes(*c) && plain(tokens, rest)),
+        }
+    }
+
+    #[test]
+    fn stars_stay_in_a_folder() {
+        let fits = |pattern: &str, text: &str| Glob::new(pattern).matches(text);
+        assert!(fits("/logs/*.log", "/logs/a.log") && !fits("/logs/*.log", "/logs/b/a.log"));
+        assert!(fits("/logs/**.log", "/logs/b/a.log") && fits("/logs/**", "/logs/b/a.log"));
+        assert!(fits("a?c", "abc") && !fits("a?c", "a/c") && !fits("a?c", "ac"));
+        assert!(Glob::at_end("fw/*.log").matches("/var/fw/a.log"));
+        assert!(!Glob::at_end("fw/*.log").matches("/var/xfw/a.log"));
+    }
+
+    proptest! {
+        #[test]
+        fn matches_as_the_plain_way(pattern in "[ab/*?]{0,7}", text in "[ab/]{0,7}") {
+            let glob = Glob::new(&pattern);
+            let chars: Vec<char> = text.chars().collect();
+            prop_assert_eq!(glob.matches(&text), plain(&glob.tokens, &chars));
+        }
+
+        #[test]
+        fn common_texts_fit_both(one in "[ab/*?]{0,6}", two in "[ab/*?]{0,6}", text in "[abx/]{0,6}") {
+            let (one, two) = (Glob::new(&one), Glob::new(&two));
+            match one.common(&two) {
+                Some(found) => prop_assert!(one.matches(&found) && two.matches(&found), "{}", found),
+                None => prop_assert!(!(one.matches(&text) && two.matches(&text))),
+            }
+        }
+    }
+}

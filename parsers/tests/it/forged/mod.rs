@@ -134,7 +134,8 @@ fn changed(before: &Event, after: &[Event], rejects: usize, place: &Place) -> Ve
 fn read(line: &str, decoder: &mut Decoder) -> (Vec<Event>, usize) {
     let source = Arc::new(Source {
         path: Arc::from("-"),
-        peer: None,
+        peer: borzoi_parsers::frame::Peer::default(),
+
         reference_time: 1_798_675_200_000_000,
     });
     let mut framer = Framer::new(source, FrameOptions::default());

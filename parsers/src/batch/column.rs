@@ -207,16 +207,6 @@ impl ColumnBuilder {
         })
     }
 
-    /// The strings, if it is a column of strings. Whoever stores a value there calls
-    /// [`count`](ColumnBuilder::count).
-    #[inline]
-    pub(super) fn keywords(&mut self) -> Option<&mut Keywords> {
-        match &mut self.data {
-            Data::Keyword(keywords) => Some(keywords),
-            _ => None,
-        }
-    }
-
     /// Notes that a row got a value.
     #[inline]
     pub(super) fn count(&mut self) {

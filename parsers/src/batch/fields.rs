@@ -1,7 +1,10 @@
 //! Fields of the current event, to where the catalog says that they go.
 
-use super::column::{ColumnBuilder, Set};
+use std::borrow::Cow;
+
+use super::column::{ColumnBuilder, Data, Set};
 use super::keywords::Keywords;
+use super::rows::{put, whole};
 use super::slots::Target;
 use super::{BatchBuilder, PATH, values};
 use crate::catalog::Column;
@@ -26,19 +29,133 @@ impl BatchBuilder {
         self.put(target, native, value);
     }
 
-    /// Writes a value to where it goes: most are texts for a column of texts that has some already.
+    /// As [`field`](BatchBuilder::field), for a name that stands in the text of the event, where a stranger may have had a
+    /// part in it: one that names a column and no field of the producer's is `key.` and the name.
     #[inline]
-    fn put(&mut self, target: Target, native: &str, value: Value<'_>) {
+    pub(crate) fn line_field(&mut self, name: &str, value: Value<'_>) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = match self.line_slots.find(name) {
+            Some(target) => target,
+            None => self.new_line_slot(name),
+        };
+        self.put_of_line(target, name, value);
+    }
+
+    /// As [`line_field`](BatchBuilder::line_field), for a name with a number: `key` always stands for `name`.
+    #[inline]
+    pub(crate) fn pair_field(&mut self, key: usize, name: &str, value: Value<'_>) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        let target = match self.paired.get(key) {
+            Some(Some(target)) => *target,
+            _ => self.new_pair(key, name),
+        };
+        self.put_of_line(target, name, value);
+    }
+
+    #[cold]
+    fn new_pair(&mut self, key: usize, name: &str) -> Target {
+        let target = self.new_line_slot(name);
+        if self.paired.len() <= key {
+            self.paired.resize(key + 1, None);
+        }
+        self.paired[key] = Some(target);
+        target
+    }
+
+    #[inline]
+    fn put_of_line(&mut self, target: Target, name: &str, value: Value<'_>) {
+        match target {
+            Target::Column(_) | Target::Kept(..) | Target::Time => self.put(target, name, value),
+            Target::Reserved | Target::OverLimit => {
+                let native = self.native_of_line(name);
+                self.put(target, &native, value);
+            }
+        }
+    }
+
+    #[cold]
+    fn new_line_slot(&mut self, name: &str) -> Target {
+        if let Some(target) = self.line_slots.find(name) {
+            return target;
+        }
+        let native = self.native_of_line(name);
+        let target = self.target(&native);
+        if self.line_slots.len() < 4 * self.many_names() {
+            self.line_slots.add(name, target);
+        }
+        target
+    }
+
+    /// What a name in the text of an event is called as a field.
+    fn native_of_line<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match self.dataset.is_column_name(name) {
+            true => Cow::Owned(format!("key.{name}")),
+            false => Cow::Borrowed(name),
+        }
+    }
+
+    /// Writes a value to where it goes: most are texts and whole numbers for a column of such that has some already.
+    #[inline]
+    pub(super) fn put(&mut self, target: Target, native: &str, value: Value<'_>) {
         match value {
             Value::Str(text) => self.put_text(target, native, text),
+            Value::Int(number) => self.put_number(target, native, number),
             value => self.targeted_field(target, native, value),
         }
     }
 
     #[inline]
     pub(super) fn put_text(&mut self, target: Target, native: &str, text: &str) {
-        if !self.keyword(target, |keywords, row| keywords.set(row, text)) {
+        let stored = self.quickly(target, |data, row| match data {
+            Data::Keyword(keywords) => keywords.set(row, text),
+            Data::Integer(values) if values.len() <= row => match put(values, row, whole(text.as_bytes())) {
+                true => Set::Stored,
+                false => Set::Misfit,
+            },
+            _ => Set::Misfit,
+        });
+        if !stored {
             self.targeted_field(target, native, Value::Str(text));
+        }
+    }
+
+    #[inline]
+    fn put_number(&mut self, target: Target, native: &str, number: i64) {
+        let stored = self.quickly(target, |data, row| match data {
+            Data::Integer(values) if values.len() <= row => {
+                put(values, row, Some(number));
+                Set::Stored
+            }
+            _ => Set::Misfit,
+        });
+        if !stored {
+            self.targeted_field(target, native, Value::Int(number));
+        }
+    }
+
+    /// Gives the event a value in a column that has some already. `false`: `set` says that there is more to it than storing
+    /// it, and has not.
+    #[inline(always)]
+    fn quickly(&mut self, target: Target, set: impl FnOnce(&mut Data, usize) -> Set) -> bool {
+        let Target::Column(index) = target else {
+            return false;
+        };
+        let column = &mut self.columns[index as usize];
+        // A column's first value may be one column too many.
+        if !column.any() {
+            return false;
+        }
+        match set(&mut column.data, self.rows) {
+            Set::Stored => {
+                column.count();
+                true
+            }
+            Set::Same => true,
+            Set::Different | Set::Misfit => false,
         }
     }
 
@@ -157,25 +274,10 @@ impl BatchBuilder {
     /// the event has another value there, and nothing was done.
     #[inline]
     fn keyword(&mut self, target: Target, set: impl FnOnce(&mut Keywords, usize) -> Set) -> bool {
-        let Target::Column(index) = target else {
-            return false;
-        };
-        let column = &mut self.columns[index as usize];
-        // A column's first value may be one column too many.
-        if !column.any() {
-            return false;
-        }
-        let Some(keywords) = column.keywords() else {
-            return false;
-        };
-        match set(keywords, self.rows) {
-            Set::Stored => {
-                column.count();
-                true
-            }
-            Set::Same => true,
-            Set::Different | Set::Misfit => false,
-        }
+        self.quickly(target, |data, row| match data {
+            Data::Keyword(keywords) => set(keywords, row),
+            _ => Set::Misfit,
+        })
     }
 
     #[inline]
@@ -224,11 +326,8 @@ impl BatchBuilder {
             Some(target) => target,
             None => {
                 let index = match self.by_sql.get(&column.sql) {
-                    // Two names may come to one; the column has that of the first with a value.
-                    Some(&index) if !self.columns[index].any() => {
-                        self.columns[index].column.dotted = column.dotted;
-                        index
-                    }
+                    // Two names may come to one: the column keeps that of the first, or what events are called would
+                    // depend on how they are cut into batches.
                     Some(&index) => index,
                     // So many new names in one batch have long used up its columns.
                     None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
@@ -264,25 +363,28 @@ impl BatchBuilder {
         let first = index > PATH && !column.any();
         if first && self.used_columns >= self.options.max_columns {
             self.counters.over_limit += 1;
-            let dotted = column.column.dotted.clone();
-            return self.put_aside(&dotted, value);
+            return self.put_column_aside(index, value);
         }
         match set(column) {
             Set::Stored => self.used_columns += usize::from(first),
             Set::Same => {}
             Set::Different => {
                 self.counters.duplicates += 1;
-                let dotted = self.columns[index].column.dotted.clone();
-                self.put_aside(&dotted, value);
+                self.put_column_aside(index, value);
             }
             Set::Misfit => {
                 if !matches!(value, Value::Json(_) | Value::List(_)) {
                     self.counters.misfits += 1;
                 }
-                let dotted = self.columns[index].column.dotted.clone();
-                self.put_aside(&dotted, value);
+                self.put_column_aside(index, value);
             }
         }
+    }
+
+    #[cold]
+    fn put_column_aside(&mut self, index: usize, value: &Value<'_>) {
+        let dotted = self.columns[index].column.dotted.clone();
+        self.put_aside(&dotted, value);
     }
 
     /// Writes a value of the current event to `unmapped`, whatever the catalog says of its name: for what

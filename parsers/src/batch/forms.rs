@@ -70,6 +70,7 @@ impl BatchBuilder {
                 Value::Null => {}
                 _ if !is_written(self, target) => {}
                 Value::Str(text) => self.put_text(target, name, text),
+                Value::Int(number) => self.put(target, name, Value::Int(*number)),
                 value => self.targeted_field(target, name, value.clone()),
             }
         }

@@ -8,6 +8,7 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffe
 use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
 
+use super::codes::{Code, Codes};
 use super::column::Set;
 use super::texts::{PLACES, place, same};
 use crate::catalog::Fill;
@@ -27,6 +28,7 @@ pub(super) struct Keywords {
     /// The order of the values is not that of their rows: some were filled in behind the last row.
     scattered: bool,
     escaped: Option<Box<Escaped>>,
+    codes: Option<Box<Codes>>,
 }
 
 /// Distinct texts end to end, by number.
@@ -163,6 +165,7 @@ impl Default for Keywords {
             plain: 0,
             scattered: false,
             escaped: None,
+            codes: None,
         }
     }
 }
@@ -262,6 +265,32 @@ impl Keywords {
         self.push(row, key);
     }
 
+    /// As [`put`](Keywords::put), for the text of a code.
+    #[inline]
+    pub(super) fn put_code(&mut self, row: usize, code: Code) {
+        if self.plain > 0 {
+            code.write(&mut self.distinct.bytes);
+            let key = self.distinct.end();
+            return self.push(row, key);
+        }
+        let known = self.codes.as_ref().and_then(|codes| codes.key(code));
+        let key = known.unwrap_or_else(|| self.key_of_code(code));
+        self.push(row, key);
+    }
+
+    fn key_of_code(&mut self, code: Code) -> i32 {
+        let codes = self.codes.get_or_insert_default();
+        let mut text = std::mem::take(&mut codes.text);
+        text.clear();
+        code.write(&mut text);
+        let key = self.key_of(&text);
+        if let Some(codes) = &mut self.codes {
+            codes.remember(code, key);
+            codes.text = text;
+        }
+        key
+    }
+
     #[inline(always)]
     fn push(&mut self, row: usize, key: i32) {
         if self.keys.len() < row {
@@ -350,6 +379,9 @@ impl Keywords {
         self.places.fill(-1);
         if let Some(escaped) = &mut self.escaped {
             escaped.clear();
+        }
+        if let Some(codes) = &mut self.codes {
+            codes.forget();
         }
         let array = self.array(keys, offsets, text);
         self.scattered = false;

@@ -11,6 +11,7 @@
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
 mod arrays;
+mod codes;
 mod column;
 mod fields;
 mod filling;
@@ -176,10 +177,14 @@ pub struct BatchBuilder {
     /// SQL name → index into `columns`.
     by_sql: HashMap<Arc<str>, usize>,
     slots: Slots,
+    /// Names that stand in the text of events; see [`BatchBuilder::line_field`].
+    line_slots: Slots,
     /// Columns that are filled from others.
     fillings: Fillings,
     /// Targets of the keys that a reader has numbered, by number.
     keyed: Vec<Option<Target>>,
+    /// Targets of the keys that readers of pairs have numbered, by number.
+    paired: Vec<Option<Target>>,
     forms: Forms,
     /// Cells that wait until more are together.
     lanes: Lanes,
@@ -212,8 +217,10 @@ impl BatchBuilder {
             columns: Vec::new(),
             by_sql: HashMap::new(),
             slots: Slots::default(),
+            line_slots: Slots::default(),
             fillings: Fillings::default(),
             keyed: Vec::new(),
+            paired: Vec::new(),
             forms: Forms::default(),
             lanes: Lanes::default(),
             unescaped: String::new(),
@@ -226,7 +233,9 @@ impl BatchBuilder {
         self.columns.clear();
         self.by_sql.clear();
         self.slots = Slots::default();
+        self.line_slots = Slots::default();
         self.keyed.clear();
+        self.paired.clear();
         self.forms = Forms::default();
         self.lanes.forget();
         for sql in ["host_name", "message", "original", "log_file_path"] {
@@ -296,6 +305,7 @@ impl BatchBuilder {
             "cells that wait come before those of the next event"
         );
         self.slots.restart();
+        self.line_slots.restart();
         if !std::mem::replace(&mut self.dirty, true) {
             return;
         }

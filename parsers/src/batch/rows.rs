@@ -5,9 +5,9 @@
 //! to it. Columns that more than one name writes to are not written so: [`BatchBuilder::own_columns`] has
 //! none for them.
 
+use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
-use super::values::digits;
 use super::{BatchBuilder, PATH};
 use crate::catalog::ColumnType;
 use crate::value::Value;
@@ -168,7 +168,7 @@ impl BatchBuilder {
                 (Data::Integer(values), Value::Int(number)) => put(values, row, Some(*number)),
                 (Data::Timestamp(values), Value::Time(micros)) => put(values, row, Some(*micros)),
                 (Data::Keyword(keywords), Value::Int(number)) => {
-                    keywords.put(row, digits(*number, &mut [0; 20]).as_bytes());
+                    keywords.put_code(row, Code::Number(*number));
                     true
                 }
                 (Data::Keyword(keywords), Value::Str(text)) => {
@@ -187,26 +187,19 @@ impl BatchBuilder {
         self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
     }
 
-    /// Gives the next events in a column of texts what `write` appends for these cells.
-    pub(crate) fn write_texts<T>(
-        &mut self,
-        index: u32,
-        cells: impl Iterator<Item = T>,
-        mut write: impl FnMut(T, &mut String),
-    ) {
+    /// Gives the next events these addresses in a column of texts.
+    pub(crate) fn write_addresses(&mut self, index: u32, addresses: impl Iterator<Item = [u8; 4]>) {
         let first = self.rows;
         let builder = &mut self.columns[index as usize];
         let had = builder.any();
-        let mut text = String::new();
-        for (row, cell) in (first..).zip(cells) {
-            text.clear();
-            write(cell, &mut text);
+        for (row, address) in (first..).zip(addresses) {
             match &mut builder.data {
                 Data::Keyword(keywords) => {
-                    keywords.put(row, text.as_bytes());
+                    keywords.put_code(row, Code::Address(address));
                     builder.count();
                 }
                 _ => {
+                    let text = std::net::Ipv4Addr::from(address).to_string();
                     builder.set(row, &Value::Str(&text));
                 }
             }

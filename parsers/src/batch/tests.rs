@@ -1,5 +1,6 @@
 use super::*;
 use crate::catalog::{Catalog, UNMAPPED};
+use crate::output::{EventWriter, JsonStyle};
 
 fn meta(offset: u64) -> EventMeta<'static> {
     EventMeta {
@@ -137,6 +138,52 @@ fn a_builder_goes_on_after_a_batch_however_columns_are_stored() {
         ));
     }
     assert!(stored_plain);
+}
+
+#[test]
+fn names_of_one_column_say_the_same_however_events_are_cut() {
+    let json = Value::Json("{}");
+    let said = |cuts: bool| {
+        let dataset = Catalog::builtin()
+            .dataset("generic.json")
+            .expect("shipped")
+            .clone();
+        let mut builder = BatchBuilder::new(dataset, Arc::new(BatchOptions::default()));
+        let mut events = Vec::new();
+        for (name, value) in [
+            ("filterSet", &json),
+            ("filter_set", &json),
+            ("filterSet", &json),
+            ("Size-Of", &Value::Str("x")),
+            ("Size.Of", &Value::Str("x")),
+            ("Size-Of", &Value::Str("x")),
+        ] {
+            builder.begin();
+            builder.field(name, value.clone());
+            builder.commit(meta(0));
+            if cuts {
+                events.extend(builder.finish());
+            }
+        }
+        events.extend(builder.finish());
+        let mut lines = Vec::new();
+        for batch in &events {
+            let writer = EventWriter::new(&batch.events, JsonStyle::Flat);
+            for row in 0..batch.len() {
+                lines.push(String::new());
+                writer.write(row, lines.last_mut().expect("pushed"));
+            }
+        }
+        // When they were read says the beginning of each.
+        lines
+            .iter()
+            .map(|line| line.split_once("tenant").expect("standard").1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let whole = said(false);
+    assert_eq!(whole, said(true));
+    assert!(whole[2].contains(r#""unmapped":{"filterSet":{}}"#), "{whole:?}");
+    assert!(whole[5].contains(r#""Size-Of":"x""#), "{whole:?}");
 }
 
 #[test]

@@ -46,15 +46,26 @@ pub(super) fn text_of<'v>(value: &'v Value<'_>, room: &'v mut Spelled) -> Option
 
 /// The digits of a number, and its sign.
 pub(super) fn digits(number: i64, room: &mut [u8; 20]) -> &str {
+    const PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[b'0'; 2]; 100];
+        let mut at = 0;
+        while at < 100 {
+            pairs[at] = [b'0' + (at / 10) as u8, b'0' + (at % 10) as u8];
+            at += 1;
+        }
+        pairs
+    };
     let mut rest = number.unsigned_abs();
     let mut start = room.len();
-    loop {
+    // Two at a time: a division takes longer than all else.
+    while rest >= 10 {
+        start -= 2;
+        room[start..start + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+        rest /= 100;
+    }
+    if rest > 0 || start == room.len() {
         start -= 1;
-        room[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+        room[start] = b'0' + rest as u8;
     }
     if number < 0 {
         start -= 1;
@@ -171,7 +182,23 @@ mod tests {
 
     #[test]
     fn digits_of_numbers() {
-        for number in [0, 7, -7, 10, 443, i64::MAX, i64::MIN] {
+        for number in [
+            0,
+            7,
+            -7,
+            9,
+            10,
+            99,
+            100,
+            101,
+            -100,
+            443,
+            999,
+            1000,
+            65_535,
+            i64::MAX,
+            i64::MIN,
+        ] {
             assert_eq!(digits(number, &mut [0; 20]), number.to_string());
         }
     }

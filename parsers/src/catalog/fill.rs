@@ -280,6 +280,13 @@ impl Entries<'_> {
             false => Ok(of_column(dataset.column_of_native(name))),
         };
         let mut shown = self.read(dataset, source)?;
+        // What is made of nothing would be in every event: that is what `fill` is for.
+        if let Some(fill) = shown.iter().find(|fill| fill.from.is_empty()) {
+            return Err(CatalogError::Conflict {
+                file: self.file.to_owned(),
+                reason: format!("`{}` in `show` has no `from`", fill.column.dotted),
+            });
+        }
         let fields = dataset.fields.iter().filter(|field| !field.exact);
         for (native, field) in native
             .iter()

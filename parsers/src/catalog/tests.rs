@@ -299,6 +299,11 @@ fn wrong_files_are_told_where_and_why() {
         text.starts_with("mine.yaml:3:25: `source.port` is an ECS column of type integer"),
         "{text}"
     );
+    let text = failure("dataset: acme.door\nshow:\n  - {column: network.transport, value: tcp}\n");
+    assert!(
+        text.contains("`network.transport` in `show` has no `from`"),
+        "{text}"
+    );
     let text = failure("dataset: windows_sysmon\n");
     assert!(text.contains("would share the table windows_sysmon"), "{text}");
     let twice = with(&[

@@ -11,6 +11,8 @@
 //! else: anything more is a line of another program, which quotes one of these. Escapes of printable characters are undone (`\x22` is `"`); others stay as written.
 //! A request that is no HTTP is kept whole in `url.original`.
 
+mod plain;
+
 use crate::formats::text::search::Search;
 use std::borrow::Cow;
 
@@ -25,6 +27,7 @@ use super::{EventSink, FrameContext, Reject, commit, linux, pinned_or};
 use crate::batch::BatchBuilder;
 use crate::time;
 use crate::value::Value;
+use plain::PlainLine;
 
 /// One line taken apart; everything as written.
 #[derive(Debug, PartialEq)]
@@ -63,6 +66,7 @@ pub fn decode(frame: &str, context: &FrameContext<'_>, sink: &mut EventSink) -> 
 
 /// A line of either log, taken apart.
 pub(super) enum Entry<'a> {
+    Common(PlainLine<'a>),
     Plain(Line<'a>),
     Tls(TlsLine<'a>),
 }
@@ -72,13 +76,16 @@ impl<'a> Entry<'a> {
     /// program that quotes an entry, which strangers can make it do.
     pub(super) fn certain(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
         Entry::parse(line, zone).filter(|entry| match entry {
-            Entry::Tls(_) => true,
+            Entry::Common(_) | Entry::Tls(_) => true,
             Entry::Plain(line) => line.is_certain(),
         })
     }
 
     /// The entry that `line` is, in a log of nothing else.
     fn parse(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
+        if let Some(entry) = PlainLine::parse(line, zone) {
+            return Some(Entry::Common(entry));
+        }
         match TlsLine::parse(line, zone) {
             Some(entry) => Some(Entry::Tls(entry)),
             None => Line::parse(line, zone).map(Entry::Plain),
@@ -103,6 +110,10 @@ impl<'a> Entry<'a> {
             builder.field("host.name", Value::Str(host));
         }
         let time = match self {
+            Entry::Common(line) => {
+                line.write(builder);
+                line.time
+            }
             Entry::Plain(line) => {
                 line.write(builder);
                 line.time
@@ -346,12 +357,7 @@ pub(super) fn write_request(text: &str, builder: &mut BatchBuilder) {
     if let Some(query) = query {
         builder.field("url.query", Value::Str(query));
     }
-    let last = path.rsplit('/').next().unwrap_or_default();
-    if let Some((stem, extension)) = last.rsplit_once('.')
-        && !stem.is_empty()
-        && !extension.is_empty()
-        && extension.len() <= 16
-    {
+    if let Some(extension) = plain::extension(path) {
         builder.field("c-uri-extension", Value::Str(extension));
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::formats::text::keys::PairKey;
 use crate::formats::text::search::Search;
 
 use crate::value::Value;
@@ -14,14 +15,38 @@ const MANY: usize = 512;
 /// ignored.
 #[derive(Debug, Default, PartialEq)]
 pub struct Fields<'a> {
-    values: Vec<(&'a str, Value<'a>)>,
+    values: Vec<Field<'a>>,
     /// A bit for each name that may be among them.
     names: u64,
 }
 
+/// A field of an event.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Field<'a> {
+    pub(crate) name: &'a str,
+    /// The number of its name, if that is a key that has one.
+    pub(crate) key: PairKey,
+    pub(crate) value: Value<'a>,
+}
+
+impl<'a> Field<'a> {
+    #[inline(always)]
+    fn new(name: &'a str, value: Value<'a>) -> Self {
+        Field {
+            name,
+            key: PairKey::NONE,
+            value,
+        }
+    }
+
+    fn into_pair(self) -> (&'a str, Value<'a>) {
+        (self.name, self.value)
+    }
+}
+
 thread_local! {
     /// The room of an event that is done with: the next one takes it.
-    static SPARE: Cell<Vec<(&'static str, Value<'static>)>> = const { Cell::new(Vec::new()) };
+    static SPARE: Cell<Vec<Field<'static>>> = const { Cell::new(Vec::new()) };
 }
 
 /// Room for more fields than these is not kept.
@@ -33,7 +58,7 @@ impl Drop for Fields<'_> {
             self.values.clear();
             // Nothing is in it: what comes out is the same room for other lifetimes.
             let values = std::mem::take(&mut self.values);
-            SPARE.set(values.into_iter().map(|_| ("", Value::Null)).collect());
+            SPARE.set(values.into_iter().map(|_| Field::new("", Value::Null)).collect());
         }
     }
 }
@@ -56,7 +81,7 @@ impl<'a> Fields<'a> {
 
     /// No fields yet, and room for `many`.
     pub fn with_room(many: usize) -> Self {
-        let mut values: Vec<(&'a str, Value<'a>)> = SPARE.take();
+        let mut values: Vec<Field<'a>> = SPARE.take();
         values.reserve(many);
         Fields { values, names: 0 }
     }
@@ -68,7 +93,7 @@ impl<'a> Fields<'a> {
 
     /// The fields so far, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
-        self.values.iter().map(|(name, value)| (*name, value))
+        self.values.iter().map(|field| (field.name, &field.value))
     }
 
     /// Sets `name`, unless it is set.
@@ -78,7 +103,7 @@ impl<'a> Fields<'a> {
         let is_new = self.names & bit == 0 || self.values.len() >= MANY || !self.holds(name);
         if is_new && !matches!(value, Value::Null) {
             self.names |= bit;
-            self.values.push((name, value));
+            self.values.push(Field::new(name, value));
         }
     }
 
@@ -87,13 +112,21 @@ impl<'a> Fields<'a> {
     #[inline]
     pub fn push(&mut self, name: &'a str, value: Value<'a>) {
         self.names |= bit(name);
-        self.values.push((name, value));
+        self.values.push(Field::new(name, value));
+    }
+
+    /// As [`push`](Fields::push), for a key of the line that may have a number.
+    #[inline]
+    pub(crate) fn push_pair(&mut self, name: &'a str, key: PairKey, value: &'a str) {
+        self.names |= bit(name);
+        let value = Value::Str(value);
+        self.values.push(Field { name, key, value });
     }
 
     /// Sets `name` to `value`, whatever it is set to.
     pub fn replace(&mut self, name: &'a str, value: Value<'a>) {
-        match self.values.iter_mut().find(|(present, _)| *present == name) {
-            Some((_, present)) => *present = value,
+        match self.values.iter_mut().find(|field| field.name == name) {
+            Some(present) => present.value = value,
             None => self.push(name, value),
         }
     }
@@ -285,8 +318,8 @@ impl<'a> Fields<'a> {
     fn find(&self, name: &str) -> Option<&Value<'a>> {
         self.values
             .iter()
-            .find(|(present, _)| *present == name)
-            .map(|(_, value)| value)
+            .find(|field| field.name == name)
+            .map(|field| &field.value)
     }
 
     fn holds(&self, name: &str) -> bool {
@@ -300,6 +333,11 @@ impl<'a> Fields<'a> {
 
     /// Takes the fields out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+        self.drain_fields().map(Field::into_pair)
+    }
+
+    /// As [`drain`](Fields::drain), with the numbers of their names.
+    pub(crate) fn drain_fields(&mut self) -> std::vec::Drain<'_, Field<'a>> {
         self.names = 0;
         self.values.drain(..)
     }
@@ -310,7 +348,8 @@ impl<'a> IntoIterator for Fields<'a> {
     type IntoIter = std::vec::IntoIter<Self::Item>;
 
     fn into_iter(mut self) -> Self::IntoIter {
-        std::mem::take(&mut self.values).into_iter()
+        let pairs: Vec<Self::Item> = self.drain().collect();
+        pairs.into_iter()
     }
 }
 
@@ -350,7 +389,7 @@ pub(crate) fn address(host: &str) -> Option<&str> {
 }
 
 /// Whether `text` is an IPv4 address as [`Ipv4Addr`] takes it.
-fn is_v4(text: &[u8]) -> bool {
+pub(super) fn is_v4(text: &[u8]) -> bool {
     let mut rest = text;
     for part in 0..4 {
         if part > 0 {

@@ -182,6 +182,20 @@ fn event_elements_are_cut_from_any_surroundings() {
 }
 
 #[test]
+fn the_first_element_says_what_xml_is() {
+    let document = "<?xml version=\"1.0\"?>\n <EPOevent><Event><EventID>1</EventID></Event></EPOevent>";
+    check(
+        &format!("{document}\n{document}"),
+        &[document.split_once("\n ").unwrap().1; 2],
+        &[],
+    );
+    // Where a name further on decides, it depends on the cuts what was there already.
+    let text = "<?xml version='1.0'?>\n<Events><Event><a  <EPOevent>";
+    check(text, &[], &["truncated_xml"]);
+    check("<?xml version='1.0'?>\n<Events><EPOeven", &[], &["not_an_event"]);
+}
+
+#[test]
 fn too_long_frames_are_refused_and_too_long_lines_cut() {
     let options = FrameOptions {
         max_frame: 50,

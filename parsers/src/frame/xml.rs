@@ -59,11 +59,26 @@ const DOCUMENTS: [Kind; 3] = [
 /// A document's element begins within as many bytes, behind its declaration.
 const DECLARATION: usize = 256;
 
-/// What comes next: one of the documents if it begins at once.
-fn kind_of(rest: &[u8]) -> Kind {
+/// What comes next: one of the documents if its element is the first; `None`: that is not to be told yet. What is told
+/// does not depend on how much of `rest` is there.
+fn kind_of(rest: &[u8], at_end: bool) -> Option<Kind> {
     let head = &rest[..rest.len().min(DECLARATION)];
-    let begins = |kind: &&Kind| memchr::memmem::find(head, kind.start).is_some();
-    DOCUMENTS.iter().find(begins).copied().unwrap_or(WINDOWS)
+    let is_whole = at_end || rest.len() >= DECLARATION;
+    let mut at = 0;
+    while let Some(tag) = memchr::memchr(b'<', &head[at..]) {
+        at += tag + 1;
+        let Some(&first) = head.get(at) else { break };
+        if !first.is_ascii_alphabetic() {
+            continue;
+        }
+        let name = head[at..]
+            .iter()
+            .position(|&b| b.is_ascii_whitespace() || b == b'>');
+        let Some(length) = name else { break };
+        let is_called = |kind: &&Kind| kind.start[1..] == head[at..at + length];
+        return Some(DOCUMENTS.iter().find(is_called).copied().unwrap_or(WINDOWS));
+    }
+    is_whole.then_some(WINDOWS)
 }
 
 impl Elements {
@@ -72,7 +87,10 @@ impl Elements {
         let mut cursor = cursor;
         if !self.inside {
             let rest = &buffer[cursor..];
-            self.kind = kind_of(rest);
+            let Some(kind) = kind_of(rest, at_end) else {
+                return (Element::Unfinished, cursor);
+            };
+            self.kind = kind;
             let Some(start) = event_start(rest, self.searched, at_end, self.kind.start) else {
                 // A tag may be cut in two at the end of what is there.
                 self.searched = rest.len().saturating_sub(self.kind.end.len().max(DECLARATION));

@@ -16,7 +16,7 @@ const LONGEST_KEY: usize = 1100;
 /// What a key may mean in a flat Windows event, by its name alone: see
 /// [`json_windows`](super::super::json_windows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Plain,
     EventId,
     Channel,
@@ -55,7 +55,7 @@ impl Role {
 /// What a guess needs to know of a key: one line of the cache.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
-struct Guess {
+struct Guess<R> {
     /// The first 16 bytes of how it stood in a record, from its first quote to its colon, and which of them count.
     head: u128,
     mask: u128,
@@ -65,7 +65,7 @@ struct Guess {
     length: u32,
     /// The keys that followed it last: events of two kinds often alternate.
     next: [Key; 2],
-    role: Role,
+    role: R,
 }
 
 const WORD: usize = 16;
@@ -74,10 +74,10 @@ const WORD: usize = 16;
 const LOOKED_AT: usize = 2 * WORD;
 
 /// What a guess is compared with: enough for a key that is looked at, and the beginning of its value.
-pub(super) type Window = [u8; 3 * WORD];
+pub(crate) type Window = [u8; 3 * WORD];
 
-impl Guess {
-    fn new(bytes: &[u8], key: Key, role: Role) -> Self {
+impl<R> Guess<R> {
+    fn new(bytes: &[u8], key: Key, role: R) -> Self {
         let mut head = [0; WORD];
         let mut mask = [0; WORD];
         let first = bytes.len().min(WORD);
@@ -106,29 +106,52 @@ impl Guess {
     }
 }
 
-/// See the [module](self).
-#[derive(Default)]
-pub(super) struct Keys {
-    guesses: Vec<Guess>,
+/// See the [module](self). `R` is what a key means to its reader, found out by its name alone.
+pub(crate) struct Keys<R = Role> {
+    guesses: Vec<Guess<R>>,
     /// The name of each, and how it stood in a record.
     names: Vec<(Box<str>, Box<[u8]>)>,
     table: HashTable<Key>,
     hasher: foldhash::fast::FixedState,
     first: [Key; 2],
+    role_of: fn(&str) -> R,
 }
 
-impl Keys {
+impl Default for Keys {
+    fn default() -> Self {
+        Keys::new(Role::of)
+    }
+}
+
+impl<R: Copy> Keys<R> {
+    /// No keys yet; `role_of` says what one means.
+    pub(crate) fn new(role_of: fn(&str) -> R) -> Self {
+        Keys {
+            guesses: Vec::new(),
+            names: Vec::new(),
+            table: HashTable::new(),
+            hasher: foldhash::fast::FixedState::default(),
+            first: [0; 2],
+            role_of,
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     pub(super) fn name(&self, key: Key) -> &str {
         &self.names[key as usize].0
     }
 
-    pub(super) fn role(&self, key: Key) -> Role {
+    pub(crate) fn role(&self, key: Key) -> R {
         self.guesses[key as usize].role
     }
 
     /// The keys that are likely to follow `last`, or to be the first.
     #[inline(always)]
-    pub(super) fn followers(&self, last: Option<Key>) -> [Key; 2] {
+    pub(crate) fn followers(&self, last: Option<Key>) -> [Key; 2] {
         match last {
             Some(last) => self.guesses[last as usize].next,
             None => self.first,
@@ -138,7 +161,7 @@ impl Keys {
     /// Which of two keys, of at most [`LOOKED_AT`] bytes, stands at the beginning of `bytes`; how long it is with its
     /// colon, and its role.
     #[inline(always)]
-    pub(super) fn guess(&self, bytes: &Window, keys: [Key; 2]) -> Option<(Key, usize, Role)> {
+    pub(crate) fn guess(&self, bytes: &Window, keys: [Key; 2]) -> Option<(Key, usize, R)> {
         let stands = |key: Key| {
             let guess = self.guesses.get(key as usize)?;
             guess
@@ -149,7 +172,7 @@ impl Keys {
     }
 
     /// As [`Keys::guess`], for keys of any length, and near the end of a record.
-    pub(super) fn guess_slowly(&self, bytes: &[u8], keys: [Key; 2]) -> Option<(Key, usize, Role)> {
+    pub(crate) fn guess_slowly(&self, bytes: &[u8], keys: [Key; 2]) -> Option<(Key, usize, R)> {
         keys.into_iter().find_map(|key| {
             let (_, spelled) = self.names.get(key as usize)?;
             let stands = bytes.starts_with(spelled);
@@ -160,14 +183,26 @@ impl Keys {
     /// The number of `name`, which stood in a record as `spelled` after `last`. `None` if it is new and
     /// there are too many already.
     pub(super) fn find(&mut self, name: &str, spelled: &[u8], last: Option<Key>) -> Option<Key> {
+        let may_be_new = self.names.len() < MOST_KEYS && spelled.len() <= LONGEST_KEY;
+        self.find_or_add(name, spelled, last, may_be_new)
+    }
+
+    /// As [`Keys::find`], for readers with bounds of their own: a key that may not be new is only looked for.
+    pub(crate) fn find_or_add(
+        &mut self,
+        name: &str,
+        spelled: &[u8],
+        last: Option<Key>,
+        may_be_new: bool,
+    ) -> Option<Key> {
         let hash = self.hasher.hash_one(name);
         let known = self.table.find(hash, |&key| *self.names[key as usize].0 == *name);
         let key = match known {
             Some(&key) => key,
-            None if self.names.len() >= MOST_KEYS || spelled.len() > LONGEST_KEY => return None,
+            None if !may_be_new => return None,
             None => {
                 let key = Key::try_from(self.names.len()).ok()?;
-                self.guesses.push(Guess::new(spelled, key, Role::of(name)));
+                self.guesses.push(Guess::new(spelled, key, (self.role_of)(name)));
                 self.names.push((name.into(), spelled.into()));
                 let (names, hasher) = (&self.names, &self.hasher);
                 self.table

@@ -10,7 +10,7 @@
 //! Everything else is left to the [tape](super::tape). The two give the same event for the same bytes; a
 //! test holds them to it.
 
-mod keys;
+pub(crate) mod keys;
 mod scan;
 #[cfg(test)]
 mod tests;

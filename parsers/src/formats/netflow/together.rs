@@ -6,7 +6,7 @@
 
 use super::elements::Kind;
 use super::packets::SetHeader;
-use super::{END_OF_TIME, Field, Role, VARIABLE, instant, number, push_octet, transport};
+use super::{END_OF_TIME, Field, Role, VARIABLE, instant, number, transport};
 use crate::batch::BatchBuilder;
 use crate::catalog::ColumnType;
 use crate::formats::{FrameContext, id_of};
@@ -74,14 +74,10 @@ impl<'r> Cells<'r> {
                 let numbers = self.all().map(|cell| ((number(cell) << unused) as i64) >> unused);
                 builder.write_values(column, numbers.map(Value::Int));
             }
-            What::Address => builder.write_texts(column, self.all(), |cell, text| {
-                for (at, octet) in cell.iter().enumerate() {
-                    if at > 0 {
-                        text.push('.');
-                    }
-                    push_octet(text, *octet);
-                }
-            }),
+            What::Address => {
+                let address = |cell: &[u8]| cell.first_chunk().copied().unwrap_or_default();
+                builder.write_addresses(column, self.all().map(address));
+            }
             What::Instant(kind) => {
                 let instants = self.all().map(|cell| instant(header, kind, cell));
                 builder.write_values(column, instants.map(|at| at.map_or(Value::Null, Value::Time)));

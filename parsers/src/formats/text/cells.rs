@@ -7,6 +7,8 @@
 //! A cell that starts with a quote goes on to the quote that closes it, in which a doubled quote stands for one. A quote
 //! inside a bare cell is text.
 
+use super::search::near;
+
 /// The cells of `line`, in order.
 pub(crate) fn cells(line: &str, separator: u8) -> Cells<'_> {
     Cells {
@@ -53,7 +55,7 @@ impl<'a> Iterator for Cells<'a> {
                 doubled,
             });
         }
-        let text = match memchr::memchr(self.separator, rest.as_bytes()) {
+        let text = match near(self.separator, rest.as_bytes()) {
             Some(at) => {
                 self.rest = Some(&rest[at + 1..]);
                 &rest[..at]

@@ -14,6 +14,7 @@ pub(crate) mod cells;
 pub(crate) mod compiled;
 pub(super) mod described;
 pub(crate) mod grok;
+pub(crate) mod keys;
 pub(crate) mod layout;
 pub(crate) mod pairs;
 pub(crate) mod parts;
@@ -21,6 +22,7 @@ pub(crate) mod search;
 pub(crate) mod shape;
 pub(crate) mod url;
 
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use aho_corasick::automaton::Automaton;
@@ -30,8 +32,10 @@ use bumpalo::Bump;
 use hashbrown::HashMap;
 
 use self::described::Described;
-use super::fields::Fields;
+use self::keys::PairKeys;
+use super::fields::{Field, Fields};
 use super::syslog::{Header, header::full_tag, write_header};
+use super::vendors::{CefRole, FortigateRole};
 use super::{EventSink, FrameContext, Reject, commit};
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -48,6 +52,24 @@ pub(crate) struct Line<'a> {
     pub(crate) context: &'a FrameContext<'a>,
     /// Room for texts that do not stand in the frame as they are meant.
     pub(crate) arena: &'a Bump,
+    /// The keys that lines before had.
+    pub(crate) keys: &'a NumberedKeys,
+}
+
+/// The keys of products that write pairs, each kind by itself.
+pub(crate) struct NumberedKeys {
+    pub(crate) cef: RefCell<PairKeys<CefRole>>,
+    pub(crate) fortigate: RefCell<PairKeys<FortigateRole>>,
+}
+
+impl Default for NumberedKeys {
+    fn default() -> Self {
+        const TABLES: u32 = 2;
+        NumberedKeys {
+            cef: RefCell::new(PairKeys::new(CefRole::of, 0, TABLES)),
+            fortigate: RefCell::new(PairKeys::new(FortigateRole::of, 1, TABLES)),
+        }
+    }
 }
 
 impl<'a> Line<'a> {
@@ -228,6 +250,7 @@ pub(super) struct Grammars {
     /// Formats of catalog files, asked before all others: whoever describes a line means it.
     described: Option<Described>,
     arena: Bump,
+    keys: NumberedKeys,
     /// The dataset of the last event.
     named: Option<Named>,
     /// Who read the last line.
@@ -400,6 +423,7 @@ impl Grammars {
             table,
             described: Described::new(catalog),
             arena: Bump::new(),
+            keys: NumberedKeys::default(),
             named: None,
             reader: Reader::Grammar("none"),
         }
@@ -421,6 +445,7 @@ impl Grammars {
             body: header.map_or(raw, |header| header.message),
             context,
             arena: &self.arena,
+            keys: &self.keys,
         };
         if let Some(described) = &mut self.described
             && let Some((number, event)) = described.read(&line)
@@ -449,6 +474,7 @@ impl Grammars {
             body: header.map_or(raw, |header| header.message),
             context,
             arena: &self.arena,
+            keys: &self.keys,
         };
         let (number, event) = self.described.as_mut()?.read(&line)?;
         self.reader = Reader::Pattern(number);
@@ -532,11 +558,12 @@ fn write(
     };
     let builder = sink.begin(&dataset);
     let of_line = line.raw.as_bytes().as_ptr_range();
-    for (name, value) in fields.drain() {
+    for Field { name, key, value } in fields.drain_fields() {
         // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
-        match of_line.contains(&name.as_ptr()) && dataset.is_column_name(name) {
-            true => builder.field(line.name("key.", name), value),
-            false => builder.field(name, value),
+        match key.index() {
+            Some(key) => builder.pair_field(key, name, value),
+            None if of_line.contains(&name.as_ptr()) => builder.line_field(name, value),
+            None => builder.field(name, value),
         }
     }
     let has_header = has_header && !headless;

@@ -7,6 +7,9 @@
 //! A key is a word without spaces, quotes and separators, directly before the sign. A value is a quoted text (a backslash
 //! takes the meaning from the next character where [`Style::escapes`] says so), or it ends where the next pair begins.
 
+use super::keys::{LONGEST, Numbered, PairKeys};
+use super::search::{near, near2};
+
 /// How a product writes its pairs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
@@ -84,6 +87,46 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = Pair<'a>;
 
     fn next(&mut self) -> Option<Pair<'a>> {
+        self.next_where(|_| None)
+    }
+}
+
+impl<'a> Pairs<'a> {
+    /// The next pair, and the number of its key.
+    #[inline]
+    pub(crate) fn next_numbered<R: Copy>(
+        &mut self,
+        keys: &mut PairKeys<R>,
+    ) -> Option<(Pair<'a>, Numbered<R>)> {
+        let mut numbered = None;
+        let assign = self.style.assign;
+        let pair = self.next_where(|text| {
+            let (key, length) = keys.guess(text)?;
+            numbered = Some(key);
+            Some(length)
+        })?;
+        let key = match numbered {
+            Some(key) => key,
+            None => {
+                let mut spelled = [0; LONGEST + 1];
+                let length = pair.key.len();
+                match spelled.get_mut(..=length) {
+                    Some(spelled) => {
+                        spelled[..length].copy_from_slice(pair.key.as_bytes());
+                        spelled[length] = assign;
+                        keys.find(pair.key, spelled)
+                    }
+                    None => keys.unnumbered(pair.key),
+                }
+            }
+        };
+        Some((pair, key))
+    }
+
+    /// The next pair. `length_of_key` is asked how long the key is that a text begins with, if it knows; behind that stands
+    /// the sign then, and no byte of it ends a key.
+    #[inline(always)]
+    fn next_where(&mut self, mut length_of_key: impl FnMut(&[u8]) -> Option<usize>) -> Option<Pair<'a>> {
         let Style {
             assign,
             between,
@@ -99,7 +142,9 @@ impl<'a> Iterator for Pairs<'a> {
             }
             let rest = &self.rest[start..];
             let bytes = rest.as_bytes();
-            let Some(at) = bytes.iter().position(|&b| self.ends_key[usize::from(b)]) else {
+            let known = length_of_key(bytes);
+            let found = known.or_else(|| bytes.iter().position(|&b| self.ends_key[usize::from(b)]));
+            let Some(at) = found else {
                 self.rest = "";
                 return None;
             };
@@ -128,7 +173,7 @@ impl<'a> Iterator for Pairs<'a> {
             }
             let end = match self.style.open_values {
                 true => end_of_open_value(value, self.style),
-                false => memchr::memchr(between, value.as_bytes()).unwrap_or(value.len()),
+                false => near(between, value.as_bytes()).unwrap_or(value.len()),
             };
             self.rest = &value[end..];
             return Some(Pair {
@@ -148,7 +193,7 @@ fn closing(bytes: &[u8], escapes: bool) -> Option<(usize, bool)> {
     let quote = *bytes.first()?;
     let mut at = 1;
     let mut slashed = false;
-    while let Some(found) = memchr::memchr2(quote, b'\\', &bytes[at..]) {
+    while let Some(found) = near2(quote, b'\\', &bytes[at..]) {
         at += found;
         match bytes[at] == b'\\' && escapes && quote != b'\\' {
             true => at = (at + 2).min(bytes.len()),
@@ -230,6 +275,34 @@ mod tests {
         assert_eq!(all("a=\"open", Style::SPACED), [("a", "\"open")]);
         assert_eq!(all("", Style::SPACED), []);
         assert_eq!(all("=x a=1", Style::SPACED), [("a", "1")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn numbered_keys_are_the_same_keys(
+            lines in proptest::collection::vec((
+                r#"((a|b|bb|a,b|key|a_longer_key_than_one_word|the_name_of_this_key_is_longer_than_any_look_at_it)=(x|"y b=1"|) ?){0,6}[a ="]{0,3} {0,40}"#,
+                0..3_usize,
+            ), 1..6),
+        ) {
+            let mut keys = PairKeys::new(str::len, 1, 3);
+            let mut numbers = std::collections::HashMap::new();
+            for (line, style) in &lines {
+                let style = [Style::SPACED, Style::COMMAS, Style::OPEN][*style];
+                keys.restart();
+                let mut numbered = pairs(line, style);
+                let mut plain = pairs(line, style);
+                while let Some((pair, key)) = numbered.next_numbered(&mut keys) {
+                    assert_eq!(Some(pair), plain.next(), "{line}");
+                    assert_eq!(key.role, pair.key.len());
+                    if let Some(number) = key.key.index() {
+                        assert_eq!(*numbers.entry(number).or_insert(pair.key), pair.key);
+                        assert_eq!(number % 3, 1);
+                    }
+                }
+                assert_eq!(plain.next(), None, "{line}");
+            }
+        }
     }
 
     #[test]

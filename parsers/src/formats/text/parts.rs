@@ -209,6 +209,7 @@ mod tests {
             body: "",
             context: &CONTEXT,
             arena: &arena,
+            keys: &Default::default(),
         };
         assert_eq!(
             row(&line, r#"a,"b, ""c""",,"open"#, b','),

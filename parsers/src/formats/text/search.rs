@@ -65,9 +65,50 @@ impl Search for str {
 
     #[inline]
     fn cut_at(&self, byte: u8) -> Option<(&str, &str)> {
-        let at = memchr::memchr(byte, self.as_bytes())?;
+        let at = near(byte, self.as_bytes())?;
         Some((self.get(..at)?, self.get(at + 1..)?))
     }
+}
+
+/// Where a byte stands first. What is sought in lines is near most of the time: two words are looked at before anything is
+/// made ready.
+#[inline(always)]
+pub(crate) fn near(byte: u8, text: &[u8]) -> Option<usize> {
+    near_any([byte], text, |rest| memchr::memchr(byte, rest))
+}
+
+/// As [`near`], for either of two bytes.
+#[inline(always)]
+pub(crate) fn near2(one: u8, other: u8, text: &[u8]) -> Option<usize> {
+    near_any([one, other], text, |rest| memchr::memchr2(one, other, rest))
+}
+
+#[inline(always)]
+fn near_any<const N: usize>(
+    bytes: [u8; N],
+    text: &[u8],
+    far: impl FnOnce(&[u8]) -> Option<usize>,
+) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The high bit of each byte that is one of them; past the first, of others too.
+    let found = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        bytes.iter().fold(0, |found, byte| {
+            let zero = word ^ (ONES * u64::from(*byte));
+            found | zero.wrapping_sub(ONES) & !zero & (ONES << 7)
+        })
+    };
+    let Some((words, rest)) = text.split_first_chunk::<16>() else {
+        return text.iter().position(|byte| bytes.contains(byte));
+    };
+    let (words, _) = words.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let found = found(word);
+        if found != 0 {
+            return Some(8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    far(rest).map(|at| 16 + at)
 }
 
 /// Where the byte of `sought` stands that logs have least of. `None`: nothing is sought.
@@ -119,6 +160,16 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn near_bytes_are_found_as_far_ones(text in "[a-c\u{60}\u{7f}é]{0,40}[a-dè]{0,4}", bytes in "[a-e\u{60}]{2}") {
+            let (text, bytes) = (text.as_bytes(), bytes.as_bytes());
+            for &byte in bytes.iter().chain(text) {
+                proptest::prop_assert_eq!(near(byte, text), memchr::memchr(byte, text));
+            }
+            let (one, other) = (bytes[0], bytes[1]);
+            proptest::prop_assert_eq!(near2(one, other, text), memchr::memchr2(one, other, text));
+        }
+
         #[test]
         fn as_the_standard_library(text in "[ab\"é]{0,40}", needle in "[ab\"é]{1,4}") {
             proptest::prop_assert_eq!(text.place_of(&needle), text.find(&needle));

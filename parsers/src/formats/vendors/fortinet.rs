@@ -10,6 +10,7 @@
 //! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
 
 use super::super::fields::{Fields, address, is_nothing};
+use super::super::text::keys::Numbered;
 use super::super::text::pairs::{Pair, Style, pairs, unescaped};
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
@@ -79,9 +80,13 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let style = if comma { Style::COMMAS } else { Style::SPACED };
     let mut fields = Fields::with_room(64);
     let mut seen = Seen::default();
-    for pair in pairs(body, style) {
-        take(pair, line, &mut fields, &mut seen);
+    let mut keys = line.keys.fortigate.borrow_mut();
+    keys.restart();
+    let mut pairs = pairs(body, style);
+    while let Some((pair, key)) = pairs.next_numbered(&mut keys) {
+        take(pair, key, line, &mut fields, &mut seen);
     }
+    drop(keys);
     if !seen.kind || !(seen.subkind || seen.id) || seen.other {
         return None;
     }
@@ -136,7 +141,67 @@ fn without_priority(body: &str) -> &str {
     }
 }
 
-fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut Seen<'a>) {
+/// What a key means here, beside the column that the catalog names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Plain,
+    Date,
+    Time,
+    Zone,
+    Instant,
+    Message,
+    Reason,
+    Protocol,
+    Url,
+    Addresses,
+    Interface,
+    Kind,
+    Subkind,
+    Id,
+    /// A key of the vendor's other products.
+    Other,
+    Serial,
+    Name,
+    Method,
+    Rule,
+    Profile,
+}
+
+impl Role {
+    pub(crate) fn of(key: &str) -> Role {
+        match key {
+            "date" => Role::Date,
+            "time" => Role::Time,
+            "tz" => Role::Zone,
+            "eventtime" => Role::Instant,
+            "msg" => Role::Message,
+            "reason" => Role::Reason,
+            "proto" => Role::Protocol,
+            "url" => Role::Url,
+            "ipaddr" => Role::Addresses,
+            "ui" => Role::Interface,
+            "type" => Role::Kind,
+            "subtype" => Role::Subkind,
+            "logid" => Role::Id,
+            "log_id" | "device_id" | "msg_id" => Role::Other,
+            "devid" => Role::Serial,
+            "devname" => Role::Name,
+            "method" => Role::Method,
+            "policyname" | "attack" | "virus" | "filtername" => Role::Rule,
+            "profile" | "applist" => Role::Profile,
+            _ => Role::Plain,
+        }
+    }
+}
+
+#[inline]
+fn take<'a>(
+    pair: Pair<'a>,
+    numbered: Numbered<Role>,
+    line: &Line<'a>,
+    fields: &mut Fields<'a>,
+    seen: &mut Seen<'a>,
+) {
     let Pair { key, value, escaped } = pair;
     if value.is_empty() {
         return;
@@ -145,22 +210,23 @@ fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut
         true => line.keep(unescaped(value)),
         false => value,
     };
-    match key.as_bytes() {
-        b"date" => seen.date = value,
-        b"time" => seen.time = value,
-        b"tz" => seen.zone = value,
-        b"eventtime" => seen.instant = time::since_epoch(value),
-        b"msg" => seen.message = value,
-        b"reason" if is_nothing(value) => {}
-        b"reason" => seen.reason = value,
-        b"proto" => fields.transport(value),
-        b"url" => fields.url(value),
-        b"ipaddr" => {
+    match numbered.role {
+        Role::Plain => {}
+        Role::Date => return seen.date = value,
+        Role::Time => return seen.time = value,
+        Role::Zone => return seen.zone = value,
+        Role::Instant => return seen.instant = time::since_epoch(value),
+        Role::Message => return seen.message = value,
+        Role::Reason if is_nothing(value) => return,
+        Role::Reason => return seen.reason = value,
+        Role::Protocol => return fields.transport(value),
+        Role::Url => return fields.url(value),
+        Role::Addresses => {
             let all = value.split(',').map(|part| Value::Str(part.trim())).collect();
-            fields.push("ipaddr", Value::List(all));
+            return fields.push("ipaddr", Value::List(all));
         }
-        b"ui" => {
-            fields.push(key, Value::Str(value));
+        Role::Interface => {
+            fields.push_pair(key, numbered.key, value);
             // Where the administrator sits: `https(192.0.2.1)`.
             let place = value
                 .split_once('(')
@@ -168,24 +234,20 @@ fn take<'a>(pair: Pair<'a>, line: &Line<'a>, fields: &mut Fields<'a>, seen: &mut
             if let Some(place) = place {
                 fields.push("source.ip", Value::Str(place));
             }
+            return;
         }
-        _ => {
-            match key.as_bytes() {
-                b"type" => seen.kind = true,
-                b"subtype" => seen.subkind = true,
-                b"logid" => seen.id = true,
-                b"log_id" | b"device_id" | b"msg_id" => seen.other = true,
-                b"devid" => seen.other |= value.starts_with("FPX"),
-                b"devname" => seen.name = value,
-                b"method" => seen.method = value,
-                b"policyname" | b"attack" | b"virus" | b"filtername" => seen.named = true,
-                b"profile" | b"applist" => seen.profile = value,
-                _ => {}
-            }
-            if !is_nothing(value) {
-                fields.push(key, Value::Str(value));
-            }
-        }
+        Role::Kind => seen.kind = true,
+        Role::Subkind => seen.subkind = true,
+        Role::Id => seen.id = true,
+        Role::Other => seen.other = true,
+        Role::Serial => seen.other |= value.starts_with("FPX"),
+        Role::Name => seen.name = value,
+        Role::Method => seen.method = value,
+        Role::Rule => seen.named = true,
+        Role::Profile => seen.profile = value,
+    }
+    if !is_nothing(value) {
+        fields.push_pair(key, numbered.key, value);
     }
 }
 

@@ -48,6 +48,8 @@ mod watchers;
 mod whole;
 mod windows_text;
 
+pub(crate) use cef::Role as CefRole;
+pub(crate) use fortinet::Role as FortigateRole;
 pub(crate) use windows_text::event_of_title;
 
 use super::text::Grammar;

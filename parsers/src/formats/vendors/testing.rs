@@ -57,6 +57,7 @@ fn fields_of(grammars: &[Grammar], raw: &str) -> Option<(String, Vec<(String, St
         body: header.as_ref().map_or(raw, |header| header.message),
         context: &context,
         arena: &arena,
+        keys: &Default::default(),
     };
     let program = line.program().to_ascii_lowercase();
     let event = grammars

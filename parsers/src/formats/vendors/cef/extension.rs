@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::super::super::text::Line;
+use super::super::super::text::search::near;
 
 /// The pairs of `text`, in order: keys and values as they stand there, without the spaces between them.
 pub(crate) fn pairs(text: &str) -> Pairs<'_> {
@@ -46,7 +47,7 @@ impl<'a> Iterator for Pairs<'a> {
         let key = &rest[..sign];
         let start = sign + 1;
         let mut from = start;
-        while let Some(found) = memchr::memchr(b'=', &bytes[from..]) {
+        while let Some(found) = near(b'=', &bytes[from..]) {
             let at = from + found;
             let mut key_start = at;
             while key_start > start && KEY[usize::from(bytes[key_start - 1])] {

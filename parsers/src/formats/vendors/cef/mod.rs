@@ -20,6 +20,7 @@ mod products;
 use std::borrow::Cow;
 
 use super::super::fields::{Fields, address, is_nothing};
+use super::super::text::keys::{Numbered, PairKeys};
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
@@ -78,15 +79,20 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         fields.push("event.severity", Value::Int(severity));
     }
     let escaped = memchr::memchr(b'\\', header.extension.as_bytes()).is_some();
+    let is_peculiar = products::has_own_pairs(dataset);
+    let mut keys = line.keys.cef.borrow_mut();
+    keys.restart();
     for (key, value) in pairs(header.extension) {
+        let numbered = number(key, header.extension, &mut keys);
         if value.is_empty() {
             continue;
         }
         let value = meant(value, escaped, line);
-        if !products::pair(dataset, key, value, &mut event.fields) {
-            event.pair(key, value);
+        if !is_peculiar || !products::pair(dataset, key, value, &mut event.fields) {
+            event.pair(key, numbered, value);
         }
     }
+    drop(keys);
     event.name_custom_fields();
     let (mut time, mut fields) = (event.time, event.fields);
     if products::starts_it(dataset)
@@ -234,6 +240,17 @@ fn field(text: &str) -> Option<(&str, Option<&str>)> {
     Some((text, None))
 }
 
+/// The number of `key`, which stands in `extension` in front of its sign.
+#[inline]
+fn number(key: &str, extension: &str, keys: &mut PairKeys<Role>) -> Numbered<Role> {
+    let start = key.as_ptr().addr().wrapping_sub(extension.as_ptr().addr());
+    let spelled = extension.as_bytes().get(start..).unwrap_or_default();
+    match keys.guess(spelled) {
+        Some((numbered, length)) if length == key.len() => numbered,
+        _ => keys.find(key, spelled.get(..=key.len()).unwrap_or_default()),
+    }
+}
+
 /// Labels of custom fields: the key that each is for, and the label.
 #[derive(Default)]
 struct Labels<'a> {
@@ -251,96 +268,149 @@ struct Extension<'l, 'a> {
     rank: u8,
 }
 
+/// What a key means beside the column that the catalog names for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Role {
+    Plain,
+    Source,
+    Destination,
+    Device,
+    Received,
+    Start,
+    End,
+    Instant,
+    Message,
+    Reason,
+    Url,
+    Path,
+    Hash,
+    Protocol,
+    Direction,
+    SourceUser,
+    Process,
+    /// A label of a custom field.
+    Label,
+    /// A time that may be the event's, and of which rank.
+    Clock(u8),
+}
+
+impl Role {
+    pub(crate) fn of(key: &str) -> Role {
+        match key {
+            "src" | "sourceAddress" => Role::Source,
+            "dst" | "destinationAddress" => Role::Destination,
+            "dvc" | "deviceAddress" => Role::Device,
+            "rt" | "deviceReceiptTime" => Role::Received,
+            "start" | "startTime" => Role::Start,
+            "end" | "endTime" => Role::End,
+            "deviceCustomDate1"
+            | "deviceCustomDate2"
+            | "flexDate1"
+            | "fileCreateTime"
+            | "fileModificationTime" => Role::Instant,
+            "msg" | "message" => Role::Message,
+            "reason" => Role::Reason,
+            "request" | "requestUrl" => Role::Url,
+            "filePath" => Role::Path,
+            "fileHash" => Role::Hash,
+            "proto" | "transportProtocol" => Role::Protocol,
+            "deviceDirection" => Role::Direction,
+            "suser" | "sourceUserName" => Role::SourceUser,
+            "sproc" | "sourceProcessName" | "deviceProcessName" => Role::Process,
+            _ if key.ends_with("Label") => Role::Label,
+            _ if key.len() > 4 && key.ends_with("eventtime") => Role::Clock(8),
+            _ if key.len() > 4
+                && (key.ends_with("Time") || key.ends_with("time") || key.ends_with("timestamp")) =>
+            {
+                Role::Clock(5)
+            }
+            "Date" => Role::Clock(4),
+            _ => Role::Plain,
+        }
+    }
+}
+
 impl<'a> Extension<'_, 'a> {
     #[inline]
-    fn pair(&mut self, key: &'a str, value: &'a str) {
+    fn pair(&mut self, key: &'a str, numbered: Numbered<Role>, value: &'a str) {
         let fields = &mut self.fields;
-        match key.as_bytes() {
-            b"src" | b"sourceAddress" => host(fields, key, ["source.ip", "source.domain"], value),
-            b"dst" | b"destinationAddress" => {
-                host(fields, key, ["destination.ip", "destination.domain"], value)
+        match numbered.role {
+            Role::Plain => {}
+            Role::Source => return host(fields, key, ["source.ip", "source.domain"], value),
+            Role::Destination => {
+                return host(fields, key, ["destination.ip", "destination.domain"], value);
             }
-            b"dvc" | b"deviceAddress" => device(fields, value),
-            b"rt" | b"deviceReceiptTime" => {
-                self.clock(value, 9);
-                self.fields.push(key, Value::Str(value));
-            }
-            b"start" | b"startTime" => self.moment("event.start", value, 7),
-            b"end" | b"endTime" => self.moment("event.end", value, 3),
-            b"deviceCustomDate1"
-            | b"deviceCustomDate2"
-            | b"flexDate1"
-            | b"fileCreateTime"
-            | b"fileModificationTime" => {
-                fields.push(key, self.line.instant(value));
-            }
-            b"msg" | b"message" => fields.put("message", Value::Str(value)),
-            b"reason" if is_nothing(value) => {}
-            b"request" | b"requestUrl" => {
+            Role::Device => return device(fields, value),
+            Role::Received => self.clock(value, 9),
+            Role::Start => return self.moment("event.start", value, 7),
+            Role::End => return self.moment("event.end", value, 3),
+            Role::Instant => return fields.push(key, self.line.instant(value)),
+            Role::Message => return fields.put("message", Value::Str(value)),
+            Role::Reason if is_nothing(value) => return,
+            Role::Reason => {}
+            Role::Url => {
                 fields.url(value);
                 // Many products leave out the scheme.
                 if fields.get("url.domain").is_some() && fields.get("url.full").is_none() {
                     fields.push("url.full", Value::Str(value));
                 }
+                return;
             }
-            b"filePath" => match value.split_once("://") {
-                // SharePoint's documents go by their addresses.
-                Some(("http" | "https", rest)) => {
-                    fields.url(value);
-                    fields.file(rest.split_once('/').map_or(rest, |(_, path)| path));
-                }
-                // A folder, whose file has a key of its own.
-                _ if value.len() > 3 => fields.file(value.strip_suffix('\\').unwrap_or(value)),
-                _ => fields.file(value),
-            },
-            b"fileHash" => {
-                fields.file_hash(value);
-                fields.push(key, Value::Str(value));
+            Role::Path => {
+                return match value.split_once("://") {
+                    // SharePoint's documents go by their addresses.
+                    Some(("http" | "https", rest)) => {
+                        fields.url(value);
+                        fields.file(rest.split_once('/').map_or(rest, |(_, path)| path));
+                    }
+                    // A folder, whose file has a key of its own.
+                    _ if value.len() > 3 => fields.file(value.strip_suffix('\\').unwrap_or(value)),
+                    _ => fields.file(value),
+                };
             }
-            b"proto" | b"transportProtocol" => match value.split_once('/') {
-                Some((transport, protocol)) => {
-                    fields.transport(transport);
-                    fields.push("app", Value::Str(protocol));
-                }
-                None => fields.transport(value),
+            Role::Hash => fields.file_hash(value),
+            Role::Protocol => {
+                return match value.split_once('/') {
+                    Some((transport, protocol)) => {
+                        fields.transport(transport);
+                        fields.push("app", Value::Str(protocol));
+                    }
+                    None => fields.transport(value),
+                };
+            }
+            Role::Direction => match value {
+                "0" => return fields.push("network.direction", Value::Str("inbound")),
+                "1" => return fields.push("network.direction", Value::Str("outbound")),
+                _ => {}
             },
-            b"deviceDirection" => match value {
-                "0" => fields.push("network.direction", Value::Str("inbound")),
-                "1" => fields.push("network.direction", Value::Str("outbound")),
-                _ => fields.push(key, Value::Str(value)),
-            },
-            b"suser" | b"sourceUserName" => {
-                fields.push(key, Value::Str(value));
+            Role::SourceUser => {
+                fields.push_pair(key, numbered.key, value);
                 if memchr::memchr(b'@', value.as_bytes()).is_some() && !value.contains(' ') {
                     fields.push("source.user.email", Value::Str(value));
                 }
+                return;
             }
-            b"sproc" | b"sourceProcessName" | b"deviceProcessName" => match value.rsplit_once(['/', '\\']) {
-                Some((folder, name)) if folder.starts_with('/') || folder.contains(['\\', ':']) => {
-                    fields.push("process.executable", Value::Str(value));
-                    fields.push("process.name", Value::Str(name));
-                    fields.push("process.working_directory", Value::Str(folder));
+            Role::Process => {
+                return match value.rsplit_once(['/', '\\']) {
+                    Some((folder, name)) if folder.starts_with('/') || folder.contains(['\\', ':']) => {
+                        fields.push("process.executable", Value::Str(value));
+                        fields.push("process.name", Value::Str(name));
+                        fields.push("process.working_directory", Value::Str(folder));
+                    }
+                    _ => fields.push("process.name", Value::Str(value)),
+                };
+            }
+            Role::Label => {
+                if let Some(custom) = key.strip_suffix("Label")
+                    && let Some(place) = self.labels.labels.get_mut(self.labels.count)
+                {
+                    *place = (custom, value);
+                    self.labels.count += 1;
                 }
-                _ => fields.push("process.name", Value::Str(value)),
-            },
-            _ => self.other(key, value),
+            }
+            Role::Clock(rank) => self.clock(value, rank),
         }
-    }
-
-    fn other(&mut self, key: &'a str, value: &'a str) {
-        if let Some(custom) = key.strip_suffix("Label")
-            && let Some(place) = self.labels.labels.get_mut(self.labels.count)
-        {
-            *place = (custom, value);
-            self.labels.count += 1;
-        } else if key.len() > 4
-            && (key.ends_with("Time") || key.ends_with("time") || key.ends_with("timestamp"))
-        {
-            self.clock(value, if key.ends_with("eventtime") { 8 } else { 5 });
-        } else if key == "Date" {
-            self.clock(value, 4);
-        }
-        self.fields.push(key, Value::Str(value));
+        self.fields.push_pair(key, numbered.key, value);
     }
 
     /// Takes note of a time that stands for the event's, unless a better one did.

@@ -5,6 +5,14 @@ use super::super::super::text::Line;
 use super::Header;
 use crate::value::Value;
 
+/// Whether the product of `dataset` writes values in a way of its own; see [`pair`].
+pub(super) fn has_own_pairs(dataset: &str) -> bool {
+    matches!(
+        dataset,
+        "claroty.xdome" | "cisco.esa_cef" | "sonicwall.firewall_cef"
+    )
+}
+
 /// Takes a pair whose value the product of `dataset` writes in a way of its own; `false` if it is like any other.
 pub(super) fn pair<'a>(dataset: &str, key: &'a str, value: &'a str, fields: &mut Fields<'a>) -> bool {
     match dataset {

@@ -151,7 +151,10 @@ fn pins_hold_for_parse_scan_and_the_lake() {
     // Without `gate` nothing shows whose they are.
     let event = r#"{"at":"2026-03-01T10:00:00Z","badge":"bob","verdict":"denied"}"#;
     write("logs/doors/a.json", &format!("{event}\n"));
-    write("logs/b.json", &format!("{event}\n"));
+    write(
+        "logs/b.json",
+        &format!("{}\n", event.replace("10:00:00", "10:00:01")),
+    );
     let (catalog, logs, rule, lake) = (path("catalog"), path("logs"), path("door.yml"), path("lake"));
 
     let datasets = |pins: &[&str]| {
@@ -218,17 +221,21 @@ fn mistakes_in_catalog_files_are_told() {
     };
     let refused = datasets(&DATASET.replace("fields:", "feilds:"));
     assert_eq!(refused.code, Some(1));
-    let told = "acme.yaml:7:1: unknown field `feilds`; did you mean `fields`?";
+    let told = "acme.yaml:8:1: unknown field `feilds`; did you mean `fields`?";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
 
     let filled = format!("{DATASET}fill:\n  - {{column: event.action, from: [verdcit]}}\n");
     let warned = datasets(&filled);
     assert_eq!(warned.code, Some(0));
-    let told = "acme.yaml:12:36: `verdcit` in `fill` is no field of acme.door; did you mean `verdict`?";
+    let told = "acme.yaml:13:35: `verdcit` in `fill` is no field of acme.door; did you mean `verdict`?";
     assert!(warned.stderr.contains(told), "{}", warned.stderr);
     let shown = datasets(&filled.replace("verdcit", "verdict"));
     assert_eq!(shown.stderr, "");
-    for told in ["recognised by keys badge, gate, verdict", "FILLED COLUMN", "event.action"] {
+    for told in [
+        "recognised by keys badge, gate, verdict",
+        "FILLED COLUMN",
+        "event.action",
+    ] {
         assert!(shown.stdout.contains(told), "{told}: {}", shown.stdout);
     }
     let json = run(["datasets", "windows.security", "--output", "json"]).stdout;
@@ -247,7 +254,16 @@ fn explanations_can_be_read() {
     let dataset = "dataset: acme.door\ntitle: Doors\nprefix: acme.\nlines:\n  patterns: ['door %{INT:gate} %{WORD:verdict} badge=%{WORD:badge}']\n";
     std::fs::write(path("catalog/door.yaml"), dataset).unwrap();
     std::fs::write(path("door.log"), "door 7 open by ann\n").unwrap();
-    let told = run(["parse", "--explain", "--catalog", &path("catalog"), "--pin", "*=acme.door", &path("door.log")]).stdout;
+    let told = run([
+        "parse",
+        "--explain",
+        "--catalog",
+        &path("catalog"),
+        "--pin",
+        "*=acme.door",
+        &path("door.log"),
+    ])
+    .stdout;
     assert!(told.contains("dataset   acme.door (pinned)"), "{told}");
     assert!(
         told.contains("not read  pattern 1 of acme.door reads 13 bytes and stops at `y ann`"),
@@ -256,12 +272,17 @@ fn explanations_can_be_read() {
 
     // NetFlow 5: a header and a record.
     let mut packet = vec![0, 5, 0, 1];
-    packet.extend([0, 0, 0x10, 0, 0x69, 0xa4, 0x0d, 0xa0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0]);
+    packet.extend([
+        0, 0, 0x10, 0, 0x69, 0xa4, 0x0d, 0xa0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0,
+    ]);
     packet.extend([192, 0, 2, 7, 198, 51, 100, 9]);
     packet.extend([0; 40]);
     std::fs::write(path("flows"), &packet).unwrap();
     let told = run(["parse", "--explain", "--format", "netflow", &path("flows")]).stdout;
-    assert!(told.contains("NetFlow 5, from 0, packet 9: 48 bytes of records: c0000207c6336409"), "{told}");
+    assert!(
+        told.contains("NetFlow 5, from 0, packet 9: 48 bytes of records: c0000207c6336409"),
+        "{told}"
+    );
     assert!(told.contains("source.ip = \"192.0.2.7\""), "{told}");
     assert!(!told.contains('\u{fffd}') && !told.contains("\\u{"), "{told}");
 }
@@ -271,22 +292,25 @@ fn explanations_can_be_read() {
 fn derived_columns_that_are_left_out_and_own_networks() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    std::fs::write(
-        path("pairs.log"),
-        "time=2026-03-01T10:00:00Z src_ip=203.0.113.7 dst_ip=198.51.100.1 x=1\n",
-    )
-    .unwrap();
-    let rule = "title: Way out\nid: 33333333-1111-4111-8111-111111111113\nlogsource: {}\ndetection:\n    selection: {network.direction: outbound}\n    condition: selection\nlevel: low\n";
+    let event = r#"{"EventID":3,"Channel":"Microsoft-Windows-Sysmon/Operational","Computer":"ws1","UtcTime":"2026-03-01 10:00:00.123","SourceIp":"203.0.113.7","DestinationIp":"198.51.100.1"}"#;
+    std::fs::write(path("log.json"), format!("{event}\n")).unwrap();
+    let rule = "title: Way out\nid: 33333333-1111-4111-8111-111111111113\nlogsource: {product: windows, category: network_connection}\ndetection:\n    selection: {network.direction: outbound}\n    condition: selection\nlevel: low\n";
     std::fs::write(path("rule.yml"), rule).unwrap();
-    let (log, rule, lake) = (path("pairs.log"), path("rule.yml"), path("lake"));
-    let scan = |more: &[&str]| run(["scan", &log, "--rules", &rule, "--lake", &lake].into_iter().chain(more.iter().copied()));
+    let (log, rule, lake) = (path("log.json"), path("rule.yml"), path("lake"));
+    let scan = |more: &[&str]| {
+        run(["scan", &log, "--rules", &rule, "--lake", &lake]
+            .into_iter()
+            .chain(more.iter().copied()))
+    };
     let seen = scan(&["--own-network", "203.0.113.0/24"]);
     assert_eq!(seen.stdout.lines().count(), 1, "{}", seen.stderr);
     assert!(!seen.stderr.contains("--enrich leaves out"), "{}", seen.stderr);
     let blind = scan(&["--enrich", "none"]);
     assert_eq!(blind.stdout, "");
     assert!(
-        blind.stderr.contains("1 rules look at derived columns that --enrich leaves out"),
+        blind
+            .stderr
+            .contains("1 rules look at derived columns that --enrich leaves out"),
         "{}",
         blind.stderr
     );
@@ -297,5 +321,8 @@ fn derived_columns_that_are_left_out_and_own_networks() {
         asked.stdout.lines().nth(1).map(str::to_owned)
     };
     assert_eq!(direction(&[]).as_deref(), Some("external"));
-    assert_eq!(direction(&["--own-network", "203.0.113.0/24"]).as_deref(), Some("outbound"));
+    assert_eq!(
+        direction(&["--own-network", "203.0.113.0/24"]).as_deref(),
+        Some("outbound")
+    );
 }

@@ -19,6 +19,9 @@ const SEEN: usize = 64 << 10;
 /// Words that a time may have at most.
 const WORDS: usize = 12;
 
+/// Reads the time that a text starts with; gives what follows it, too.
+type ReadTime = fn(&str, Tz) -> Option<(i64, &str)>;
+
 /// What the columns of a record's events have.
 struct Stored {
     values: Vec<String>,
@@ -112,7 +115,7 @@ impl Stored {
         if self.times.is_empty() || !first.is_ascii_alphanumeric() {
             return 0;
         }
-        let read: [fn(&str, Tz) -> Option<(i64, &str)>; 8] = [
+        let read: [ReadTime; 8] = [
             time::iso,
             time::slashed,
             time::ctime,

@@ -490,7 +490,9 @@ impl Grammars {
             word & (1 << (index % 64)) != 0
         };
         let asked = (0..table.grammars.len()).filter(is_asked);
-        asked.map(|index| table.grammars[index].name).collect()
+        let mut names: Vec<&str> = asked.map(|index| table.grammars[index].name).collect();
+        names.dedup();
+        names
     }
 
     /// Who read the last line that was read here.

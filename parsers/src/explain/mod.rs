@@ -122,7 +122,8 @@ impl Explainer {
             true => readable(bytes),
             false => crate::formats::netflow::describe(bytes).unwrap_or_else(|| readable(bytes)),
         };
-        let left_over = match is_text {
+        // Of what was refused nothing was taken.
+        let left_over = match is_text && !events.is_empty() {
             true => left_over(&as_document(&raw, block.framing), &events, self.zone),
             false => Vec::new(),
         };

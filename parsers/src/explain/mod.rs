@@ -176,7 +176,11 @@ impl Explainer {
     fn not_read(&mut self, raw: &str, block: &FrameBlock, events: &[Value]) -> Option<String> {
         let said = events.iter().filter_map(Value::as_object).flatten();
         let plain = |name: &str| {
-            COLUMNS_OF_OURS.contains(&name) || OF_ANY_LINE.contains(&name) || name.starts_with("log.syslog.")
+            COLUMNS_OF_OURS.contains(&name)
+                || OF_ANY_LINE.contains(&name)
+                || name.starts_with("log.syslog.")
+                || name.starts_with("kv.")
+                || name.contains(".kv.")
         };
         if events.is_empty() || !said.into_iter().all(|(name, _)| plain(name)) {
             return None;

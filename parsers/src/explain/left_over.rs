@@ -274,7 +274,13 @@ fn leaves(value: &Value, path: &mut String, see: &mut impl FnMut(&str, &str)) {
 /// What of a document's value no column has.
 fn of_leaf(path: &str, leaf: &str, stored: &Stored, zone: Tz, pieces: &mut Vec<String>) {
     let text = leaf.trim();
-    if text.is_empty() || text == "-" || stored.has(text) || stored.time_at(text, zone) == text.len() {
+    // The name of a vocabulary says nothing of the event.
+    if path.ends_with("xmlns")
+        || text.is_empty()
+        || text == "-"
+        || stored.has(text)
+        || stored.time_at(text, zone) == text.len()
+    {
         return;
     }
     let folded = text.to_lowercase();

@@ -122,7 +122,8 @@ impl Explainer {
             true => readable(bytes),
             false => crate::formats::netflow::describe(bytes).unwrap_or_else(|| readable(bytes)),
         };
-        let left_over = match is_text {
+        // Of what was refused nothing was taken.
+        let left_over = match is_text && !events.is_empty() {
             true => left_over(&as_document(&raw, block.framing), &events, self.zone),
             false => Vec::new(),
         };
@@ -175,7 +176,11 @@ impl Explainer {
     fn not_read(&mut self, raw: &str, block: &FrameBlock, events: &[Value]) -> Option<String> {
         let said = events.iter().filter_map(Value::as_object).flatten();
         let plain = |name: &str| {
-            COLUMNS_OF_OURS.contains(&name) || OF_ANY_LINE.contains(&name) || name.starts_with("log.syslog.")
+            COLUMNS_OF_OURS.contains(&name)
+                || OF_ANY_LINE.contains(&name)
+                || name.starts_with("log.syslog.")
+                || name.starts_with("kv.")
+                || name.contains(".kv.")
         };
         if events.is_empty() || !said.into_iter().all(|(name, _)| plain(name)) {
             return None;

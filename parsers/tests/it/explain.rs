@@ -71,6 +71,7 @@ fn records_of_an_event_log_are_told_one_by_one() {
         assert_eq!(record.events[0]["log.offset"], record.offset);
         for piece in &record.left_over {
             assert!(piece.contains(": "), "told by its path: {piece}");
+            assert!(!piece.contains("xmlns"), "{piece}");
         }
     }
 }
@@ -99,5 +100,9 @@ fn what_was_read_is_not_left_over() {
     }
     assert_eq!(records[0].not_read, None);
     let records = explained(b"Mar  1 10:00:00 web1 something: neither here nor there\n");
+    assert!(records[0].not_read.is_some());
+    // Pairs that any line may have are no sign that somebody knew it.
+    let records = explained(b"2026-03-01 10:00:00 neither here=x nor there\n");
+    assert_eq!(records[0].events[0]["kv.here"], "x");
     assert!(records[0].not_read.is_some());
 }

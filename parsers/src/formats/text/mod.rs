@@ -549,7 +549,7 @@ fn write(
     let Event {
         dataset,
         time,
-        mut fields,
+        fields,
         headless,
     } = event;
     let dataset = match line.context.dataset {
@@ -558,12 +558,12 @@ fn write(
     };
     let builder = sink.begin(&dataset);
     let of_line = line.raw.as_bytes().as_ptr_range();
-    for Field { name, key, value } in fields.drain_fields() {
+    for Field { name, key, value } in fields.all() {
         // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
         match key.index() {
             Some(key) => builder.pair_field(key, name, value),
             None if of_line.contains(&name.as_ptr()) => builder.line_field(name, value),
-            None => builder.field(name, value),
+            None => builder.field_of(name, value),
         }
     }
     let has_header = has_header && !headless;

@@ -22,6 +22,12 @@ impl BatchBuilder {
     /// `unmapped`.
     #[inline]
     pub fn field(&mut self, native: &str, value: Value<'_>) {
+        self.field_of(native, &value);
+    }
+
+    /// As [`field`](BatchBuilder::field).
+    #[inline]
+    pub(crate) fn field_of(&mut self, native: &str, value: &Value<'_>) {
         if matches!(value, Value::Null) {
             return;
         }
@@ -32,7 +38,7 @@ impl BatchBuilder {
     /// As [`field`](BatchBuilder::field), for a name that stands in the text of the event, where a stranger may have had a
     /// part in it: one that names a column and no field of the producer's is `key.` and the name.
     #[inline]
-    pub(crate) fn line_field(&mut self, name: &str, value: Value<'_>) {
+    pub(crate) fn line_field(&mut self, name: &str, value: &Value<'_>) {
         if matches!(value, Value::Null) {
             return;
         }
@@ -45,7 +51,7 @@ impl BatchBuilder {
 
     /// As [`line_field`](BatchBuilder::line_field), for a name with a number: `key` always stands for `name`.
     #[inline]
-    pub(crate) fn pair_field(&mut self, key: usize, name: &str, value: Value<'_>) {
+    pub(crate) fn pair_field(&mut self, key: usize, name: &str, value: &Value<'_>) {
         if matches!(value, Value::Null) {
             return;
         }
@@ -67,7 +73,7 @@ impl BatchBuilder {
     }
 
     #[inline]
-    fn put_of_line(&mut self, target: Target, name: &str, value: Value<'_>) {
+    fn put_of_line(&mut self, target: Target, name: &str, value: &Value<'_>) {
         match target {
             Target::Column(_) | Target::Kept(..) | Target::Time => self.put(target, name, value),
             Target::Reserved | Target::OverLimit => {
@@ -100,11 +106,11 @@ impl BatchBuilder {
 
     /// Writes a value to where it goes: most are texts and whole numbers for a column of such that has some already.
     #[inline]
-    pub(super) fn put(&mut self, target: Target, native: &str, value: Value<'_>) {
+    pub(super) fn put(&mut self, target: Target, native: &str, value: &Value<'_>) {
         match value {
             Value::Str(text) => self.put_text(target, native, text),
-            Value::Int(number) => self.put_number(target, native, number),
-            value => self.targeted_field(target, native, value),
+            Value::Int(number) => self.put_number(target, native, *number),
+            value => self.targeted_field(target, native, value.clone()),
         }
     }
 
@@ -166,7 +172,7 @@ impl BatchBuilder {
         }
         let target = self.target(native);
         if !self.has_at(target) {
-            self.put(target, native, value);
+            self.put(target, native, &value);
         }
     }
 

@@ -69,9 +69,7 @@ impl BatchBuilder {
             match value {
                 Value::Null => {}
                 _ if !is_written(self, target) => {}
-                Value::Str(text) => self.put_text(target, name, text),
-                Value::Int(number) => self.put(target, name, Value::Int(*number)),
-                value => self.targeted_field(target, name, value.clone()),
+                value => self.put(target, name, value),
             }
         }
         if self.forms.0.len() <= number {

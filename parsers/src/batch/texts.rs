@@ -29,7 +29,7 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// One of 128 places for a text, by its length and up to 24 of its bytes: the first eight and the last sixteen.
+/// One of 256 places for a text, by its length and up to 24 of its bytes: the first eight and the last sixteen.
 #[inline(always)]
 pub(super) fn place(text: &[u8]) -> usize {
     const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -52,11 +52,11 @@ pub(super) fn place(text: &[u8]) -> usize {
         1..4 => u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16,
         0 => 0,
     };
-    ((mixed ^ length as u64).wrapping_mul(SPREADS) >> 57) as usize
+    ((mixed ^ length as u64).wrapping_mul(SPREADS) >> 56) as usize
 }
 
 /// How many [`place`]s there are.
-pub(super) const PLACES: usize = 128;
+pub(super) const PLACES: usize = 256;
 
 #[cfg(test)]
 mod tests {

@@ -75,6 +75,10 @@ impl<'a> Entry<'a> {
     /// The entry that `line` is and nothing else could be. What [`Entry::parse`] takes beyond that may be a line of any
     /// program that quotes an entry, which strangers can make it do.
     pub(super) fn certain(line: &'a str, zone: chrono_tz::Tz) -> Option<Entry<'a>> {
+        // The priority of a syslog line: no client starts with it.
+        if line.starts_with('<') {
+            return None;
+        }
         Entry::parse(line, zone).filter(|entry| match entry {
             Entry::Common(_) | Entry::Tls(_) => true,
             Entry::Plain(line) => line.is_certain(),

@@ -16,8 +16,7 @@ const MANY: usize = 512;
 #[derive(Debug, Default, PartialEq)]
 pub struct Fields<'a> {
     values: Vec<Field<'a>>,
-    /// A bit for each name that may be among them.
-    names: u64,
+    names: Names,
     /// Values that may be a stranger's or the writer's.
     doubts: Vec<(&'a str, Value<'a>)>,
     /// Further values of fields that have one.
@@ -67,14 +66,33 @@ impl Drop for Fields<'_> {
     }
 }
 
-/// The bit of a name in [`Fields::names`].
-#[inline]
-fn bit(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let Some(last) = bytes.last() else { return 1 };
-    // Names of ECS differ in the middle and at the end.
-    let (last, middle) = (u32::from(*last), u32::from(bytes[bytes.len() / 2]));
-    1_u64.wrapping_shl(bytes.len() as u32 * 5 + last * 3 + middle * 7)
+/// Which names may be among some fields: a bit for each of them. With so many, few of an event's names share one.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Names([u64; 4]);
+
+impl Names {
+    /// The word and the bit of a name.
+    #[inline(always)]
+    fn place(name: &str) -> (usize, u64) {
+        let bytes = name.as_bytes();
+        let Some(last) = bytes.last() else { return (0, 1) };
+        // Names of ECS differ in the middle and at the end.
+        let (last, middle) = (usize::from(*last), usize::from(bytes[bytes.len() / 2]));
+        let place = bytes.len() * 37 + last * 11 + middle * 5;
+        (place / 64 % 4, 1 << (place % 64))
+    }
+
+    #[inline(always)]
+    fn may_hold(&self, name: &str) -> bool {
+        let (word, bit) = Names::place(name);
+        self.0[word] & bit != 0
+    }
+
+    #[inline(always)]
+    fn insert(&mut self, name: &str) {
+        let (word, bit) = Names::place(name);
+        self.0[word] |= bit;
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -89,7 +107,7 @@ impl<'a> Fields<'a> {
         values.reserve(many);
         Fields {
             values,
-            names: 0,
+            names: Names::default(),
             doubts: Vec::new(),
             asides: Vec::new(),
         }
@@ -108,10 +126,9 @@ impl<'a> Fields<'a> {
     /// Sets `name`, unless it is set.
     #[inline]
     pub fn put(&mut self, name: &'a str, value: Value<'a>) {
-        let bit = bit(name);
-        let is_new = self.names & bit == 0 || self.values.len() >= MANY || !self.holds(name);
+        let is_new = !self.names.may_hold(name) || self.values.len() >= MANY || !self.holds(name);
         if is_new && !matches!(value, Value::Null) {
-            self.names |= bit;
+            self.names.insert(name);
             self.values.push(Field::new(name, value));
         }
     }
@@ -120,14 +137,14 @@ impl<'a> Fields<'a> {
     /// builder puts aside.
     #[inline]
     pub fn push(&mut self, name: &'a str, value: Value<'a>) {
-        self.names |= bit(name);
+        self.names.insert(name);
         self.values.push(Field::new(name, value));
     }
 
     /// As [`push`](Fields::push), for a key of the line that may have a number.
     #[inline]
     pub(crate) fn push_pair(&mut self, name: &'a str, key: PairKey, value: &'a str) {
-        self.names |= bit(name);
+        self.names.insert(name);
         let value = Value::Str(value);
         self.values.push(Field { name, key, value });
     }
@@ -338,9 +355,9 @@ impl<'a> Fields<'a> {
     /// The value of `name`.
     #[inline]
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        match self.names & bit(name) {
-            0 => None,
-            _ => self.find(name),
+        match self.names.may_hold(name) {
+            false => None,
+            true => self.find(name),
         }
     }
 
@@ -362,13 +379,13 @@ impl<'a> Fields<'a> {
 
     /// Takes the fields out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
-        self.drain_fields().map(Field::into_pair)
+        self.names = Names::default();
+        self.values.drain(..).map(Field::into_pair)
     }
 
-    /// As [`drain`](Fields::drain), with the numbers of their names.
-    pub(crate) fn drain_fields(&mut self) -> std::vec::Drain<'_, Field<'a>> {
-        self.names = 0;
-        self.values.drain(..)
+    /// As [`iter`](Fields::iter), with the numbers of their names.
+    pub(crate) fn all(&self) -> &[Field<'a>] {
+        &self.values
     }
 }
 

@@ -133,8 +133,8 @@ pub(super) fn decode(
         &mut fields,
     );
     let unknown = fields.is_empty();
-    for (name, value) in fields.drain() {
-        builder.field(name, value);
+    for (name, value) in fields.iter() {
+        builder.field_of(name, value);
     }
     if unknown {
         match is_known(program) {

@@ -561,12 +561,12 @@ fn write(
     let of_line = line.raw.as_bytes().as_ptr_range();
     let doubts = fields.take_doubts();
     let asides = fields.take_asides();
-    for Field { name, key, value } in fields.drain_fields() {
+    for Field { name, key, value } in fields.all() {
         // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
         match key.index() {
             Some(key) => builder.pair_field(key, name, value),
             None if of_line.contains(&name.as_ptr()) => builder.line_field(name, value),
-            None => builder.field(name, value),
+            None => builder.field_of(name, value),
         }
     }
     for (name, value) in &asides {

@@ -157,18 +157,30 @@ fn main() -> ExitCode {
         idle: false,
     };
     let both = RuleCondition::All(vec![RuleCondition::Rule(0), RuleCondition::Rule(1)]);
-    run(many("event_count gte 10", plan(Measured::Events, 1, at_least(10.0))));
-    run(many("temporal, two rules", plan(Measured::Rules, 2, Test::Rules(both))));
+    run(many(
+        "event_count gte 10",
+        plan(Measured::Events, 1, at_least(10.0)),
+    ));
+    run(many(
+        "temporal, two rules",
+        plan(Measured::Rules, 2, Test::Rules(both)),
+    ));
     // Some 2,500 events of 2,000 values in each window.
     run(Work {
         groups: (events / 5000).max(1),
         values: 2_000,
-        ..many("value_count gte 1900", plan(Measured::Distinct, 1, at_least(1900.0)))
+        ..many(
+            "value_count gte 1900",
+            plan(Measured::Distinct, 1, at_least(1900.0)),
+        )
     });
     run(Work {
         groups: (events / 20_000).max(1),
         values: 2_000,
-        ..many("value_count gte 1500, open", plan(Measured::Distinct, 1, at_least(1500.0)))
+        ..many(
+            "value_count gte 1500, open",
+            plan(Measured::Distinct, 1, at_least(1500.0)),
+        )
     });
     run(Work {
         events: groups,

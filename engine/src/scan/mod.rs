@@ -27,9 +27,12 @@ use borzoi_parsers::input::{Input, InputError, InputOptions, InputSet};
 use tokio::runtime::Runtime;
 
 use crate::alert::Alert;
+use crate::alert_table::alert_batch;
+use crate::correlate::alerts::Correlator;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Collected, Feed, Settings};
+use crate::windows;
 use work::{Item, Worker};
 
 /// How often streams are asked whether something came, and the sink and the lake whether something is due.
@@ -117,7 +120,16 @@ pub struct ScanOptions {
     pub enrich: Enrichment,
     /// Threads that decode and match.
     pub threads: NonZeroUsize,
+    /// How correlation rules wait for late events, and what they may keep. Where no lateness is said, alerts of
+    /// correlations come at the end of the inputs; with an input that has no end, [`STREAM_LATENESS`] holds.
+    pub windows: windows::Settings,
 }
+
+/// How late events of an input without an end may be for correlation rules, in microseconds, where nothing is said.
+pub const STREAM_LATENESS: i64 = 300_000_000;
+
+/// How long an input without an end is waited for before event time goes on without it.
+const QUIET: Duration = Duration::from_secs(60);
 
 impl Default for ScanOptions {
     fn default() -> Self {
@@ -127,6 +139,7 @@ impl Default for ScanOptions {
             decode: DecodeOptions::default(),
             enrich: Enrichment::default(),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            windows: windows::Settings::default(),
         }
     }
 }
@@ -166,6 +179,10 @@ pub struct ScanSummary {
     pub matching: MatchCounters,
     /// Alerts.
     pub alerts: u64,
+    /// What the windows of correlation rules counted.
+    pub windows: windows::Counters,
+    /// Stretches of time of groups whose events could not be kept for alerts to show.
+    pub evidence_given_up: u64,
     /// What was stored.
     pub lake: FlushReport,
     /// Bytes of the inputs as they lie on disk.
@@ -212,19 +229,29 @@ impl Scan {
             ..self.options.frame.clone()
         };
         let stores = self.lake.is_some();
+        let live = inputs.inputs.iter().any(|input| input.size.is_none());
+        let correlator = self.rules.as_ref().and_then(|rules| {
+            let mut settings = self.options.windows;
+            if live && settings.lateness.is_none() {
+                settings.lateness = Some(STREAM_LATENESS);
+            }
+            Some(Correlator::new(rules.correlations()?.clone(), settings))
+        });
         let wants_events = sink.wants_events();
         let store = match self.lake.take() {
             Some(writer) => Some(Store {
                 writer,
                 runtime: Runtime::new().map_err(ScanError::Runtime)?,
                 tenant: self.options.decode.tenant.clone(),
-                live: inputs.inputs.iter().any(|input| input.size.is_none()),
+                live,
             }),
             None => None,
         };
         let mut collector = Collector {
             sink,
             store,
+            correlator,
+            last_block: Instant::now(),
             summary: ScanSummary::default(),
             current: None,
         };
@@ -259,6 +286,7 @@ impl Scan {
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
         );
+        let outcome = outcome.and_then(|()| collector.correlations_end(raw_bytes.load(Ordering::Relaxed)));
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
         let mut summary = collector.summary;
@@ -346,6 +374,9 @@ struct Store {
 struct Collector<'a> {
     sink: &'a mut dyn ScanSink,
     store: Option<Store>,
+    correlator: Option<Correlator>,
+    /// When a block came last.
+    last_block: Instant,
     summary: ScanSummary,
     /// The open input and the events it gave.
     current: Option<(Arc<str>, u64)>,
@@ -354,7 +385,14 @@ struct Collector<'a> {
 impl Collector<'_> {
     fn collect(&mut self, collected: Collected<work::Output>, raw_bytes: u64) -> Result<(), ScanError> {
         match collected {
-            Collected::Idle => {}
+            Collected::Idle => {
+                let quiet = self.last_block.elapsed();
+                if let Some(correlator) = self.correlator.as_mut().filter(|_| quiet >= QUIET) {
+                    let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
+                    let alerts = correlator.quiet(quiet);
+                    self.correlation_alerts(&alerts)?;
+                }
+            }
             Collected::Result(work::Output::Opened(path)) => {
                 self.summary.inputs += 1;
                 self.current = Some((path, 0));
@@ -368,8 +406,14 @@ impl Collector<'_> {
                 }
             }
             Collected::Result(work::Output::Error(error)) => self.input_error(error),
-            Collected::Result(work::Output::Block(block)) => {
+            Collected::Result(work::Output::Block(mut block)) => {
+                self.last_block = Instant::now();
                 self.block(&block).map_err(ScanError::Output)?;
+                let signals = std::mem::take(&mut block.correlated);
+                if let Some(correlator) = &mut self.correlator {
+                    let alerts = correlator.take(signals, chrono::Utc::now().timestamp_micros());
+                    self.correlation_alerts(&alerts)?;
+                }
                 if let Some(store) = &mut self.store {
                     for batch in &block.decoded.batches {
                         store.writer.append(batch)?;
@@ -424,6 +468,38 @@ impl Collector<'_> {
             self.sink.alert(alert)?;
         }
         Ok(())
+    }
+
+    /// Alerts about more than one block: to the sink and the lake.
+    fn correlation_alerts(&mut self, alerts: &[Alert]) -> Result<(), ScanError> {
+        for alert in alerts {
+            self.summary.alerts += 1;
+            self.sink.alert(alert).map_err(ScanError::Output)?;
+        }
+        if let Some(store) = self.store.as_mut().filter(|_| !alerts.is_empty()) {
+            let table = alert_batch(alerts, chrono::Utc::now().timestamp_micros());
+            store.writer.append_alerts(&store.tenant, &table)?;
+        }
+        Ok(())
+    }
+
+    /// The input is over: what correlations found until then.
+    fn correlations_end(&mut self, raw_bytes: u64) -> Result<(), ScanError> {
+        let Some(correlator) = &mut self.correlator else {
+            return Ok(());
+        };
+        let alerts = correlator.finish();
+        self.summary.windows = correlator.counters();
+        self.summary.evidence_given_up = correlator.given_up();
+        self.correlation_alerts(&alerts)?;
+        // Sinks that count by it see the last alerts too.
+        let progress = Progress {
+            raw_bytes,
+            events: self.summary.decode.events,
+            alerts: self.summary.alerts,
+            rejects: self.summary.decode.rejects,
+        };
+        self.sink.progress(&progress).map_err(ScanError::Output)
     }
 
     fn input_error(&mut self, error: InputError) {

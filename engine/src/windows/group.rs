@@ -6,7 +6,7 @@
 //! (its time plus the span). A group is worked off in order of time from one such change to the next, as far as all
 //! events are known; so the order in which events came does not show.
 
-use super::episode::{LOOKED_AT, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, samples_from};
+use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
 use super::log::{Entry, Log};
 use super::measure::Window;
 use super::plan::Plan;
@@ -180,7 +180,12 @@ impl Group {
                 .within()
                 .first()
                 .map(|entry| entry.time.saturating_add(plan.span));
-            let Some(now) = [enters, leaves].into_iter().flatten().min().filter(|now| *now < limit) else {
+            let Some(now) = [enters, leaves]
+                .into_iter()
+                .flatten()
+                .min()
+                .filter(|now| *now < limit)
+            else {
                 return;
             };
             while self
@@ -249,8 +254,7 @@ fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
     let begin = within.partition_point(|entry| entry.time < from);
     let mut found: Vec<Sample> = Vec::new();
     let mut of_slot = vec![0_usize; usize::from(plan.slots)];
-    // One rule alone may fill all places; of several, each has a few.
-    let each = if plan.slots == 1 { MOST_SAMPLES } else { SAMPLES_OF_SLOT };
+    let each = super::samples_of_rule(plan.slots);
     let mut last_id = None;
     for entry in within[begin..].iter().take(LOOKED_AT) {
         let taken = &mut of_slot[usize::from(entry.slot)];
@@ -269,7 +273,9 @@ fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
     while found.len() > MOST_SAMPLES {
         // The last one of the rule with most of them goes, so that the others stay in sight.
         let most = of_slot.iter().copied().max().unwrap_or(0);
-        let position = found.iter().rposition(|sample| of_slot[usize::from(sample.slot)] == most);
+        let position = found
+            .iter()
+            .rposition(|sample| of_slot[usize::from(sample.slot)] == most);
         let Some(position) = position.filter(|_| most > 1) else {
             found.truncate(MOST_SAMPLES);
             break;

@@ -88,7 +88,11 @@ impl Order {
 impl Window {
     /// An empty window.
     pub(super) fn new(plan: &Plan) -> Window {
-        let slots = if plan.slots > 1 { usize::from(plan.slots) } else { 0 };
+        let slots = if plan.slots > 1 {
+            usize::from(plan.slots)
+        } else {
+            0
+        };
         Window {
             events: 0,
             of_slot: vec![0; slots].into(),
@@ -189,14 +193,19 @@ impl Window {
             (Measure::Ranked(ranked), Measured::Percentile(percentile)) => {
                 ranked.percentile(percentile).unwrap_or(f64::NAN)
             }
-            (Measure::Order(order), _) => {
+            (Measure::Order(order), _) if matches!(plan.test, Test::Bounds(_)) => {
                 let within = |begin: &&i64| is_within(**begin, time, plan.span);
                 let farthest = |begins: &[i64]| begins.iter().take_while(within).count();
-                order.begins.iter().map(|begins| farthest(begins)).max().unwrap_or(0) as f64
+                order
+                    .begins
+                    .iter()
+                    .map(|begins| farthest(begins))
+                    .max()
+                    .unwrap_or(0) as f64
             }
-            (Measure::Events, Measured::Rules) => {
-                (0..usize::from(plan.slots)).filter(|slot| self.occurred(*slot)).count() as f64
-            }
+            (Measure::Events, Measured::Rules) | (Measure::Order(_), _) => (0..usize::from(plan.slots))
+                .filter(|slot| self.occurred(*slot))
+                .count() as f64,
             _ => events as f64,
         }
     }
@@ -217,7 +226,9 @@ impl Window {
                 };
                 match &self.measure {
                     Measure::Order(order) => chains.iter().zip(&order.begins).any(|(chain, begins)| {
-                        let taken = begins.last().is_none_or(|begin| is_within(*begin, time, plan.span));
+                        let taken = begins
+                            .last()
+                            .is_none_or(|begin| is_within(*begin, time, plan.span));
                         taken && absent(chain)
                     }),
                     _ => false,

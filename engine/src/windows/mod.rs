@@ -218,7 +218,11 @@ impl Windows {
             return;
         }
         self.counters.signals += 1;
-        if tenant.clock.highest(signal.source).is_some_and(|highest| signal.time < highest) {
+        if tenant
+            .clock
+            .highest(signal.source)
+            .is_some_and(|highest| signal.time < highest)
+        {
             self.counters.late += 1;
         }
         if state.limit().is_some_and(|limit| signal.time < limit) {
@@ -242,12 +246,28 @@ impl Windows {
         let reached = self.now.map(|now| now.saturating_add(self.settings.ahead));
         if reached.is_some_and(|reached| time > reached) {
             self.counters.future += 1;
+            return;
         }
-        let time = reached.map_or(time, |reached| time.min(reached));
         if let Some(known) = self.tenants.get_mut(tenant as usize)
             && known.clock.observe(source, time, self.settings.lateness)
         {
             self.advance(tenant as usize);
+        }
+    }
+
+    /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on
+    /// for as long. Without a lateness nothing happens: then only the end makes anything final.
+    pub fn quiet(&mut self, for_micros: i64) {
+        if self.settings.lateness.is_none() {
+            return;
+        }
+        for number in 0..self.tenants.len() {
+            let clock = &mut self.tenants[number].clock;
+            if let Some(highest) = clock.highest_of_all()
+                && clock.force(highest.saturating_add(for_micros))
+            {
+                self.advance(number);
+            }
         }
     }
 
@@ -273,13 +293,19 @@ impl Windows {
         let Some(tenant) = self.tenants.get_mut(number) else {
             return;
         };
-        let Some(watermark) = tenant.clock.watermark().filter(|watermark| *watermark >= tenant.next) else {
+        let Some(watermark) = tenant
+            .clock
+            .watermark()
+            .filter(|watermark| *watermark >= tenant.next)
+        else {
             return;
         };
         let mut worked = Worked::default();
         for &plan in &self.order {
             let children = &self.plans[plan].children;
-            let children = children.iter().filter_map(|&child| tenant.states[child as usize].limit());
+            let children = children
+                .iter()
+                .filter_map(|&child| tenant.states[child as usize].limit());
             let known = children.fold(watermark, i64::min);
             let state = &mut tenant.states[plan];
             let limit = state.limit_for(known);
@@ -308,9 +334,9 @@ impl Windows {
     fn keep(&mut self, mut worked: Worked) {
         self.counters.twice += worked.twice;
         self.counters.episodes += worked.ended.len() as u64;
-        worked
-            .ended
-            .sort_by(|one, other| (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key)));
+        worked.ended.sort_by(|one, other| {
+            (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
+        });
         self.ended.append(&mut worked.ended);
     }
 
@@ -354,10 +380,25 @@ impl Windows {
     }
 }
 
+/// How many of the first events of each rule an episode names, for a correlation over so many rules: one alone may fill
+/// all places.
+pub fn samples_of_rule(slots: u16) -> usize {
+    match slots {
+        1 => MOST_SAMPLES,
+        _ => SAMPLES_OF_SLOT,
+    }
+}
+
 /// What a stretch says to a correlation that reads it.
 fn signal_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Option<(Key, Entry)> {
     let values = began.key.values();
-    let key = Key::of(parent.group.as_ref()?.iter().filter_map(|&place| values.get(place).copied()));
+    let key = Key::of(
+        parent
+            .group
+            .as_ref()?
+            .iter()
+            .filter_map(|&place| values.get(place).copied()),
+    );
     let value = match above.measured {
         Measured::Events | Measured::Rules | Measured::Order => 0,
         Measured::Distinct => {
@@ -387,7 +428,11 @@ fn in_order(plans: &[Arc<Plan>]) -> Vec<usize> {
     while let Some(plan) = ready.pop() {
         order.push(plan);
         for (above, _) in plans.iter().enumerate() {
-            let times = plans[above].children.iter().filter(|&&child| child as usize == plan).count();
+            let times = plans[above]
+                .children
+                .iter()
+                .filter(|&&child| child as usize == plan)
+                .count();
             if times > 0 && waits[above] > 0 {
                 waits[above] -= times.min(waits[above]);
                 if waits[above] == 0 {

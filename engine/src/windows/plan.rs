@@ -127,7 +127,9 @@ impl Plan {
             CorrelationCondition::Rules(condition) if ordered => Test::Chains(chains(condition)?),
             CorrelationCondition::Rules(condition) => Test::Rules(condition.clone()),
         };
-        let span = i64::try_from(rule.timespan.as_micros()).unwrap_or(i64::MAX).max(1);
+        let span = i64::try_from(rule.timespan.as_micros())
+            .unwrap_or(i64::MAX)
+            .max(1);
         let mut plan = Plan {
             rule_id: rule.meta.id.clone(),
             slots: slots as u16,
@@ -225,7 +227,11 @@ fn ways(condition: &RuleCondition, negated: bool) -> Result<Vec<Chain>, String> 
     let (parts, all) = match (condition, negated) {
         (RuleCondition::Rule(slot), _) => {
             let mut chain = Chain::default();
-            let slots = if negated { &mut chain.absent } else { &mut chain.steps };
+            let slots = if negated {
+                &mut chain.absent
+            } else {
+                &mut chain.steps
+            };
             slots.push(*slot as u16);
             return Ok(vec![chain]);
         }

@@ -57,7 +57,11 @@ impl Slab {
 
     pub(super) fn remove(&mut self, number: u32) -> Option<Group> {
         let place = number as usize;
-        let group = self.pieces.get_mut(place / PIECE)?.get_mut(place % PIECE)?.take()?;
+        let group = self
+            .pieces
+            .get_mut(place / PIECE)?
+            .get_mut(place % PIECE)?
+            .take()?;
         self.len -= 1;
         self.free.push(number);
         Some(group)

@@ -74,7 +74,8 @@ impl PlanState {
 
     /// The watermark from which on the limit can rise.
     pub(super) fn limit_after(&self) -> i64 {
-        self.limit.map_or(i64::MIN, |limit| limit.saturating_add(self.plan.step()))
+        self.limit
+            .map_or(i64::MIN, |limit| limit.saturating_add(self.plan.step()))
     }
 
     pub(super) fn groups(&self) -> usize {
@@ -168,7 +169,9 @@ impl PlanState {
         group.due = NEVER_DUE;
         let before = group.heap_bytes();
         let mut changes = Vec::new();
-        let twice = group.work(&self.plan, limit, &mut self.spare, &mut |change| changes.push(change));
+        let twice = group.work(&self.plan, limit, &mut self.spare, &mut |change| {
+            changes.push(change)
+        });
         worked.twice += twice as u64;
         self.heap = self.heap + group.heap_bytes() - before;
         let next = group.next_due(&self.plan);

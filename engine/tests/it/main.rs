@@ -11,6 +11,7 @@ mod lake;
 mod matcher;
 mod rule_tests;
 mod screen;
+mod windows;
 
 /// So many cases, times `BORZOI_TEST_EFFORT`: a long search for what is rare, when somebody wants one.
 pub fn effort(cases: u32) -> ProptestConfig {

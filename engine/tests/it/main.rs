@@ -5,6 +5,7 @@ use proptest::prelude::ProptestConfig;
 mod alerts;
 mod cases;
 mod corpus;
+mod correlations;
 mod derived;
 mod hunt;
 mod lake;

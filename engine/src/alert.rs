@@ -59,8 +59,13 @@ pub struct CorrelationAlert {
     pub first: String,
     /// Time of the last event.
     pub last: String,
-    /// When the condition held no longer.
-    pub until: String,
+    /// When the condition held no longer; absent while it may still hold. Then another alert with the same id, or one that
+    /// names it in `joins`, follows once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Ids of alerts sent earlier that turned out to be of this stretch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<String>,
     /// The values that the events have in common.
     pub group: Vec<GroupValue>,
     /// The rules whose events they are.

@@ -255,6 +255,10 @@ impl ScanSink for CommandSink {
         self.output.alert(alert)
     }
 
+    fn update(&mut self, alert: &Alert) -> io::Result<()> {
+        self.output.update(alert)
+    }
+
     fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {
         self.rejects.add(reject, &self.bar)
     }

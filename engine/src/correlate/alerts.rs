@@ -18,6 +18,15 @@ use crate::windows::{Counters, Episode, Settings, Signal, Windows, episode_id};
 /// Names of each kind that an alert takes from its events.
 const MOST_NAMES: usize = 20;
 
+/// An alert of a correlation.
+pub(crate) struct FoundAlert {
+    pub(crate) alert: Alert,
+    /// Whether it is over.
+    pub(crate) is_final: bool,
+    /// Whether it was given before, when it was not.
+    pub(crate) is_known: bool,
+}
+
 /// Runs the correlations of a scan.
 pub(crate) struct Correlator {
     correlations: Arc<Correlations>,
@@ -37,8 +46,8 @@ impl Correlator {
         }
     }
 
-    /// Takes the signals of a block, in order; gives the alerts that are final now.
-    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64) -> Vec<Alert> {
+    /// Takes the signals of a block, in order; gives what was found.
+    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64) -> Vec<FoundAlert> {
         if signals.is_empty() {
             return Vec::new();
         }
@@ -69,13 +78,13 @@ impl Correlator {
     }
 
     /// Nothing came for so many microseconds: time is taken to have gone on as far.
-    pub(crate) fn quiet(&mut self, for_micros: i64) -> Vec<Alert> {
+    pub(crate) fn quiet(&mut self, for_micros: i64) -> Vec<FoundAlert> {
         self.windows.quiet(for_micros);
         self.alerts()
     }
 
     /// Nothing more comes.
-    pub(crate) fn finish(&mut self) -> Vec<Alert> {
+    pub(crate) fn finish(&mut self) -> Vec<FoundAlert> {
         self.windows.finish();
         self.alerts()
     }
@@ -89,12 +98,34 @@ impl Correlator {
         self.kept.given_up
     }
 
-    fn alerts(&mut self) -> Vec<Alert> {
-        let episodes = self.windows.take_final();
+    fn alerts(&mut self) -> Vec<FoundAlert> {
+        let mut ended = self.windows.take_final();
+        let mut begun = self.windows.take_begun();
+        // What is over by now is said once.
+        begun.retain(|early| {
+            let later = ended.iter_mut().filter(|found| {
+                (found.plan, &found.key, &found.tenant) == (early.plan, &early.key, &early.tenant)
+            });
+            for found in later {
+                if found.announced.contains(&early.start) {
+                    let announced = found.announced.iter().copied();
+                    found.announced = announced.filter(|start| *start != early.start).collect();
+                    return false;
+                }
+            }
+            true
+        });
+        let episodes: Vec<Episode> = begun.into_iter().chain(ended).collect();
         let alerting = episodes
             .iter()
             .filter(|episode| self.correlations.alerting[episode.plan as usize]);
-        alerting.map(|episode| self.alert(episode)).collect()
+        alerting
+            .map(|episode| FoundAlert {
+                alert: self.alert(episode),
+                is_final: episode.is_final,
+                is_known: episode.is_final && episode.announced.contains(&episode.start),
+            })
+            .collect()
     }
 
     fn alert(&self, episode: &Episode) -> Alert {
@@ -144,6 +175,9 @@ impl Correlator {
             })
             .collect();
         let condition = in_words(rule);
+        let id = |start| hex(episode_id(&episode.tenant, &plan.rule_id, &episode.key, start));
+        let others = episode.announced.iter().filter(|start| **start != episode.start);
+        let joins: Vec<String> = others.map(|start| id(*start)).collect();
         let counted = MatchedField {
             selection: "condition".into(),
             field: None,
@@ -171,12 +205,7 @@ impl Correlator {
         });
         Alert {
             schema: SCHEMA_VERSION,
-            id: hex(episode_id(
-                &episode.tenant,
-                &plan.rule_id,
-                &episode.key,
-                episode.start,
-            )),
+            id: id(episode.start),
             time: rfc3339(episode.start),
             rule: correlations.faces[number].clone(),
             tenant: episode.tenant.clone(),
@@ -196,7 +225,8 @@ impl Correlator {
                 peak: episode.peak,
                 first: rfc3339(episode.first),
                 last: rfc3339(episode.last),
-                until: rfc3339(episode.end),
+                until: episode.is_final.then(|| rfc3339(episode.end)),
+                joins,
                 group,
                 rules: contributions.collect(),
                 evidence,

@@ -230,7 +230,7 @@
       fact(counted, "Condition", [found.condition]);
       fact(counted, "Events", [number.format(found.count)]);
       fact(counted, "First to last", [found.first + " to " + found.last]);
-      fact(counted, "Held until", [found.until]);
+      if (found.until) fact(counted, "Held until", [found.until]);
       for (const rule of found.rules) fact(counted, rule.title, [number.format(rule.count)]);
       cell.append(counted, element("h3", "", "Some of the events"));
       for (const shown of found.evidence) {

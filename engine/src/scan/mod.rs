@@ -28,7 +28,7 @@ use tokio::runtime::Runtime;
 
 use crate::alert::Alert;
 use crate::alert_table::alert_batch;
-use crate::correlate::alerts::Correlator;
+use crate::correlate::alerts::{Correlator, FoundAlert};
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Collected, Feed, Settings};
@@ -45,6 +45,15 @@ pub trait ScanSink {
     /// # Errors
     /// Whatever keeps the alert from being delivered; it ends the scan.
     fn alert(&mut self, alert: &Alert) -> io::Result<()>;
+
+    /// An alert that was handed over before, by [`ScanSink::alert`], and is over now: the same id, and what it counted in
+    /// the end. Only correlations on an input without an end alert before they are over.
+    ///
+    /// # Errors
+    /// As for [`ScanSink::alert`].
+    fn update(&mut self, _alert: &Alert) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Whether [`ScanSink::events`] is to see every event. Where it need not, events that no rule matches may be
     /// passed over without being matched, and without being decoded if nothing is stored; they are counted all the
@@ -235,6 +244,7 @@ impl Scan {
             if live && settings.lateness.is_none() {
                 settings.lateness = Some(STREAM_LATENESS);
             }
+            settings.eager |= live;
             Some(Correlator::new(rules.correlations()?.clone(), settings))
         });
         let wants_events = sink.wants_events();
@@ -390,7 +400,7 @@ impl Collector<'_> {
                 if let Some(correlator) = self.correlator.as_mut().filter(|_| quiet >= QUIET) {
                     let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
                     let alerts = correlator.quiet(quiet);
-                    self.correlation_alerts(&alerts)?;
+                    self.correlation_alerts(alerts)?;
                 }
             }
             Collected::Result(work::Output::Opened(path)) => {
@@ -412,7 +422,7 @@ impl Collector<'_> {
                 let signals = std::mem::take(&mut block.correlated);
                 if let Some(correlator) = &mut self.correlator {
                     let alerts = correlator.take(signals, chrono::Utc::now().timestamp_micros());
-                    self.correlation_alerts(&alerts)?;
+                    self.correlation_alerts(alerts)?;
                 }
                 if let Some(store) = &mut self.store {
                     for batch in &block.decoded.batches {
@@ -471,13 +481,27 @@ impl Collector<'_> {
     }
 
     /// Alerts about more than one block: to the sink and the lake.
-    fn correlation_alerts(&mut self, alerts: &[Alert]) -> Result<(), ScanError> {
-        for alert in alerts {
-            self.summary.alerts += 1;
-            self.sink.alert(alert).map_err(ScanError::Output)?;
+    fn correlation_alerts(&mut self, found: Vec<FoundAlert>) -> Result<(), ScanError> {
+        let mut over = Vec::new();
+        for FoundAlert {
+            alert,
+            is_final,
+            is_known,
+        } in found
+        {
+            if is_known {
+                self.sink.update(&alert).map_err(ScanError::Output)?;
+            } else {
+                self.summary.alerts += 1;
+                self.sink.alert(&alert).map_err(ScanError::Output)?;
+            }
+            // A row is stored once: when nothing changes it any more.
+            if is_final {
+                over.push(alert);
+            }
         }
-        if let Some(store) = self.store.as_mut().filter(|_| !alerts.is_empty()) {
-            let table = alert_batch(alerts, chrono::Utc::now().timestamp_micros());
+        if let Some(store) = self.store.as_mut().filter(|_| !over.is_empty()) {
+            let table = alert_batch(&over, chrono::Utc::now().timestamp_micros());
             store.writer.append_alerts(&store.tenant, &table)?;
         }
         Ok(())
@@ -491,7 +515,7 @@ impl Collector<'_> {
         let alerts = correlator.finish();
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
-        self.correlation_alerts(&alerts)?;
+        self.correlation_alerts(alerts)?;
         // Sinks that count by it see the last alerts too.
         let progress = Progress {
             raw_bytes,

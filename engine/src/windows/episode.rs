@@ -40,8 +40,13 @@ pub struct Episode {
     pub key: Key,
     /// From when on the condition holds.
     pub start: i64,
-    /// When it holds no longer.
+    /// When it holds no longer; of one that was announced and may last, a time shortly after its start.
     pub end: i64,
+    /// Whether it is over and nothing that may still come changes it.
+    pub is_final: bool,
+    /// The starts under which it was announced before it was final. More than its own: it was taken for several, or late
+    /// events have made it begin earlier.
+    pub announced: Box<[i64]>,
     /// The time of the first event that counts.
     pub first: i64,
     /// The time of the last one.

@@ -9,6 +9,7 @@
 use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
 use super::log::{Entry, Log};
 use super::measure::Window;
+use super::newest::Newest;
 use super::plan::Plan;
 
 /// Windows of up to so many events are counted anew each time instead of being kept.
@@ -48,6 +49,8 @@ pub(super) struct Group {
     /// What its window holds, where that is kept.
     window: Option<Box<Window>>,
     open: Option<Box<Open>>,
+    /// The window of the newest event, where findings are announced early and there may be some.
+    newest: Option<Box<Newest>>,
     /// The step at which it is to be looked at.
     pub(super) due: i64,
 }
@@ -60,6 +63,7 @@ impl Group {
             seen: bit(first.slot),
             window: None,
             open: None,
+            newest: None,
             due: NEVER_DUE,
         }
     }
@@ -70,13 +74,35 @@ impl Group {
         self.log.push(entry)
     }
 
+    /// Looks at the window of the newest event, where the group has just taken `entry`: what begins to hold with it.
+    pub(super) fn peek(&mut self, plan: &Plan, entry: Entry) -> Option<Open> {
+        if let Some(newest) = &mut self.newest {
+            newest.push(plan, entry);
+        } else if plan.monotone && self.is_awake(plan) {
+            self.newest = Some(Box::new(Newest::new(plan, self.log.needed().to_vec())));
+        }
+        let newest = self.newest.as_mut()?;
+        let (start, number) = newest.begins(plan)?;
+        let of_slot = newest.window().of_slot();
+        Some(begun(plan, newest.within(), of_slot, start, number))
+    }
+
+    /// The starts within a stretch that were announced.
+    pub(super) fn settle(&mut self, start: i64, end: i64) -> Box<[i64]> {
+        match &mut self.newest {
+            Some(newest) => newest.settle(start, end),
+            None => Box::default(),
+        }
+    }
+
     /// Bytes beside the group's own, about.
     pub(super) fn heap_bytes(&self) -> usize {
         let window = self.window.as_ref().map_or(0, |window| window.bytes());
         let open = self.open.as_ref().map_or(0, |open| {
             size_of::<Open>() + open.of_slot.len() * 8 + open.samples.len() * size_of::<Sample>()
         });
-        self.key.len() + self.log.capacity() * size_of::<Entry>() + window + open
+        let newest = self.newest.as_ref().map_or(0, |newest| newest.bytes());
+        self.key.len() + self.log.capacity() * size_of::<Entry>() + window + open + newest
     }
 
     /// Whether a stretch has begun.
@@ -150,6 +176,14 @@ impl Group {
             self.pass(plan, limit);
         }
         self.log.trim();
+        if !self.is_awake(plan)
+            && self
+                .newest
+                .as_ref()
+                .is_some_and(|newest| newest.announced.is_empty())
+        {
+            self.newest = None;
+        }
         if self.log.len() <= RECOUNTED {
             let entries = self.log.within().iter().chain(self.log.pending());
             self.seen = entries.fold(0, |seen, entry| seen | bit(entry.slot));
@@ -220,27 +254,27 @@ impl Group {
                     }
                 }
                 None if holds => {
-                    self.open = Some(Box::new(self.begin(plan, window, now, number)));
+                    let of_slot = window.of_slot();
+                    self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
                     changed(Change::Began(now));
                 }
                 None => {}
             }
         }
     }
+}
 
-    fn begin(&self, plan: &Plan, window: &Window, now: i64, number: f64) -> Open {
-        let within = self.log.within();
-        let of_slot = window.of_slot();
-        Open {
-            start: now,
-            first: within.first().map_or(now, |entry| entry.time),
-            last: within.last().map_or(now, |entry| entry.time),
-            count: within.len() as u64,
-            of_slot,
-            value: number,
-            peak: number,
-            samples: samples(plan, within, now),
-        }
+/// A stretch that begins at `now` with a window of these events.
+fn begun(plan: &Plan, within: &[Entry], of_slot: Box<[u64]>, now: i64, number: f64) -> Open {
+    Open {
+        start: now,
+        first: within.first().map_or(now, |entry| entry.time),
+        last: within.last().map_or(now, |entry| entry.time),
+        count: within.len() as u64,
+        of_slot,
+        value: number,
+        peak: number,
+        samples: samples(plan, within, now),
     }
 }
 

@@ -96,6 +96,11 @@ impl Log {
         &self.entries[self.head as usize..]
     }
 
+    /// Those within the window and those to come.
+    pub(super) fn needed(&self) -> &[Entry] {
+        &self.entries[self.tail as usize..]
+    }
+
     /// Entries that are needed.
     pub(super) fn len(&self) -> usize {
         self.entries.len() - self.tail as usize

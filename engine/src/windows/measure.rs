@@ -147,6 +147,14 @@ impl Window {
         }
     }
 
+    /// Counts an event whose place in a sequence is behind; the steps are to be counted anew later.
+    pub(super) fn add_out_of_order(&mut self, entry: &Entry) {
+        self.events += 1;
+        if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
+            *count += 1;
+        }
+    }
+
     pub(super) fn remove(&mut self, entry: &Entry) {
         self.events -= 1;
         if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {

@@ -42,6 +42,7 @@ mod group;
 pub mod keys;
 mod log;
 mod measure;
+mod newest;
 pub mod plan;
 mod rank;
 mod slab;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub lateness: Option<i64>,
     /// Most bytes of all groups together.
     pub budget: usize,
+    /// Whether what more events can only confirm is announced as soon as it is seen ([`Windows::take_begun`]).
+    pub eager: bool,
     /// How far an event may lie ahead of [`Windows::set_now`] and still move time on, in microseconds.
     pub ahead: i64,
 }
@@ -76,6 +79,7 @@ impl Default for Settings {
         Settings {
             lateness: None,
             budget: 512 << 20,
+            eager: false,
             ahead: 60_000_000,
         }
     }
@@ -136,6 +140,7 @@ pub struct Windows {
     now: Option<i64>,
     counters: Counters,
     ended: Vec<Episode>,
+    begun: Vec<Episode>,
     bytes: usize,
 }
 
@@ -159,6 +164,7 @@ impl Windows {
             now: None,
             counters: Counters::default(),
             ended: Vec::new(),
+            begun: Vec::new(),
             bytes: 0,
         }
     }
@@ -206,6 +212,13 @@ impl Windows {
         std::mem::take(&mut self.ended)
     }
 
+    /// With [`Settings::eager`]: the stretches that were seen to begin since the last call, once for each start. Each is
+    /// part of an episode that is final later and names the start in [`Episode::announced`]; conditions that a later event
+    /// could undo are never announced.
+    pub fn take_begun(&mut self) -> Vec<Episode> {
+        std::mem::take(&mut self.begun)
+    }
+
     /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
     pub fn push(&mut self, signal: &Signal<'_>) {
         let Some(tenant) = self.tenants.get_mut(signal.tenant as usize) else {
@@ -230,7 +243,8 @@ impl Windows {
         } else {
             let before = state.bytes();
             let entry = Entry::new(signal.time, signal.id, signal.slot, signal.value);
-            if !state.push(signal.key, keys::hash(signal.key), entry) {
+            let begun = self.settings.eager.then_some(&mut self.begun);
+            if !state.push(signal.key, keys::hash(signal.key), entry, begun) {
                 self.counters.twice += 1;
             }
             self.bytes = self.bytes + state.bytes() - before;
@@ -320,7 +334,12 @@ impl Windows {
                     };
                     let before = above.bytes();
                     self.counters.signals += 1;
-                    let new = above.push(key.bytes(), keys::hash(key.bytes()), entry);
+                    let new = above.push(
+                        key.bytes(),
+                        keys::hash(key.bytes()),
+                        entry,
+                        self.settings.eager.then_some(&mut self.begun),
+                    );
                     self.counters.twice += u64::from(!new);
                     self.bytes = self.bytes + above.bytes() - before;
                 }

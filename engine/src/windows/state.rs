@@ -105,8 +105,15 @@ impl PlanState {
         Some(step.saturating_add(1).saturating_mul(self.plan.step()))
     }
 
-    /// Takes an event at or above the limit. `false` if it is there already.
-    pub(super) fn push(&mut self, key: &[u8], hash: u64, entry: Entry) -> bool {
+    /// Takes an event at or above the limit. `false` if it is there already. With `begun`, what begins with it is
+    /// announced.
+    pub(super) fn push(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        entry: Entry,
+        begun: Option<&mut Vec<Episode>>,
+    ) -> bool {
         let groups = &self.groups;
         let is_it = |number: &u32| groups.get(*number).is_some_and(|group| *group.key == *key);
         let number = match self.table.find(hash, is_it) {
@@ -121,6 +128,7 @@ impl PlanState {
                     groups.get(*number).map_or(0, |group| keys::hash(&group.key))
                 });
                 self.schedule(number, due);
+                self.peek(number, entry, begun);
                 return true;
             }
         };
@@ -135,7 +143,27 @@ impl PlanState {
         if due < known {
             self.schedule(number, due);
         }
+        if new {
+            self.peek(number, entry, begun);
+        }
         new
+    }
+
+    fn peek(&mut self, number: u32, entry: Entry, begun: Option<&mut Vec<Episode>>) {
+        let (Some(begun), Some(group)) = (begun, self.groups.get_mut(number)) else {
+            return;
+        };
+        let before = group.heap_bytes();
+        let found = group.peek(&self.plan, entry);
+        self.heap = self.heap + group.heap_bytes() - before;
+        if let Some(open) = found {
+            let (key, start) = (Key::from_bytes(&group.key), open.start);
+            begun.push(Episode {
+                is_final: false,
+                announced: [start].into(),
+                ..self.episode(&key, open, start.saturating_add(1))
+            });
+        }
     }
 
     fn schedule(&mut self, number: u32, step: i64) {
@@ -173,12 +201,22 @@ impl PlanState {
             changes.push(change)
         });
         worked.twice += twice as u64;
+        let mut changes: Vec<(Change, Box<[i64]>)> = changes
+            .into_iter()
+            .map(|change| {
+                let announced = match &change {
+                    Change::Ended(open, end) => group.settle(open.start, *end),
+                    Change::Began(_) => Box::default(),
+                };
+                (change, announced)
+            })
+            .collect();
         self.heap = self.heap + group.heap_bytes() - before;
         let next = group.next_due(&self.plan);
         if !changes.is_empty() {
             let key = Key::from_bytes(&group.key);
-            for change in changes {
-                self.report(&key, change, worked);
+            for (change, announced) in changes.drain(..) {
+                self.report(&key, change, announced, worked);
             }
         }
         match next {
@@ -192,7 +230,7 @@ impl PlanState {
         }
     }
 
-    fn report(&self, key: &Key, change: Change, worked: &mut Worked) {
+    fn report(&self, key: &Key, change: Change, announced: Box<[i64]>, worked: &mut Worked) {
         match change {
             Change::Began(start) if !self.plan.parents.is_empty() => worked.began.push(Began {
                 key: key.clone(),
@@ -200,7 +238,10 @@ impl PlanState {
                 id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
             }),
             Change::Began(_) => {}
-            Change::Ended(open, end) => worked.ended.push(self.episode(key, *open, end)),
+            Change::Ended(open, end) => worked.ended.push(Episode {
+                announced,
+                ..self.episode(key, *open, end)
+            }),
         }
     }
 
@@ -211,6 +252,8 @@ impl PlanState {
             key: key.clone(),
             start: open.start,
             end,
+            is_final: true,
+            announced: Box::default(),
             first: open.first,
             last: open.last,
             count: open.count,

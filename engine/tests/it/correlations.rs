@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use borzoi_engine::alert::Alert;
 use borzoi_engine::matcher::CompiledRules;
-use borzoi_engine::scan::{Scan, ScanOptions, ScanSummary};
+use borzoi_engine::scan::{STREAM_LATENESS, Scan, ScanOptions, ScanSink, ScanSummary};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::input::InputSet;
 use borzoi_rules::Loader;
@@ -147,7 +147,7 @@ correlation:
     );
     assert_eq!(found.first, "2026-03-02T10:00:00.000000Z");
     assert_eq!(found.last, "2026-03-02T10:00:55.000000Z");
-    assert_eq!(found.until, "2026-03-02T10:05:20.000000Z");
+    assert_eq!(found.until.as_deref(), Some("2026-03-02T10:05:20.000000Z"));
     assert_eq!(
         (&*found.rules[0].title, found.rules[0].count),
         ("Failed logon", 7)
@@ -321,28 +321,124 @@ correlation:
     assert_eq!(titles, ["Failed logon", "Failed logon", "Logon", "Failures"]);
 }
 
+/// What a scan of standard input would be told, block by block.
 #[test]
-fn sums_and_percentiles_of_fields() {
-    let rules = compiled(
-        "
-title: Transfer
-name: transfer
-logsource: {category: firewall}
-detection:
-    selection: {action: allow}
-    condition: selection
----
-title: Much sent
+fn an_input_without_an_end_is_told_at_once_and_when_it_is_over() {
+    let rules = compiled(&format!(
+        "{LOGONS}---
+title: Many failed logons
+id: 00000000-0000-0000-0000-00000000000a
 correlation:
-    type: value_sum
-    rules: transfer
-    group-by: [src_ip]
+    type: event_count
+    rules: failed_logon
+    group-by: [TargetUserName]
+    timespan: 5m
+    condition: {{gte: 3}}
+"
+    ));
+    #[derive(Default)]
+    struct Told {
+        first: Vec<Alert>,
+        again: Vec<Alert>,
+    }
+    impl ScanSink for Told {
+        fn alert(&mut self, alert: &Alert) -> std::io::Result<()> {
+            self.first.push(alert.clone());
+            Ok(())
+        }
+        fn update(&mut self, alert: &Alert) -> std::io::Result<()> {
+            self.again.push(alert.clone());
+            Ok(())
+        }
+    }
+    // Batches of one event, so that the attack is seen before it is over.
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    let lines: Vec<String> = (0..5).map(|n| logon(n * 10, 4625, "eve", "10.0.0.1")).collect();
+    std::fs::write(&path, lines.join("\n")).expect("written");
+    let mut options = ScanOptions::default();
+    options.frame.batch_rows = 1;
+    options.windows.eager = true;
+    options.windows.lateness = Some(STREAM_LATENESS);
+    let scan = Scan {
+        catalog: Catalog::builtin(),
+        options,
+        rules: Some(rules),
+        lake: None,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let mut told = Told::default();
+    let summary = scan
+        .run(&InputSet::expand(&[path.to_string_lossy()]), &mut told)
+        .expect("it runs");
+    assert_eq!((told.first.len(), told.again.len(), summary.alerts), (1, 1, 1));
+    let (early, over) = (&told.first[0], &told.again[0]);
+    assert_eq!((&early.id, &early.time), (&over.id, &over.time));
+    let (early, over) = (early.correlation.as_ref(), over.correlation.as_ref());
+    let (early, over) = (early.expect("of a correlation"), over.expect("of a correlation"));
+    assert_eq!((early.count, &early.until), (3, &None));
+    assert_eq!((over.count, over.until.is_some(), over.joins.len()), (5, true, 0));
+}
+
+#[test]
+fn sums_and_medians_of_fields() {
+    let rule = |kind: &str, condition: &str| {
+        format!(
+            "---
+title: {kind}
+correlation:
+    type: {kind}
+    rules: connection
+    group-by: [id.orig_h]
     timespan: 10m
-    condition: {gte: 1000, field: bytes}
-",
+    condition: {{{condition}, field: orig_bytes}}
+"
+        )
+    };
+    let rules = compiled(&format!(
+        "
+title: Connection
+name: connection
+logsource: {{product: zeek, service: conn}}
+detection:
+    selection: {{proto: tcp}}
+    condition: selection
+{}{}{}",
+        rule("value_sum", "gte: 1000"),
+        rule("value_avg", "gt: 400"),
+        rule("value_median", "lte: 100")
+    ));
+    let connection = |second: u32, bytes: &str| {
+        format!(
+            r#"{{"ts":{}.25,"uid":"C{second}","id.orig_h":"10.1.1.1","id.orig_p":5000,"id.resp_h":"10.2.2.2","id.resp_p":443,"proto":"tcp","service":"ssl","conn_state":"SF","orig_bytes":{bytes}}}"#,
+            1_772_445_600 + second
+        )
+    };
+    let lines = vec![
+        connection(0, "100"),
+        connection(60, "100"),
+        connection(120, "900"),
+        // No number: takes no part in any of them.
+        connection(180, "null"),
+        connection(240, "900"),
+    ];
+    let (alerts, summary) = scan(&rules, &[lines], 1, 10);
+    assert_eq!(summary.windows.signals, 12, "{:?}", summary.datasets);
+    let mut found: Vec<(String, u64, f64, f64)> = alerts
+        .iter()
+        .map(|alert| {
+            let found = alert.correlation.as_ref().expect("of a correlation");
+            (found.kind.clone(), found.count, found.value, found.peak)
+        })
+        .collect();
+    found.sort_by(|one, other| one.partial_cmp(other).expect("numbers"));
+    // Medians: 100, 100, 100, then 500; means 366.7, then 500 and, as the small ones leave, 633.3 and 900.
+    assert_eq!(
+        found,
+        [
+            ("value_avg".to_owned(), 4, 500.0, 900.0),
+            ("value_median".to_owned(), 3, 100.0, 100.0),
+            ("value_sum".to_owned(), 4, 1100.0, 2000.0),
+        ]
     );
-    // Whatever dataset serves firewalls: the rule loads and compiles; no event, no alert.
-    let (alerts, summary) = scan(&rules, &[vec![logon(0, 4625, "a", "1.1.1.1")]], 1, 10);
-    assert!(alerts.is_empty());
-    assert_eq!(summary.windows.signals, 0);
 }

@@ -151,6 +151,49 @@ proptest! {
     }
 
     #[test]
+    fn what_is_announced_early_comes_true((rule, events) in cases(), late in 0..80_i64) {
+        let arriving = arriving(&events);
+        let settings = |eager| Settings { lateness: Some(60), eager, ..Settings::default() };
+        let (waited, _) = run(&rule, settings(false), 5, &arriving);
+        let plan = Plan::of(&rule).expect("it runs");
+        let (measured, monotone) = (plan.measured, plan.monotone);
+        let mut windows = Windows::new(vec![Arc::new(plan)], settings(true));
+        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        for signal in &arriving {
+            push(&mut windows, measured, (signal.id % 2) as u32, signal);
+            begun.extend(windows.take_begun());
+            ended.extend(windows.take_final());
+        }
+        windows.finish();
+        ended.extend(windows.take_final());
+        prop_assert!(windows.take_begun().is_empty() && windows.bytes() == 0);
+        prop_assert!(monotone || begun.is_empty());
+        // Everything announced is part of one episode, which says so.
+        let mut announced: Vec<_> = begun.iter().map(|episode| (episode.key.clone(), episode.start)).collect();
+        let starts = ended.iter().flat_map(|found| found.announced.iter().map(|start| (found.key.clone(), *start)));
+        let mut named: Vec<_> = starts.collect();
+        announced.sort();
+        named.sort();
+        prop_assert_eq!(&announced, &named);
+        for found in &ended {
+            prop_assert!(found.announced.iter().all(|start| (found.start..found.end).contains(start)));
+        }
+        // Episodes are the same as without announcements.
+        ended.sort_by(|one, other| (&one.key, one.start).cmp(&(&other.key, other.start)));
+        for found in &mut ended {
+            found.announced = Box::default();
+        }
+        prop_assert_eq!(&ended, &waited);
+        // In order, every episode of such a rule is announced by its own start, when it starts.
+        let mut sorted = arriving;
+        sorted.sort_by_key(|signal| signal.time);
+        let (in_order, _) = run(&rule, Settings { lateness: Some(late), eager: true, ..Settings::default() }, 1, &sorted);
+        for found in in_order.iter().filter(|_| monotone) {
+            prop_assert_eq!(&found.announced[..], &[found.start]);
+        }
+    }
+
+    #[test]
     fn findings_of_findings_are_those_of_the_definition(
         (below, events) in cases(),
         above in 1..4_u32,

@@ -7,6 +7,7 @@
 //! events are known; so the order in which events came does not show.
 
 use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
+use super::keys::Held;
 use super::log::{Entry, Log};
 use super::measure::Window;
 use super::newest::Newest;
@@ -42,7 +43,7 @@ pub(super) enum Change {
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Group {
-    pub(super) key: Box<[u8]>,
+    pub(super) key: Held,
     pub(super) log: Log,
     /// The rules that it has met, as bits; those from the 33rd on are not noted.
     seen: u32,
@@ -58,7 +59,7 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(key: &[u8], first: Entry) -> Group {
         Group {
-            key: key.into(),
+            key: Held::new(key),
             log: Log::new(first),
             seen: bit(first.slot),
             window: None,
@@ -102,7 +103,7 @@ impl Group {
             size_of::<Open>() + open.of_slot.len() * 8 + open.samples.len() * size_of::<Sample>()
         });
         let newest = self.newest.as_ref().map_or(0, |newest| newest.bytes());
-        self.key.len() + self.log.capacity() * size_of::<Entry>() + window + open + newest
+        self.key.heap_bytes() + self.log.capacity() * size_of::<Entry>() + window + open + newest
     }
 
     /// Whether a stretch has begun.

@@ -39,6 +39,45 @@ impl Key {
     }
 }
 
+/// The bytes of a key as a group holds them: most keys are short enough to need no memory of their own, which is
+/// looked up (and missed in the cache) for every event.
+#[derive(Debug)]
+pub(super) enum Held {
+    Short(u8, [u8; SHORT]),
+    Long(Box<[u8]>),
+}
+
+/// As many bytes as fit without making the group larger than a boxed key would with its length.
+const SHORT: usize = 22;
+
+impl Held {
+    pub(super) fn new(key: &[u8]) -> Held {
+        let mut bytes = [0; SHORT];
+        match bytes.get_mut(..key.len()) {
+            Some(start) => {
+                start.copy_from_slice(key);
+                Held::Short(key.len() as u8, bytes)
+            }
+            None => Held::Long(key.into()),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Held::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Held::Long(key) => key,
+        }
+    }
+
+    /// Bytes beside its own.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Held::Short(..) => 0,
+            Held::Long(key) => key.len(),
+        }
+    }
+}
+
 /// Adds a value to a key under construction.
 pub fn push_value(key: &mut Vec<u8>, value: &str) {
     let mut length = value.len();

@@ -21,7 +21,10 @@ pub(super) struct Newest {
     /// What it holds, in order.
     entries: VecDeque<Entry>,
     time: i64,
+    /// Whether the test holds at `time`, as far as its events are known.
     holds: bool,
+    /// Whether it held just before.
+    held_before: bool,
     /// Late events that a sequence has not taken into account.
     left_out: usize,
     /// Starts that were announced and not yet found behind the watermark.
@@ -39,6 +42,7 @@ impl Newest {
             entries: entries.into(),
             time,
             holds: false,
+            held_before: false,
             left_out: 0,
             announced: Vec::new(),
         };
@@ -99,7 +103,8 @@ impl Newest {
         if entry.time > self.time {
             // Before it, the window may have lost what it held by.
             self.go_to(plan, entry.time - 1);
-            self.holds = self.holds && self.window.ask(plan, self.time).0;
+            self.held_before = self.holds && self.window.ask(plan, self.time).0;
+            self.holds = false;
             self.go_to(plan, entry.time);
             self.entries.push_back(entry);
             self.window.add(plan, &entry);
@@ -122,7 +127,7 @@ impl Newest {
     /// Whether the test has begun to hold since it was asked last: when, and what is measured.
     pub(super) fn begins(&mut self, plan: &Plan) -> Option<(i64, f64)> {
         let (holds, number) = self.window.ask(plan, self.time);
-        let begins = holds && !self.holds;
+        let begins = holds && !self.holds && !self.held_before;
         self.holds = holds;
         if !begins {
             return None;

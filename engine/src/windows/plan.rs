@@ -182,7 +182,7 @@ impl Plan {
 
     /// Width of the steps in which time is worked off: findings are at most so much later than they could be.
     pub(super) fn step(&self) -> i64 {
-        (self.span / 16).clamp(1, 60_000_000)
+        (self.span / 4).clamp(1, 60_000_000)
     }
 }
 

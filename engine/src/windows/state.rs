@@ -115,7 +115,7 @@ impl PlanState {
         begun: Option<&mut Vec<Episode>>,
     ) -> bool {
         let groups = &self.groups;
-        let is_it = |number: &u32| groups.get(*number).is_some_and(|group| *group.key == *key);
+        let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
         let number = match self.table.find(hash, is_it) {
             Some(&number) => number,
             None => {
@@ -125,7 +125,9 @@ impl PlanState {
                 let number = self.groups.insert(group);
                 let groups = &self.groups;
                 self.table.insert_unique(hash, number, |number| {
-                    groups.get(*number).map_or(0, |group| keys::hash(&group.key))
+                    groups
+                        .get(*number)
+                        .map_or(0, |group| keys::hash(group.key.bytes()))
                 });
                 self.schedule(number, due);
                 self.peek(number, entry, begun);
@@ -135,9 +137,10 @@ impl PlanState {
         let Some(group) = self.groups.get_mut(number) else {
             return false;
         };
-        let before = group.heap_bytes();
+        // Nothing else of a group grows here.
+        let before = group.log.capacity();
         let new = group.push(entry);
-        self.heap = self.heap + group.heap_bytes() - before;
+        self.heap += (group.log.capacity() - before) * size_of::<Entry>();
         let (due, known) = (group.due_for(&self.plan, entry.time), group.due);
         let due = self.step_of(due);
         if due < known {
@@ -157,7 +160,7 @@ impl PlanState {
         let found = group.peek(&self.plan, entry);
         self.heap = self.heap + group.heap_bytes() - before;
         if let Some(open) = found {
-            let (key, start) = (Key::from_bytes(&group.key), open.start);
+            let (key, start) = (Key::from_bytes(group.key.bytes()), open.start);
             begun.push(Episode {
                 is_final: false,
                 announced: [start].into(),
@@ -214,7 +217,7 @@ impl PlanState {
         self.heap = self.heap + group.heap_bytes() - before;
         let next = group.next_due(&self.plan);
         if !changes.is_empty() {
-            let key = Key::from_bytes(&group.key);
+            let key = Key::from_bytes(group.key.bytes());
             for (change, announced) in changes.drain(..) {
                 self.report(&key, change, announced, worked);
             }
@@ -268,7 +271,7 @@ impl PlanState {
     fn forget(&mut self, number: u32) -> Option<Group> {
         let group = self.groups.remove(number)?;
         self.heap -= group.heap_bytes();
-        let hash = keys::hash(&group.key);
+        let hash = keys::hash(group.key.bytes());
         if let Ok(entry) = self.table.find_entry(hash, |known| *known == number) {
             entry.remove();
         }
@@ -302,7 +305,7 @@ impl PlanState {
                 events += group.log.len() as u64;
                 if let Some(open) = group.take_open() {
                     let end = open.last.saturating_add(1).max(open.start.saturating_add(1));
-                    let key = Key::from_bytes(&group.key);
+                    let key = Key::from_bytes(group.key.bytes());
                     worked.ended.push(self.episode(&key, *open, end));
                 }
             }

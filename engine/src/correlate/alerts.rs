@@ -307,7 +307,7 @@ fn bound(bound: &Bound) -> String {
 fn span(seconds: u64) -> String {
     match [(86_400, 'd'), (3_600, 'h'), (60, 'm')]
         .iter()
-        .find(|(unit, _)| seconds % unit == 0)
+        .find(|(unit, _)| seconds.is_multiple_of(*unit))
     {
         Some((unit, name)) => format!("{}{name}", seconds / unit),
         None => format!("{seconds}s"),

@@ -93,10 +93,10 @@ impl KeptEvents {
         }
         self.bytes += kept.bytes();
         events.insert(place, (matched.time, matched.id, kept));
-        if events.len() > most {
-            if let Some((_, _, gone)) = events.pop() {
-                self.bytes -= gone.bytes();
-            }
+        if events.len() > most
+            && let Some((_, _, gone)) = events.pop()
+        {
+            self.bytes -= gone.bytes();
         }
         while self.bytes > BUDGET {
             let Some(first) = self.oldest.pop_front() else {

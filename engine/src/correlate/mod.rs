@@ -61,7 +61,7 @@ pub struct Correlations {
     /// By detection rule: who reads its matches.
     uses: HashMap<RuleIndex, Vec<Use>>,
     /// Where the fields of a rule lie, by dataset.
-    reaches: RwLock<HashMap<Arc<str>, HashMap<RuleIndex, Arc<[Reach]>>>>,
+    reaches: RwLock<HashMap<Arc<str>, Reaches>>,
     /// Titles of the rules that correlations read, by id.
     titles: HashMap<Arc<str>, Arc<str>>,
 }
@@ -81,7 +81,17 @@ pub(crate) struct Use {
 #[derive(Debug)]
 pub(crate) struct Reach {
     /// In step with the uses of the rule.
-    pub(crate) uses: Vec<(Vec<Arc<FieldKey>>, Vec<Arc<FieldKey>>)>,
+    pub(crate) uses: Vec<Asked>,
+}
+
+/// The reaches of the rules that correlations read, for one dataset.
+type Reaches = HashMap<RuleIndex, Arc<[Reach]>>;
+
+/// The fields that one use asks for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) group_by: Vec<Arc<FieldKey>>,
+    pub(crate) fields: Vec<Arc<FieldKey>>,
 }
 
 impl Correlations {
@@ -203,7 +213,10 @@ impl Correlations {
                 let uses = self.uses(rule).iter();
                 Reach {
                     uses: uses
-                        .map(|asked| (keys(&asked.group_by), keys(&asked.fields)))
+                        .map(|asked| Asked {
+                            group_by: keys(&asked.group_by),
+                            fields: keys(&asked.fields),
+                        })
                         .collect(),
                 }
             })
@@ -218,8 +231,8 @@ impl Correlations {
         let reaches = self.uses.keys().map(|rule| self.reach(rules, *rule, dataset));
         let mut keys = Vec::new();
         for reach in reaches {
-            for (group_by, fields) in reach.iter().flat_map(|reach| &reach.uses) {
-                keys.extend(group_by.iter().chain(fields).cloned());
+            for asked in reach.iter().flat_map(|reach| &reach.uses) {
+                keys.extend(asked.group_by.iter().chain(&asked.fields).cloned());
             }
         }
         keys

@@ -88,9 +88,9 @@ impl<'a> SignalMaker<'a> {
         let Some(reach) = reaches.get(self.route(signal, reaches.len())) else {
             return;
         };
-        for (asked, (group_by, fields)) in uses.iter().zip(&reach.uses) {
-            for value in self.values(asked, fields) {
-                for group in combinations(&self.found(group_by)) {
+        for (asked, keys) in uses.iter().zip(&reach.uses) {
+            for value in self.values(asked, &keys.fields) {
+                for group in combinations(&self.found(&keys.group_by)) {
                     let mut key = Vec::new();
                     for value in &group {
                         push_value(&mut key, value.folded());

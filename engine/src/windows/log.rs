@@ -43,10 +43,8 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(first: Entry) -> Log {
-        let mut entries = Vec::with_capacity(1);
-        entries.push(first);
         Log {
-            entries,
+            entries: vec![first],
             tail: 0,
             head: 0,
             sorted: true,

@@ -169,6 +169,33 @@ pub struct ScanArgs {
     /// Store when this many events are waiting
     #[arg(long, value_name = "N", default_value_t = WriterOptions::default().flush_rows, hide = true)]
     pub flush_rows: usize,
+    /// How late an event may be for correlation rules: 90s, 10m, 1h [default: no limit, 5m for standard input]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub lateness: Option<Span>,
+    /// Memory for the groups of correlation rules, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 512)]
+    pub window_memory: usize,
+}
+
+/// A length of time in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub i64);
+
+/// `90s`, `10m`, `1h`, `2d`.
+fn parse_span(text: &str) -> Result<Span, String> {
+    let seconds = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => 0,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    let micros = number.parse::<u32>().ok().filter(|_| seconds > 0);
+    let micros = micros.and_then(|number| i64::from(number).checked_mul(seconds * 1_000_000));
+    micros
+        .map(Span)
+        .ok_or_else(|| "a whole number and s, m, h or d, as in 10m".to_owned())
 }
 
 /// `borzoi parse`

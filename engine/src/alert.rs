@@ -33,6 +33,81 @@ pub struct Alert {
     pub event_id: String,
     /// The whole event as nested ECS JSON, `unmapped` included; shared by all alerts about it.
     pub event: Arc<serde_json::Value>,
+    /// What a correlation found; absent from the alerts of other rules. Then `time` is when its condition began to hold,
+    /// `dataset`, `event_id` and `event` are those of the first event that is shown, and `entities` are those of all
+    /// that are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<Box<CorrelationAlert>>,
+}
+
+/// What a correlation found: a stretch of time on which its condition holds.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CorrelationAlert {
+    /// `type` of the rule.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The condition in words.
+    pub condition: String,
+    /// How many events lie in the windows of the stretch.
+    pub count: u64,
+    /// What was measured when the condition began to hold: a number of events, of distinct values, of rules or steps; a
+    /// sum, mean or percentile.
+    pub value: f64,
+    /// The highest that was measured while it held.
+    pub peak: f64,
+    /// Time of the first event.
+    pub first: String,
+    /// Time of the last event.
+    pub last: String,
+    /// When the condition held no longer; absent while it may still hold. Then another alert with the same id, or one that
+    /// names it in `joins`, follows once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Ids of alerts sent earlier that turned out to be of this stretch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<String>,
+    /// The values that the events have in common.
+    pub group: Vec<GroupValue>,
+    /// The rules whose events they are.
+    pub rules: Vec<Contribution>,
+    /// Some of the first events.
+    pub evidence: Vec<Shown>,
+}
+
+/// A field of `group-by` and its value.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct GroupValue {
+    /// The field (or alias) as the rule calls it.
+    pub field: String,
+    /// Its value, as the first event that is shown writes it.
+    pub value: String,
+}
+
+/// How many events a rule contributed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Contribution {
+    /// The rule's id.
+    pub id: Arc<str>,
+    /// Its title.
+    pub title: Arc<str>,
+    /// Its events.
+    pub count: u64,
+}
+
+/// An event that an alert of a correlation shows.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Shown {
+    /// Title of the rule that it matched.
+    pub rule: Arc<str>,
+    /// Its time.
+    pub time: String,
+    /// What wrote it; absent for what another correlation found, and where the event was not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<Arc<str>>,
+    /// Its `event.id`; the alert's id for what another correlation found.
+    pub event_id: String,
+    /// The whole event; null where it was not kept.
+    pub event: Arc<serde_json::Value>,
 }
 
 /// The rule of an alert.

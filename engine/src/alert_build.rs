@@ -130,7 +130,16 @@ impl<'a> AlertBuilder<'a> {
             matched: matched_fields(rule, &ready, &self.texts),
             event_id: event.id,
             event: event.json,
+            correlation: None,
         }
+    }
+
+    /// What alerts of correlations show of an event: id, time, entities and the event as JSON text.
+    pub(crate) fn about(&self, row: usize) -> (String, String, Entities, Box<str>) {
+        let mut text = String::new();
+        self.writer.write(row, &mut text);
+        let id = text_at(self.batch, "event_id", row).unwrap_or_default();
+        (id, time_at(self.batch, row), self.entities(row), text.into())
     }
 
     fn about_event(&self, row: usize) -> AboutEvent {
@@ -221,16 +230,21 @@ fn distinct(columns: &[Texts<'_>], row: usize, keep: impl Fn(&str) -> bool) -> V
     found
 }
 
-fn text_at(batch: &EventBatch, sql: &str, row: usize) -> Option<String> {
+pub(crate) fn text_at(batch: &EventBatch, sql: &str, row: usize) -> Option<String> {
     let column = strings(batch.column(sql)?)?;
     column.get(row).map(str::to_owned)
 }
 
-fn time_at(batch: &EventBatch, row: usize) -> String {
-    let micros = match batch.column("time").and_then(Texts::of) {
+/// The time of an event in microseconds.
+pub(crate) fn micros_at(batch: &EventBatch, row: usize) -> i64 {
+    match batch.column("time").and_then(Texts::of) {
         Some(Texts::Timestamps(times)) => times.value(row),
         _ => 0,
-    };
+    }
+}
+
+fn time_at(batch: &EventBatch, row: usize) -> String {
+    let micros = micros_at(batch, row);
     match DateTime::from_timestamp_micros(micros) {
         Some(instant) => instant.to_rfc3339_opts(SecondsFormat::Micros, true),
         None => micros.to_string(),

@@ -15,7 +15,7 @@ use borzoi_parsers::catalog::STANDARD_COLUMNS;
 use borzoi_parsers::names::sql_name;
 use borzoi_parsers::value::parse_timestamp;
 
-use crate::alert::Alert;
+use crate::alert::{Alert, CorrelationAlert};
 
 /// The alerts as a table; `ingest_time` in microseconds since the epoch.
 pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
@@ -88,6 +88,25 @@ pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
         texts(&|alert| serde_json::to_string(&alert.matched).ok()),
     );
     table.add("alert.event", texts(&|alert| Some(alert.event.to_string())));
+    // Alerts of correlations; null for others.
+    let of = |alert: &Alert, get: &dyn Fn(&CorrelationAlert) -> String| alert.correlation.as_deref().map(get);
+    let counts = alerts.iter().map(|alert| {
+        let correlation = alert.correlation.as_deref()?;
+        i64::try_from(correlation.count).ok()
+    });
+    table.add("alert.count", Arc::new(counts.collect::<Int64Array>()));
+    let instants = |get: &dyn Fn(&CorrelationAlert) -> &str| -> ArrayRef {
+        let times = alerts
+            .iter()
+            .map(|alert| parse_timestamp(get(alert.correlation.as_deref()?)));
+        Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+    };
+    table.add("alert.first", instants(&|found| &found.first));
+    table.add("alert.last", instants(&|found| &found.last));
+    table.add(
+        "alert.correlation",
+        texts(&|alert| of(alert, &|found| serde_json::to_string(found).unwrap_or_default())),
+    );
     table.finish()
 }
 

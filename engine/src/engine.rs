@@ -149,21 +149,24 @@ impl EngineBuilder {
     /// None today; the signature leaves room for rules that only compiling shows to be wrong.
     pub fn build(self) -> Result<Engine, EngineError> {
         let catalog = self.catalog.unwrap_or_else(Catalog::builtin);
-        let detections: Vec<_> = self
-            .rules
-            .iter()
-            .flat_map(|report| {
-                report
-                    .detections
-                    .iter()
-                    .filter(|rule| !report.referenced_only.contains(&rule.meta.id))
-                    .cloned()
-            })
+        let reports = || self.rules.iter();
+        let detections: Vec<_> = reports()
+            .flat_map(|report| report.detections.iter().cloned())
+            .collect();
+        let correlations: Vec<_> = reports()
+            .flat_map(|report| report.correlations.iter().cloned())
+            .collect();
+        let silent = reports()
+            .flat_map(|report| report.referenced_only.iter().cloned())
             .collect();
         let rules = (!detections.is_empty()).then(|| {
             let (compiled, warnings) = CompiledRules::compile(detections, &catalog);
             for warning in warnings {
                 tracing::info!("{warning}");
+            }
+            let (compiled, not_run) = compiled.with_correlations(&correlations, &silent);
+            for rule in not_run {
+                tracing::warn!("{rule}");
             }
             Arc::new(compiled)
         });

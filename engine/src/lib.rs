@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod alert_build;
 pub mod alert_table;
+pub mod correlate;
 pub mod engine;
 mod evidence;
 pub mod explain;
@@ -18,3 +19,4 @@ pub mod report;
 pub mod resolve;
 pub mod rule_tests;
 pub mod scan;
+pub mod windows;

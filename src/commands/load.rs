@@ -1,5 +1,6 @@
 //! From what was typed to what the engine takes: inputs, options, rules, lake.
 
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use borzoi_parsers::enrich::{DerivedColumn, Enrichment, Family, Network, columns
 use borzoi_parsers::formats::{DecodeOptions, Format};
 use borzoi_parsers::frame::FrameOptions;
 use borzoi_parsers::pins::Pins;
-use borzoi_rules::ir::{DetectionRule, Expression};
+use borzoi_rules::correlation::CorrelationRule;
+use borzoi_rules::ir::{DetectionRule, Expression, Level};
 use borzoi_rules::{LoadReport, Loader, Placeholders};
 
 use crate::cli::{InputArgs, RuleArgs};
@@ -246,15 +248,6 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
             "no rule found; --rules takes Sigma files (.yml) or folders of them"
         }));
     }
-    if !quiet && !report.correlations.is_empty() {
-        anstream::eprintln!(
-            "{}note:{:#} {} correlation rules, and {} rules that only they use, are loaded but not run yet",
-            style::WARNING,
-            style::WARNING,
-            report.correlations.len(),
-            report.referenced_only.len()
-        );
-    }
     let waiting = report.waiting().count();
     if !quiet && waiting > 0 {
         anstream::eprintln!(
@@ -263,16 +256,8 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
             style::WARNING,
         );
     }
-    let level = args
-        .min_level
-        .map(borzoi_rules::ir::Level::from)
-        .unwrap_or_default();
-    let chosen: Vec<_> = report
-        .detections
-        .iter()
-        .filter(|rule| rule.meta.level >= level && !report.referenced_only.contains(&rule.meta.id))
-        .cloned()
-        .collect();
+    let level = args.min_level.map(Level::from).unwrap_or_default();
+    let (chosen, correlations, silent) = chosen(&report, level);
     let (compiled, warnings) = CompiledRules::compile(chosen, catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
@@ -285,11 +270,58 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
             warnings.len()
         );
     }
+    let (compiled, not_run) = compiled.with_correlations(&correlations, &silent);
+    for rule in &not_run {
+        anstream::eprintln!("{}warning:{:#} {rule}", style::WARNING, style::WARNING);
+    }
+    let errors = errors + not_run.len();
     Ok(ReadyRules {
         compiled: Arc::new(compiled),
         losses: errors > 0,
     })
 }
+
+/// Rules of at least `level` with those that they read, and the ids of those that do not alert.
+fn chosen(report: &LoadReport, level: Level) -> (Vec<Arc<DetectionRule>>, Vec<Arc<CorrelationRule>>, Ids) {
+    let mut silent = report.referenced_only.clone();
+    let by_id: HashMap<&str, &Arc<CorrelationRule>> = report
+        .correlations
+        .iter()
+        .map(|rule| (&*rule.meta.id, rule))
+        .collect();
+    // What correlations read, they read whatever its level.
+    let mut wanted: Vec<&Arc<CorrelationRule>> = report
+        .correlations
+        .iter()
+        .filter(|rule| rule.meta.level >= level && !report.referenced_only.contains(&rule.meta.id))
+        .collect();
+    let (mut read, mut read_ids) = (Ids::new(), Ids::new());
+    while let Some(rule) = wanted.pop() {
+        if read.insert(rule.meta.id.clone()) {
+            read_ids.extend(rule.rules.iter().cloned());
+            wanted.extend(rule.rules.iter().filter_map(|id| by_id.get(&**id)));
+        }
+    }
+    let metas = report.detections.iter().map(|rule| &rule.meta);
+    let metas = metas.chain(report.correlations.iter().map(|rule| &rule.meta));
+    silent.extend(
+        metas
+            .filter(|meta| meta.level < level)
+            .map(|meta| meta.id.clone()),
+    );
+    let detections = report.detections.iter();
+    let detections =
+        detections.filter(|rule| !silent.contains(&rule.meta.id) || read_ids.contains(&rule.meta.id));
+    let correlations = report
+        .correlations
+        .iter()
+        .filter(|rule| read.contains(&rule.meta.id));
+    let (detections, correlations) = (detections.cloned().collect(), correlations.cloned().collect());
+    (detections, correlations, silent)
+}
+
+/// Ids of rules.
+type Ids = BTreeSet<Arc<str>>;
 
 /// A flag that the first Ctrl-C (or termination request) sets; the second ends the process at once.
 pub fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {

@@ -122,7 +122,10 @@ fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usi
         )?;
     }
     if counts.correlations > 0 {
-        writeln!(out, "correlation rules are checked, not run yet")?;
+        writeln!(
+            out,
+            "correlation rules run in `borzoi scan`, not in `borzoi hunt`"
+        )?;
     }
     let verdict = if errors == 0 { style::GOOD } else { style::ERROR };
     writeln!(

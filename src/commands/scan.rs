@@ -22,7 +22,9 @@ use crate::ui::{progress, style, table};
 /// Runs the command.
 pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let catalog = load::catalog(args.input.catalog.as_ref())?;
-    let options = load::scan_options(&args.input, &catalog)?;
+    let mut options = load::scan_options(&args.input, &catalog)?;
+    options.windows.lateness = args.lateness.map(|span| span.0);
+    options.windows.budget = args.window_memory.saturating_mul(1 << 20);
     let rules = load::ready_rules(&args.rules, &catalog, quiet)?;
     let blind = load::blind_rules(&rules.compiled, &options.enrich, &catalog);
     if !quiet && blind > 0 {
@@ -63,7 +65,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let shown = sink.output.finish(&ReportMeta {
         events: sink.last.events,
         sources: inputs.inputs.len() as u64,
-        rules: rules.compiled.rules().len() as u64,
+        rules: rules.compiled.all_rules() as u64,
         alerts_total: sink.last.alerts,
         elapsed: started.elapsed(),
     });
@@ -147,6 +149,7 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
             table::thousands(counters.without_time)
         ));
     }
+    windows(summary);
     let seconds = summary.elapsed.as_secs_f64().max(1e-6);
     let dim = style::DIM;
     anstream::eprintln!(
@@ -167,6 +170,47 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
             table::thousands(lake.files),
             table::bytes(lake.bytes),
             table::thousands(lake.duplicates),
+        );
+    }
+}
+
+/// Says what correlation rules could not take into account, or gave up.
+fn windows(summary: &ScanSummary) {
+    let counters = &summary.windows;
+    let said = [
+        (
+            counters.too_late,
+            "matches came too late for the windows of correlation rules; --lateness says how long they wait",
+        ),
+        (
+            counters.evicted_groups,
+            "groups of correlation rules were given up because the memory for them was full; --window-memory sets it",
+        ),
+        (
+            summary.evidence_given_up,
+            "stretches of time have alerts that cannot show their events, only name them: too many to keep",
+        ),
+    ];
+    for (count, what) in said.iter().filter(|(count, _)| *count > 0) {
+        warn(&format!("{} {what}", table::thousands(*count)));
+    }
+    if counters.future > 0 {
+        warn(&format!(
+            "{} matches of correlation rules are dated in the future",
+            table::thousands(counters.future)
+        ));
+    }
+    if counters.signals > 0 {
+        let dim = style::DIM;
+        let parts = [(counters.late, "out of order"), (counters.twice, "met twice")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(count, what)| format!(", {} {what}", table::thousands(*count)))
+            .collect();
+        anstream::eprintln!(
+            "{dim}{} matches for correlation rules{}{dim:#}",
+            table::thousands(counters.signals),
+            parts.concat()
         );
     }
 }
@@ -209,6 +253,10 @@ impl ScanSink for CommandSink {
     fn alert(&mut self, alert: &Alert) -> io::Result<()> {
         self.highest = self.highest.max(Some(alert.rule.level));
         self.output.alert(alert)
+    }
+
+    fn update(&mut self, alert: &Alert) -> io::Result<()> {
+        self.output.update(alert)
     }
 
     fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {

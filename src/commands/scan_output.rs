@@ -135,6 +135,17 @@ impl AlertOutput {
         }
     }
 
+    /// Takes an alert again, which is over now. Tables and reports have it already.
+    pub fn update(&mut self, alert: &Alert) -> io::Result<()> {
+        match self.form {
+            ScanOutput::Jsonl => {
+                serde_json::to_writer(&mut self.out, alert)?;
+                self.out.write_all(b"\n")
+            }
+            ScanOutput::Csv | ScanOutput::Table => Ok(()),
+        }
+    }
+
     fn csv(&mut self, alert: &Alert) -> io::Result<()> {
         if !self.csv_started {
             self.csv_started = true;

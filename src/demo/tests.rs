@@ -181,6 +181,7 @@ fn alert(
         matched: Vec::new(),
         event_id: String::new(),
         event: event.into(),
+        correlation: None,
     }
 }
 

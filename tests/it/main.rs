@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod corpora;
+mod correlations;
 mod kill;
 mod library;
 mod other_readers;

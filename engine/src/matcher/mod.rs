@@ -65,15 +65,18 @@ pub(crate) mod unmapped;
 pub(crate) mod values;
 mod warnings;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
+use borzoi_rules::correlation::CorrelationRule;
 use borzoi_rules::ir::{DetectionRule, Expression, Matcher, Regex};
 use hashbrown::HashMap;
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
+use crate::correlate::{Correlations, NotRun};
 use plan::{Fact, Plan};
 use ready::ReadyRule;
 use regexes::CompiledRegex;
@@ -146,6 +149,10 @@ pub struct CompiledRules {
     ready: RwLock<HashMap<Arc<str>, ReadyRules>>,
     /// Plans by dataset, made when the dataset's first batch arrives.
     plans: RwLock<HashMap<Arc<str>, Arc<Plan>>>,
+    /// Rules over several events that read the matches.
+    correlations: Option<Arc<Correlations>>,
+    /// Rules that do not alert on their own.
+    silent: Vec<bool>,
 }
 
 impl std::fmt::Debug for CompiledRules {
@@ -186,6 +193,8 @@ impl CompiledRules {
         }
         let compiled = CompiledRules {
             faces: rules.iter().map(|_| OnceLock::new()).collect(),
+            silent: vec![false; rules.len()],
+            correlations: None,
             ready: RwLock::default(),
             rules,
             runnable,
@@ -193,6 +202,41 @@ impl CompiledRules {
             plans: RwLock::new(HashMap::new()),
         };
         (compiled, warnings)
+    }
+
+    /// Adds correlation rules over the matches; gives those that do not run. `silent` names rules of both kinds that do
+    /// not alert on their own.
+    pub fn with_correlations(
+        mut self,
+        correlations: &[Arc<CorrelationRule>],
+        silent: &BTreeSet<Arc<str>>,
+    ) -> (CompiledRules, Vec<NotRun>) {
+        self.silent = self
+            .rules
+            .iter()
+            .map(|rule| silent.contains(&rule.meta.id))
+            .collect();
+        if correlations.is_empty() {
+            return (self, Vec::new());
+        }
+        let (compiled, not_run) = Correlations::compile(correlations, &self, silent);
+        self.correlations = Some(Arc::new(compiled));
+        (self, not_run)
+    }
+
+    /// The correlation rules, if there are any.
+    pub fn correlations(&self) -> Option<&Arc<Correlations>> {
+        self.correlations.as_ref()
+    }
+
+    /// How many rules there are, correlations included.
+    pub fn all_rules(&self) -> usize {
+        self.rules.len() + self.correlations.as_ref().map_or(0, |found| found.rules().len())
+    }
+
+    /// Whether a match of a rule is an alert.
+    pub fn alerts(&self, index: RuleIndex) -> bool {
+        !self.silent.get(index.0 as usize).copied().unwrap_or(false)
     }
 
     /// All rules, in the order given; a [`RuleIndex`] is a position here.
@@ -252,12 +296,17 @@ impl CompiledRules {
     /// SQL names of the derived columns ([`borzoi_parsers::enrich`]) that rules ask for in events of `dataset`.
     pub fn derived_columns(&self, dataset: &Dataset) -> Vec<Arc<str>> {
         let plan = self.plan(dataset);
+        let correlated = match &self.correlations {
+            Some(correlations) => correlations.keys(self, dataset),
+            None => Vec::new(),
+        };
         let tests = plan.row_tests.iter().flat_map(|test| [&test.field, &test.other]);
         let keys: Vec<&crate::resolve::FieldKey> = plan
             .fields
             .iter()
             .filter_map(|field| field.key.as_ref())
             .chain(tests)
+            .chain(correlated.iter().map(|key| &**key))
             .collect();
         borzoi_parsers::enrich::columns()
             .iter()

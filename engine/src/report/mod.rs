@@ -121,6 +121,7 @@ impl Report {
             matched: Vec::new(),
             event_id: String::new(),
             event: serde_json::Value::Null.into(),
+            correlation: None,
         });
     }
 
@@ -440,6 +441,7 @@ fn details_line(alert: &Alert) -> String {
         "event_id": alert.event_id,
         "matched": alert.matched,
         "event": alert.event,
+        "correlation": alert.correlation,
     });
     let mut out = String::new();
     push_script_json(&mut out, &line.to_string());

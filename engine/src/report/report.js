@@ -223,6 +223,27 @@
     }
     if (detail.matched.length) cell.append(table);
     else cell.append(element("p", "none", "the rule matched by what the event does not contain"));
+    const found = detail.correlation;
+    if (found) {
+      cell.append(element("h3", "", "What was counted"));
+      const counted = element("dl");
+      fact(counted, "Condition", [found.condition]);
+      fact(counted, "Events", [number.format(found.count)]);
+      fact(counted, "First to last", [found.first + " to " + found.last]);
+      if (found.until) fact(counted, "Held until", [found.until]);
+      for (const rule of found.rules) fact(counted, rule.title, [number.format(rule.count)]);
+      cell.append(counted, element("h3", "", "Some of the events"));
+      for (const shown of found.evidence) {
+        const one = element("details");
+        one.append(element("summary", "", [shown.time, shown.rule, shown.dataset, shown.event_id].filter(Boolean).join(" · ")));
+        const json = element("pre");
+        drawJson(json, shown.event, "");
+        one.append(json);
+        cell.append(one);
+      }
+      line.append(cell);
+      return line;
+    }
     const heading = element("h3", "", "Event");
     if (navigator.clipboard) {
       const copy = element("button", "copy", "Copy JSON");

@@ -49,6 +49,7 @@ fn alert(number: usize) -> Alert {
         event_id: format!("{:032x}", number + 1),
         event: json!({"event": {"code": "1"}, "process": {"command_line": format!("cmd /c echo {number}")}})
             .into(),
+        correlation: None,
     }
 }
 

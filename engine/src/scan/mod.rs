@@ -9,6 +9,7 @@
 //! A sink that fails ends the scan, with everything before it stored. Setting [`Scan::stop`] ends it too,
 //! as if the input had ended there.
 
+mod sink;
 mod work;
 
 use std::collections::BTreeMap;
@@ -18,90 +19,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::enrich::Enrichment;
 use borzoi_parsers::formats::{DecodeCounters, DecodeOptions};
-use borzoi_parsers::frame::{BlockReader, FrameOptions, Read, RejectRecord};
+use borzoi_parsers::frame::{BlockReader, FrameOptions, Read};
 use borzoi_parsers::input::{Input, InputError, InputOptions, InputSet};
 use tokio::runtime::Runtime;
 
-use crate::alert::Alert;
+use crate::alert_table::alert_batch;
+use crate::correlate::alerts::{Correlator, FoundAlert};
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Collected, Feed, Settings};
+use crate::windows;
+pub use sink::{Progress, ScanSink};
 use work::{Item, Worker};
 
 /// How often streams are asked whether something came, and the sink and the lake whether something is due.
 const TICK: Duration = Duration::from_millis(100);
-
-/// Where results go. All methods are called on the thread that runs the scan.
-pub trait ScanSink {
-    /// An alert, in order.
-    ///
-    /// # Errors
-    /// Whatever keeps the alert from being delivered; it ends the scan.
-    fn alert(&mut self, alert: &Alert) -> io::Result<()>;
-
-    /// Whether [`ScanSink::events`] is to see every event. Where it need not, events that no rule matches may be
-    /// passed over without being matched, and without being decoded if nothing is stored; they are counted all the
-    /// same.
-    fn wants_events(&self) -> bool {
-        true
-    }
-
-    /// The events of a block, before their alerts.
-    ///
-    /// # Errors
-    /// As for [`ScanSink::alert`].
-    fn events(&mut self, _batches: &[EventBatch]) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// A record that became no event.
-    ///
-    /// # Errors
-    /// As for [`ScanSink::alert`].
-    fn reject(&mut self, _reject: &RejectRecord) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// An input that could not be read, or not to its end.
-    fn input_error(&mut self, _error: &InputError) {}
-
-    /// Called after every block and every 100 ms without one: the time to flush and to draw progress.
-    ///
-    /// # Errors
-    /// As for [`ScanSink::alert`].
-    fn progress(&mut self, _progress: &Progress) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Alerts into a vector: for embedding and for tests.
-impl ScanSink for Vec<Alert> {
-    fn alert(&mut self, alert: &Alert) -> io::Result<()> {
-        self.push(alert.clone());
-        Ok(())
-    }
-
-    fn wants_events(&self) -> bool {
-        false
-    }
-}
-
-/// Where a scan stands.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Progress {
-    /// Bytes read from the inputs as they lie on disk.
-    pub raw_bytes: u64,
-    /// Events so far.
-    pub events: u64,
-    /// Alerts so far.
-    pub alerts: u64,
-    /// Rejects so far.
-    pub rejects: u64,
-}
 
 /// How a scan works.
 #[derive(Debug, Clone)]
@@ -117,7 +52,16 @@ pub struct ScanOptions {
     pub enrich: Enrichment,
     /// Threads that decode and match.
     pub threads: NonZeroUsize,
+    /// How correlation rules wait for late events, and what they may keep. Where no lateness is said, alerts of
+    /// correlations come at the end of the inputs; with an input that has no end, [`STREAM_LATENESS`] holds.
+    pub windows: windows::Settings,
 }
+
+/// How late events of an input without an end may be for correlation rules, in microseconds, where nothing is said.
+pub const STREAM_LATENESS: i64 = 300_000_000;
+
+/// How long an input without an end is waited for before event time goes on without it.
+const QUIET: Duration = Duration::from_secs(60);
 
 impl Default for ScanOptions {
     fn default() -> Self {
@@ -127,6 +71,7 @@ impl Default for ScanOptions {
             decode: DecodeOptions::default(),
             enrich: Enrichment::default(),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            windows: windows::Settings::default(),
         }
     }
 }
@@ -166,6 +111,10 @@ pub struct ScanSummary {
     pub matching: MatchCounters,
     /// Alerts.
     pub alerts: u64,
+    /// What the windows of correlation rules counted.
+    pub windows: windows::Counters,
+    /// Stretches of time of groups whose events could not be kept for alerts to show.
+    pub evidence_given_up: u64,
     /// What was stored.
     pub lake: FlushReport,
     /// Bytes of the inputs as they lie on disk.
@@ -212,19 +161,30 @@ impl Scan {
             ..self.options.frame.clone()
         };
         let stores = self.lake.is_some();
+        let live = inputs.inputs.iter().any(|input| input.size.is_none());
+        let correlator = self.rules.as_ref().and_then(|rules| {
+            let mut settings = self.options.windows;
+            if live && settings.lateness.is_none() {
+                settings.lateness = Some(STREAM_LATENESS);
+            }
+            settings.eager |= live;
+            Some(Correlator::new(rules.correlations()?.clone(), settings))
+        });
         let wants_events = sink.wants_events();
         let store = match self.lake.take() {
             Some(writer) => Some(Store {
                 writer,
                 runtime: Runtime::new().map_err(ScanError::Runtime)?,
                 tenant: self.options.decode.tenant.clone(),
-                live: inputs.inputs.iter().any(|input| input.size.is_none()),
+                live,
             }),
             None => None,
         };
         let mut collector = Collector {
             sink,
             store,
+            correlator,
+            last_block: Instant::now(),
             summary: ScanSummary::default(),
             current: None,
         };
@@ -259,6 +219,7 @@ impl Scan {
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
         );
+        let outcome = outcome.and_then(|()| collector.correlations_end(raw_bytes.load(Ordering::Relaxed)));
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
         let mut summary = collector.summary;
@@ -346,6 +307,9 @@ struct Store {
 struct Collector<'a> {
     sink: &'a mut dyn ScanSink,
     store: Option<Store>,
+    correlator: Option<Correlator>,
+    /// When a block came last.
+    last_block: Instant,
     summary: ScanSummary,
     /// The open input and the events it gave.
     current: Option<(Arc<str>, u64)>,
@@ -354,7 +318,14 @@ struct Collector<'a> {
 impl Collector<'_> {
     fn collect(&mut self, collected: Collected<work::Output>, raw_bytes: u64) -> Result<(), ScanError> {
         match collected {
-            Collected::Idle => {}
+            Collected::Idle => {
+                let quiet = self.last_block.elapsed();
+                if let Some(correlator) = self.correlator.as_mut().filter(|_| quiet >= QUIET) {
+                    let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
+                    let alerts = correlator.quiet(quiet);
+                    self.correlation_alerts(alerts)?;
+                }
+            }
             Collected::Result(work::Output::Opened(path)) => {
                 self.summary.inputs += 1;
                 self.current = Some((path, 0));
@@ -368,8 +339,14 @@ impl Collector<'_> {
                 }
             }
             Collected::Result(work::Output::Error(error)) => self.input_error(error),
-            Collected::Result(work::Output::Block(block)) => {
+            Collected::Result(work::Output::Block(mut block)) => {
+                self.last_block = Instant::now();
                 self.block(&block).map_err(ScanError::Output)?;
+                let signals = std::mem::take(&mut block.correlated);
+                if let Some(correlator) = &mut self.correlator {
+                    let alerts = correlator.take(signals, chrono::Utc::now().timestamp_micros());
+                    self.correlation_alerts(alerts)?;
+                }
                 if let Some(store) = &mut self.store {
                     for batch in &block.decoded.batches {
                         store.writer.append(batch)?;
@@ -424,6 +401,52 @@ impl Collector<'_> {
             self.sink.alert(alert)?;
         }
         Ok(())
+    }
+
+    /// Alerts about more than one block: to the sink and the lake.
+    fn correlation_alerts(&mut self, found: Vec<FoundAlert>) -> Result<(), ScanError> {
+        let mut over = Vec::new();
+        for FoundAlert {
+            alert,
+            is_final,
+            is_known,
+        } in found
+        {
+            if is_known {
+                self.sink.update(&alert).map_err(ScanError::Output)?;
+            } else {
+                self.summary.alerts += 1;
+                self.sink.alert(&alert).map_err(ScanError::Output)?;
+            }
+            // A row is stored once: when nothing changes it any more.
+            if is_final {
+                over.push(alert);
+            }
+        }
+        if let Some(store) = self.store.as_mut().filter(|_| !over.is_empty()) {
+            let table = alert_batch(&over, chrono::Utc::now().timestamp_micros());
+            store.writer.append_alerts(&store.tenant, &table)?;
+        }
+        Ok(())
+    }
+
+    /// The input is over: what correlations found until then.
+    fn correlations_end(&mut self, raw_bytes: u64) -> Result<(), ScanError> {
+        let Some(correlator) = &mut self.correlator else {
+            return Ok(());
+        };
+        let alerts = correlator.finish();
+        self.summary.windows = correlator.counters();
+        self.summary.evidence_given_up = correlator.given_up();
+        self.correlation_alerts(alerts)?;
+        // Sinks that count by it see the last alerts too.
+        let progress = Progress {
+            raw_bytes,
+            events: self.summary.decode.events,
+            alerts: self.summary.alerts,
+            rejects: self.summary.decode.rejects,
+        };
+        self.sink.progress(&progress).map_err(ScanError::Output)
     }
 
     fn input_error(&mut self, error: InputError) {

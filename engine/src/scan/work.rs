@@ -14,8 +14,9 @@ use hashbrown::HashMap;
 
 use super::ScanOptions;
 use crate::alert::Alert;
-use crate::alert_build::AlertBuilder;
+use crate::alert_build::{AlertBuilder, micros_at, text_at};
 use crate::alert_table::alert_batch;
+use crate::correlate::signals::{Matched, SignalMaker, evidence_of, with_kept};
 use crate::matcher::screen::Screen;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters, Signal};
 
@@ -41,6 +42,8 @@ pub(super) struct Block {
     /// Its events with their derived columns, where the sink wants events and there are such columns.
     pub(super) shown: Option<Vec<EventBatch>>,
     pub(super) alerts: Vec<Alert>,
+    /// What correlations read, in the order of the source.
+    pub(super) correlated: Vec<Matched>,
     /// The alerts as rows of the table `alerts`.
     pub(super) alert_table: Option<RecordBatch>,
     pub(super) matching: MatchCounters,
@@ -215,6 +218,7 @@ impl Worker {
                 decoded,
                 shown,
                 alerts: Vec::new(),
+                correlated: Vec::new(),
                 alert_table: None,
                 matching: MatchCounters::default(),
                 passed: Vec::new(),
@@ -243,10 +247,11 @@ impl Worker {
         signals.sort_by_key(|(offset, _, _)| *offset);
         let mut builders: Vec<Option<AlertBuilder<'_>>> = batches.iter().map(|_| None).collect();
         let mut alerts: Vec<Alert> = Vec::with_capacity(signals.len());
-        for &(_, number, signal) in &signals {
+        for &(_, number, signal) in signals.iter().filter(|(_, _, signal)| rules.alerts(signal.rule)) {
             let builder = builders[number].get_or_insert_with(|| AlertBuilder::new(&rules, batches[number]));
             alerts.push(builder.build(signal));
         }
+        let correlated = correlated(&rules, &batches, &signals, &mut builders);
         drop(builders);
         drop(batches);
         let alert_table = (self.stores && !alerts.is_empty())
@@ -257,10 +262,45 @@ impl Worker {
             decoded,
             shown,
             alerts,
+            correlated,
             alert_table,
             passed: Vec::new(),
         }
     }
+}
+
+/// The signals for correlations among the matches of a block.
+fn correlated<'b>(
+    rules: &'b CompiledRules,
+    batches: &[&'b EventBatch],
+    signals: &[(i64, usize, Signal)],
+    builders: &mut [Option<AlertBuilder<'b>>],
+) -> Vec<Matched> {
+    let Some(correlations) = rules.correlations() else {
+        return Vec::new();
+    };
+    let mut makers: Vec<Option<SignalMaker<'_>>> = batches.iter().map(|_| None).collect();
+    let mut found = Vec::new();
+    for &(_, number, signal) in signals {
+        if correlations.uses(signal.rule).is_empty() {
+            continue;
+        }
+        let batch = batches[number];
+        let row = signal.row as usize;
+        let id = text_at(batch, "event_id", row).unwrap_or_default();
+        makers[number]
+            .get_or_insert_with(|| SignalMaker::new(rules, correlations, batch, number))
+            .add(signal, micros_at(batch, row), &id, &mut found);
+    }
+    let mut made = HashMap::new();
+    with_kept(found, correlations, &mut |number, row| {
+        let evidence = made.entry((number, row)).or_insert_with(|| {
+            let batch = batches[number];
+            let builder = builders[number].get_or_insert_with(|| AlertBuilder::new(rules, batch));
+            Arc::new(evidence_of(builder, batch, row))
+        });
+        evidence.clone()
+    })
 }
 
 fn offset(batch: &EventBatch, row: u32) -> i64 {

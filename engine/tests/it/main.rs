@@ -5,12 +5,14 @@ use proptest::prelude::ProptestConfig;
 mod alerts;
 mod cases;
 mod corpus;
+mod correlations;
 mod derived;
 mod hunt;
 mod lake;
 mod matcher;
 mod rule_tests;
 mod screen;
+mod windows;
 
 /// So many cases, times `BORZOI_TEST_EFFORT`: a long search for what is rare, when somebody wants one.
 pub fn effort(cases: u32) -> ProptestConfig {

@@ -1,0 +1,200 @@
+//! Events per second and bytes per group of windows, without anything around them:
+//!
+//! ```console
+//! $ cargo run --release -p borzoi-engine --example windows [EVENTS] [GROUPS]
+//! ```
+//!
+//! Time is that of the processor where the system says it (`/proc/self/schedstat`). One core, in order of time, ten seconds of lateness; keys are as long as addresses. `idle` leaves one event in each group and
+//! says what a group takes.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use borzoi_engine::windows::keys::{push_value, value_hash};
+use borzoi_engine::windows::plan::{Measured, Plan, Test};
+use borzoi_engine::windows::{Settings, Signal, Windows};
+use borzoi_rules::correlation::{Bound, BoundOperator, RuleCondition};
+use borzoi_rules::ir::Comparison;
+
+const SECOND: i64 = 1_000_000;
+
+fn at_least(number: f64) -> Test {
+    Test::Bounds(vec![Bound {
+        operator: BoundOperator::Is(Comparison::GreaterOrEqual),
+        value: number,
+    }])
+}
+
+fn plan(measured: Measured, slots: u16, test: Test) -> Plan {
+    Plan {
+        rule_id: "bench".into(),
+        slots,
+        span: 300 * SECOND,
+        measured,
+        test,
+        parents: Vec::new(),
+        children: Vec::new(),
+        monotone: true,
+    }
+}
+
+/// Time that this process was at work.
+struct Watch(Option<Duration>, Instant);
+
+impl Watch {
+    fn new() -> Watch {
+        Watch(Watch::at_work(), Instant::now())
+    }
+
+    fn at_work() -> Option<Duration> {
+        let text = std::fs::read_to_string("/proc/self/schedstat").ok()?;
+        let nanos = text.split_whitespace().next()?.parse().ok()?;
+        Some(Duration::from_nanos(nanos))
+    }
+
+    fn spent(&self) -> Duration {
+        match (self.0, Watch::at_work()) {
+            (Some(before), Some(after)) => after.saturating_sub(before),
+            _ => self.1.elapsed(),
+        }
+    }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+struct Work {
+    name: &'static str,
+    plan: Plan,
+    events: u64,
+    groups: u64,
+    /// Distinct values per group.
+    values: u64,
+    /// Event time between neighbours.
+    apart: i64,
+    /// Whether to end before anything is worked off.
+    idle: bool,
+}
+
+/// A number in twelve digits, as long as an address; made by hand because formatting would take longer than the window.
+fn text(digits: &mut [u8; 12], mut number: u32) -> &str {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    std::str::from_utf8(digits).unwrap_or_default()
+}
+
+fn run(work: Work) {
+    let slots = u64::from(work.plan.slots);
+    let settings = Settings {
+        lateness: (!work.idle).then_some(10 * SECOND),
+        budget: 8 << 30,
+        ..Settings::default()
+    };
+    let mut windows = Windows::new(vec![Arc::new(work.plan)], settings);
+    let tenant = windows.tenant("default");
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut key = Vec::new();
+    let mut digits = [0; 12];
+    let mut most = 0;
+    let mut episodes = 0;
+    let started = Watch::new();
+    for number in 0..work.events {
+        let draw = random.next();
+        let group = match work.idle {
+            true => number % work.groups,
+            false => draw % work.groups,
+        };
+        let value = (draw >> 32) % work.values.max(1);
+        key.clear();
+        push_value(&mut key, text(&mut digits, group as u32));
+        windows.push(&Signal {
+            plan: 0,
+            slot: ((draw >> 20) % slots) as u16,
+            tenant,
+            source: 0,
+            time: 1_700_000_000 * SECOND + number as i64 * work.apart,
+            id: u128::from(number),
+            key: &key,
+            value: value_hash(&value.to_le_bytes()),
+        });
+        if number % 65_536 == 0 {
+            most = most.max(windows.bytes());
+            episodes += windows.take_final().len();
+        }
+    }
+    most = most.max(windows.bytes());
+    let seconds = started.spent().as_secs_f64();
+    let groups = windows.groups();
+    let bytes = windows.bytes();
+    windows.finish();
+    episodes += windows.take_final().len();
+    println!(
+        "{:<28} {:>9.0} events/s  {:>6} MiB at most  {:>9} groups at the end, {:>4} bytes each  {} episodes",
+        work.name,
+        work.events as f64 / seconds,
+        most >> 20,
+        groups,
+        bytes / groups.max(1),
+        episodes
+    );
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse().ok());
+    let events: u64 = arguments.next().unwrap_or(10_000_000);
+    let groups: u64 = arguments.next().unwrap_or(1_000_000);
+    // Ten minutes of time: two windows long.
+    let apart = (600 * SECOND / events.max(1) as i64).max(1);
+    let many = |name, plan| Work {
+        name,
+        plan,
+        events,
+        groups,
+        values: 1,
+        apart,
+        idle: false,
+    };
+    let both = RuleCondition::All(vec![RuleCondition::Rule(0), RuleCondition::Rule(1)]);
+    run(many(
+        "event_count gte 10",
+        plan(Measured::Events, 1, at_least(10.0)),
+    ));
+    run(many(
+        "temporal, two rules",
+        plan(Measured::Rules, 2, Test::Rules(both)),
+    ));
+    // Some 2,500 events of 2,000 values in each window.
+    run(Work {
+        groups: (events / 5000).max(1),
+        values: 2_000,
+        ..many(
+            "value_count gte 1900",
+            plan(Measured::Distinct, 1, at_least(1900.0)),
+        )
+    });
+    run(Work {
+        groups: (events / 20_000).max(1),
+        values: 2_000,
+        ..many(
+            "value_count gte 1500, open",
+            plan(Measured::Distinct, 1, at_least(1500.0)),
+        )
+    });
+    run(Work {
+        events: groups,
+        idle: true,
+        ..many("idle groups", plan(Measured::Events, 1, at_least(10.0)))
+    });
+    ExitCode::SUCCESS
+}

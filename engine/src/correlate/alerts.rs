@@ -1,0 +1,315 @@
+//! Windows at the end of a scan's way: signals in, alerts of correlations out.
+
+use std::sync::Arc;
+
+use borzoi_rules::correlation::{Bound, BoundOperator, CorrelationCondition, CorrelationKind};
+use borzoi_rules::ir::Comparison;
+use chrono::{DateTime, SecondsFormat};
+use serde_json::Value;
+
+use super::Correlations;
+use super::kept::KeptEvents;
+use super::signals::Matched;
+use crate::alert::{
+    Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
+};
+use crate::windows::{Counters, Episode, Settings, Signal, Windows, episode_id};
+
+/// Names of each kind that an alert takes from its events.
+const MOST_NAMES: usize = 20;
+
+/// An alert of a correlation.
+pub(crate) struct FoundAlert {
+    pub(crate) alert: Alert,
+    /// Whether it is over.
+    pub(crate) is_final: bool,
+    /// Whether it was given before, when it was not.
+    pub(crate) is_known: bool,
+}
+
+/// Runs the correlations of a scan.
+pub(crate) struct Correlator {
+    correlations: Arc<Correlations>,
+    windows: Windows,
+    kept: KeptEvents,
+    /// Datasets by number.
+    sources: Vec<Arc<str>>,
+}
+
+impl Correlator {
+    pub(crate) fn new(correlations: Arc<Correlations>, settings: Settings) -> Correlator {
+        Correlator {
+            windows: Windows::new(correlations.plans().to_vec(), settings),
+            correlations,
+            kept: KeptEvents::default(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// Takes the signals of a block, in order; gives what was found.
+    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64) -> Vec<FoundAlert> {
+        if signals.is_empty() {
+            return Vec::new();
+        }
+        self.windows.set_now(now);
+        for mut matched in signals {
+            let source = match self.sources.iter().position(|known| *known == matched.dataset) {
+                Some(known) => known,
+                None => {
+                    self.sources.push(matched.dataset.clone());
+                    self.sources.len() - 1
+                }
+            };
+            let plan = &self.correlations.plans()[matched.plan as usize];
+            self.kept.add(&mut matched, plan.span, plan.slots);
+            let tenant = self.windows.tenant(&matched.tenant);
+            self.windows.push(&Signal {
+                plan: matched.plan,
+                slot: matched.slot,
+                tenant,
+                source: source as u32,
+                time: matched.time,
+                id: matched.id,
+                key: &matched.key,
+                value: matched.value,
+            });
+        }
+        self.alerts()
+    }
+
+    /// Nothing came for so many microseconds: time is taken to have gone on as far.
+    pub(crate) fn quiet(&mut self, for_micros: i64) -> Vec<FoundAlert> {
+        self.windows.quiet(for_micros);
+        self.alerts()
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn finish(&mut self) -> Vec<FoundAlert> {
+        self.windows.finish();
+        self.alerts()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.windows.counters()
+    }
+
+    /// Stretches of time whose events alerts cannot show.
+    pub(crate) fn given_up(&self) -> u64 {
+        self.kept.given_up
+    }
+
+    fn alerts(&mut self) -> Vec<FoundAlert> {
+        let mut ended = self.windows.take_final();
+        let mut begun = self.windows.take_begun();
+        // What is over by now is said once.
+        begun.retain(|early| {
+            let later = ended.iter_mut().filter(|found| {
+                (found.plan, &found.key, &found.tenant) == (early.plan, &early.key, &early.tenant)
+            });
+            for found in later {
+                if found.announced.contains(&early.start) {
+                    let announced = found.announced.iter().copied();
+                    found.announced = announced.filter(|start| *start != early.start).collect();
+                    return false;
+                }
+            }
+            true
+        });
+        let episodes: Vec<Episode> = begun.into_iter().chain(ended).collect();
+        let alerting = episodes
+            .iter()
+            .filter(|episode| self.correlations.alerting[episode.plan as usize]);
+        alerting
+            .map(|episode| FoundAlert {
+                alert: self.alert(episode),
+                is_final: episode.is_final,
+                is_known: episode.is_final && episode.announced.contains(&episode.start),
+            })
+            .collect()
+    }
+
+    fn alert(&self, episode: &Episode) -> Alert {
+        let number = episode.plan as usize;
+        let correlations = &self.correlations;
+        let (rule, plan) = (&correlations.rules[number], &correlations.plans[number]);
+        let title = |slot: usize| correlations.titles.get(&rule.rules[slot]).cloned();
+        let mut entities = Entities::default();
+        let mut shown_values: Option<&[Box<str>]> = None;
+        let mut evidence = Vec::with_capacity(episode.samples.len());
+        let mut event = Arc::new(Value::Null);
+        let mut dataset = None;
+        for sample in &episode.samples {
+            let kept = self.kept.find(episode, sample, plan.span);
+            let json = kept.and_then(|kept| serde_json::from_str(&kept.evidence.event).ok());
+            let json: Arc<Value> = Arc::new(json.unwrap_or(Value::Null));
+            if let Some(kept) = kept {
+                merge(&mut entities, &kept.evidence.entities);
+                shown_values.get_or_insert(&kept.shown);
+                if dataset.is_none() {
+                    dataset = Some(kept.evidence.dataset.clone());
+                    event = json.clone();
+                }
+            }
+            evidence.push(Shown {
+                rule: title(usize::from(sample.slot)).unwrap_or_default(),
+                time: kept.map_or_else(|| rfc3339(sample.time), |kept| kept.evidence.time.clone()),
+                dataset: kept.map(|kept| kept.evidence.dataset.clone()),
+                event_id: kept.map_or_else(|| hex(sample.id), |kept| kept.evidence.event_id.clone()),
+                event: json,
+            });
+        }
+        let folded = episode.key.values();
+        let group: Vec<GroupValue> = rule
+            .group_by
+            .iter()
+            .enumerate()
+            .map(|(place, field)| {
+                let shown = shown_values.and_then(|values| values.get(place).map(|text| &**text));
+                GroupValue {
+                    field: field.clone(),
+                    value: shown
+                        .or(folded.get(place).copied())
+                        .unwrap_or_default()
+                        .to_owned(),
+                }
+            })
+            .collect();
+        let condition = in_words(rule);
+        let id = |start| hex(episode_id(&episode.tenant, &plan.rule_id, &episode.key, start));
+        let others = episode.announced.iter().filter(|start| **start != episode.start);
+        let joins: Vec<String> = others.map(|start| id(*start)).collect();
+        let counted = MatchedField {
+            selection: "condition".into(),
+            field: None,
+            column: type_name(rule.kind).into(),
+            value: match &rule.condition {
+                CorrelationCondition::Bounds { .. } => format!("{}", episode.value),
+                _ => episode.count.to_string(),
+            },
+            matcher: condition.clone(),
+        };
+        let grouped = group.iter().map(|value| MatchedField {
+            selection: "group-by".into(),
+            field: Some(value.field.clone()),
+            column: value.field.clone(),
+            value: value.value.clone(),
+            matcher: "the same value".into(),
+        });
+        let contributions = rule.rules.iter().enumerate().filter_map(|(slot, id)| {
+            let count = *episode.of_slot.get(slot)?;
+            (count > 0).then(|| Contribution {
+                id: id.clone(),
+                title: title(slot).unwrap_or_default(),
+                count,
+            })
+        });
+        Alert {
+            schema: SCHEMA_VERSION,
+            id: id(episode.start),
+            time: rfc3339(episode.start),
+            rule: correlations.faces[number].clone(),
+            tenant: episode.tenant.clone(),
+            dataset: dataset.unwrap_or_default(),
+            entities,
+            matched: std::iter::once(counted).chain(grouped).collect(),
+            event_id: evidence
+                .first()
+                .map(|shown| shown.event_id.clone())
+                .unwrap_or_default(),
+            event,
+            correlation: Some(Box::new(CorrelationAlert {
+                kind: type_name(rule.kind).into(),
+                condition,
+                count: episode.count,
+                value: episode.value,
+                peak: episode.peak,
+                first: rfc3339(episode.first),
+                last: rfc3339(episode.last),
+                until: episode.is_final.then(|| rfc3339(episode.end)),
+                joins,
+                group,
+                rules: contributions.collect(),
+                evidence,
+            })),
+        }
+    }
+}
+
+fn merge(all: &mut Entities, more: &Entities) {
+    let lists = [
+        (&mut all.hosts, &more.hosts),
+        (&mut all.users, &more.users),
+        (&mut all.addresses, &more.addresses),
+        (&mut all.processes, &more.processes),
+    ];
+    for (known, new) in lists {
+        for name in new {
+            if known.len() < MOST_NAMES && !known.contains(name) {
+                known.push(name.clone());
+            }
+        }
+    }
+}
+
+fn hex(id: u128) -> String {
+    format!("{id:032x}")
+}
+
+fn rfc3339(micros: i64) -> String {
+    match DateTime::from_timestamp_micros(micros) {
+        Some(instant) => instant.to_rfc3339_opts(SecondsFormat::Micros, true),
+        None => micros.to_string(),
+    }
+}
+
+/// `type` as rules write it.
+fn type_name(kind: CorrelationKind) -> &'static str {
+    match kind {
+        CorrelationKind::EventCount => "event_count",
+        CorrelationKind::ValueCount => "value_count",
+        CorrelationKind::Temporal => "temporal",
+        CorrelationKind::TemporalOrdered => "temporal_ordered",
+        CorrelationKind::ValueSum => "value_sum",
+        CorrelationKind::ValueAvg => "value_avg",
+        CorrelationKind::ValuePercentile(_) => "value_percentile",
+        CorrelationKind::ValueMedian => "value_median",
+    }
+}
+
+/// The condition as a person would write it: `gte 10 within 5m`.
+fn in_words(rule: &borzoi_rules::correlation::CorrelationRule) -> String {
+    let what = match &rule.condition {
+        CorrelationCondition::Bounds { fields, bounds } => {
+            let bounds: Vec<String> = bounds.iter().map(bound).collect();
+            match fields.is_empty() {
+                true => bounds.join(" and "),
+                false => format!("{} of {}", bounds.join(" and "), fields.join(", ")),
+            }
+        }
+        CorrelationCondition::AllRules => "all rules".into(),
+        CorrelationCondition::Rules(_) => "the condition over rules".into(),
+    };
+    format!("{what} within {}", span(rule.timespan.as_secs()))
+}
+
+fn bound(bound: &Bound) -> String {
+    let word = match bound.operator {
+        BoundOperator::Is(Comparison::Equal) => "eq",
+        BoundOperator::Is(Comparison::Less) => "lt",
+        BoundOperator::Is(Comparison::LessOrEqual) => "lte",
+        BoundOperator::Is(Comparison::Greater) => "gt",
+        BoundOperator::Is(Comparison::GreaterOrEqual) => "gte",
+        BoundOperator::IsNot => "neq",
+    };
+    format!("{word} {}", bound.value)
+}
+
+fn span(seconds: u64) -> String {
+    match [(86_400, 'd'), (3_600, 'h'), (60, 'm')]
+        .iter()
+        .find(|(unit, _)| seconds.is_multiple_of(*unit))
+    {
+        Some((unit, name)) => format!("{}{name}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
+}

@@ -1,0 +1,267 @@
+//! Correlation rules on their way through a scan: from matches to signals, from episodes to alerts.
+//!
+//! ```text
+//! worker threads:  matches ─▶ group values, values ([`signals`]) ─┐
+//! collector:       in the order of the source ─▶ [`Windows`] ─▶ episodes ─▶ alerts ([`alerts`])
+//!                  some events of each stretch ([`kept`]) ──────────────────────▲
+//! ```
+//!
+//! What needs an event's columns happens on the threads that have them; what needs an order happens where results are
+//! in order. So neither the number of threads nor the cut into batches shows in what is found.
+
+pub(crate) mod alerts;
+pub(crate) mod kept;
+pub(crate) mod signals;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use borzoi_parsers::catalog::Dataset;
+use borzoi_rules::correlation::{CorrelationCondition, CorrelationRule};
+
+use crate::alert::AlertRule;
+use crate::alert_build::face_of;
+use crate::matcher::{CompiledRules, RuleIndex};
+use crate::resolve::{FieldKey, routes};
+use crate::windows::plan::{Measured, Parent, Plan};
+
+#[cfg(doc)]
+use crate::windows::Windows;
+
+/// A correlation that does not run, and why.
+#[derive(Debug, Clone)]
+pub struct NotRun {
+    /// The rule.
+    pub rule: Arc<CorrelationRule>,
+    /// Why.
+    pub reason: String,
+}
+
+impl std::fmt::Display for NotRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rule, reason } = self;
+        let location = &rule.meta.location;
+        let path = location.path.display();
+        write!(
+            f,
+            "{path}:{}: correlation `{}` does not run: {reason}",
+            location.line, rule.meta.title
+        )
+    }
+}
+
+/// Correlation rules, compiled; shared by threads.
+#[derive(Debug)]
+pub struct Correlations {
+    rules: Vec<Arc<CorrelationRule>>,
+    plans: Vec<Arc<Plan>>,
+    faces: Vec<AlertRule>,
+    /// Whether the findings of a plan are alerts.
+    alerting: Vec<bool>,
+    /// By detection rule: who reads its matches.
+    uses: HashMap<RuleIndex, Vec<Use>>,
+    /// Where the fields of a rule lie, by dataset.
+    reaches: RwLock<HashMap<Arc<str>, Reaches>>,
+    /// Titles of the rules that correlations read, by id.
+    titles: HashMap<Arc<str>, Arc<str>>,
+}
+
+/// A correlation that reads the matches of a rule.
+#[derive(Debug)]
+pub(crate) struct Use {
+    pub(crate) plan: u32,
+    pub(crate) slot: u16,
+    /// What the rule calls the fields of `group-by`.
+    group_by: Vec<String>,
+    /// What it calls the fields whose values are counted or measured.
+    fields: Vec<String>,
+}
+
+/// Where a rule, under the names of one of its routes, finds what its correlations ask for.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    /// In step with the uses of the rule.
+    pub(crate) uses: Vec<Asked>,
+}
+
+/// The reaches of the rules that correlations read, for one dataset.
+type Reaches = HashMap<RuleIndex, Arc<[Reach]>>;
+
+/// The fields that one use asks for.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) group_by: Vec<Arc<FieldKey>>,
+    pub(crate) fields: Vec<Arc<FieldKey>>,
+}
+
+impl Correlations {
+    /// Compiles `rules`, which read matches of `detections` and each other's findings; gives those that do not run too.
+    /// `silent` names rules that do not alert.
+    pub fn compile(
+        rules: &[Arc<CorrelationRule>],
+        detections: &CompiledRules,
+        silent: &BTreeSet<Arc<str>>,
+    ) -> (Correlations, Vec<NotRun>) {
+        let mut not_run = Vec::new();
+        let mut running: Vec<(Arc<CorrelationRule>, Plan)> = Vec::new();
+        for rule in rules {
+            match Plan::of(rule) {
+                Ok(plan) => running.push((rule.clone(), plan)),
+                Err(reason) => not_run.push(NotRun {
+                    rule: rule.clone(),
+                    reason,
+                }),
+            }
+        }
+        let by_id: HashMap<Arc<str>, usize> = running
+            .iter()
+            .enumerate()
+            .map(|(number, (rule, _))| (rule.meta.id.clone(), number))
+            .collect();
+        let mut detected: HashMap<Arc<str>, Vec<RuleIndex>> = HashMap::new();
+        let mut titles = HashMap::new();
+        for (number, rule) in detections.rules().iter().enumerate() {
+            let index = RuleIndex(number as u32);
+            detected.entry(rule.meta.id.clone()).or_default().push(index);
+            titles.insert(rule.meta.id.clone(), rule.meta.title.clone());
+        }
+        for rule in rules {
+            titles.insert(rule.meta.id.clone(), rule.meta.title.clone());
+        }
+        let mut uses: HashMap<RuleIndex, Vec<Use>> = HashMap::new();
+        let mut parents: Vec<Vec<Parent>> = vec![Vec::new(); running.len()];
+        for (number, (rule, plan)) in running.iter_mut().enumerate() {
+            let fields = fields_of(rule);
+            for (slot, id) in rule.rules.iter().enumerate() {
+                let group_by: Vec<String> = rule
+                    .group_by
+                    .iter()
+                    .map(|name| name_for(rule, name, id))
+                    .collect();
+                let fields: Vec<String> = fields.iter().map(|name| name_for(rule, name, id)).collect();
+                if let Some(&child) = by_id.get(id) {
+                    plan.children.push(child as u32);
+                    let child = &rules_at(&by_id, rules, id);
+                    let places = |names: &[String]| -> Option<Vec<usize>> {
+                        let child = child.as_ref()?;
+                        let place = |name: &String| child.group_by.iter().position(|known| known == name);
+                        names.iter().map(place).collect()
+                    };
+                    parents[by_id[id]].push(Parent {
+                        plan: number as u32,
+                        slot: slot as u16,
+                        group: places(&group_by),
+                        fields: places(&fields),
+                    });
+                }
+                for index in detected.get(id).into_iter().flatten() {
+                    uses.entry(*index).or_default().push(Use {
+                        plan: number as u32,
+                        slot: slot as u16,
+                        group_by: group_by.clone(),
+                        fields: fields.clone(),
+                    });
+                }
+            }
+        }
+        for ((_, plan), parents) in running.iter_mut().zip(parents) {
+            plan.parents = parents;
+        }
+        let compiled = Correlations {
+            faces: running.iter().map(|(rule, _)| face_of(&rule.meta)).collect(),
+            alerting: running
+                .iter()
+                .map(|(rule, _)| !silent.contains(&rule.meta.id))
+                .collect(),
+            rules: running.iter().map(|(rule, _)| rule.clone()).collect(),
+            plans: running.into_iter().map(|(_, plan)| Arc::new(plan)).collect(),
+            uses,
+            reaches: RwLock::default(),
+            titles,
+        };
+        (compiled, not_run)
+    }
+
+    /// The rules that run.
+    pub fn rules(&self) -> &[Arc<CorrelationRule>] {
+        &self.rules
+    }
+
+    /// What runs them, in step with the rules.
+    pub fn plans(&self) -> &[Arc<Plan>] {
+        &self.plans
+    }
+
+    /// Who reads the matches of a rule.
+    pub(crate) fn uses(&self, rule: RuleIndex) -> &[Use] {
+        self.uses.get(&rule).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the fields lie that are asked of a rule's events of a dataset, by route.
+    pub(crate) fn reach(&self, rules: &CompiledRules, rule: RuleIndex, dataset: &Dataset) -> Arc<[Reach]> {
+        let known = self.reaches.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reach) = known.get(&dataset.name).and_then(|rules| rules.get(&rule)) {
+            return reach.clone();
+        }
+        drop(known);
+        let found = routes(&rules.rule(rule).log_source, dataset);
+        let reach: Arc<[Reach]> = found
+            .iter()
+            .map(|route| {
+                let key = |name: &String| Arc::new(FieldKey::of(&route.column(dataset, name)));
+                let keys = |names: &[String]| names.iter().map(key).collect();
+                let uses = self.uses(rule).iter();
+                Reach {
+                    uses: uses
+                        .map(|asked| Asked {
+                            group_by: keys(&asked.group_by),
+                            fields: keys(&asked.fields),
+                        })
+                        .collect(),
+                }
+            })
+            .collect();
+        let mut known = self.reaches.write().unwrap_or_else(PoisonError::into_inner);
+        let rules = known.entry(dataset.name.clone()).or_default();
+        rules.entry(rule).or_insert(reach).clone()
+    }
+
+    /// All fields that are asked of events of a dataset.
+    pub(crate) fn keys(&self, rules: &CompiledRules, dataset: &Dataset) -> Vec<Arc<FieldKey>> {
+        let reaches = self.uses.keys().map(|rule| self.reach(rules, *rule, dataset));
+        let mut keys = Vec::new();
+        for reach in reaches {
+            for asked in reach.iter().flat_map(|reach| &reach.uses) {
+                keys.extend(asked.group_by.iter().chain(&asked.fields).cloned());
+            }
+        }
+        keys
+    }
+
+    /// Whether values of this plan are numbers.
+    pub(crate) fn measures(&self, plan: u32) -> Measured {
+        self.plans[plan as usize].measured
+    }
+}
+
+fn fields_of(rule: &CorrelationRule) -> &[String] {
+    match &rule.condition {
+        CorrelationCondition::Bounds { fields, .. } => fields,
+        _ => &[],
+    }
+}
+
+/// What the rule `id` calls the field that the correlation calls `name`.
+fn name_for(rule: &CorrelationRule, name: &str, id: &str) -> String {
+    let alias = rule.aliases.get(name).and_then(|fields| fields.get(id));
+    alias.map_or_else(|| name.to_owned(), String::clone)
+}
+
+fn rules_at(
+    by_id: &HashMap<Arc<str>, usize>,
+    rules: &[Arc<CorrelationRule>],
+    id: &Arc<str>,
+) -> Option<Arc<CorrelationRule>> {
+    by_id.get(id)?;
+    rules.iter().find(|rule| rule.meta.id == *id).cloned()
+}

@@ -1,0 +1,248 @@
+//! From the matches of a batch to signals: which group an event belongs to, and what is counted of it.
+//!
+//! - Values are told apart without case, as everywhere in rules.
+//! - An event without a value for one of the fields of `group-by`, or for one whose values are counted, takes no part;
+//!   nor does one whose value is no number where numbers are measured.
+//! - A field that holds a list puts the event into the group of each element ([`MOST_GROUPS`] at most) and counts each
+//!   element; of numbers, the first one is measured.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use borzoi_parsers::batch::EventBatch;
+
+use super::kept::{Evidence, Kept};
+use super::{Correlations, Use};
+use crate::alert_build::AlertBuilder;
+use crate::matcher::event::EventTexts;
+use crate::matcher::row::RowView;
+use crate::matcher::values::Found;
+use crate::matcher::{CompiledRules, Signal};
+use crate::resolve::FieldKey;
+use crate::windows::keys::{push_value, value_hash};
+use crate::windows::plan::Measured;
+use crate::windows::{self, number, samples_from};
+
+/// Groups that one event belongs to at most, and values that it counts for at most.
+pub const MOST_GROUPS: usize = 16;
+
+/// A signal for a correlation, on its way to where results are in order.
+#[derive(Debug)]
+pub(crate) struct Matched {
+    pub(crate) plan: u32,
+    pub(crate) slot: u16,
+    pub(crate) dataset: Arc<str>,
+    pub(crate) tenant: Arc<str>,
+    pub(crate) time: i64,
+    pub(crate) id: u128,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) value: u64,
+    /// What an alert would show of the event, if it may be one of those that are shown.
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Where a signal comes from, and the group's values as the event writes them.
+pub(crate) struct Origin {
+    batch: usize,
+    row: u32,
+    shown: Box<[Box<str>]>,
+}
+
+/// Makes signals of the matches of a batch.
+pub(crate) struct SignalMaker<'a> {
+    rules: &'a CompiledRules,
+    correlations: &'a Correlations,
+    batch: &'a EventBatch,
+    number: usize,
+    texts: EventTexts<'a>,
+}
+
+impl<'a> SignalMaker<'a> {
+    /// For the batch with this number among those of its block.
+    pub(crate) fn new(
+        rules: &'a CompiledRules,
+        correlations: &'a Correlations,
+        batch: &'a EventBatch,
+        number: usize,
+    ) -> SignalMaker<'a> {
+        SignalMaker {
+            rules,
+            correlations,
+            batch,
+            number,
+            texts: EventTexts::new(batch),
+        }
+    }
+
+    /// Adds the signals of one match.
+    pub(crate) fn add(&mut self, signal: Signal, time: i64, id: &str, found: &mut Vec<(Matched, Origin)>) {
+        let uses = self.correlations.uses(signal.rule);
+        if uses.is_empty() {
+            return;
+        }
+        self.texts.go_to(signal.row as usize);
+        let reaches = self
+            .correlations
+            .reach(self.rules, signal.rule, &self.batch.dataset);
+        let Some(reach) = reaches.get(self.route(signal, reaches.len())) else {
+            return;
+        };
+        for (asked, keys) in uses.iter().zip(&reach.uses) {
+            for value in self.values(asked, &keys.fields) {
+                for group in combinations(&self.found(&keys.group_by)) {
+                    let mut key = Vec::new();
+                    for value in &group {
+                        push_value(&mut key, value.folded());
+                    }
+                    let matched = Matched {
+                        plan: asked.plan,
+                        slot: asked.slot,
+                        dataset: self.batch.dataset.name.clone(),
+                        tenant: self.batch.tenant.clone(),
+                        time,
+                        id: id_of(id),
+                        key: key.into(),
+                        value,
+                        kept: None,
+                    };
+                    let origin = Origin {
+                        batch: self.number,
+                        row: signal.row,
+                        shown: group.iter().map(|value| Box::from(&*value.text)).collect(),
+                    };
+                    found.push((matched, origin));
+                }
+            }
+        }
+    }
+
+    /// The route by which the rule matches the event.
+    fn route(&self, signal: Signal, routes: usize) -> usize {
+        if routes < 2 {
+            return 0;
+        }
+        let rule = self.rules.rule(signal.rule);
+        let ready = self.rules.ready(signal.rule, &self.batch.dataset);
+        let matches = ready.ways.iter().position(|way| {
+            let view = RowView::new(&self.texts, way);
+            view.expression(&way.when) && rule.conditions.iter().any(|condition| view.condition(condition))
+        });
+        matches.unwrap_or(0)
+    }
+
+    fn found(&self, keys: &[Arc<FieldKey>]) -> Vec<Rc<[Found<'a>]>> {
+        keys.iter().map(|key| self.texts.values(key)).collect()
+    }
+
+    /// What is counted or measured of the event; nothing if it takes no part.
+    fn values(&self, asked: &Use, fields: &[Arc<FieldKey>]) -> Vec<u64> {
+        match self.correlations.measures(asked.plan) {
+            Measured::Events | Measured::Rules | Measured::Order => vec![0],
+            Measured::Distinct => {
+                let found = self.found(fields);
+                let mut values: Vec<u64> = combinations(&found)
+                    .iter()
+                    .map(|values| {
+                        let mut bytes = Vec::new();
+                        for value in values {
+                            push_value(&mut bytes, value.folded());
+                        }
+                        value_hash(&bytes)
+                    })
+                    .collect();
+                values.sort_unstable();
+                values.dedup();
+                values
+            }
+            Measured::Sum | Measured::Mean | Measured::Percentile(_) => {
+                let found = self.found(&fields[..fields.len().min(1)]);
+                let mut texts = found.iter().flat_map(|values| values.iter());
+                let first = texts.find_map(|value| number(&value.text));
+                first.map(f64::to_bits).into_iter().collect()
+            }
+        }
+    }
+}
+
+/// One value of each field, in every way, at most [`MOST_GROUPS`]. None where a field has no value.
+fn combinations<'f, 'a>(fields: &'f [Rc<[Found<'a>]>]) -> Vec<Vec<&'f Found<'a>>> {
+    let mut ways: Vec<Vec<&Found<'a>>> = vec![Vec::new()];
+    for values in fields {
+        let mut different: Vec<&Found<'a>> = Vec::new();
+        for value in values.iter() {
+            if !different.iter().any(|known| known.folded() == value.folded()) {
+                different.push(value);
+            }
+        }
+        let longer = ways.iter().flat_map(|way| {
+            different.iter().map(|value| {
+                let mut longer = way.clone();
+                longer.push(*value);
+                longer
+            })
+        });
+        ways = longer.take(MOST_GROUPS).collect();
+    }
+    ways
+}
+
+/// The number that an event's id is.
+fn id_of(text: &str) -> u128 {
+    u128::from_str_radix(text, 16).unwrap_or_else(|_| xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
+}
+
+/// Adds what alerts would show to those signals of a block that an alert may show, and gives all of them: of each group,
+/// rule and stretch of time, the first few.
+pub(crate) fn with_kept(
+    found: Vec<(Matched, Origin)>,
+    correlations: &Correlations,
+    builder: &mut dyn FnMut(usize, u32) -> Arc<Evidence>,
+) -> Vec<Matched> {
+    let mut stretches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (place, (matched, _)) in found.iter().enumerate() {
+        let span = correlations.plans[matched.plan as usize].span;
+        let stretch = (
+            matched.plan,
+            matched.slot,
+            &matched.key,
+            samples_from(matched.time, span),
+        );
+        stretches.entry(stretch).or_default().push(place);
+    }
+    let mut chosen = vec![false; found.len()];
+    for ((plan, ..), mut places) in stretches {
+        let order = |place: &usize| (found[*place].0.time, found[*place].0.id);
+        places.sort_by_key(order);
+        // An event that counts for several values is one event.
+        places.dedup_by_key(|place| order(place));
+        let most = windows::samples_of_rule(correlations.plans[plan as usize].slots);
+        for place in places.into_iter().take(most) {
+            chosen[place] = true;
+        }
+    }
+    let signals = found.into_iter().zip(chosen);
+    signals
+        .map(|((mut matched, origin), chosen)| {
+            if chosen {
+                matched.kept = Some(Kept {
+                    evidence: builder(origin.batch, origin.row),
+                    shown: origin.shown,
+                });
+            }
+            matched
+        })
+        .collect()
+}
+
+/// What an alert would show of an event.
+pub(crate) fn evidence_of(builder: &AlertBuilder<'_>, batch: &EventBatch, row: u32) -> Evidence {
+    let about = builder.about(row as usize);
+    Evidence {
+        event_id: about.0,
+        time: about.1,
+        dataset: batch.dataset.name.clone(),
+        entities: about.2,
+        event: about.3,
+    }
+}

@@ -1,0 +1,83 @@
+//! Stretches of event time on which a condition holds.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::keys::Key;
+
+/// Events that an episode names.
+pub const MOST_SAMPLES: usize = 10;
+
+/// Of each rule it names so many first, so that a flood of one does not hide the others.
+pub const SAMPLES_OF_SLOT: usize = 3;
+
+/// Events that are looked at for samples.
+pub(super) const LOOKED_AT: usize = 4096;
+
+/// An event that an episode names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Event time in microseconds.
+    pub time: i64,
+    /// The event's id; for what another correlation found, the id of its episode.
+    pub id: u128,
+    /// Which of the correlation's rules it is of.
+    pub slot: u16,
+}
+
+/// A maximal stretch `[start, end)` of event time: for each of its times `t`, the condition holds of the events in
+/// `(t - span, t]`.
+///
+/// The events that an episode counts are those in `(start - span, end)`: each lies in a window of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Episode {
+    /// The number of the correlation.
+    pub plan: u32,
+    /// Whose it is.
+    pub tenant: Arc<str>,
+    /// The group's values.
+    pub key: Key,
+    /// From when on the condition holds.
+    pub start: i64,
+    /// When it holds no longer; of one that was announced and may last, a time shortly after its start.
+    pub end: i64,
+    /// Whether it is over and nothing that may still come changes it.
+    pub is_final: bool,
+    /// The starts under which it was announced before it was final. More than its own: it was taken for several, or late
+    /// events have made it begin earlier.
+    pub announced: Box<[i64]>,
+    /// The time of the first event that counts.
+    pub first: i64,
+    /// The time of the last one.
+    pub last: i64,
+    /// How many events count.
+    pub count: u64,
+    /// How many of them are of each of the correlation's rules.
+    pub of_slot: Box<[u64]>,
+    /// What was measured at the start.
+    pub value: f64,
+    /// The highest that was measured.
+    pub peak: f64,
+    /// Some of the first events, in order of time: of those at or after the last multiple of the span before the start,
+    /// the first few of each rule.
+    pub samples: Box<[Sample]>,
+}
+
+/// The id of an episode: stretches of one rule and group do not overlap, so their start tells them apart.
+pub fn episode_id(tenant: &str, rule_id: &str, key: &Key, start: i64) -> u128 {
+    let mut text = Vec::with_capacity(64);
+    for part in [tenant, rule_id] {
+        text.extend_from_slice(part.as_bytes());
+        text.push(0);
+    }
+    text.extend_from_slice(&start.to_le_bytes());
+    text.extend_from_slice(key.bytes());
+    xxh3_128(&text)
+}
+
+/// Where samples begin for an episode that starts at `start`. Events between here and the start are all its own, so the
+/// first few of each such stretch are all that is ever needed.
+pub fn samples_from(start: i64, span: i64) -> i64 {
+    start.div_euclid(span).saturating_mul(span)
+}

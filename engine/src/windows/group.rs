@@ -1,0 +1,322 @@
+//! One group of one correlation: its events, its window, the stretch that it is in.
+//!
+//! # Working off
+//!
+//! What a window `(t - span, t]` holds changes only where an event enters it (at its time) and where one leaves it
+//! (its time plus the span). A group is worked off in order of time from one such change to the next, as far as all
+//! events are known; so the order in which events came does not show.
+
+use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
+use super::keys::Held;
+use super::log::{Entry, Log};
+use super::measure::Window;
+use super::newest::Newest;
+use super::plan::Plan;
+
+/// Windows of up to so many events are counted anew each time instead of being kept.
+const RECOUNTED: usize = 16;
+
+/// No step is due.
+pub(super) const NEVER_DUE: i64 = i64::MAX;
+
+/// A stretch that has begun.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) start: i64,
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) count: u64,
+    pub(super) of_slot: Box<[u64]>,
+    pub(super) value: f64,
+    pub(super) peak: f64,
+    pub(super) samples: Box<[Sample]>,
+}
+
+/// What became of a stretch while a group was worked off.
+pub(super) enum Change {
+    /// One began at this time.
+    Began(i64),
+    /// One ended at this time.
+    Ended(Box<Open>, i64),
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) key: Held,
+    pub(super) log: Log,
+    /// The rules that it has met, as bits; those from the 33rd on are not noted.
+    seen: u32,
+    /// What its window holds, where that is kept.
+    window: Option<Box<Window>>,
+    open: Option<Box<Open>>,
+    /// The window of the newest event, where findings are announced early and there may be some.
+    newest: Option<Box<Newest>>,
+    /// The step at which it is to be looked at.
+    pub(super) due: i64,
+}
+
+impl Group {
+    pub(super) fn new(key: &[u8], first: Entry) -> Group {
+        Group {
+            key: Held::new(key),
+            log: Log::new(first),
+            seen: bit(first.slot),
+            window: None,
+            open: None,
+            newest: None,
+            due: NEVER_DUE,
+        }
+    }
+
+    /// Takes an event. `false` if it is there already.
+    pub(super) fn push(&mut self, entry: Entry) -> bool {
+        self.seen |= bit(entry.slot);
+        self.log.push(entry)
+    }
+
+    /// Looks at the window of the newest event, where the group has just taken `entry`: what begins to hold with it.
+    pub(super) fn peek(&mut self, plan: &Plan, entry: Entry) -> Option<Open> {
+        if let Some(newest) = &mut self.newest {
+            newest.push(plan, entry);
+        } else if plan.monotone && self.is_awake(plan) {
+            self.newest = Some(Box::new(Newest::new(plan, self.log.needed().to_vec())));
+        }
+        let newest = self.newest.as_mut()?;
+        let (start, number) = newest.begins(plan)?;
+        let of_slot = newest.window().of_slot();
+        Some(begun(plan, newest.within(), of_slot, start, number))
+    }
+
+    /// The starts within a stretch that were announced.
+    pub(super) fn settle(&mut self, start: i64, end: i64) -> Box<[i64]> {
+        match &mut self.newest {
+            Some(newest) => newest.settle(start, end),
+            None => Box::default(),
+        }
+    }
+
+    /// Bytes beside the group's own, about.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let window = self.window.as_ref().map_or(0, |window| window.bytes());
+        let open = self.open.as_ref().map_or(0, |open| {
+            size_of::<Open>() + open.of_slot.len() * 8 + open.samples.len() * size_of::<Sample>()
+        });
+        let newest = self.newest.as_ref().map_or(0, |newest| newest.bytes());
+        self.key.heap_bytes() + self.log.capacity() * size_of::<Entry>() + window + open + newest
+    }
+
+    /// Whether a stretch has begun.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The stretch that has begun.
+    pub(super) fn take_open(&mut self) -> Option<Box<Open>> {
+        self.open.take()
+    }
+
+    /// Whether a window of it might pass the test; if not, its events only wait for others.
+    fn is_awake(&self, plan: &Plan) -> bool {
+        !plan.monotone || self.open.is_some() || plan.might_hold(self.log.len(), self.seen)
+    }
+
+    /// When a new event of `time` asks for the group to be looked at, at the latest.
+    pub(super) fn due_for(&self, plan: &Plan, time: i64) -> i64 {
+        match self.is_awake(plan) {
+            true => time,
+            false => time.saturating_add(plan.span),
+        }
+    }
+
+    /// When it is to be looked at next, after it was worked off; `None`: it can be forgotten.
+    pub(super) fn next_due(&self, plan: &Plan) -> Option<i64> {
+        let expiry = |entry: &Entry| entry.time.saturating_add(plan.span);
+        let next = self.log.pending().first();
+        if !self.is_awake(plan) {
+            let last = self.log.pending().last().or(self.log.within().last());
+            return last.map(expiry);
+        }
+        let first_to_leave = if plan.monotone && self.open.is_none() {
+            self.log.within().last()
+        } else {
+            self.log.within().first()
+        };
+        let enters = next.map(|entry| entry.time);
+        [enters, first_to_leave.map(expiry)].into_iter().flatten().min()
+    }
+
+    /// Works it off up to `limit`, which is not included. `spare` is a window to work with. Gives the number of events
+    /// that were there twice.
+    pub(super) fn work(
+        &mut self,
+        plan: &Plan,
+        limit: i64,
+        spare: &mut Window,
+        changed: &mut dyn FnMut(Change),
+    ) -> usize {
+        let twice = self.log.sort();
+        if self.window.is_some() || self.is_awake(plan) {
+            let mut kept = self.window.take();
+            let window = match &mut kept {
+                Some(window) => window,
+                None => {
+                    spare.clear();
+                    for entry in self.log.within() {
+                        spare.add(plan, entry);
+                    }
+                    &mut *spare
+                }
+            };
+            self.sweep(plan, limit, window, changed);
+            if self.log.within().len() > RECOUNTED {
+                let window = kept.unwrap_or_else(|| Box::new(std::mem::replace(spare, Window::new(plan))));
+                self.window = Some(window);
+            }
+        } else {
+            self.pass(plan, limit);
+        }
+        self.log.trim();
+        if !self.is_awake(plan)
+            && self
+                .newest
+                .as_ref()
+                .is_some_and(|newest| newest.announced.is_empty())
+        {
+            self.newest = None;
+        }
+        if self.log.len() <= RECOUNTED {
+            let entries = self.log.within().iter().chain(self.log.pending());
+            self.seen = entries.fold(0, |seen, entry| seen | bit(entry.slot));
+        }
+        twice
+    }
+
+    /// Moves on without looking at any window.
+    fn pass(&mut self, plan: &Plan, limit: i64) {
+        while self.log.pending().first().is_some_and(|entry| entry.time < limit) {
+            self.log.enter();
+        }
+        while self
+            .log
+            .within()
+            .first()
+            .is_some_and(|entry| entry.time.saturating_add(plan.span) < limit)
+        {
+            self.log.leave();
+        }
+    }
+
+    fn sweep(&mut self, plan: &Plan, limit: i64, window: &mut Window, changed: &mut dyn FnMut(Change)) {
+        loop {
+            let enters = self.log.pending().first().map(|entry| entry.time);
+            let leaves = self
+                .log
+                .within()
+                .first()
+                .map(|entry| entry.time.saturating_add(plan.span));
+            let Some(now) = [enters, leaves]
+                .into_iter()
+                .flatten()
+                .min()
+                .filter(|now| *now < limit)
+            else {
+                return;
+            };
+            while self
+                .log
+                .within()
+                .first()
+                .is_some_and(|entry| entry.time.saturating_add(plan.span) <= now)
+            {
+                if let Some(entry) = self.log.leave() {
+                    window.remove(&entry);
+                }
+            }
+            let before = self.log.within().len();
+            while self.log.pending().first().is_some_and(|entry| entry.time == now) {
+                if let Some(entry) = self.log.enter() {
+                    window.add(plan, &entry);
+                }
+            }
+            let (holds, number) = window.ask(plan, now);
+            match &mut self.open {
+                Some(open) if holds => {
+                    for entry in &self.log.within()[before..] {
+                        open.count += 1;
+                        open.of_slot[usize::from(entry.slot)] += 1;
+                        open.last = now;
+                    }
+                    open.peak = open.peak.max(number);
+                }
+                Some(_) => {
+                    if let Some(open) = self.open.take() {
+                        changed(Change::Ended(open, now));
+                    }
+                }
+                None if holds => {
+                    let of_slot = window.of_slot();
+                    self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
+                    changed(Change::Began(now));
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// A stretch that begins at `now` with a window of these events.
+fn begun(plan: &Plan, within: &[Entry], of_slot: Box<[u64]>, now: i64, number: f64) -> Open {
+    Open {
+        start: now,
+        first: within.first().map_or(now, |entry| entry.time),
+        last: within.last().map_or(now, |entry| entry.time),
+        count: within.len() as u64,
+        of_slot,
+        value: number,
+        peak: number,
+        samples: samples(plan, within, now),
+    }
+}
+
+fn bit(slot: u16) -> u32 {
+    1_u32.checked_shl(u32::from(slot)).unwrap_or(0)
+}
+
+/// The first few events of each rule since [`samples_from`], at most [`MOST_SAMPLES`], in order of time.
+fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
+    let from = samples_from(start, plan.span);
+    let begin = within.partition_point(|entry| entry.time < from);
+    let mut found: Vec<Sample> = Vec::new();
+    let mut of_slot = vec![0_usize; usize::from(plan.slots)];
+    let each = super::samples_of_rule(plan.slots);
+    let mut last_id = None;
+    for entry in within[begin..].iter().take(LOOKED_AT) {
+        let taken = &mut of_slot[usize::from(entry.slot)];
+        // An event with several values is several entries.
+        if *taken >= each || last_id == Some((entry.id(), entry.slot)) {
+            continue;
+        }
+        last_id = Some((entry.id(), entry.slot));
+        *taken += 1;
+        found.push(Sample {
+            time: entry.time,
+            id: entry.id(),
+            slot: entry.slot,
+        });
+    }
+    while found.len() > MOST_SAMPLES {
+        // The last one of the rule with most of them goes, so that the others stay in sight.
+        let most = of_slot.iter().copied().max().unwrap_or(0);
+        let position = found
+            .iter()
+            .rposition(|sample| of_slot[usize::from(sample.slot)] == most);
+        let Some(position) = position.filter(|_| most > 1) else {
+            found.truncate(MOST_SAMPLES);
+            break;
+        };
+        of_slot[usize::from(found[position].slot)] -= 1;
+        found.remove(position);
+    }
+    found.into()
+}

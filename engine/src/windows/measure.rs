@@ -1,0 +1,253 @@
+//! What a window holds, kept up to date as events enter and leave it.
+
+use hashbrown::HashMap;
+
+use super::log::Entry;
+use super::plan::{self, Chain, Measured, Plan, Test};
+use super::rank::Ranked;
+use super::sums::ExactSum;
+
+/// What a window holds. *Cost*: constant for each event that enters or leaves, the logarithm of the distinct values
+/// for percentiles, the number of rules for sequences.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    events: usize,
+    /// Events of each rule; empty where there is only one.
+    of_slot: Box<[u32]>,
+    measure: Measure,
+}
+
+#[derive(Debug, Clone)]
+enum Measure {
+    /// Nothing but the numbers of events.
+    Events,
+    Distinct(HashMap<u64, u32>),
+    Sum(ExactSum),
+    Ranked(Box<Ranked>),
+    Order(Order),
+}
+
+/// Which steps were taken in order.
+#[derive(Debug, Clone)]
+struct Order {
+    /// Per chain and step: the latest time at which the chain could begin that got so far.
+    begins: Box<[Box<[i64]>]>,
+    /// When each rule occurred last.
+    last: Box<[i64]>,
+}
+
+const NEVER: i64 = i64::MIN;
+
+/// The sequence of all rules, for bounds on how many steps were taken.
+fn whole(plan: &Plan) -> Chain {
+    Chain {
+        steps: (0..plan.slots).collect(),
+        absent: Vec::new(),
+    }
+}
+
+impl Order {
+    fn new(plan: &Plan) -> Order {
+        let begins = |chain: &Chain| vec![NEVER; chain.steps.len()].into_boxed_slice();
+        Order {
+            begins: match &plan.test {
+                Test::Chains(chains) => chains.iter().map(begins).collect(),
+                _ => [begins(&whole(plan))].into(),
+            },
+            last: vec![NEVER; usize::from(plan.slots)].into(),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.last.fill(NEVER);
+        self.begins.iter_mut().for_each(|begins| begins.fill(NEVER));
+    }
+
+    /// Events of one time are in every order at once.
+    fn add(&mut self, plan: &Plan, slot: u16, time: i64) {
+        self.last[usize::from(slot)] = time;
+        let relax = |steps: &mut dyn Iterator<Item = u16>, begins: &mut [i64], last: &[i64]| {
+            for (index, step) in steps.enumerate() {
+                if last[usize::from(step)] == time {
+                    let begin = if index == 0 { time } else { begins[index - 1] };
+                    begins[index] = begins[index].max(begin);
+                }
+            }
+        };
+        match &plan.test {
+            Test::Chains(chains) => {
+                for (chain, begins) in chains.iter().zip(&mut self.begins) {
+                    relax(&mut chain.steps.iter().copied(), begins, &self.last);
+                }
+            }
+            _ => relax(&mut (0..plan.slots), &mut self.begins[0], &self.last),
+        }
+    }
+}
+
+impl Window {
+    /// An empty window.
+    pub(super) fn new(plan: &Plan) -> Window {
+        let slots = if plan.slots > 1 {
+            usize::from(plan.slots)
+        } else {
+            0
+        };
+        Window {
+            events: 0,
+            of_slot: vec![0; slots].into(),
+            measure: match plan.measured {
+                Measured::Events | Measured::Rules => Measure::Events,
+                Measured::Distinct => Measure::Distinct(HashMap::new()),
+                Measured::Sum | Measured::Mean => Measure::Sum(ExactSum::default()),
+                Measured::Percentile(_) => Measure::Ranked(Box::default()),
+                Measured::Order => Measure::Order(Order::new(plan)),
+            },
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.events = 0;
+        self.of_slot.fill(0);
+        match &mut self.measure {
+            Measure::Events => {}
+            Measure::Distinct(counts) => counts.clear(),
+            Measure::Sum(sum) => sum.clear(),
+            Measure::Ranked(ranked) => ranked.clear(),
+            Measure::Order(order) => order.clear(),
+        }
+    }
+
+    /// Bytes that it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let measure = match &self.measure {
+            Measure::Events => 0,
+            Measure::Distinct(counts) => counts.capacity() * 17,
+            Measure::Sum(_) => 32,
+            Measure::Ranked(ranked) => 96 + ranked.len() * 24,
+            Measure::Order(order) => {
+                let begins: usize = order.begins.iter().map(|begins| 16 + begins.len() * 8).sum();
+                order.last.len() * 8 + begins
+            }
+        };
+        size_of::<Window>() + self.of_slot.len() * 4 + measure
+    }
+
+    pub(super) fn add(&mut self, plan: &Plan, entry: &Entry) {
+        self.events += 1;
+        if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
+            *count += 1;
+        }
+        match &mut self.measure {
+            Measure::Events => {}
+            Measure::Distinct(counts) => *counts.entry(entry.value).or_default() += 1,
+            Measure::Sum(sum) => sum.add(f64::from_bits(entry.value)),
+            Measure::Ranked(ranked) => ranked.add(f64::from_bits(entry.value)),
+            Measure::Order(order) => order.add(plan, entry.slot, entry.time),
+        }
+    }
+
+    /// Counts an event whose place in a sequence is behind; the steps are to be counted anew later.
+    pub(super) fn add_out_of_order(&mut self, entry: &Entry) {
+        self.events += 1;
+        if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, entry: &Entry) {
+        self.events -= 1;
+        if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
+            *count -= 1;
+        }
+        match &mut self.measure {
+            // How far a sequence got is asked together with when it began.
+            Measure::Events | Measure::Order(_) => {}
+            Measure::Distinct(counts) => {
+                if let Some(count) = counts.get_mut(&entry.value) {
+                    *count -= 1;
+                    if *count == 0 {
+                        counts.remove(&entry.value);
+                    }
+                }
+            }
+            Measure::Sum(sum) => sum.add(-f64::from_bits(entry.value)),
+            Measure::Ranked(ranked) => ranked.remove(f64::from_bits(entry.value)),
+        }
+    }
+
+    /// How many events it holds of each rule.
+    pub(super) fn of_slot(&self) -> Box<[u64]> {
+        match &self.of_slot[..] {
+            [] => [self.events as u64].into(),
+            counts => counts.iter().map(|count| u64::from(*count)).collect(),
+        }
+    }
+
+    fn occurred(&self, slot: usize) -> bool {
+        match self.of_slot.get(slot) {
+            Some(count) => *count > 0,
+            None => self.events > 0,
+        }
+    }
+
+    /// What is measured of the window that ends with `time`.
+    fn number(&mut self, plan: &Plan, time: i64) -> f64 {
+        let events = self.events;
+        match (&mut self.measure, plan.measured) {
+            (Measure::Distinct(counts), _) => counts.len() as f64,
+            (Measure::Sum(sum), Measured::Mean) => sum.value() / events as f64,
+            (Measure::Sum(sum), _) => sum.value(),
+            (Measure::Ranked(ranked), Measured::Percentile(percentile)) => {
+                ranked.percentile(percentile).unwrap_or(f64::NAN)
+            }
+            (Measure::Order(order), _) if matches!(plan.test, Test::Bounds(_)) => {
+                let within = |begin: &&i64| is_within(**begin, time, plan.span);
+                let farthest = |begins: &[i64]| begins.iter().take_while(within).count();
+                order
+                    .begins
+                    .iter()
+                    .map(|begins| farthest(begins))
+                    .max()
+                    .unwrap_or(0) as f64
+            }
+            (Measure::Events, Measured::Rules) | (Measure::Order(_), _) => (0..usize::from(plan.slots))
+                .filter(|slot| self.occurred(*slot))
+                .count() as f64,
+            _ => events as f64,
+        }
+    }
+
+    /// Whether the window that ends with `time` passes the test, and what is measured of it. An empty one never does.
+    pub(super) fn ask(&mut self, plan: &Plan, time: i64) -> (bool, f64) {
+        if self.events == 0 {
+            return (false, 0.0);
+        }
+        let number = self.number(plan, time);
+        let holds = match &plan.test {
+            Test::Bounds(bounds) => bounds.iter().all(|bound| bound.holds(number)),
+            Test::Rules(condition) => plan::holds(condition, &|slot| self.occurred(slot)),
+            Test::Chains(chains) => {
+                let absent = |chain: &Chain| {
+                    let mut slots = chain.absent.iter();
+                    slots.all(|&slot| !self.occurred(usize::from(slot)))
+                };
+                match &self.measure {
+                    Measure::Order(order) => chains.iter().zip(&order.begins).any(|(chain, begins)| {
+                        let taken = begins
+                            .last()
+                            .is_none_or(|begin| is_within(*begin, time, plan.span));
+                        taken && absent(chain)
+                    }),
+                    _ => false,
+                }
+            }
+        };
+        (holds, number)
+    }
+}
+
+/// Whether `begin` lies in the window of `span` that ends with `time`.
+fn is_within(begin: i64, time: i64, span: i64) -> bool {
+    begin != NEVER && begin > time.saturating_sub(span)
+}

@@ -1,0 +1,464 @@
+//! Conditions over what lies in a window of event time, right for any order of arrival.
+//!
+//! # What is found
+//!
+//! A correlation keeps the events of its rules apart by group. For a group and a point in time `t`, its window holds
+//! the group's events in `(t - span, t]`. The condition holds at some points in time and not at others; each maximal
+//! stretch on which it holds is one [`Episode`]. A window without an event passes no test.
+//!
+//! Episodes are a function of the *set* of events: not of the order in which they came, nor of how they were handed
+//! over, as long as none comes later than the allowed lateness. An event that comes twice (the same time, id, rule and
+//! value) counts once.
+//!
+//! # Architecture
+//!
+//! ```text
+//! signal ──▶ group (keys, slab) ──▶ log, in order of time ──▶ window (measure) ──▶ test (plan)
+//!               ▲                                                                     │
+//!               └── steps of time: which groups are due (state) ◀── watermark (time)  ▼
+//!                                                                    episodes, and signals for correlations
+//!                                                                    that read this one
+//! ```
+//!
+//! An event is put behind the others of its group. As the watermark passes, the groups that are due are put in order
+//! and worked off: [`group`]. Where more events can only make the test true, a group is not looked at before it has
+//! enough of them together.
+//!
+//! # Cost
+//!
+//! Per event one look-up and, amortised, a constant number of steps, or `log n` where events come out of order; never in
+//! proportion to what lies in the window. A group with one event takes less than 200 bytes with a short key.
+//!
+//! # Limits
+//!
+//! [`Settings::budget`] bounds the bytes of all groups together. Where it is reached, first time is moved on: what no
+//! lateness was left for is worked off early (later events below that time are [too late](Counters::too_late)). If that
+//! frees too little, groups are given up, those with the fewest events first, and [counted](Counters::evicted_groups).
+//!
+//! No clock is read here and nothing is written: the caller says what time it is.
+
+mod episode;
+mod group;
+pub mod keys;
+mod log;
+mod measure;
+mod newest;
+pub mod plan;
+mod rank;
+mod slab;
+mod state;
+mod sums;
+mod time;
+
+use std::sync::Arc;
+
+pub use episode::{Episode, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, samples_from};
+use keys::Key;
+use log::Entry;
+use plan::{Measured, Plan};
+use state::{Began, PlanState, Worked};
+pub use sums::LARGEST;
+use time::Clock;
+
+/// How windows work.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How far below the highest time of its source an event may lie, in microseconds. `None`: as far as it likes, and
+    /// nothing is final before the end.
+    pub lateness: Option<i64>,
+    /// Most bytes of all groups together.
+    pub budget: usize,
+    /// Whether what more events can only confirm is announced as soon as it is seen ([`Windows::take_begun`]).
+    pub eager: bool,
+    /// How far an event may lie ahead of [`Windows::set_now`] and still move time on, in microseconds.
+    pub ahead: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            lateness: None,
+            budget: 512 << 20,
+            eager: false,
+            ahead: 60_000_000,
+        }
+    }
+}
+
+/// One event of one rule of one correlation.
+#[derive(Debug, Clone, Copy)]
+pub struct Signal<'s> {
+    /// The number of the correlation.
+    pub plan: u32,
+    /// The position of the rule among those of the correlation.
+    pub slot: u16,
+    /// Whose it is, as [`Windows::tenant`] numbered it.
+    pub tenant: u32,
+    /// The dataset, by any number of the caller's.
+    pub source: u32,
+    /// Event time in microseconds.
+    pub time: i64,
+    /// The event's id.
+    pub id: u128,
+    /// The group's values ([`keys::push_value`]).
+    pub key: &'s [u8],
+    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0.
+    pub value: u64,
+}
+
+/// What windows counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Signals, those of correlations included.
+    pub signals: u64,
+    /// Of them, those that were older than one of the same source before them.
+    pub late: u64,
+    /// Of them, those that were too late for their windows and changed nothing.
+    pub too_late: u64,
+    /// Of them, those dated so far ahead that they did not move time on.
+    pub future: u64,
+    /// Of them, those that were there already.
+    pub twice: u64,
+    /// Episodes.
+    pub episodes: u64,
+    /// Groups given up because the budget was reached.
+    pub evicted_groups: u64,
+    /// Events in them.
+    pub evicted_events: u64,
+    /// Times that the budget was reached.
+    pub over_budget: u64,
+}
+
+/// Runs correlations over signals. See the [module](self).
+#[derive(Debug)]
+pub struct Windows {
+    plans: Vec<Arc<Plan>>,
+    /// Numbers of the plans, those first whose findings others read.
+    order: Vec<usize>,
+    settings: Settings,
+    tenants: Vec<Tenant>,
+    now: Option<i64>,
+    counters: Counters,
+    ended: Vec<Episode>,
+    begun: Vec<Episode>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    name: Arc<str>,
+    clock: Clock,
+    states: Vec<PlanState>,
+    /// No plan can be worked off further before the watermark reaches this.
+    next: i64,
+}
+
+impl Windows {
+    /// Windows without any event. Plans must not read their own findings, not even in a circle; those that do get none.
+    pub fn new(plans: Vec<Arc<Plan>>, settings: Settings) -> Windows {
+        Windows {
+            order: in_order(&plans),
+            plans,
+            settings,
+            tenants: Vec::new(),
+            now: None,
+            counters: Counters::default(),
+            ended: Vec::new(),
+            begun: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// The number of a tenant.
+    pub fn tenant(&mut self, name: &str) -> u32 {
+        if let Some(known) = self.tenants.iter().position(|tenant| *tenant.name == *name) {
+            return known as u32;
+        }
+        let name: Arc<str> = name.into();
+        let states = self.plans.iter().enumerate();
+        let states = states.map(|(number, plan)| PlanState::new(plan.clone(), number as u32, name.clone()));
+        self.tenants.push(Tenant {
+            states: states.collect(),
+            name,
+            clock: Clock::default(),
+            next: i64::MIN,
+        });
+        (self.tenants.len() - 1) as u32
+    }
+
+    /// What time it is, in microseconds: events far ahead of it do not move time on.
+    pub fn set_now(&mut self, now: i64) {
+        self.now = Some(now);
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Bytes of all groups, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        let states = self.tenants.iter().flat_map(|tenant| &tenant.states);
+        states.map(PlanState::groups).sum()
+    }
+
+    /// The episodes that have become final since the last call: nothing that may still come changes them.
+    pub fn take_final(&mut self) -> Vec<Episode> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// With [`Settings::eager`]: the stretches that were seen to begin since the last call, once for each start. Each is
+    /// part of an episode that is final later and names the start in [`Episode::announced`]; conditions that a later event
+    /// could undo are never announced.
+    pub fn take_begun(&mut self) -> Vec<Episode> {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
+    pub fn push(&mut self, signal: &Signal<'_>) {
+        let Some(tenant) = self.tenants.get_mut(signal.tenant as usize) else {
+            return;
+        };
+        let Some(state) = tenant.states.get_mut(signal.plan as usize) else {
+            return;
+        };
+        if signal.slot >= state.plan.slots {
+            return;
+        }
+        self.counters.signals += 1;
+        if tenant
+            .clock
+            .highest(signal.source)
+            .is_some_and(|highest| signal.time < highest)
+        {
+            self.counters.late += 1;
+        }
+        if state.limit().is_some_and(|limit| signal.time < limit) {
+            self.counters.too_late += 1;
+        } else {
+            let before = state.bytes();
+            let entry = Entry::new(signal.time, signal.id, signal.slot, signal.value);
+            let begun = self.settings.eager.then_some(&mut self.begun);
+            if !state.push(signal.key, keys::hash(signal.key), entry, begun) {
+                self.counters.twice += 1;
+            }
+            self.bytes = self.bytes + state.bytes() - before;
+        }
+        self.observe(signal.tenant, signal.source, signal.time);
+        if self.bytes > self.settings.budget {
+            self.relieve();
+        }
+    }
+
+    /// A source has come to `time`, whether or not a rule matched there.
+    pub fn observe(&mut self, tenant: u32, source: u32, time: i64) {
+        let reached = self.now.map(|now| now.saturating_add(self.settings.ahead));
+        if reached.is_some_and(|reached| time > reached) {
+            self.counters.future += 1;
+            return;
+        }
+        if let Some(known) = self.tenants.get_mut(tenant as usize)
+            && known.clock.observe(source, time, self.settings.lateness)
+        {
+            self.advance(tenant as usize);
+        }
+    }
+
+    /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on
+    /// for as long. Without a lateness nothing happens: then only the end makes anything final.
+    pub fn quiet(&mut self, for_micros: i64) {
+        if self.settings.lateness.is_none() {
+            return;
+        }
+        for number in 0..self.tenants.len() {
+            let clock = &mut self.tenants[number].clock;
+            if let Some(highest) = clock.highest_of_all()
+                && clock.force(highest.saturating_add(for_micros))
+            {
+                self.advance(number);
+            }
+        }
+    }
+
+    /// A source has been quiet for longer than is waited for.
+    pub fn idle(&mut self, tenant: u32, source: u32) {
+        if let Some(known) = self.tenants.get_mut(tenant as usize)
+            && known.clock.idle(source, self.settings.lateness)
+        {
+            self.advance(tenant as usize);
+        }
+    }
+
+    /// Nothing more comes: everything is final. Times go on as if there were more, so that every window ends.
+    pub fn finish(&mut self) {
+        for number in 0..self.tenants.len() {
+            self.tenants[number].clock.force(i64::MAX);
+            self.advance(number);
+        }
+    }
+
+    /// Works a tenant off as far as its watermark allows.
+    fn advance(&mut self, number: usize) {
+        let Some(tenant) = self.tenants.get_mut(number) else {
+            return;
+        };
+        let Some(watermark) = tenant
+            .clock
+            .watermark()
+            .filter(|watermark| *watermark >= tenant.next)
+        else {
+            return;
+        };
+        let mut worked = Worked::default();
+        for &plan in &self.order {
+            let children = &self.plans[plan].children;
+            let children = children
+                .iter()
+                .filter_map(|&child| tenant.states[child as usize].limit());
+            let known = children.fold(watermark, i64::min);
+            let state = &mut tenant.states[plan];
+            let limit = state.limit_for(known);
+            let before = state.bytes();
+            state.advance(limit, &mut worked);
+            self.bytes = self.bytes + state.bytes() - before;
+            for began in std::mem::take(&mut worked.began) {
+                for parent in &self.plans[plan].parents {
+                    let above = &mut tenant.states[parent.plan as usize];
+                    let Some((key, entry)) = signal_of(&began, parent, &above.plan) else {
+                        continue;
+                    };
+                    let before = above.bytes();
+                    self.counters.signals += 1;
+                    let new = above.push(
+                        key.bytes(),
+                        keys::hash(key.bytes()),
+                        entry,
+                        self.settings.eager.then_some(&mut self.begun),
+                    );
+                    self.counters.twice += u64::from(!new);
+                    self.bytes = self.bytes + above.bytes() - before;
+                }
+            }
+        }
+        let ends = tenant.states.iter().map(|state| state.limit_after());
+        tenant.next = ends.min().unwrap_or(i64::MAX);
+        self.keep(worked);
+    }
+
+    fn keep(&mut self, mut worked: Worked) {
+        self.counters.twice += worked.twice;
+        self.counters.episodes += worked.ended.len() as u64;
+        worked.ended.sort_by(|one, other| {
+            (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
+        });
+        self.ended.append(&mut worked.ended);
+    }
+
+    /// Makes room: first by working off what can be, then by giving groups up.
+    fn relieve(&mut self) {
+        self.counters.over_budget += 1;
+        let target = self.settings.budget / 8 * 7;
+        for number in 0..self.tenants.len() {
+            while self.bytes > target {
+                let tenant = &mut self.tenants[number];
+                let reached = tenant.clock.highest_of_all().unwrap_or(i64::MIN);
+                let steps = tenant.states.iter().filter_map(PlanState::next_step_end);
+                let Some(next) = steps.min().filter(|next| *next <= reached) else {
+                    break;
+                };
+                if !tenant.clock.force(next) {
+                    break;
+                }
+                self.advance(number);
+            }
+        }
+        let mut worked = Worked::default();
+        let mut most = 1;
+        while self.bytes > target && self.groups() > 0 {
+            let last_resort = most > 1 << 40;
+            for state in self.tenants.iter_mut().flat_map(|tenant| &mut tenant.states) {
+                let before = state.bytes();
+                let others = self.bytes - before;
+                let enough = |bytes: usize| others + bytes <= target;
+                let (groups, events) = state.evict(most, last_resort, enough, &mut worked);
+                self.bytes = others + state.bytes();
+                self.counters.evicted_groups += groups;
+                self.counters.evicted_events += events;
+            }
+            if last_resort {
+                break;
+            }
+            most *= 4;
+        }
+        self.keep(worked);
+    }
+}
+
+/// How many of the first events of each rule an episode names, for a correlation over so many rules: one alone may fill
+/// all places.
+pub fn samples_of_rule(slots: u16) -> usize {
+    match slots {
+        1 => MOST_SAMPLES,
+        _ => SAMPLES_OF_SLOT,
+    }
+}
+
+/// What a stretch says to a correlation that reads it.
+fn signal_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Option<(Key, Entry)> {
+    let values = began.key.values();
+    let key = Key::of(
+        parent
+            .group
+            .as_ref()?
+            .iter()
+            .filter_map(|&place| values.get(place).copied()),
+    );
+    let value = match above.measured {
+        Measured::Events | Measured::Rules | Measured::Order => 0,
+        Measured::Distinct => {
+            let fields = parent.fields.as_ref()?.iter();
+            let fields = Key::of(fields.filter_map(|&place| values.get(place).copied()));
+            keys::value_hash(fields.bytes())
+        }
+        Measured::Sum | Measured::Mean | Measured::Percentile(_) => {
+            let place = *parent.fields.as_ref()?.first()?;
+            number(values.get(place)?)?.to_bits()
+        }
+    };
+    Some((key, Entry::new(began.start, began.id, parent.slot, value)))
+}
+
+/// A text as a number that can be measured.
+pub fn number(text: &str) -> Option<f64> {
+    let number: f64 = text.trim().parse().ok()?;
+    (number.abs() <= LARGEST).then_some(number)
+}
+
+/// Numbers of the plans, children before those that read them.
+fn in_order(plans: &[Arc<Plan>]) -> Vec<usize> {
+    let mut order = Vec::with_capacity(plans.len());
+    let mut waits: Vec<usize> = plans.iter().map(|plan| plan.children.len()).collect();
+    let mut ready: Vec<usize> = (0..plans.len()).rev().filter(|&plan| waits[plan] == 0).collect();
+    while let Some(plan) = ready.pop() {
+        order.push(plan);
+        for (above, _) in plans.iter().enumerate() {
+            let times = plans[above]
+                .children
+                .iter()
+                .filter(|&&child| child as usize == plan)
+                .count();
+            if times > 0 && waits[above] > 0 {
+                waits[above] -= times.min(waits[above]);
+                if waits[above] == 0 {
+                    ready.push(above);
+                }
+            }
+        }
+    }
+    order
+}

@@ -1,0 +1,263 @@
+//! What a correlation asks of a window, ready to be asked.
+//!
+//! The rule's condition is turned into one of a few tests over what a window holds. *Monotone* tests are those
+//! that one more event can only make true: they need not be asked at all where all events that a group has
+//! together would not do.
+
+use std::sync::Arc;
+
+use borzoi_rules::correlation::{
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, RuleCondition,
+};
+use borzoi_rules::ir::Comparison;
+
+/// Most ways in which a condition over rules in order may hold; a rule with more does not run.
+const MOST_CHAINS: usize = 64;
+
+/// Most rules of one correlation that run.
+pub const MOST_SLOTS: usize = 1024;
+
+/// What is measured of the events of a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    /// How many there are.
+    Events,
+    /// How many distinct values they have.
+    Distinct,
+    /// The sum of their values.
+    Sum,
+    /// The mean of their values.
+    Mean,
+    /// This percentile of their values, between neighbours where it falls between them.
+    Percentile(f64),
+    /// Which rules they are of.
+    Rules,
+    /// Which rules they are of, in order.
+    Order,
+}
+
+/// Rules that must have occurred in order, and rules that must not have occurred.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Positions of rules, in the order of the correlation's `rules`.
+    pub steps: Vec<u16>,
+    /// Positions of rules that must be absent.
+    pub absent: Vec<u16>,
+}
+
+/// What must hold of a window that holds at least one event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// Bounds of the measured number.
+    Bounds(Vec<Bound>),
+    /// A condition over which rules occurred.
+    Rules(RuleCondition),
+    /// Any of these.
+    Chains(Vec<Chain>),
+}
+
+/// A correlation that reads what another one finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parent {
+    /// Its number.
+    pub plan: u32,
+    /// The position of the other among its `rules`.
+    pub slot: u16,
+    /// Where its group values come from: positions of the other's. `None`: one of them is not to be had, and
+    /// nothing of the other takes part.
+    pub group: Option<Vec<usize>>,
+    /// As `group`, for the fields whose values are counted.
+    pub fields: Option<Vec<usize>>,
+}
+
+/// A correlation, ready to run. Never changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The id of the rule: part of the ids of its episodes.
+    pub rule_id: Arc<str>,
+    /// How many rules it is about.
+    pub slots: u16,
+    /// Length of the window in microseconds; at least 1.
+    pub span: i64,
+    /// What is measured.
+    pub measured: Measured,
+    /// What must hold.
+    pub test: Test,
+    /// Who reads what it finds.
+    pub parents: Vec<Parent>,
+    /// Plans whose findings it reads.
+    pub children: Vec<u32>,
+    /// Whether one more event can only make the test true.
+    pub monotone: bool,
+}
+
+impl Plan {
+    /// The plan of a rule; parents and children are the caller's to add.
+    ///
+    /// # Errors
+    /// Why the rule cannot run.
+    pub fn of(rule: &CorrelationRule) -> Result<Plan, String> {
+        let slots = rule.rules.len();
+        if slots > MOST_SLOTS {
+            return Err(format!(
+                "a correlation of more than {MOST_SLOTS} rules does not run"
+            ));
+        }
+        let measured = match rule.kind {
+            CorrelationKind::EventCount => Measured::Events,
+            CorrelationKind::ValueCount => Measured::Distinct,
+            CorrelationKind::ValueSum => Measured::Sum,
+            CorrelationKind::ValueAvg => Measured::Mean,
+            CorrelationKind::ValuePercentile(percentile) => Measured::Percentile(percentile.unwrap_or(50.0)),
+            CorrelationKind::ValueMedian => Measured::Percentile(50.0),
+            CorrelationKind::Temporal => Measured::Rules,
+            CorrelationKind::TemporalOrdered => Measured::Order,
+        };
+        let ordered = measured == Measured::Order;
+        let all: Vec<u16> = (0..slots as u16).collect();
+        let test = match &rule.condition {
+            CorrelationCondition::Bounds { bounds, .. } => Test::Bounds(bounds.clone()),
+            CorrelationCondition::AllRules if ordered => Test::Chains(vec![Chain {
+                steps: all,
+                absent: Vec::new(),
+            }]),
+            CorrelationCondition::AllRules => {
+                Test::Rules(RuleCondition::All((0..slots).map(RuleCondition::Rule).collect()))
+            }
+            CorrelationCondition::Rules(condition) if ordered => Test::Chains(chains(condition)?),
+            CorrelationCondition::Rules(condition) => Test::Rules(condition.clone()),
+        };
+        let span = i64::try_from(rule.timespan.as_micros())
+            .unwrap_or(i64::MAX)
+            .max(1);
+        let mut plan = Plan {
+            rule_id: rule.meta.id.clone(),
+            slots: slots as u16,
+            span,
+            measured,
+            test,
+            parents: Vec::new(),
+            children: Vec::new(),
+            monotone: false,
+        };
+        plan.monotone = plan.is_monotone();
+        Ok(plan)
+    }
+
+    fn is_monotone(&self) -> bool {
+        match &self.test {
+            Test::Bounds(bounds) => {
+                let grows = matches!(
+                    self.measured,
+                    Measured::Events | Measured::Distinct | Measured::Rules | Measured::Order
+                );
+                grows && bounds.iter().all(is_lower_bound)
+            }
+            Test::Rules(condition) => !names_absence(condition),
+            Test::Chains(chains) => chains.iter().all(|chain| chain.absent.is_empty()),
+        }
+    }
+
+    /// Whether a group that has met `entries` events of the rules `seen` (bits of positions below 32) could hold the
+    /// test in any window. Only for monotone tests.
+    pub(super) fn might_hold(&self, entries: usize, seen: u32) -> bool {
+        if self.slots > 32 {
+            return true;
+        }
+        let occurred = |slot: usize| seen & (1 << slot) != 0;
+        match &self.test {
+            Test::Bounds(bounds) => {
+                let most = match self.measured {
+                    Measured::Rules | Measured::Order => seen.count_ones() as usize,
+                    _ => entries,
+                };
+                bounds.iter().all(|bound| bound.holds(most as f64))
+            }
+            Test::Rules(condition) => holds(condition, &occurred),
+            Test::Chains(chains) => chains
+                .iter()
+                .any(|chain| chain.steps.iter().all(|&step| occurred(usize::from(step)))),
+        }
+    }
+
+    /// Width of the steps in which time is worked off: findings are at most so much later than they could be.
+    pub(super) fn step(&self) -> i64 {
+        (self.span / 4).clamp(1, 60_000_000)
+    }
+}
+
+/// Whether a condition over rules holds.
+pub(super) fn holds(condition: &RuleCondition, occurred: &impl Fn(usize) -> bool) -> bool {
+    match condition {
+        RuleCondition::All(parts) => parts.iter().all(|part| holds(part, occurred)),
+        RuleCondition::Any(parts) => parts.iter().any(|part| holds(part, occurred)),
+        RuleCondition::Not(inner) => !holds(inner, occurred),
+        RuleCondition::Rule(slot) => occurred(*slot),
+    }
+}
+
+fn is_lower_bound(bound: &Bound) -> bool {
+    use Comparison::{Greater, GreaterOrEqual};
+    matches!(bound.operator, BoundOperator::Is(Greater | GreaterOrEqual))
+}
+
+fn names_absence(condition: &RuleCondition) -> bool {
+    match condition {
+        RuleCondition::All(parts) | RuleCondition::Any(parts) => parts.iter().any(names_absence),
+        RuleCondition::Not(_) => true,
+        RuleCondition::Rule(_) => false,
+    }
+}
+
+/// The ways in which a condition holds: which rules in order, which not at all.
+fn chains(condition: &RuleCondition) -> Result<Vec<Chain>, String> {
+    let mut chains = ways(condition, false)?;
+    for chain in &mut chains {
+        chain.steps.sort_unstable();
+        chain.steps.dedup();
+        chain.absent.sort_unstable();
+        chain.absent.dedup();
+    }
+    // A rule that must and must not occur never does.
+    chains.retain(|chain| !chain.steps.iter().any(|step| chain.absent.contains(step)));
+    Ok(chains)
+}
+
+fn ways(condition: &RuleCondition, negated: bool) -> Result<Vec<Chain>, String> {
+    let (parts, all) = match (condition, negated) {
+        (RuleCondition::Rule(slot), _) => {
+            let mut chain = Chain::default();
+            let slots = if negated {
+                &mut chain.absent
+            } else {
+                &mut chain.steps
+            };
+            slots.push(*slot as u16);
+            return Ok(vec![chain]);
+        }
+        (RuleCondition::Not(inner), _) => return ways(inner, !negated),
+        (RuleCondition::All(parts), false) | (RuleCondition::Any(parts), true) => (parts, true),
+        (RuleCondition::Any(parts), false) | (RuleCondition::All(parts), true) => (parts, false),
+    };
+    let mut found = if all { vec![Chain::default()] } else { Vec::new() };
+    for part in parts {
+        let more = ways(part, negated)?;
+        if all {
+            let pairs = found.iter().flat_map(|one| {
+                more.iter().map(move |other| Chain {
+                    steps: [&one.steps[..], &other.steps].concat(),
+                    absent: [&one.absent[..], &other.absent].concat(),
+                })
+            });
+            found = pairs.collect();
+        } else {
+            found.extend(more);
+        }
+        if found.len() > MOST_CHAINS {
+            return Err(format!(
+                "the condition can hold in more than {MOST_CHAINS} ways; write several correlations"
+            ));
+        }
+    }
+    Ok(found)
+}

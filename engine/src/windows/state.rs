@@ -1,0 +1,315 @@
+//! All groups of one correlation and one tenant, and when each is to be looked at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::episode::{Episode, episode_id};
+use super::group::{Change, Group, NEVER_DUE, Open};
+use super::keys::{self, Key};
+use super::log::Entry;
+use super::measure::Window;
+use super::plan::Plan;
+use super::slab::Slab;
+
+/// Bytes of a group in the slab, the table and the steps.
+const GROUP_BYTES: usize = size_of::<Option<Group>>() + 16;
+
+/// A stretch began: what a correlation that reads this one is told.
+#[derive(Debug)]
+pub(super) struct Began {
+    pub(super) key: Key,
+    pub(super) start: i64,
+    pub(super) id: u128,
+}
+
+/// What working off gave.
+#[derive(Debug, Default)]
+pub(super) struct Worked {
+    pub(super) ended: Vec<Episode>,
+    /// Only where somebody reads it.
+    pub(super) began: Vec<Began>,
+    /// Events that were there twice.
+    pub(super) twice: u64,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct PlanState {
+    pub(super) plan: Arc<Plan>,
+    number: u32,
+    tenant: Arc<str>,
+    table: HashTable<u32>,
+    groups: Slab,
+    /// Numbers of the groups to look at, by step of time. A group may stand in steps at which it is no longer due.
+    steps: BTreeMap<i64, Vec<u32>>,
+    /// Everything below is worked off. `None`: nothing yet.
+    limit: Option<i64>,
+    spare: Window,
+    heap: usize,
+    /// Where the search for groups to evict goes on.
+    hand: usize,
+}
+
+impl PlanState {
+    pub(super) fn new(plan: Arc<Plan>, number: u32, tenant: Arc<str>) -> PlanState {
+        PlanState {
+            spare: Window::new(&plan),
+            plan,
+            number,
+            tenant,
+            table: HashTable::new(),
+            groups: Slab::default(),
+            steps: BTreeMap::new(),
+            limit: None,
+            heap: 0,
+            hand: 0,
+        }
+    }
+
+    pub(super) fn limit(&self) -> Option<i64> {
+        self.limit
+    }
+
+    /// The watermark from which on the limit can rise.
+    pub(super) fn limit_after(&self) -> i64 {
+        self.limit
+            .map_or(i64::MIN, |limit| limit.saturating_add(self.plan.step()))
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Bytes in use, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.groups.len() * GROUP_BYTES + self.heap
+    }
+
+    fn step_of(&self, time: i64) -> i64 {
+        time.div_euclid(self.plan.step())
+    }
+
+    /// The highest time up to which can be worked off where everything below `watermark` is known.
+    pub(super) fn limit_for(&self, watermark: i64) -> i64 {
+        match watermark {
+            i64::MAX => i64::MAX,
+            _ => self.step_of(watermark).saturating_mul(self.plan.step()),
+        }
+    }
+
+    /// The end of the first step in which something is due.
+    pub(super) fn next_step_end(&self) -> Option<i64> {
+        let (step, _) = self.steps.first_key_value()?;
+        Some(step.saturating_add(1).saturating_mul(self.plan.step()))
+    }
+
+    /// Takes an event at or above the limit. `false` if it is there already. With `begun`, what begins with it is
+    /// announced.
+    pub(super) fn push(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        entry: Entry,
+        begun: Option<&mut Vec<Episode>>,
+    ) -> bool {
+        let groups = &self.groups;
+        let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
+        let number = match self.table.find(hash, is_it) {
+            Some(&number) => number,
+            None => {
+                let group = Group::new(key, entry);
+                self.heap += group.heap_bytes();
+                let due = self.step_of(group.due_for(&self.plan, entry.time));
+                let number = self.groups.insert(group);
+                let groups = &self.groups;
+                self.table.insert_unique(hash, number, |number| {
+                    groups
+                        .get(*number)
+                        .map_or(0, |group| keys::hash(group.key.bytes()))
+                });
+                self.schedule(number, due);
+                self.peek(number, entry, begun);
+                return true;
+            }
+        };
+        let Some(group) = self.groups.get_mut(number) else {
+            return false;
+        };
+        // Nothing else of a group grows here.
+        let before = group.log.capacity();
+        let new = group.push(entry);
+        self.heap += (group.log.capacity() - before) * size_of::<Entry>();
+        let (due, known) = (group.due_for(&self.plan, entry.time), group.due);
+        let due = self.step_of(due);
+        if due < known {
+            self.schedule(number, due);
+        }
+        if new {
+            self.peek(number, entry, begun);
+        }
+        new
+    }
+
+    fn peek(&mut self, number: u32, entry: Entry, begun: Option<&mut Vec<Episode>>) {
+        let (Some(begun), Some(group)) = (begun, self.groups.get_mut(number)) else {
+            return;
+        };
+        let before = group.heap_bytes();
+        let found = group.peek(&self.plan, entry);
+        self.heap = self.heap + group.heap_bytes() - before;
+        if let Some(open) = found {
+            let (key, start) = (Key::from_bytes(group.key.bytes()), open.start);
+            begun.push(Episode {
+                is_final: false,
+                announced: [start].into(),
+                ..self.episode(&key, open, start.saturating_add(1))
+            });
+        }
+    }
+
+    fn schedule(&mut self, number: u32, step: i64) {
+        if let Some(group) = self.groups.get_mut(number) {
+            group.due = step;
+            self.steps.entry(step).or_default().push(number);
+        }
+    }
+
+    /// Works everything off up to `limit`, a result of [`PlanState::limit_for`].
+    pub(super) fn advance(&mut self, limit: i64, worked: &mut Worked) {
+        if self.limit.is_some_and(|known| known >= limit) {
+            return;
+        }
+        self.limit = Some(limit);
+        while let Some(first) = self.steps.first_entry() {
+            let step = *first.key();
+            if step.saturating_add(1).saturating_mul(self.plan.step()) > limit {
+                break;
+            }
+            for number in first.remove() {
+                self.visit(number, step, limit, worked);
+            }
+        }
+    }
+
+    fn visit(&mut self, number: u32, step: i64, limit: i64, worked: &mut Worked) {
+        let Some(group) = self.groups.get_mut(number).filter(|group| group.due == step) else {
+            return;
+        };
+        group.due = NEVER_DUE;
+        let before = group.heap_bytes();
+        let mut changes = Vec::new();
+        let twice = group.work(&self.plan, limit, &mut self.spare, &mut |change| {
+            changes.push(change)
+        });
+        worked.twice += twice as u64;
+        let mut changes: Vec<(Change, Box<[i64]>)> = changes
+            .into_iter()
+            .map(|change| {
+                let announced = match &change {
+                    Change::Ended(open, end) => group.settle(open.start, *end),
+                    Change::Began(_) => Box::default(),
+                };
+                (change, announced)
+            })
+            .collect();
+        self.heap = self.heap + group.heap_bytes() - before;
+        let next = group.next_due(&self.plan);
+        if !changes.is_empty() {
+            let key = Key::from_bytes(group.key.bytes());
+            for (change, announced) in changes.drain(..) {
+                self.report(&key, change, announced, worked);
+            }
+        }
+        match next {
+            Some(time) => {
+                let step = self.step_of(time);
+                self.schedule(number, step);
+            }
+            None => {
+                self.forget(number);
+            }
+        }
+    }
+
+    fn report(&self, key: &Key, change: Change, announced: Box<[i64]>, worked: &mut Worked) {
+        match change {
+            Change::Began(start) if !self.plan.parents.is_empty() => worked.began.push(Began {
+                key: key.clone(),
+                start,
+                id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
+            }),
+            Change::Began(_) => {}
+            Change::Ended(open, end) => worked.ended.push(Episode {
+                announced,
+                ..self.episode(key, *open, end)
+            }),
+        }
+    }
+
+    fn episode(&self, key: &Key, open: Open, end: i64) -> Episode {
+        Episode {
+            plan: self.number,
+            tenant: self.tenant.clone(),
+            key: key.clone(),
+            start: open.start,
+            end,
+            is_final: true,
+            announced: Box::default(),
+            first: open.first,
+            last: open.last,
+            count: open.count,
+            of_slot: open.of_slot,
+            value: open.value,
+            peak: open.peak,
+            samples: open.samples,
+        }
+    }
+
+    /// Forgets a group; gives what it held.
+    fn forget(&mut self, number: u32) -> Option<Group> {
+        let group = self.groups.remove(number)?;
+        self.heap -= group.heap_bytes();
+        let hash = keys::hash(group.key.bytes());
+        if let Ok(entry) = self.table.find_entry(hash, |known| *known == number) {
+            entry.remove();
+        }
+        Some(group)
+    }
+
+    /// Forgets groups of at most `most` events until `enough`; gives how many groups and events that were. A group
+    /// whose stretch has begun is left alone, unless `open` is said: then the stretch ends.
+    pub(super) fn evict(
+        &mut self,
+        most: usize,
+        open: bool,
+        mut enough: impl FnMut(usize) -> bool,
+        worked: &mut Worked,
+    ) -> (u64, u64) {
+        let (mut groups, mut events) = (0, 0);
+        let end = self.groups.end();
+        for _ in 0..end {
+            if enough(self.bytes()) {
+                break;
+            }
+            self.hand = if self.hand >= end { 0 } else { self.hand };
+            let number = self.hand as u32;
+            self.hand += 1;
+            let fits = |group: &Group| group.log.len() <= most && (open || !group.is_open());
+            if !self.groups.get(number).is_some_and(fits) {
+                continue;
+            }
+            if let Some(mut group) = self.forget(number) {
+                groups += 1;
+                events += group.log.len() as u64;
+                if let Some(open) = group.take_open() {
+                    let end = open.last.saturating_add(1).max(open.start.saturating_add(1));
+                    let key = Key::from_bytes(group.key.bytes());
+                    worked.ended.push(self.episode(&key, *open, end));
+                }
+            }
+        }
+        (groups, events)
+    }
+}

@@ -1,0 +1,89 @@
+//! How far event time has come.
+//!
+//! Each source (a dataset of a tenant) is taken to be complete up to its highest time less the allowed lateness; the
+//! tenant's watermark is the lowest of these, and never falls. Sources that have been quiet for a while are left out:
+//! how long is a matter of a clock, and clocks are the caller's.
+
+/// Times of one tenant.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    sources: Vec<Source>,
+    watermark: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Source {
+    number: u32,
+    highest: i64,
+    idle: bool,
+}
+
+impl Clock {
+    /// The time below which everything is known; events below it are too late.
+    pub(super) fn watermark(&self) -> Option<i64> {
+        self.watermark
+    }
+
+    /// The highest time of a source.
+    pub(super) fn highest(&self, source: u32) -> Option<i64> {
+        let mut sources = self.sources.iter();
+        let known = sources.find(|known| known.number == source)?;
+        Some(known.highest)
+    }
+
+    /// The highest time of all sources.
+    pub(super) fn highest_of_all(&self) -> Option<i64> {
+        self.sources.iter().map(|source| source.highest).max()
+    }
+
+    /// A source has come to `time`. Whether the watermark rose.
+    pub(super) fn observe(&mut self, source: u32, time: i64, lateness: Option<i64>) -> bool {
+        let rises = match self.sources.iter_mut().find(|known| known.number == source) {
+            Some(known) => {
+                let rises = known.idle || time > known.highest;
+                known.idle = false;
+                known.highest = known.highest.max(time);
+                rises
+            }
+            None => {
+                self.sources.push(Source {
+                    number: source,
+                    highest: time,
+                    idle: false,
+                });
+                true
+            }
+        };
+        rises && self.settle(lateness)
+    }
+
+    /// A source is not waited for until it is heard of again. Whether the watermark rose.
+    pub(super) fn idle(&mut self, source: u32, lateness: Option<i64>) -> bool {
+        if let Some(known) = self.sources.iter_mut().find(|known| known.number == source) {
+            known.idle = true;
+        }
+        self.settle(lateness)
+    }
+
+    /// Everything below `time` counts as known. Whether the watermark rose.
+    pub(super) fn force(&mut self, time: i64) -> bool {
+        let rises = self.watermark.is_none_or(|watermark| watermark < time);
+        if rises {
+            self.watermark = Some(time);
+        }
+        rises
+    }
+
+    fn settle(&mut self, lateness: Option<i64>) -> bool {
+        let Some(lateness) = lateness else {
+            return false;
+        };
+        let mut active = self.sources.iter().filter(|source| !source.idle);
+        let lowest = match active.by_ref().map(|source| source.highest).min() {
+            Some(lowest) => Some(lowest.saturating_sub(lateness)),
+            // Nobody is waited for: all that came is all there is.
+            None => self.sources.iter().map(|source| source.highest).max(),
+        };
+        lowest.is_some_and(|lowest| self.force(lowest))
+    }
+}

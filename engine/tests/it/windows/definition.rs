@@ -1,0 +1,232 @@
+//! Every type, events in any order, against the definition.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use borzoi_engine::windows::keys::Key;
+use borzoi_engine::windows::plan::{Measured, Parent, Plan};
+use borzoi_engine::windows::{Settings, Windows, episode_id};
+use borzoi_oracle::windows::{self as oracle, Signal};
+use borzoi_rules::correlation::{
+    BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, RuleCondition,
+};
+use borzoi_rules::ir::Comparison;
+use proptest::prelude::*;
+
+use super::{at_least, bounds, push, rule, run, stretches};
+use crate::effort;
+
+fn operator() -> impl Strategy<Value = BoundOperator> {
+    use Comparison::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual};
+    prop_oneof![
+        4 => Just(BoundOperator::Is(GreaterOrEqual)),
+        2 => Just(BoundOperator::Is(Greater)),
+        1 => Just(BoundOperator::Is(Less)),
+        1 => Just(BoundOperator::Is(LessOrEqual)),
+        1 => Just(BoundOperator::Is(Equal)),
+        1 => Just(BoundOperator::IsNot),
+    ]
+}
+
+fn over_rules(slots: usize) -> impl Strategy<Value = RuleCondition> {
+    let leaf = (0..slots).prop_map(RuleCondition::Rule);
+    leaf.prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 1..4).prop_map(RuleCondition::All),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(RuleCondition::Any),
+            inner.prop_map(|inner| RuleCondition::Not(Box::new(inner))),
+        ]
+    })
+}
+
+/// Rules of every type, with spans that are one step and spans that are many.
+fn rules() -> impl Strategy<Value = CorrelationRule> {
+    use CorrelationKind::*;
+    let kind = prop_oneof![
+        2 => Just(EventCount),
+        2 => Just(ValueCount),
+        2 => Just(Temporal),
+        3 => Just(TemporalOrdered),
+        1 => Just(ValueSum),
+        1 => Just(ValueAvg),
+        1 => Just(ValueMedian),
+        1 => Just(ValuePercentile(None)),
+        1 => (0..=100_u32).prop_map(|percentile| ValuePercentile(Some(f64::from(percentile)))),
+    ];
+    let limits = prop::collection::vec((operator(), 0..6_u32), 1..3).prop_map(|limits| {
+        let limits: Vec<_> = limits
+            .into_iter()
+            .map(|(operator, number)| (operator, f64::from(number)))
+            .collect();
+        bounds(&limits)
+    });
+    let span = prop_oneof![1..12_u64, 16..200_u64];
+    (kind, 1..4_usize, span, limits).prop_flat_map(|(kind, slots, span, limits)| {
+        let condition = match kind {
+            Temporal | TemporalOrdered => prop_oneof![
+                Just(CorrelationCondition::AllRules),
+                Just(limits),
+                over_rules(slots).prop_map(CorrelationCondition::Rules),
+            ]
+            .boxed(),
+            _ => Just(limits).boxed(),
+        };
+        condition.prop_map(move |condition| rule(kind, slots, Duration::from_micros(span), condition))
+    })
+}
+
+/// Events of the rule, some of them at one time, some of them twice, and how much later than it should each comes.
+fn events(rule: &CorrelationRule) -> impl Strategy<Value = Vec<(Signal, i64)>> + use<> {
+    let slots = rule.rules.len();
+    let kind = rule.kind;
+    let one = (0..150_i64, 0..40_u128, 0..slots, 0..3_usize, -6..6_i32, 0..60_i64);
+    let one = one.prop_map(move |(time, id, slot, group, value, late)| {
+        let value = match kind {
+            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
+                String::new()
+            }
+            CorrelationKind::ValueCount => value.to_string(),
+            _ => (f64::from(value) * 0.75).to_string(),
+        };
+        let signal = Signal {
+            time,
+            id,
+            slot,
+            group: ["a", "b", "bb"][group].into(),
+            value,
+        };
+        (signal, late)
+    });
+    (
+        prop::collection::vec(one, 0..60),
+        prop::collection::vec(0..1000_usize, 0..8),
+    )
+        .prop_map(|(mut events, again)| {
+            for place in again {
+                if let Some((signal, _)) = events.get(place % events.len().max(1)).cloned() {
+                    let late = (place % 50) as i64;
+                    events.push((signal, late));
+                }
+            }
+            events
+        })
+}
+
+fn cases() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
+    rules().prop_flat_map(|rule| {
+        let events = events(&rule);
+        (Just(rule), events)
+    })
+}
+
+/// In the order in which they come if each is so much late.
+fn arriving(events: &[(Signal, i64)]) -> Vec<Signal> {
+    let mut order: Vec<&(Signal, i64)> = events.iter().collect();
+    order.sort_by_key(|(signal, late)| signal.time + late);
+    order.into_iter().map(|(signal, _)| signal.clone()).collect()
+}
+
+proptest! {
+    #![proptest_config(effort(1500))]
+
+    #[test]
+    fn findings_are_those_of_the_definition((rule, events) in cases(), taken in 1..20_usize) {
+        let arriving = arriving(&events);
+        let expected = oracle::stretches(&rule, &arriving);
+        // In order, late within what is allowed, and in any order where nothing is final before the end.
+        let mut sorted = arriving.clone();
+        sorted.sort_by_key(|signal| signal.time);
+        let mut backwards = sorted.clone();
+        backwards.reverse();
+        let waits = |lateness| Settings { lateness, ..Settings::default() };
+        let (whole, counters) = run(&rule, waits(Some(0)), taken, &sorted);
+        prop_assert_eq!(counters.too_late, 0);
+        prop_assert_eq!(stretches(&whole), expected);
+        for (lateness, order) in [(Some(60), &arriving), (None, &arriving), (None, &backwards)] {
+            let (found, counters) = run(&rule, waits(lateness), taken, order);
+            prop_assert_eq!(counters.too_late, 0);
+            // Down to the events that are named and the highest that was measured.
+            prop_assert_eq!(&found, &whole);
+        }
+    }
+
+    #[test]
+    fn what_is_announced_early_comes_true((rule, events) in cases(), late in 0..80_i64) {
+        let arriving = arriving(&events);
+        let settings = |eager| Settings { lateness: Some(60), eager, ..Settings::default() };
+        let (waited, _) = run(&rule, settings(false), 5, &arriving);
+        let plan = Plan::of(&rule).expect("it runs");
+        let (measured, monotone) = (plan.measured, plan.monotone);
+        let mut windows = Windows::new(vec![Arc::new(plan)], settings(true));
+        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        for signal in &arriving {
+            push(&mut windows, measured, (signal.id % 2) as u32, signal);
+            begun.extend(windows.take_begun());
+            ended.extend(windows.take_final());
+        }
+        windows.finish();
+        ended.extend(windows.take_final());
+        prop_assert!(windows.take_begun().is_empty() && windows.bytes() == 0);
+        prop_assert!(monotone || begun.is_empty());
+        // Everything announced is part of one episode, which says so.
+        let mut announced: Vec<_> = begun.iter().map(|episode| (episode.key.clone(), episode.start)).collect();
+        let starts = ended.iter().flat_map(|found| found.announced.iter().map(|start| (found.key.clone(), *start)));
+        let mut named: Vec<_> = starts.collect();
+        announced.sort();
+        named.sort();
+        prop_assert_eq!(&announced, &named);
+        for found in &ended {
+            prop_assert!(found.announced.iter().all(|start| (found.start..found.end).contains(start)));
+        }
+        // Episodes are the same as without announcements.
+        ended.sort_by(|one, other| (&one.key, one.start).cmp(&(&other.key, other.start)));
+        for found in &mut ended {
+            found.announced = Box::default();
+        }
+        prop_assert_eq!(&ended, &waited);
+        // In order, every episode of such a rule is announced by its own start, when it starts.
+        let mut sorted = arriving;
+        sorted.sort_by_key(|signal| signal.time);
+        let (in_order, _) = run(&rule, Settings { lateness: Some(late), eager: true, ..Settings::default() }, 1, &sorted);
+        for found in in_order.iter().filter(|_| monotone) {
+            prop_assert_eq!(&found.announced[..], &[found.start]);
+        }
+    }
+
+    #[test]
+    fn findings_of_findings_are_those_of_the_definition(
+        (below, events) in cases(),
+        above in 1..4_u32,
+        span in 1..300_u64,
+        lateness in prop_oneof![Just(Some(60)), Just(None)],
+    ) {
+        let arriving = arriving(&events);
+        let above = rule(CorrelationKind::EventCount, 1, Duration::from_micros(span), at_least(f64::from(above)));
+        let key = |group: &str| Key::of([group]);
+        let signals: Vec<Signal> = oracle::stretches(&below, &arriving)
+            .into_iter()
+            .map(|found| Signal {
+                time: found.start,
+                id: episode_id("default", "rule", &key(&found.group), found.start),
+                slot: 0,
+                group: found.group,
+                value: String::new(),
+            })
+            .collect();
+        let expected = oracle::stretches(&above, &signals);
+        let mut child = Plan::of(&below).expect("it runs");
+        let measured = child.measured;
+        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()) });
+        let mut parent = Plan::of(&above).expect("it runs");
+        parent.children.push(0);
+        let settings = Settings { lateness, ..Settings::default() };
+        let mut windows = Windows::new(vec![Arc::new(child), Arc::new(parent)], settings);
+        for signal in &arriving {
+            push(&mut windows, measured, 0, signal);
+        }
+        windows.finish();
+        let found: Vec<_> = windows.take_final().into_iter().filter(|episode| episode.plan == 1).collect();
+        prop_assert_eq!(stretches(&found), expected);
+        prop_assert!(measured != Measured::Events || windows.counters().too_late == 0);
+    }
+}

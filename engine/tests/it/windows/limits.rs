@@ -1,0 +1,202 @@
+//! Late, too late, far ahead; and what happens when memory is full.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use borzoi_engine::windows::keys::Key;
+use borzoi_engine::windows::plan::{Measured, Plan};
+use borzoi_engine::windows::{Settings, Signal, Windows};
+use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule};
+
+use super::{at_least, event, push, rule, run};
+
+const SECOND: i64 = 1_000_000;
+
+fn failures(count: u32) -> CorrelationRule {
+    let span = Duration::from_secs(60);
+    rule(CorrelationKind::EventCount, 1, span, at_least(f64::from(count)))
+}
+
+#[test]
+fn too_late_is_counted_and_changes_nothing() {
+    let settings = Settings {
+        lateness: Some(10 * SECOND),
+        ..Settings::default()
+    };
+    // Ids are even: one source.
+    let events = [
+        event(0, 2, "a"),
+        event(300 * SECOND, 4, "a"),
+        event(SECOND, 6, "a"),
+    ];
+    let (found, counters) = run(&failures(2), settings, 1, &events);
+    assert_eq!(found, []);
+    assert_eq!((counters.late, counters.too_late), (1, 1));
+}
+
+#[test]
+fn a_clock_far_ahead_does_not_move_time_on() {
+    let settings = Settings {
+        lateness: Some(SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    windows.set_now(100 * SECOND);
+    for signal in [
+        event(99 * SECOND, 1, "a"),
+        event(1 << 60, 2, "b"),
+        event(100 * SECOND, 3, "a"),
+    ] {
+        push(&mut windows, Measured::Events, 0, &signal);
+    }
+    windows.finish();
+    assert_eq!(windows.take_final().len(), 1);
+    assert_eq!((windows.counters().future, windows.counters().too_late), (1, 0));
+}
+
+#[test]
+fn a_quiet_source_is_not_waited_for() {
+    let settings = Settings {
+        lateness: Some(SECOND),
+        ..Settings::default()
+    };
+    let mut plan = Plan::of(&failures(2)).expect("it runs");
+    plan.rule_id = "quiet".into();
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    push(&mut windows, Measured::Events, 0, &event(0, 1, "a"));
+    for second in [1, 2, 300] {
+        push(
+            &mut windows,
+            Measured::Events,
+            1,
+            &event(second * SECOND, second as u128 + 1, "a"),
+        );
+    }
+    assert_eq!(
+        windows.take_final(),
+        [],
+        "source 0 may still have something to say"
+    );
+    windows.idle(0, 0);
+    assert_eq!(windows.take_final().len(), 1);
+    windows.quiet(600 * SECOND);
+    assert_eq!(windows.groups(), 0);
+}
+
+#[test]
+fn windows_without_an_event_pass_no_test() {
+    let never = rule(
+        CorrelationKind::EventCount,
+        1,
+        Duration::from_secs(60),
+        super::bounds(&[(
+            borzoi_rules::correlation::BoundOperator::Is(borzoi_rules::ir::Comparison::Less),
+            1.0,
+        )]),
+    );
+    let (found, _) = run(
+        &never,
+        Settings::default(),
+        1,
+        &[event(0, 1, "a"), event(200 * SECOND, 2, "a")],
+    );
+    assert_eq!(found, []);
+}
+
+#[test]
+fn a_condition_with_too_many_ways_does_not_run() {
+    use borzoi_rules::correlation::RuleCondition::{All, Any, Rule};
+    let pair = |one, other| Any(vec![Rule(one), Rule(other)]);
+    let condition = All((0..7).map(|n| pair(2 * n, 2 * n + 1)).collect());
+    let rule = rule(
+        CorrelationKind::TemporalOrdered,
+        14,
+        Duration::from_secs(60),
+        CorrelationCondition::Rules(condition),
+    );
+    assert!(Plan::of(&rule).is_err_and(|reason| reason.contains("64 ways")));
+}
+
+/// Pushes an event of a group, with a number of its own as id.
+fn push_to(windows: &mut Windows, group: &str, time: i64, id: u128) {
+    push(windows, Measured::Events, 0, &event(time, id, group));
+}
+
+#[test]
+fn a_flood_of_keys_that_occur_once_does_not_silence_a_slow_session() {
+    let settings = Settings {
+        lateness: Some(0),
+        budget: 1 << 20,
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(5)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    let mut id = 0;
+    for step in 0..5 {
+        push_to(&mut windows, "slow", step * 10 * SECOND, u128::MAX - step as u128);
+        if step == 0 {
+            push_to(&mut windows, "slow", 1, u128::MAX - 100);
+        }
+        for n in 0..20_000 {
+            id += 1;
+            push_to(
+                &mut windows,
+                &format!("one-off {id}"),
+                step * 10 * SECOND + 1 + n,
+                id,
+            );
+        }
+        assert!(windows.bytes() <= 1 << 20, "{}", windows.bytes());
+    }
+    windows.finish();
+    let found = windows.take_final();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].count, 6);
+    let counters = windows.counters();
+    assert!(
+        counters.evicted_groups > 80_000 && counters.over_budget > 0,
+        "{counters:?}"
+    );
+    assert_eq!(counters.evicted_groups, counters.evicted_events);
+}
+
+#[test]
+fn without_a_lateness_a_full_memory_moves_time_on_and_loses_nothing_in_order() {
+    let settings = Settings {
+        budget: 1 << 18,
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(3)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    for n in 0..100_000_i64 {
+        // Three events of each group, a second apart.
+        push_to(&mut windows, &(n / 3).to_string(), n * SECOND, n as u128);
+    }
+    windows.finish();
+    assert_eq!(windows.take_final().len(), 33_333);
+    let counters = windows.counters();
+    assert!(counters.over_budget > 0);
+    assert_eq!((counters.too_late, counters.evicted_groups), (0, 0));
+}
+
+#[test]
+fn an_idle_group_takes_less_than_200_bytes() {
+    let plan = Plan::of(&failures(10)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], Settings::default());
+    let tenant = windows.tenant("default");
+    for n in 0..10_000_u32 {
+        let [a, b, c, d] = n.to_be_bytes();
+        windows.push(&Signal {
+            plan: 0,
+            slot: 0,
+            tenant,
+            source: 0,
+            time: i64::from(n),
+            id: u128::from(n),
+            key: Key::of([format!("{a}.{b}.{c}.{d}").as_str()]).bytes(),
+            value: 0,
+        });
+    }
+    assert!(windows.bytes() / 10_000 < 200, "{}", windows.bytes() / 10_000);
+}

@@ -1,0 +1,129 @@
+//! Windows against their definition, and the bugs that others have had.
+
+mod definition;
+mod known_bugs;
+mod limits;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use borzoi_engine::windows::keys::{Key, value_hash};
+use borzoi_engine::windows::plan::{Measured, Plan};
+use borzoi_engine::windows::{Counters, Episode, Settings, Signal, Windows};
+use borzoi_oracle::windows as oracle;
+use borzoi_rules::correlation::{
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule,
+};
+use borzoi_rules::ir::{Comparison, Meta};
+
+/// A correlation over `slots` rules.
+fn rule(
+    kind: CorrelationKind,
+    slots: usize,
+    span: Duration,
+    condition: CorrelationCondition,
+) -> CorrelationRule {
+    CorrelationRule {
+        meta: Meta {
+            id: "rule".into(),
+            ..Meta::default()
+        },
+        kind,
+        rules: (0..slots).map(|slot| format!("rule-{slot}").into()).collect(),
+        group_by: vec!["group".into()],
+        timespan: span,
+        aliases: BTreeMap::new(),
+        condition,
+        generate: false,
+    }
+}
+
+fn bounds(all: &[(BoundOperator, f64)]) -> CorrelationCondition {
+    let bounds = all.iter().map(|&(operator, value)| Bound { operator, value });
+    CorrelationCondition::Bounds {
+        fields: vec!["value".into()],
+        bounds: bounds.collect(),
+    }
+}
+
+fn at_least(number: f64) -> CorrelationCondition {
+    bounds(&[(BoundOperator::Is(Comparison::GreaterOrEqual), number)])
+}
+
+/// An event of the first rule.
+fn event(time: i64, id: u128, group: &str) -> oracle::Signal {
+    oracle::Signal {
+        time,
+        id,
+        slot: 0,
+        group: group.into(),
+        value: String::new(),
+    }
+}
+
+fn value_of(measured: Measured, text: &str) -> u64 {
+    match measured {
+        Measured::Events | Measured::Rules | Measured::Order => 0,
+        Measured::Distinct => value_hash(text.as_bytes()),
+        _ => text.parse::<f64>().expect("a number").to_bits(),
+    }
+}
+
+fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle::Signal) {
+    let tenant = windows.tenant("default");
+    windows.push(&Signal {
+        plan: 0,
+        slot: signal.slot as u16,
+        tenant,
+        source,
+        time: signal.time,
+        id: signal.id,
+        key: Key::of([signal.group.as_str()]).bytes(),
+        value: value_of(measured, &signal.value),
+    });
+}
+
+/// Runs a rule over events in this order; every so many of them findings are taken.
+fn run(
+    rule: &CorrelationRule,
+    settings: Settings,
+    taken_every: usize,
+    signals: &[oracle::Signal],
+) -> (Vec<Episode>, Counters) {
+    let plan = Plan::of(rule).expect("it runs");
+    let measured = plan.measured;
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    let mut found = Vec::new();
+    for (number, signal) in signals.iter().enumerate() {
+        push(&mut windows, measured, (signal.id % 2) as u32, signal);
+        if number % taken_every == 0 {
+            found.extend(windows.take_final());
+        }
+    }
+    windows.finish();
+    found.extend(windows.take_final());
+    assert_eq!(windows.groups(), 0, "a group was left behind");
+    assert_eq!(windows.bytes(), 0, "bytes were miscounted");
+    found.sort_by(|one, other| (&one.key, one.start).cmp(&(&other.key, other.start)));
+    (found, windows.counters())
+}
+
+/// Episodes as the definition gives them.
+fn stretches(episodes: &[Episode]) -> Vec<oracle::Stretch> {
+    let mut all: Vec<oracle::Stretch> = episodes
+        .iter()
+        .map(|episode| oracle::Stretch {
+            group: episode.key.values().concat(),
+            start: episode.start,
+            end: episode.end,
+            first: episode.first,
+            last: episode.last,
+            count: episode.count,
+            of_slot: episode.of_slot.to_vec(),
+            value: episode.value,
+        })
+        .collect();
+    all.sort_by(|one, other| (&one.group, one.start).cmp(&(&other.group, other.start)));
+    all
+}

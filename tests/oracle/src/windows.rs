@@ -1,0 +1,209 @@
+//! Correlations by their definition: everything sorted, every point in time asked, every window looked at anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule, RuleCondition};
+
+/// One event of one of the correlation's rules, in a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signal {
+    /// Event time in microseconds.
+    pub time: i64,
+    /// The event's id.
+    pub id: u128,
+    /// The position of the rule among those of the correlation.
+    pub slot: usize,
+    /// The group.
+    pub group: String,
+    /// What is counted or measured: a text, or the text of a number.
+    pub value: String,
+}
+
+/// A stretch of time on which the condition holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// The group.
+    pub group: String,
+    /// From when on.
+    pub start: i64,
+    /// Until when, not included.
+    pub end: i64,
+    /// Time of the first event in a window of it.
+    pub first: i64,
+    /// Time of the last one.
+    pub last: i64,
+    /// How many there are.
+    pub count: u64,
+    /// How many of each rule.
+    pub of_slot: Vec<u64>,
+    /// What was measured at the start.
+    pub value: f64,
+}
+
+/// All stretches, by group and start.
+pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
+    let mut groups: BTreeMap<&str, Vec<&Signal>> = BTreeMap::new();
+    for signal in signals {
+        let group = groups.entry(&signal.group).or_default();
+        if !group.contains(&signal) {
+            group.push(signal);
+        }
+    }
+    let span = rule.timespan.as_micros() as i64;
+    let mut found = Vec::new();
+    for (group, events) in groups {
+        let mut times: BTreeSet<i64> = BTreeSet::new();
+        for event in &events {
+            times.extend([event.time, event.time + span]);
+        }
+        let within = |after: i64, before: i64| -> Vec<&Signal> {
+            let mut chosen: Vec<&Signal> = events
+                .iter()
+                .filter(|event| event.time > after && event.time < before)
+                .copied()
+                .collect();
+            chosen.sort_by_key(|event| (event.time, event.id, event.slot));
+            chosen
+        };
+        let mut open: Option<(i64, f64)> = None;
+        for &time in &times {
+            let window = within(time - span, time + 1);
+            let holds = holds(rule, &window);
+            match (open, holds) {
+                (None, Some(value)) => open = Some((time, value)),
+                (Some((start, value)), None) => {
+                    let all = within(start - span, time);
+                    found.push(Stretch {
+                        group: group.to_owned(),
+                        start,
+                        end: time,
+                        first: all[0].time,
+                        last: all[all.len() - 1].time,
+                        count: all.len() as u64,
+                        of_slot: (0..rule.rules.len())
+                            .map(|slot| all.iter().filter(|event| event.slot == slot).count() as u64)
+                            .collect(),
+                        value,
+                    });
+                    open = None;
+                }
+                _ => {}
+            }
+        }
+        assert!(
+            open.is_none(),
+            "the last window is empty, and nothing holds of it"
+        );
+    }
+    found
+}
+
+/// What is measured of a window, if the condition holds of it.
+fn holds(rule: &CorrelationRule, window: &[&Signal]) -> Option<f64> {
+    if window.is_empty() {
+        return None;
+    }
+    let slots = rule.rules.len();
+    let occurred = |slot: usize| window.iter().any(|event| event.slot == slot);
+    let numbers = || -> Vec<f64> {
+        let values = window.iter().map(|event| event.value.parse().expect("a number"));
+        values.collect()
+    };
+    let number = match rule.kind {
+        CorrelationKind::EventCount => window.len() as f64,
+        CorrelationKind::ValueCount => {
+            let values: BTreeSet<&str> = window.iter().map(|event| event.value.as_str()).collect();
+            values.len() as f64
+        }
+        CorrelationKind::ValueSum => exact_sum(&numbers()),
+        CorrelationKind::ValueAvg => exact_sum(&numbers()) / window.len() as f64,
+        CorrelationKind::ValuePercentile(percentile) => percentile_of(numbers(), percentile.unwrap_or(50.0)),
+        CorrelationKind::ValueMedian => percentile_of(numbers(), 50.0),
+        CorrelationKind::TemporalOrdered if matches!(rule.condition, CorrelationCondition::Bounds { .. }) => {
+            let steps = |length: &usize| in_order(window, &(0..*length).collect::<Vec<_>>());
+            (0..=slots).rev().find(steps).unwrap_or(0) as f64
+        }
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
+            (0..slots).filter(|slot| occurred(*slot)).count() as f64
+        }
+    };
+    let ordered = rule.kind == CorrelationKind::TemporalOrdered;
+    let all: Vec<usize> = (0..slots).collect();
+    let holds = match &rule.condition {
+        CorrelationCondition::Bounds { bounds, .. } => bounds.iter().all(|bound| bound.holds(number)),
+        CorrelationCondition::AllRules if ordered => in_order(window, &all),
+        CorrelationCondition::AllRules => all.iter().all(|slot| occurred(*slot)),
+        CorrelationCondition::Rules(condition) if ordered => {
+            // Some choice of rules that occur in order makes the condition true, with every other one that did occur
+            // not harming it: the rules that must be absent are absent.
+            (0..1_u32 << slots).any(|mask| {
+                let chosen: Vec<usize> = (0..slots).filter(|slot| mask & (1 << slot) != 0).collect();
+                in_order(window, &chosen) && enough(condition, &chosen, &occurred, false)
+            })
+        }
+        CorrelationCondition::Rules(condition) => truth(condition, &occurred),
+    };
+    holds.then_some(number)
+}
+
+/// Whether a condition holds where named rules count as met if chosen, and as absent if they did not occur.
+fn enough(
+    condition: &RuleCondition,
+    chosen: &[usize],
+    occurred: &dyn Fn(usize) -> bool,
+    negated: bool,
+) -> bool {
+    match condition {
+        RuleCondition::All(parts) if !negated => {
+            parts.iter().all(|part| enough(part, chosen, occurred, negated))
+        }
+        RuleCondition::All(parts) => parts.iter().any(|part| enough(part, chosen, occurred, negated)),
+        RuleCondition::Any(parts) if !negated => {
+            parts.iter().any(|part| enough(part, chosen, occurred, negated))
+        }
+        RuleCondition::Any(parts) => parts.iter().all(|part| enough(part, chosen, occurred, negated)),
+        RuleCondition::Not(inner) => enough(inner, chosen, occurred, !negated),
+        RuleCondition::Rule(slot) if negated => !occurred(*slot),
+        RuleCondition::Rule(slot) => chosen.contains(slot),
+    }
+}
+
+fn truth(condition: &RuleCondition, occurred: &dyn Fn(usize) -> bool) -> bool {
+    match condition {
+        RuleCondition::All(parts) => parts.iter().all(|part| truth(part, occurred)),
+        RuleCondition::Any(parts) => parts.iter().any(|part| truth(part, occurred)),
+        RuleCondition::Not(inner) => !truth(inner, occurred),
+        RuleCondition::Rule(slot) => occurred(*slot),
+    }
+}
+
+/// Whether there is an event for each of these rules, none before the one in front of it.
+fn in_order(window: &[&Signal], slots: &[usize]) -> bool {
+    let mut since = i64::MIN;
+    slots.iter().all(|slot| {
+        // The earliest that is possible leaves most room for the others.
+        let times = window
+            .iter()
+            .filter(|event| event.slot == *slot && event.time >= since);
+        match times.map(|event| event.time).min() {
+            Some(time) => {
+                since = time;
+                true
+            }
+            None => false,
+        }
+    })
+}
+
+/// The exact sum of numbers that are whole numbers of 64ths.
+fn exact_sum(numbers: &[f64]) -> f64 {
+    let parts: i128 = numbers.iter().map(|number| (number * 64.0) as i128).sum();
+    parts as f64 / 64.0
+}
+
+fn percentile_of(mut numbers: Vec<f64>, percentile: f64) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let rank = (numbers.len() - 1) as f64 * percentile / 100.0;
+    let (below, above) = (numbers[rank.floor() as usize], numbers[rank.ceil() as usize]);
+    below + (above - below) * (rank - rank.floor())
+}

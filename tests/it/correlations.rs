@@ -25,7 +25,7 @@ correlation:
     timespan: 1m
     condition: {gte: 3}
 ";
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("the rules are written");
     path
 }
 

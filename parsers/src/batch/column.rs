@@ -26,8 +26,21 @@ pub(super) enum Set {
 /// Values of one column, row by row; rows without a value are padded when the next one arrives.
 pub(super) struct ColumnBuilder {
     pub(super) column: Column,
+    pub(super) limit: Limit,
     pub(super) data: Data,
     pub(super) values_set: usize,
+}
+
+/// Which limit a column counts against when it gets its first value in a batch. Names that a stranger can make up must
+/// not take the place of those that rules ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// None: the catalog or ECS knows it.
+    Known,
+    /// [`BatchOptions::max_columns`](super::BatchOptions::max_columns).
+    Named,
+    /// A quarter of that: pairs in texts name it.
+    Pair,
 }
 
 pub(super) enum Data {
@@ -143,6 +156,7 @@ impl ColumnBuilder {
             ColumnType::List => Data::List(Lists::default()),
         };
         ColumnBuilder {
+            limit: Limit::Known,
             column,
             data,
             values_set: 0,

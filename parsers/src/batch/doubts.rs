@@ -4,7 +4,7 @@
 //! the writer's or behind it: nobody can tell. So neither of two different values goes to the column. Both are kept in
 //! `unmapped`, and addresses among them in `related.ip`, so that whoever looks for either finds the event.
 
-use super::{BatchBuilder, PATH};
+use super::BatchBuilder;
 use crate::formats::fields::address;
 use crate::value::Value;
 
@@ -103,8 +103,10 @@ impl BatchBuilder {
         let column = &mut self.columns[index];
         if column.text_at(self.rows, &mut text) {
             column.truncate(self.rows);
-            self.used_columns -= usize::from(index > PATH && !column.any());
             let dotted = column.column.dotted.clone();
+            if !column.any() {
+                self.forget_use(index);
+            }
             self.put_aside(&dotted, &Value::Str(&text));
             self.doubts.note_ip(&text);
         }

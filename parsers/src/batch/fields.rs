@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::column::{ColumnBuilder, Data, Set};
+use super::column::{ColumnBuilder, Data, Limit, Set};
 use super::keywords::Keywords;
 use super::rows::{put, whole};
 use super::slots::Target;
@@ -339,7 +339,11 @@ impl BatchBuilder {
                     // depend on how they are cut into batches.
                     Some(&index) => index,
                     // So many new names in one batch have long used up its columns.
-                    None if self.columns.len() > 2 * self.many_names() => return Target::OverLimit,
+                    None if self.columns.len() > 2 * self.many_names()
+                        && self.limit_of(&column) != Limit::Known =>
+                    {
+                        return Target::OverLimit;
+                    }
                     None => self.add_column(column),
                 };
                 let index = u32::try_from(index).expect("columns are bounded at each batch");
@@ -370,12 +374,23 @@ impl BatchBuilder {
     fn stored_field(&mut self, index: usize, value: &Value<'_>, set: impl FnOnce(&mut ColumnBuilder) -> Set) {
         let column = &mut self.columns[index];
         let first = index > PATH && !column.any();
-        if first && self.used_columns >= self.options.max_columns {
+        let most = self.options.max_columns;
+        let limit = column.limit;
+        let has_room = !first
+            || match limit {
+                Limit::Known => true,
+                Limit::Named => self.used_columns < most,
+                Limit::Pair => self.used_columns < most && self.used_pairs < most / 4,
+            };
+        if !has_room {
             self.counters.over_limit += 1;
             return self.put_column_aside(index, value);
         }
         match set(column) {
-            Set::Stored => self.used_columns += usize::from(first),
+            Set::Stored => {
+                self.used_columns += usize::from(first);
+                self.used_pairs += usize::from(first && limit == Limit::Pair);
+            }
             Set::Same => {}
             Set::Different => {
                 self.counters.duplicates += 1;

@@ -135,9 +135,6 @@ impl BatchBuilder {
             }
             let first = !self.columns[to].any();
             let is_counted = to > super::PATH;
-            if first && is_counted && self.used_columns >= self.options.max_columns {
-                continue;
-            }
             let nothing = ColumnBuilder::new(self.columns[to].column.clone());
             let mut column = std::mem::replace(&mut self.columns[to], nothing);
             if let (true, Some(value)) = (filling.from.is_empty(), &fill.value) {

@@ -19,6 +19,7 @@ impl BatchBuilder {
         self.fill();
         let rows = std::mem::take(&mut self.rows);
         self.used_columns = 0;
+        self.used_pairs = 0;
         let columns = &mut self.columns;
         let mut fields = Vec::with_capacity(columns.len() + 8);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 8);

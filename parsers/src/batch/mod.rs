@@ -34,7 +34,7 @@ use hashbrown::HashMap;
 
 use crate::catalog::{Column, Dataset, STANDARD_COLUMNS};
 use crate::value::Value;
-use column::ColumnBuilder;
+use column::{ColumnBuilder, Limit};
 use doubts::Doubts;
 pub use fields::is_written_by_builder;
 use filling::Fillings;
@@ -93,7 +93,8 @@ pub struct BatchOptions {
     pub tenant: Arc<str>,
     /// When they are being read, microseconds since the epoch.
     pub ingest_time: i64,
-    /// Columns past this number (standard ones not counted) go to `unmapped`.
+    /// Columns past this number (standard ones not counted) go to `unmapped`, but for those that the catalog or ECS knows;
+    /// of those that pairs in texts name (`kv.*`), a quarter as many.
     pub max_columns: usize,
     /// Keep the raw bytes in `original`.
     pub keep_original: bool,
@@ -166,6 +167,8 @@ pub struct BatchBuilder {
     offsets: Vec<i64>,
     /// Columns with a value in this batch or the uncommitted event, standard ones not counted.
     used_columns: usize,
+    /// Of them, those that pairs in texts name.
+    used_pairs: usize,
     unmapped: Vec<Option<String>>,
     counters: BuilderCounters,
     // The event being written.
@@ -213,6 +216,7 @@ impl BatchBuilder {
             event_ids: Vec::new(),
             offsets: Vec::new(),
             used_columns: 0,
+            used_pairs: 0,
             unmapped: Vec::new(),
             counters: BuilderCounters::default(),
             dirty: false,
@@ -269,8 +273,32 @@ impl BatchBuilder {
     fn add_column(&mut self, column: Column) -> usize {
         let index = self.columns.len();
         self.by_sql.insert(column.sql.clone(), index);
-        self.columns.push(ColumnBuilder::new(column));
+        let limit = self.limit_of(&column);
+        self.columns.push(ColumnBuilder {
+            limit,
+            ..ColumnBuilder::new(column)
+        });
         index
+    }
+
+    fn limit_of(&self, column: &Column) -> Limit {
+        let is_known = || {
+            let declared = self.dataset.fields.iter().map(|field| &field.column.sql);
+            self.dataset.declared_type(&column.dotted).is_some()
+                || self.dataset.is_filled(&column.sql)
+                || declared.into_iter().any(|sql| *sql == column.sql)
+        };
+        match column.dotted.starts_with("kv.") {
+            true => Limit::Pair,
+            false if is_known() => Limit::Known,
+            false => Limit::Named,
+        }
+    }
+
+    /// A column has no value any more in this batch.
+    fn forget_use(&mut self, index: usize) {
+        self.used_columns -= usize::from(index > PATH);
+        self.used_pairs -= usize::from(self.columns[index].limit == Limit::Pair);
     }
 
     /// The dataset whose events this builder takes.
@@ -314,10 +342,13 @@ impl BatchBuilder {
         if !std::mem::replace(&mut self.dirty, true) {
             return;
         }
-        for (index, column) in self.columns.iter_mut().enumerate() {
+        for index in 0..self.columns.len() {
+            let column = &mut self.columns[index];
             let had = column.any();
             column.truncate(self.rows);
-            self.used_columns -= usize::from(index > PATH && had && !column.any());
+            if had && !column.any() {
+                self.forget_use(index);
+            }
         }
         self.fillings.truncate(self.rows);
         self.pending_unmapped.clear();

@@ -6,6 +6,7 @@
 //! consists of pairs from its first word on (a time may stand in front), and none of its names for the column says
 //! something else. In a sentence, `user=x` is as likely a stranger's as the writer's.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fields::{address, is_nothing};
@@ -212,9 +213,6 @@ fn write_common(text: &str, common: &Dataset, builder: &mut BatchBuilder) {
     }
     let mut found: Vec<(Column, Pair<'_>, bool)> = Vec::new();
     for pair in pairs(text, style(text)) {
-        if pair.value.is_empty() || is_nothing(pair.value) {
-            continue;
-        }
         let Resolution::Declared(column) = common.resolve(pair.key, None) else {
             continue;
         };
@@ -224,7 +222,9 @@ fn write_common(text: &str, common: &Dataset, builder: &mut BatchBuilder) {
         }
     }
     let is_own = std::ptr::eq(common, Arc::as_ptr(builder.dataset()));
-    found.retain(|(column, _, certain)| *certain && (is_own || !is_of_header(column)));
+    // That there is nothing is said, too.
+    let is_said = |pair: &Pair<'_>| !pair.value.is_empty() && !is_nothing(pair.value);
+    found.retain(|(column, pair, certain)| *certain && is_said(pair) && (is_own || !is_of_header(column)));
     for (column, pair, _) in found {
         let value = match (column.dotted.ends_with(".ip"), address(pair.value)) {
             (true, None) => continue,
@@ -279,6 +279,8 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
         return;
     }
     let mut name = String::new();
+    let empty = pairs(text, style(text)).filter(|pair| pair.value.is_empty());
+    let empty: HashSet<String> = empty.map(|pair| pair.key.to_lowercase()).collect();
     builder.watch_doubts();
     for pair in pairs(text, style(text)) {
         if pair.value.is_empty() {
@@ -288,6 +290,11 @@ pub(super) fn write_pairs(text: &str, builder: &mut BatchBuilder) {
         // What a text names itself does not stand in for what its header says.
         name.push_str("kv.");
         name.push_str(pair.key);
+        // Empty in one place and not in another: one of them may be a stranger's.
+        if !empty.is_empty() && empty.contains(&pair.key.to_lowercase()) {
+            builder.aside(&name, &Value::Str(pair.value));
+            continue;
+        }
         match pair.escaped {
             true => builder.field(&name, Value::Str(&unescaped(pair.value))),
             false => builder.field(&name, Value::Str(pair.value)),
@@ -397,6 +404,21 @@ mod tests {
         }
         assert!(is_pairs("name=value") && is_pairs("name=\"a = b\""));
         assert!(!is_pairs("name=") && !is_pairs("name=a b") && !is_pairs("x a=b"));
+    }
+
+    #[test]
+    fn that_there_is_nothing_is_a_value_too() {
+        for line in [
+            "user=- action=login src=192.0.2.4 note=x username=root",
+            "user= action=login src=192.0.2.4 note=x user=root",
+        ] {
+            let event = flat(line);
+            assert!(event.get("user.name").is_none(), "{event}");
+            assert_ne!(event["kv.user"], "root", "{event}");
+            assert_eq!(event["source.ip"], "192.0.2.4", "{event}");
+        }
+        let event = flat("src=N/A action=login user=ann note=x src_ip=203.0.113.4");
+        assert!(event.get("source.ip").is_none(), "{event}");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! No text makes a record expensive: time and output grow with its length and no faster.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use borzoi_parsers::catalog::Catalog;
 
 use crate::hostile::{PIECES, cost, record};
+use crate::support::events;
 use crate::targets::{check::decoder, heads};
 
 /// Bytes of a record: enough for what grows with the square of it to take many times as long as the rest.
@@ -86,4 +88,31 @@ fn long_lines_of_nobody_take_time_in_proportion() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Names that strangers make up take no column from what rules ask for.
+#[test]
+fn made_up_names_leave_the_columns_of_others_alone() {
+    let mut text = String::new();
+    for line in 0..60 {
+        text.push_str("Mar  1 10:00:00 web1 myapp[7]: request failed for client text:");
+        for pair in 0..60 {
+            let _ = write!(text, " k{line}x{pair}=1");
+        }
+        text.push('\n');
+    }
+    text.push_str("Mar  1 10:01:01 web1 systemd[1]: Started evil.service - x.\n");
+    text.push_str("Mar  1 10:01:02 web1 otherd[7]: user=ann action=login src=192.0.2.4\n");
+    let events = events(text.as_bytes());
+    let [.., started, login] = &events[..] else {
+        panic!("events");
+    };
+    assert_eq!(started["systemd.unit"], "evil.service", "{started:?}");
+    assert_eq!(started["event.action"], "unit_started", "{started:?}");
+    assert_eq!(login["user.name"], "ann", "{login:?}");
+    assert_eq!(login["source.ip"], "192.0.2.4", "{login:?}");
+    assert!(
+        events.iter().all(|event| event.len() < 90),
+        "columns of texts are few"
+    );
 }

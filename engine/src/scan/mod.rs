@@ -184,6 +184,8 @@ impl Scan {
             sink,
             store,
             correlator,
+            inputs: &inputs.inputs,
+            streams: false,
             last_block: Instant::now(),
             summary: ScanSummary::default(),
             current: None,
@@ -308,6 +310,9 @@ struct Collector<'a> {
     sink: &'a mut dyn ScanSink,
     store: Option<Store>,
     correlator: Option<Correlator>,
+    inputs: &'a [Input],
+    /// Whether the open input has no end.
+    streams: bool,
     /// When a block came last.
     last_block: Instant,
     summary: ScanSummary,
@@ -320,7 +325,9 @@ impl Collector<'_> {
         match collected {
             Collected::Idle => {
                 let quiet = self.last_block.elapsed();
-                if let Some(correlator) = self.correlator.as_mut().filter(|_| quiet >= QUIET) {
+                // A file that is slow to read says nothing of how time goes.
+                let is_quiet = self.streams && quiet >= QUIET;
+                if let Some(correlator) = self.correlator.as_mut().filter(|_| is_quiet) {
                     let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
                     let alerts = correlator.quiet(quiet);
                     self.correlation_alerts(alerts)?;
@@ -328,6 +335,9 @@ impl Collector<'_> {
             }
             Collected::Result(work::Output::Opened(path)) => {
                 self.summary.inputs += 1;
+                let mut opened = self.inputs.iter().filter(|input| input.path == path);
+                self.streams = opened.any(|input| input.size.is_none());
+                self.last_block = Instant::now();
                 self.current = Some((path, 0));
             }
             Collected::Result(work::Output::Closed { raw_bytes }) => {

@@ -270,15 +270,16 @@ impl Windows {
     }
 
     /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on
-    /// for as long. Without a lateness nothing happens: then only the end makes anything final.
+    /// for as long, and what they say next may be as late as ever. Without a lateness nothing happens: then only the end
+    /// makes anything final.
     pub fn quiet(&mut self, for_micros: i64) {
-        if self.settings.lateness.is_none() {
+        let Some(lateness) = self.settings.lateness else {
             return;
-        }
+        };
         for number in 0..self.tenants.len() {
             let clock = &mut self.tenants[number].clock;
             if let Some(highest) = clock.highest_of_all()
-                && clock.force(highest.saturating_add(for_micros))
+                && clock.force(highest.saturating_add(for_micros).saturating_sub(lateness))
             {
                 self.advance(number);
             }

@@ -85,6 +85,39 @@ fn a_quiet_source_is_not_waited_for() {
 }
 
 #[test]
+fn a_quiet_minute_takes_nothing_from_the_lateness() {
+    let settings = Settings {
+        lateness: Some(300 * SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    push_to(&mut windows, "a", 1000 * SECOND, 1);
+    windows.quiet(61 * SECOND);
+    push_to(&mut windows, "a", 970 * SECOND, 2);
+    assert_eq!(windows.counters().too_late, 0);
+    // Longer than the lateness and the window: over.
+    windows.quiet(420 * SECOND);
+    assert_eq!(windows.take_final().len(), 1);
+}
+
+#[test]
+fn where_all_sources_are_idle_late_events_count_as_well() {
+    let settings = Settings {
+        lateness: Some(300 * SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    push_to(&mut windows, "a", 1000 * SECOND, 1);
+    windows.idle(0, 0);
+    push_to(&mut windows, "a", 970 * SECOND, 2);
+    assert_eq!(windows.counters().too_late, 0);
+    windows.finish();
+    assert_eq!(windows.take_final().len(), 1);
+}
+
+#[test]
 fn windows_without_an_event_pass_no_test() {
     let never = rule(
         CorrelationKind::EventCount,

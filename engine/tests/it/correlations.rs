@@ -380,6 +380,63 @@ correlation:
     assert_eq!((over.count, over.until.is_some(), over.joins.len()), (5, true, 0));
 }
 
+fn not_run(text: &str) -> Vec<String> {
+    let report = Loader::new().load_text("rules.yml", text);
+    let (rules, _) = CompiledRules::compile(report.detections, &Catalog::builtin());
+    let (_, not_run) = rules.with_correlations(&report.correlations, &report.referenced_only);
+    not_run
+        .iter()
+        .map(|left_out| format!("{}: {}", left_out.rule.meta.title, left_out.reason))
+        .collect()
+}
+
+#[test]
+fn a_correlation_that_reads_what_another_does_not_have_does_not_run() {
+    let chain = |parent: &str| {
+        format!(
+            "{LOGONS}---
+title: Child
+id: 00000000-0000-0000-0000-00000000000a
+name: child
+correlation:
+    {{type: event_count, rules: failed_logon, group-by: [TargetUserName], timespan: 5m, condition: {{gte: 2}}}}
+---
+title: Parent
+id: 00000000-0000-0000-0000-00000000000b
+name: parent
+correlation:
+    {parent}
+---
+title: Grandparent
+id: 00000000-0000-0000-0000-00000000000c
+correlation:
+    {{type: temporal, rules: [parent, logon], timespan: 5m}}
+"
+        )
+    };
+    let none: [&str; 0] = [];
+    for runs in [
+        "{type: temporal, rules: [child, logon], group-by: [targetusername], timespan: 5m}",
+        "{type: temporal, rules: [child, logon], timespan: 5m}",
+        "{type: value_count, rules: child, timespan: 5m, condition: {gte: 2, field: TARGETUSERNAME}}",
+        "{type: temporal, rules: [child, logon], group-by: [user], timespan: 5m, aliases: {user: {child: TargetUserName, logon: TargetUserName}}}",
+    ] {
+        assert_eq!(not_run(&chain(runs)), none, "{runs}");
+    }
+    for runs_not in [
+        "{type: temporal, rules: [child, logon], group-by: [IpAddress], timespan: 5m}",
+        "{type: value_count, rules: child, timespan: 5m, condition: {gte: 2, field: IpAddress}}",
+    ] {
+        assert_eq!(
+            not_run(&chain(runs_not)),
+            [
+                "Parent: `Child`, which it reads, has no field `IpAddress`: of a correlation's fields only those of its `group-by` can be read",
+                "Grandparent: `Parent`, which it reads, does not run",
+            ]
+        );
+    }
+}
+
 #[test]
 fn sums_and_medians_of_fields() {
     let rule = |kind: &str, condition: &str| {

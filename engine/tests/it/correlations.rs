@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use borzoi_engine::alert::Alert;
+use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::{STREAM_LATENESS, Scan, ScanOptions, ScanSink, ScanSummary};
 use borzoi_parsers::catalog::Catalog;
@@ -434,6 +435,70 @@ correlation:
                 "Grandparent: `Parent`, which it reads, does not run",
             ]
         );
+    }
+}
+
+/// A sink that takes so many alerts.
+struct Takes(usize);
+
+impl ScanSink for Takes {
+    fn alert(&mut self, _: &Alert) -> std::io::Result<()> {
+        match self.0.checked_sub(1) {
+            Some(left) => self.0 = left,
+            None => return Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_fails_keeps_no_alert_of_a_correlation_from_the_lake() {
+    let rules = |generate: bool| {
+        compiled(&format!(
+            "{LOGONS}---
+title: Failures
+id: 00000000-0000-0000-0000-00000000000f
+correlation:
+    type: event_count
+    rules: failed_logon
+    group-by: [TargetUserName]
+    timespan: 5m
+    condition: {{gte: 2}}
+    generate: {generate}
+"
+        ))
+    };
+    let lines: Vec<String> = (0..6)
+        .map(|n| logon(n, 4625, ["a", "b", "c"][n as usize % 3], "1.1.1.1"))
+        .collect();
+    // At the second alert of three at the end; at the last event, when two of the three have been found.
+    for (generate, taken, stored) in [(false, 1, 3), (true, 5, 7)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.json");
+        std::fs::write(&path, lines.join("\n")).expect("written");
+        let lake = Lake::create(&folder.path().join("lake")).expect("a lake");
+        let mut options = ScanOptions {
+            threads: NonZeroUsize::MIN,
+            ..ScanOptions::default()
+        };
+        options.frame.batch_rows = 1;
+        let scan = Scan {
+            catalog: Catalog::builtin(),
+            options,
+            rules: Some(rules(generate)),
+            lake: Some(LakeWriter::new(lake.clone(), WriterOptions::default())),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        scan.run(&InputSet::expand(&[path.to_string_lossy()]), &mut Takes(taken))
+            .expect_err("the sink fails");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let tables = runtime.block_on(lake.status()).expect("a status");
+        let rows: Vec<_> = tables
+            .iter()
+            .filter(|table| table.dataset == "alerts")
+            .map(|table| table.rows)
+            .collect();
+        assert_eq!(rows, [stored]);
     }
 }
 

@@ -75,12 +75,18 @@ impl Group {
         self.log.push(entry)
     }
 
-    /// Looks at the window of the newest event, where the group has just taken `entry`: what begins to hold with it.
-    pub(super) fn peek(&mut self, plan: &Plan, entry: Entry) -> Option<Open> {
+    /// Looks at the window of the newest event that is not after `reached`, where the group has just taken `entry`: what
+    /// begins to hold with it.
+    pub(super) fn peek(&mut self, plan: &Plan, entry: Entry, reached: i64) -> Option<Open> {
+        if entry.time > reached {
+            return None;
+        }
         if let Some(newest) = &mut self.newest {
             newest.push(plan, entry);
         } else if plan.monotone && self.is_awake(plan) {
-            self.newest = Some(Box::new(Newest::new(plan, self.log.needed().to_vec())));
+            let needed = self.log.needed().iter().copied();
+            let come = needed.filter(|entry| entry.time <= reached).collect();
+            self.newest = Some(Box::new(Newest::new(plan, come)));
         }
         let newest = self.newest.as_mut()?;
         let (start, number) = newest.begins(plan)?;

@@ -118,6 +118,51 @@ fn where_all_sources_are_idle_late_events_count_as_well() {
 }
 
 #[test]
+fn a_source_whose_clock_is_ahead_moves_time_on_to_now() {
+    let settings = Settings {
+        lateness: Some(SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    windows.set_now(100 * SECOND);
+    push_to(&mut windows, "a", 700 * SECOND, 1);
+    push_to(&mut windows, "a", 701 * SECOND, 2);
+    assert_eq!(windows.take_final(), [], "that time has not come");
+    windows.set_now(800 * SECOND);
+    push_to(&mut windows, "b", 1400 * SECOND, 3);
+    assert_eq!(windows.take_final().len(), 1);
+    assert_eq!(windows.counters().future, 3);
+}
+
+#[test]
+fn an_event_far_ahead_does_not_keep_its_group_from_early_alerts() {
+    let settings = Settings {
+        lateness: Some(SECOND),
+        eager: true,
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    // Before the others, between them, and where there is something to look at already.
+    for place in 0..4 {
+        let mut windows = Windows::new(vec![Arc::new(plan.clone())], settings);
+        windows.set_now(103 * SECOND);
+        let mut times = vec![99 * SECOND, 100 * SECOND, 102 * SECOND];
+        times.insert(place, 1 << 60);
+        for (id, time) in times.into_iter().enumerate() {
+            push_to(&mut windows, "a", time, id as u128);
+        }
+        let begun = windows.take_begun();
+        assert_eq!(begun.len(), 1, "{place}");
+        assert_eq!(begun[0].start, 100 * SECOND);
+        windows.finish();
+        let found = windows.take_final();
+        assert_eq!(found.len(), 1);
+        assert_eq!(*found[0].announced, [100 * SECOND]);
+    }
+}
+
+#[test]
 fn windows_without_an_event_pass_no_test() {
     let never = rule(
         CorrelationKind::EventCount,

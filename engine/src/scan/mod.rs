@@ -355,8 +355,14 @@ impl Collector<'_> {
                 self.last_block = Instant::now();
                 self.block(&block).map_err(ScanError::Output)?;
                 let signals = std::mem::take(&mut block.correlated);
+                let streams = self.streams;
                 let found = self.correlator.as_mut().map(|correlator| {
-                    correlator.take(signals, chrono::Utc::now().timestamp_micros())
+                    let now = Instant::now();
+                    let mut found = correlator.take(signals, chrono::Utc::now().timestamp_micros(), now);
+                    if streams {
+                        found.extend(correlator.idle(now, QUIET));
+                    }
+                    found
                 });
                 if let Some(store) = &mut self.store {
                     for batch in &block.decoded.batches {

@@ -112,14 +112,10 @@ impl Group {
         self.key.heap_bytes() + self.log.capacity() * size_of::<Entry>() + window + open + newest
     }
 
-    /// Whether a stretch has begun.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// The stretch that has begun.
-    pub(super) fn take_open(&mut self) -> Option<Box<Open>> {
-        self.open.take()
+    /// Whether a stretch has begun, or was announced.
+    pub(super) fn has_begun(&self) -> bool {
+        let newest = self.newest.as_ref();
+        self.open.is_some() || newest.is_some_and(|newest| !newest.announced.is_empty())
     }
 
     /// Whether a window of it might pass the test; if not, its events only wait for others.

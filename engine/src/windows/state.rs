@@ -280,11 +280,11 @@ impl PlanState {
     }
 
     /// Forgets groups of at most `most` events until `enough`; gives how many groups and events that were. A group
-    /// whose stretch has begun is left alone, unless `open` is said: then the stretch ends.
+    /// whose stretch has begun or was announced is left alone, unless `begun` is said: then the stretch ends.
     pub(super) fn evict(
         &mut self,
         most: usize,
-        open: bool,
+        begun: bool,
         mut enough: impl FnMut(usize) -> bool,
         worked: &mut Worked,
     ) -> (u64, u64) {
@@ -297,17 +297,28 @@ impl PlanState {
             self.hand = if self.hand >= end { 0 } else { self.hand };
             let number = self.hand as u32;
             self.hand += 1;
-            let fits = |group: &Group| group.log.len() <= most && (open || !group.is_open());
+            let fits = |group: &Group| group.log.len() <= most && (begun || !group.has_begun());
             if !self.groups.get(number).is_some_and(fits) {
                 continue;
             }
-            if let Some(mut group) = self.forget(number) {
-                groups += 1;
-                events += group.log.len() as u64;
-                if let Some(open) = group.take_open() {
-                    let end = open.last.saturating_add(1).max(open.start.saturating_add(1));
-                    let key = Key::from_bytes(group.key.bytes());
-                    worked.ended.push(self.episode(&key, *open, end));
+            let Some(mut group) = self.forget(number) else {
+                continue;
+            };
+            groups += 1;
+            events += group.log.len() as u64;
+            if group.has_begun() {
+                // As if nothing more came: what was announced gets its final form.
+                let mut changes = Vec::new();
+                let twice = group.work(&self.plan, i64::MAX, &mut self.spare, &mut |change| {
+                    changes.push(change)
+                });
+                worked.twice += twice as u64;
+                let key = Key::from_bytes(group.key.bytes());
+                for change in changes {
+                    if let Change::Ended(open, end) = change {
+                        let announced = group.settle(open.start, end);
+                        self.report(&key, Change::Ended(open, end), announced, worked);
+                    }
                 }
             }
         }

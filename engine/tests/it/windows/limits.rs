@@ -162,6 +162,50 @@ fn an_event_far_ahead_does_not_keep_its_group_from_early_alerts() {
     }
 }
 
+/// Groups of so many events each, all within a second, in a memory with room for some of them; what was announced and
+/// is never said to be over.
+fn announced_without_end(of_each: u128, budget: usize) -> Vec<i64> {
+    let settings = Settings {
+        lateness: Some(300 * SECOND),
+        budget,
+        eager: true,
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(3)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    for n in 0..3 {
+        push_to(&mut windows, "attack", n, n as u128);
+    }
+    for group in 1..2000_u128 {
+        for n in 0..of_each {
+            push_to(
+                &mut windows,
+                &group.to_string(),
+                (group * 10 + n) as i64,
+                group * 10 + n,
+            );
+        }
+    }
+    assert!(windows.counters().evicted_groups > 0);
+    windows.finish();
+    let ended = windows.take_final();
+    assert!(ended.iter().all(|found| found.is_final));
+    let named: Vec<i64> = ended.iter().flat_map(|found| found.announced.to_vec()).collect();
+    let mut begun: Vec<i64> = windows.take_begun().iter().map(|early| early.start).collect();
+    assert!(begun.contains(&2));
+    begun.retain(|start| !named.contains(start));
+    begun
+}
+
+#[test]
+fn what_was_announced_is_said_to_be_over_though_memory_was_full() {
+    // Groups that were not announced go first; where all were, they are over when they go.
+    for of_each in [2, 3] {
+        let lost = announced_without_end(of_each, 1 << 17);
+        assert!(lost.is_empty(), "{of_each}: {lost:?}");
+    }
+}
+
 #[test]
 fn windows_without_an_event_pass_no_test() {
     let never = rule(

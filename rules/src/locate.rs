@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::correlation::CorrelationRule;
 use crate::ir::{DetectionRule, Location};
 use crate::problem::{Problem, Severity};
 use crate::yaml::{self, Data, Node, Spot, Style};
@@ -28,9 +29,28 @@ pub fn warning(
     message: impl Into<String>,
     suggestion: Option<String>,
 ) -> Problem {
-    let start = &rule.meta.location;
+    at(&rule.meta.location, Some(part), code, message.into(), suggestion)
+}
+
+/// A warning about a loaded correlation as a whole.
+pub fn correlation_warning(
+    rule: &CorrelationRule,
+    code: &'static str,
+    message: impl Into<String>,
+) -> Problem {
+    at(&rule.meta.location, None, code, message.into(), None)
+}
+
+fn at(
+    start: &Location,
+    part: Option<Part<'_>>,
+    code: &'static str,
+    message: String,
+    suggestion: Option<String>,
+) -> Problem {
     let text = std::fs::read_to_string(&start.path).unwrap_or_default();
-    let spot = find(&text, start.line, part).unwrap_or(Spot {
+    let found = part.and_then(|part| find(&text, start.line, part));
+    let spot = found.unwrap_or(Spot {
         line: start.line,
         column: start.column,
     });
@@ -43,7 +63,7 @@ pub fn warning(
         },
         severity: Severity::Warning,
         code,
-        message: message.into(),
+        message,
         line_text: line.unwrap_or_default().to_owned(),
         suggestion,
     }

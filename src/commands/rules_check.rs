@@ -24,10 +24,15 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let report = load::rules(paths, load::placeholders(placeholders)?);
     let (compiled, compile_warnings) = CompiledRules::compile(report.detections.clone(), catalog);
-    let located: Vec<Problem> = compile_warnings
+    let mut located: Vec<Problem> = compile_warnings
         .iter()
         .map(|warning| located(warning, &compiled))
         .collect();
+    let (_, not_run) = compiled.with_correlations(&report.correlations, &report.referenced_only);
+    located.extend(not_run.iter().map(|left_out| {
+        let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
+        locate::correlation_warning(&left_out.rule, "correlation-not-run", message)
+    }));
     let errors = report.errors().count();
     let warnings = report.warnings().count() + located.len();
     let problems = report.problems.iter().chain(&located);

@@ -52,6 +52,34 @@ fn a_check_of_nothing_does_not_pass() {
 }
 
 #[test]
+fn check_names_correlations_that_do_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "title: Failed logon
+name: failed
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Child
+name: child
+correlation: {type: event_count, rules: failed, group-by: [TargetUserName], timespan: 5m, condition: {gte: 2}}
+---
+title: Parent
+correlation: {type: event_count, rules: child, group-by: [IpAddress], timespan: 5m, condition: {gte: 2}}
+";
+    let path = write(&dir.path().join("r.yml"), rules);
+    let ran = run(["rules", "check", &path]);
+    assert!(
+        ran.stdout.contains("[correlation-not-run]")
+            && ran
+                .stdout
+                .contains("`Parent` does not run: `Child`, which it reads, has no field `IpAddress`")
+            && ran.stdout.contains("r.yml:10:"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
 fn files_in_hidden_folders_are_counted_as_skipped() {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("r.yml"), RULE);

@@ -1,6 +1,8 @@
 //! Windows at the end of a scan's way: signals in, alerts of correlations out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use borzoi_rules::correlation::{Bound, BoundOperator, CorrelationCondition, CorrelationKind};
 use borzoi_rules::ir::Comparison;
@@ -34,6 +36,8 @@ pub(crate) struct Correlator {
     kept: KeptEvents,
     /// Datasets by number.
     sources: Vec<Arc<str>>,
+    /// When tenants and datasets that are waited for last had a match.
+    heard: BTreeMap<(u32, u32), Instant>,
 }
 
 impl Correlator {
@@ -43,11 +47,12 @@ impl Correlator {
             correlations,
             kept: KeptEvents::default(),
             sources: Vec::new(),
+            heard: BTreeMap::new(),
         }
     }
 
     /// Takes the signals of a block, in order; gives what was found.
-    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64) -> Vec<FoundAlert> {
+    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64, at: Instant) -> Vec<FoundAlert> {
         if signals.is_empty() {
             return Vec::new();
         }
@@ -63,6 +68,7 @@ impl Correlator {
             let plan = &self.correlations.plans()[matched.plan as usize];
             self.kept.add(&mut matched, plan.span, plan.slots);
             let tenant = self.windows.tenant(&matched.tenant);
+            self.heard.insert((tenant, source as u32), at);
             self.windows.push(&Signal {
                 plan: matched.plan,
                 slot: matched.slot,
@@ -74,6 +80,19 @@ impl Correlator {
                 value: matched.value,
             });
         }
+        self.alerts()
+    }
+
+    /// Datasets that have had no match for `quiet` hold nobody up, however many events of others come.
+    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) -> Vec<FoundAlert> {
+        let windows = &mut self.windows;
+        self.heard.retain(|(tenant, source), last| {
+            let waits = at.saturating_duration_since(*last) < quiet;
+            if !waits {
+                windows.idle(*tenant, *source);
+            }
+            waits
+        });
         self.alerts()
     }
 
@@ -311,5 +330,66 @@ fn span(seconds: u64) -> String {
     {
         Some((unit, name)) => format!("{}{name}", seconds / unit),
         None => format!("{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use borzoi_parsers::catalog::Catalog;
+    use borzoi_rules::Loader;
+
+    use super::*;
+    use crate::matcher::CompiledRules;
+    use crate::windows::keys::Key;
+
+    const SECOND: i64 = 1_000_000;
+
+    const RULES: &str = "
+title: Failed logon
+name: failed
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Two
+correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1m, condition: {gte: 2}}
+";
+
+    fn matched(dataset: &str, second: i64) -> Matched {
+        Matched {
+            plan: 0,
+            slot: 0,
+            dataset: dataset.into(),
+            tenant: "default".into(),
+            time: second * SECOND,
+            id: second as u128,
+            key: Key::of(["anna"]).bytes().into(),
+            value: 0,
+            kept: None,
+        }
+    }
+
+    #[test]
+    fn a_dataset_without_a_match_for_a_while_holds_nobody_up() {
+        let report = Loader::new().load_text("rules.yml", RULES);
+        let (rules, _) = CompiledRules::compile(report.detections, &Catalog::builtin());
+        let (correlations, not_run) = Correlations::compile(&report.correlations, &rules, &BTreeSet::new());
+        assert!(not_run.is_empty());
+        let settings = Settings {
+            lateness: Some(SECOND),
+            ..Settings::default()
+        };
+        let mut correlator = Correlator::new(Arc::new(correlations), settings);
+        let (began, now) = (Instant::now(), 1000 * SECOND);
+        let quiet = Duration::from_secs(60);
+        let later = began + Duration::from_secs(59);
+        assert_eq!(correlator.take(vec![matched("once", 0)], now, began).len(), 0);
+        let busy = [1, 2, 300].map(|second| matched("busy", second));
+        assert_eq!(correlator.take(busy.into(), now, later).len(), 0);
+        assert_eq!(correlator.idle(later, quiet).len(), 0, "it may say more");
+        let found = correlator.idle(began + quiet, quiet);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].is_final);
     }
 }

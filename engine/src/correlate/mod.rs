@@ -113,6 +113,7 @@ impl Correlations {
                 }),
             }
         }
+        leave_out(&mut running, &mut not_run);
         let by_id: HashMap<Arc<str>, usize> = running
             .iter()
             .enumerate()
@@ -130,6 +131,7 @@ impl Correlations {
         }
         let mut uses: HashMap<RuleIndex, Vec<Use>> = HashMap::new();
         let mut parents: Vec<Vec<Parent>> = vec![Vec::new(); running.len()];
+        let read: Vec<Arc<CorrelationRule>> = running.iter().map(|(rule, _)| rule.clone()).collect();
         for (number, (rule, plan)) in running.iter_mut().enumerate() {
             let fields = fields_of(rule);
             for (slot, id) in rule.rules.iter().enumerate() {
@@ -141,13 +143,11 @@ impl Correlations {
                 let fields: Vec<String> = fields.iter().map(|name| name_for(rule, name, id)).collect();
                 if let Some(&child) = by_id.get(id) {
                     plan.children.push(child as u32);
-                    let child = &rules_at(&by_id, rules, id);
+                    let read = &read[child];
                     let places = |names: &[String]| -> Option<Vec<usize>> {
-                        let child = child.as_ref()?;
-                        let place = |name: &String| child.group_by.iter().position(|known| known == name);
-                        names.iter().map(place).collect()
+                        names.iter().map(|name| place_of(read, name)).collect()
                     };
-                    parents[by_id[id]].push(Parent {
+                    parents[child].push(Parent {
                         plan: number as u32,
                         slot: slot as u16,
                         group: places(&group_by),
@@ -257,11 +257,69 @@ fn name_for(rule: &CorrelationRule, name: &str, id: &str) -> String {
     alias.map_or_else(|| name.to_owned(), String::clone)
 }
 
-fn rules_at(
-    by_id: &HashMap<Arc<str>, usize>,
-    rules: &[Arc<CorrelationRule>],
+/// Where a correlation's findings have a field.
+fn place_of(rule: &CorrelationRule, field: &str) -> Option<usize> {
+    rule.group_by
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(field))
+}
+
+/// Leaves out correlations that read of another what it does not have, and those that read one that is left out: what
+/// they found would be nothing, or, under a `not`, too much.
+fn leave_out(running: &mut Vec<(Arc<CorrelationRule>, Plan)>, not_run: &mut Vec<NotRun>) {
+    loop {
+        let known: HashMap<Arc<str>, Arc<CorrelationRule>> = running
+            .iter()
+            .map(|(rule, _)| (rule.meta.id.clone(), rule.clone()))
+            .collect();
+        let before = running.len();
+        running.retain(|(rule, plan)| {
+            let reason = rule
+                .rules
+                .iter()
+                .find_map(|id| lacks(rule, plan, id, &known, not_run));
+            let Some(reason) = reason else {
+                return true;
+            };
+            not_run.push(NotRun {
+                rule: rule.clone(),
+                reason,
+            });
+            false
+        });
+        if running.len() == before {
+            return;
+        }
+    }
+}
+
+/// What `rule` cannot have of the correlation `id`, in words; `None` too if that is a detection rule.
+fn lacks(
+    rule: &CorrelationRule,
+    plan: &Plan,
     id: &Arc<str>,
-) -> Option<Arc<CorrelationRule>> {
-    by_id.get(id)?;
-    rules.iter().find(|rule| rule.meta.id == *id).cloned()
+    known: &HashMap<Arc<str>, Arc<CorrelationRule>>,
+    not_run: &[NotRun],
+) -> Option<String> {
+    if let Some(left_out) = not_run.iter().find(|left_out| left_out.rule.meta.id == *id) {
+        let title = &left_out.rule.meta.title;
+        return Some(format!("`{title}`, which it reads, does not run"));
+    }
+    let child = known.get(id)?;
+    let of_events = match plan.measured {
+        Measured::Events | Measured::Rules | Measured::Order => 0,
+        Measured::Distinct => usize::MAX,
+        Measured::Sum | Measured::Mean | Measured::Percentile(_) => 1,
+    };
+    let fields = fields_of(rule).iter().take(of_events);
+    let mut names = rule
+        .group_by
+        .iter()
+        .chain(fields)
+        .map(|name| name_for(rule, name, id));
+    let missing = names.find(|name| place_of(child, name).is_none())?;
+    Some(format!(
+        "`{}`, which it reads, has no field `{missing}`: of a correlation's fields only those of its `group-by` can be read",
+        child.meta.title
+    ))
 }

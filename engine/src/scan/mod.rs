@@ -26,6 +26,7 @@ use borzoi_parsers::frame::{BlockReader, FrameOptions, Read};
 use borzoi_parsers::input::{Input, InputError, InputOptions, InputSet};
 use tokio::runtime::Runtime;
 
+use crate::alert::Alert;
 use crate::alert_table::alert_batch;
 use crate::correlate::alerts::{Correlator, FoundAlert};
 use crate::lake::{FlushReport, LakeError, LakeWriter};
@@ -184,6 +185,8 @@ impl Scan {
             sink,
             store,
             correlator,
+            inputs: &inputs.inputs,
+            streams: false,
             last_block: Instant::now(),
             summary: ScanSummary::default(),
             current: None,
@@ -219,7 +222,8 @@ impl Scan {
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
         );
-        let outcome = outcome.and_then(|()| collector.correlations_end(raw_bytes.load(Ordering::Relaxed)));
+        let ended = collector.correlations_end(raw_bytes.load(Ordering::Relaxed), outcome.is_ok());
+        let outcome = outcome.and(ended);
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
         let mut summary = collector.summary;
@@ -308,6 +312,9 @@ struct Collector<'a> {
     sink: &'a mut dyn ScanSink,
     store: Option<Store>,
     correlator: Option<Correlator>,
+    inputs: &'a [Input],
+    /// Whether the open input has no end.
+    streams: bool,
     /// When a block came last.
     last_block: Instant,
     summary: ScanSummary,
@@ -320,14 +327,19 @@ impl Collector<'_> {
         match collected {
             Collected::Idle => {
                 let quiet = self.last_block.elapsed();
-                if let Some(correlator) = self.correlator.as_mut().filter(|_| quiet >= QUIET) {
+                // A file that is slow to read says nothing of how time goes.
+                let is_quiet = self.streams && quiet >= QUIET;
+                if let Some(correlator) = self.correlator.as_mut().filter(|_| is_quiet) {
                     let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
                     let alerts = correlator.quiet(quiet);
-                    self.correlation_alerts(alerts)?;
+                    self.correlation_alerts(alerts, true)?;
                 }
             }
             Collected::Result(work::Output::Opened(path)) => {
                 self.summary.inputs += 1;
+                let mut opened = self.inputs.iter().filter(|input| input.path == path);
+                self.streams = opened.any(|input| input.size.is_none());
+                self.last_block = Instant::now();
                 self.current = Some((path, 0));
             }
             Collected::Result(work::Output::Closed { raw_bytes }) => {
@@ -343,10 +355,15 @@ impl Collector<'_> {
                 self.last_block = Instant::now();
                 self.block(&block).map_err(ScanError::Output)?;
                 let signals = std::mem::take(&mut block.correlated);
-                if let Some(correlator) = &mut self.correlator {
-                    let alerts = correlator.take(signals, chrono::Utc::now().timestamp_micros());
-                    self.correlation_alerts(alerts)?;
-                }
+                let streams = self.streams;
+                let found = self.correlator.as_mut().map(|correlator| {
+                    let now = Instant::now();
+                    let mut found = correlator.take(signals, chrono::Utc::now().timestamp_micros(), now);
+                    if streams {
+                        found.extend(correlator.idle(now, QUIET));
+                    }
+                    found
+                });
                 if let Some(store) = &mut self.store {
                     for batch in &block.decoded.batches {
                         store.writer.append(batch)?;
@@ -355,6 +372,8 @@ impl Collector<'_> {
                         store.writer.append_alerts(&store.tenant, alerts)?;
                     }
                 }
+                // After the events that they are about are on their way into the lake.
+                self.correlation_alerts(found.unwrap_or_default(), true)?;
             }
         }
         let progress = Progress {
@@ -403,42 +422,47 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Alerts about more than one block: to the sink and the lake.
-    fn correlation_alerts(&mut self, found: Vec<FoundAlert>) -> Result<(), ScanError> {
-        let mut over = Vec::new();
-        for FoundAlert {
-            alert,
-            is_final,
-            is_known,
-        } in found
-        {
+    /// Alerts about more than one block: to the lake, and to the sink, unless that is over.
+    fn correlation_alerts(&mut self, found: Vec<FoundAlert>, sink_takes: bool) -> Result<(), ScanError> {
+        // The lake first: a sink that fails must not keep anything from it. A row is stored once: when nothing changes it
+        // any more.
+        if let Some(store) = &mut self.store {
+            let over: Vec<Alert> = found
+                .iter()
+                .filter(|found| found.is_final)
+                .map(|found| found.alert.clone())
+                .collect();
+            if !over.is_empty() {
+                let table = alert_batch(&over, chrono::Utc::now().timestamp_micros());
+                store.writer.append_alerts(&store.tenant, &table)?;
+            }
+        }
+        if !sink_takes {
+            return Ok(());
+        }
+        for FoundAlert { alert, is_known, .. } in found {
             if is_known {
                 self.sink.update(&alert).map_err(ScanError::Output)?;
             } else {
                 self.summary.alerts += 1;
                 self.sink.alert(&alert).map_err(ScanError::Output)?;
             }
-            // A row is stored once: when nothing changes it any more.
-            if is_final {
-                over.push(alert);
-            }
-        }
-        if let Some(store) = self.store.as_mut().filter(|_| !over.is_empty()) {
-            let table = alert_batch(&over, chrono::Utc::now().timestamp_micros());
-            store.writer.append_alerts(&store.tenant, &table)?;
         }
         Ok(())
     }
 
-    /// The input is over: what correlations found until then.
-    fn correlations_end(&mut self, raw_bytes: u64) -> Result<(), ScanError> {
+    /// The input is over: what correlations found until then. A sink that has failed is not told.
+    fn correlations_end(&mut self, raw_bytes: u64, sink_takes: bool) -> Result<(), ScanError> {
         let Some(correlator) = &mut self.correlator else {
             return Ok(());
         };
         let alerts = correlator.finish();
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
-        self.correlation_alerts(alerts)?;
+        self.correlation_alerts(alerts, sink_takes)?;
+        if !sink_takes {
+            return Ok(());
+        }
         // Sinks that count by it see the last alerts too.
         let progress = Progress {
             raw_bytes,

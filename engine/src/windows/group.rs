@@ -75,12 +75,18 @@ impl Group {
         self.log.push(entry)
     }
 
-    /// Looks at the window of the newest event, where the group has just taken `entry`: what begins to hold with it.
-    pub(super) fn peek(&mut self, plan: &Plan, entry: Entry) -> Option<Open> {
+    /// Looks at the window of the newest event that is not after `reached`, where the group has just taken `entry`: what
+    /// begins to hold with it.
+    pub(super) fn peek(&mut self, plan: &Plan, entry: Entry, reached: i64) -> Option<Open> {
+        if entry.time > reached {
+            return None;
+        }
         if let Some(newest) = &mut self.newest {
             newest.push(plan, entry);
         } else if plan.monotone && self.is_awake(plan) {
-            self.newest = Some(Box::new(Newest::new(plan, self.log.needed().to_vec())));
+            let needed = self.log.needed().iter().copied();
+            let come = needed.filter(|entry| entry.time <= reached).collect();
+            self.newest = Some(Box::new(Newest::new(plan, come)));
         }
         let newest = self.newest.as_mut()?;
         let (start, number) = newest.begins(plan)?;
@@ -106,14 +112,10 @@ impl Group {
         self.key.heap_bytes() + self.log.capacity() * size_of::<Entry>() + window + open + newest
     }
 
-    /// Whether a stretch has begun.
-    pub(super) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// The stretch that has begun.
-    pub(super) fn take_open(&mut self) -> Option<Box<Open>> {
-        self.open.take()
+    /// Whether a stretch has begun, or was announced.
+    pub(super) fn has_begun(&self) -> bool {
+        let newest = self.newest.as_ref();
+        self.open.is_some() || newest.is_some_and(|newest| !newest.announced.is_empty())
     }
 
     /// Whether a window of it might pass the test; if not, its events only wait for others.

@@ -56,7 +56,7 @@ pub use episode::{Episode, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, sa
 use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan};
-use state::{Began, PlanState, Worked};
+use state::{Began, Early, PlanState, Worked};
 pub use sums::LARGEST;
 use time::Clock;
 
@@ -70,7 +70,8 @@ pub struct Settings {
     pub budget: usize,
     /// Whether what more events can only confirm is announced as soon as it is seen ([`Windows::take_begun`]).
     pub eager: bool,
-    /// How far an event may lie ahead of [`Windows::set_now`] and still move time on, in microseconds.
+    /// How far an event may lie ahead of [`Windows::set_now`], in microseconds, and still move time on as far as itself
+    /// and be looked at early.
     pub ahead: i64,
 }
 
@@ -115,7 +116,7 @@ pub struct Counters {
     pub late: u64,
     /// Of them, those that were too late for their windows and changed nothing.
     pub too_late: u64,
-    /// Of them, those dated so far ahead that they did not move time on.
+    /// Of them, those dated so far ahead that they moved time on to now only.
     pub future: u64,
     /// Of them, those that were there already.
     pub twice: u64,
@@ -186,7 +187,7 @@ impl Windows {
         (self.tenants.len() - 1) as u32
     }
 
-    /// What time it is, in microseconds: events far ahead of it do not move time on.
+    /// What time it is, in microseconds: events far ahead of it move time on to it only.
     pub fn set_now(&mut self, now: i64) {
         self.now = Some(now);
     }
@@ -221,6 +222,7 @@ impl Windows {
 
     /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
     pub fn push(&mut self, signal: &Signal<'_>) {
+        let reached = self.reached();
         let Some(tenant) = self.tenants.get_mut(signal.tenant as usize) else {
             return;
         };
@@ -243,8 +245,11 @@ impl Windows {
         } else {
             let before = state.bytes();
             let entry = Entry::new(signal.time, signal.id, signal.slot, signal.value);
-            let begun = self.settings.eager.then_some(&mut self.begun);
-            if !state.push(signal.key, keys::hash(signal.key), entry, begun) {
+            let early = self.settings.eager.then_some(Early {
+                begun: &mut self.begun,
+                reached,
+            });
+            if !state.push(signal.key, keys::hash(signal.key), entry, early) {
                 self.counters.twice += 1;
             }
             self.bytes = self.bytes + state.bytes() - before;
@@ -255,12 +260,18 @@ impl Windows {
         }
     }
 
-    /// A source has come to `time`, whether or not a rule matched there.
-    pub fn observe(&mut self, tenant: u32, source: u32, time: i64) {
+    /// The time that may have come.
+    fn reached(&self) -> i64 {
         let reached = self.now.map(|now| now.saturating_add(self.settings.ahead));
-        if reached.is_some_and(|reached| time > reached) {
+        reached.unwrap_or(i64::MAX)
+    }
+
+    /// A source has come to `time`, whether or not a rule matched there; to now at most, if its clock is far ahead.
+    pub fn observe(&mut self, tenant: u32, source: u32, time: i64) {
+        let mut time = time;
+        if let Some(now) = self.now.filter(|_| time > self.reached()) {
             self.counters.future += 1;
-            return;
+            time = now;
         }
         if let Some(known) = self.tenants.get_mut(tenant as usize)
             && known.clock.observe(source, time, self.settings.lateness)
@@ -270,15 +281,16 @@ impl Windows {
     }
 
     /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on
-    /// for as long. Without a lateness nothing happens: then only the end makes anything final.
+    /// for as long, and what they say next may be as late as ever. Without a lateness nothing happens: then only the end
+    /// makes anything final.
     pub fn quiet(&mut self, for_micros: i64) {
-        if self.settings.lateness.is_none() {
+        let Some(lateness) = self.settings.lateness else {
             return;
-        }
+        };
         for number in 0..self.tenants.len() {
             let clock = &mut self.tenants[number].clock;
             if let Some(highest) = clock.highest_of_all()
-                && clock.force(highest.saturating_add(for_micros))
+                && clock.force(highest.saturating_add(for_micros).saturating_sub(lateness))
             {
                 self.advance(number);
             }
@@ -304,6 +316,7 @@ impl Windows {
 
     /// Works a tenant off as far as its watermark allows.
     fn advance(&mut self, number: usize) {
+        let reached = self.reached();
         let Some(tenant) = self.tenants.get_mut(number) else {
             return;
         };
@@ -334,12 +347,11 @@ impl Windows {
                     };
                     let before = above.bytes();
                     self.counters.signals += 1;
-                    let new = above.push(
-                        key.bytes(),
-                        keys::hash(key.bytes()),
-                        entry,
-                        self.settings.eager.then_some(&mut self.begun),
-                    );
+                    let early = self.settings.eager.then_some(Early {
+                        begun: &mut self.begun,
+                        reached,
+                    });
+                    let new = above.push(key.bytes(), keys::hash(key.bytes()), entry, early);
                     self.counters.twice += u64::from(!new);
                     self.bytes = self.bytes + above.bytes() - before;
                 }

@@ -24,6 +24,13 @@ pub(super) struct Began {
     pub(super) id: u128,
 }
 
+/// Where what begins is announced before it is final.
+pub(super) struct Early<'w> {
+    pub(super) begun: &'w mut Vec<Episode>,
+    /// Events after this are dated ahead and not looked at early: their windows would hide those of now.
+    pub(super) reached: i64,
+}
+
 /// What working off gave.
 #[derive(Debug, Default)]
 pub(super) struct Worked {
@@ -105,15 +112,9 @@ impl PlanState {
         Some(step.saturating_add(1).saturating_mul(self.plan.step()))
     }
 
-    /// Takes an event at or above the limit. `false` if it is there already. With `begun`, what begins with it is
+    /// Takes an event at or above the limit. `false` if it is there already. With `early`, what begins with it is
     /// announced.
-    pub(super) fn push(
-        &mut self,
-        key: &[u8],
-        hash: u64,
-        entry: Entry,
-        begun: Option<&mut Vec<Episode>>,
-    ) -> bool {
+    pub(super) fn push(&mut self, key: &[u8], hash: u64, entry: Entry, early: Option<Early<'_>>) -> bool {
         let groups = &self.groups;
         let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
         let number = match self.table.find(hash, is_it) {
@@ -130,7 +131,7 @@ impl PlanState {
                         .map_or(0, |group| keys::hash(group.key.bytes()))
                 });
                 self.schedule(number, due);
-                self.peek(number, entry, begun);
+                self.peek(number, entry, early);
                 return true;
             }
         };
@@ -147,17 +148,17 @@ impl PlanState {
             self.schedule(number, due);
         }
         if new {
-            self.peek(number, entry, begun);
+            self.peek(number, entry, early);
         }
         new
     }
 
-    fn peek(&mut self, number: u32, entry: Entry, begun: Option<&mut Vec<Episode>>) {
-        let (Some(begun), Some(group)) = (begun, self.groups.get_mut(number)) else {
+    fn peek(&mut self, number: u32, entry: Entry, early: Option<Early<'_>>) {
+        let (Some(Early { begun, reached }), Some(group)) = (early, self.groups.get_mut(number)) else {
             return;
         };
         let before = group.heap_bytes();
-        let found = group.peek(&self.plan, entry);
+        let found = group.peek(&self.plan, entry, reached);
         self.heap = self.heap + group.heap_bytes() - before;
         if let Some(open) = found {
             let (key, start) = (Key::from_bytes(group.key.bytes()), open.start);
@@ -279,11 +280,11 @@ impl PlanState {
     }
 
     /// Forgets groups of at most `most` events until `enough`; gives how many groups and events that were. A group
-    /// whose stretch has begun is left alone, unless `open` is said: then the stretch ends.
+    /// whose stretch has begun or was announced is left alone, unless `begun` is said: then the stretch ends.
     pub(super) fn evict(
         &mut self,
         most: usize,
-        open: bool,
+        begun: bool,
         mut enough: impl FnMut(usize) -> bool,
         worked: &mut Worked,
     ) -> (u64, u64) {
@@ -296,17 +297,28 @@ impl PlanState {
             self.hand = if self.hand >= end { 0 } else { self.hand };
             let number = self.hand as u32;
             self.hand += 1;
-            let fits = |group: &Group| group.log.len() <= most && (open || !group.is_open());
+            let fits = |group: &Group| group.log.len() <= most && (begun || !group.has_begun());
             if !self.groups.get(number).is_some_and(fits) {
                 continue;
             }
-            if let Some(mut group) = self.forget(number) {
-                groups += 1;
-                events += group.log.len() as u64;
-                if let Some(open) = group.take_open() {
-                    let end = open.last.saturating_add(1).max(open.start.saturating_add(1));
-                    let key = Key::from_bytes(group.key.bytes());
-                    worked.ended.push(self.episode(&key, *open, end));
+            let Some(mut group) = self.forget(number) else {
+                continue;
+            };
+            groups += 1;
+            events += group.log.len() as u64;
+            if group.has_begun() {
+                // As if nothing more came: what was announced gets its final form.
+                let mut changes = Vec::new();
+                let twice = group.work(&self.plan, i64::MAX, &mut self.spare, &mut |change| {
+                    changes.push(change)
+                });
+                worked.twice += twice as u64;
+                let key = Key::from_bytes(group.key.bytes());
+                for change in changes {
+                    if let Change::Ended(open, end) = change {
+                        let announced = group.settle(open.start, end);
+                        self.report(&key, Change::Ended(open, end), announced, worked);
+                    }
                 }
             }
         }

@@ -78,12 +78,10 @@ impl Clock {
         let Some(lateness) = lateness else {
             return false;
         };
-        let mut active = self.sources.iter().filter(|source| !source.idle);
-        let lowest = match active.by_ref().map(|source| source.highest).min() {
-            Some(lowest) => Some(lowest.saturating_sub(lateness)),
-            // Nobody is waited for: all that came is all there is.
-            None => self.sources.iter().map(|source| source.highest).max(),
-        };
-        lowest.is_some_and(|lowest| self.force(lowest))
+        let active = self.sources.iter().filter(|source| !source.idle);
+        let lowest = active.map(|source| source.highest).min();
+        // Where nobody is waited for, late events still are.
+        let lowest = lowest.or_else(|| self.highest_of_all());
+        lowest.is_some_and(|lowest| self.force(lowest.saturating_sub(lateness)))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use borzoi_engine::alert::Alert;
+use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::{STREAM_LATENESS, Scan, ScanOptions, ScanSink, ScanSummary};
 use borzoi_parsers::catalog::Catalog;
@@ -378,6 +379,127 @@ correlation:
     let (early, over) = (early.expect("of a correlation"), over.expect("of a correlation"));
     assert_eq!((early.count, &early.until), (3, &None));
     assert_eq!((over.count, over.until.is_some(), over.joins.len()), (5, true, 0));
+}
+
+fn not_run(text: &str) -> Vec<String> {
+    let report = Loader::new().load_text("rules.yml", text);
+    let (rules, _) = CompiledRules::compile(report.detections, &Catalog::builtin());
+    let (_, not_run) = rules.with_correlations(&report.correlations, &report.referenced_only);
+    not_run
+        .iter()
+        .map(|left_out| format!("{}: {}", left_out.rule.meta.title, left_out.reason))
+        .collect()
+}
+
+#[test]
+fn a_correlation_that_reads_what_another_does_not_have_does_not_run() {
+    let chain = |parent: &str| {
+        format!(
+            "{LOGONS}---
+title: Child
+id: 00000000-0000-0000-0000-00000000000a
+name: child
+correlation:
+    {{type: event_count, rules: failed_logon, group-by: [TargetUserName], timespan: 5m, condition: {{gte: 2}}}}
+---
+title: Parent
+id: 00000000-0000-0000-0000-00000000000b
+name: parent
+correlation:
+    {parent}
+---
+title: Grandparent
+id: 00000000-0000-0000-0000-00000000000c
+correlation:
+    {{type: temporal, rules: [parent, logon], timespan: 5m}}
+"
+        )
+    };
+    let none: [&str; 0] = [];
+    for runs in [
+        "{type: temporal, rules: [child, logon], group-by: [targetusername], timespan: 5m}",
+        "{type: temporal, rules: [child, logon], timespan: 5m}",
+        "{type: value_count, rules: child, timespan: 5m, condition: {gte: 2, field: TARGETUSERNAME}}",
+        "{type: temporal, rules: [child, logon], group-by: [user], timespan: 5m, aliases: {user: {child: TargetUserName, logon: TargetUserName}}}",
+    ] {
+        assert_eq!(not_run(&chain(runs)), none, "{runs}");
+    }
+    for runs_not in [
+        "{type: temporal, rules: [child, logon], group-by: [IpAddress], timespan: 5m}",
+        "{type: value_count, rules: child, timespan: 5m, condition: {gte: 2, field: IpAddress}}",
+    ] {
+        assert_eq!(
+            not_run(&chain(runs_not)),
+            [
+                "Parent: `Child`, which it reads, has no field `IpAddress`: of a correlation's fields only those of its `group-by` can be read",
+                "Grandparent: `Parent`, which it reads, does not run",
+            ]
+        );
+    }
+}
+
+/// A sink that takes so many alerts.
+struct Takes(usize);
+
+impl ScanSink for Takes {
+    fn alert(&mut self, _: &Alert) -> std::io::Result<()> {
+        match self.0.checked_sub(1) {
+            Some(left) => self.0 = left,
+            None => return Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_fails_keeps_no_alert_of_a_correlation_from_the_lake() {
+    let rules = |generate: bool| {
+        compiled(&format!(
+            "{LOGONS}---
+title: Failures
+id: 00000000-0000-0000-0000-00000000000f
+correlation:
+    type: event_count
+    rules: failed_logon
+    group-by: [TargetUserName]
+    timespan: 5m
+    condition: {{gte: 2}}
+    generate: {generate}
+"
+        ))
+    };
+    let lines: Vec<String> = (0..6)
+        .map(|n| logon(n, 4625, ["a", "b", "c"][n as usize % 3], "1.1.1.1"))
+        .collect();
+    // At the second alert of three at the end; at the last event, when two of the three have been found.
+    for (generate, taken, stored) in [(false, 1, 3), (true, 5, 7)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("events.json");
+        std::fs::write(&path, lines.join("\n")).expect("written");
+        let lake = Lake::create(&folder.path().join("lake")).expect("a lake");
+        let mut options = ScanOptions {
+            threads: NonZeroUsize::MIN,
+            ..ScanOptions::default()
+        };
+        options.frame.batch_rows = 1;
+        let scan = Scan {
+            catalog: Catalog::builtin(),
+            options,
+            rules: Some(rules(generate)),
+            lake: Some(LakeWriter::new(lake.clone(), WriterOptions::default())),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        scan.run(&InputSet::expand(&[path.to_string_lossy()]), &mut Takes(taken))
+            .expect_err("the sink fails");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let tables = runtime.block_on(lake.status()).expect("a status");
+        let rows: Vec<_> = tables
+            .iter()
+            .filter(|table| table.dataset == "alerts")
+            .map(|table| table.rows)
+            .collect();
+        assert_eq!(rows, [stored]);
+    }
 }
 
 #[test]

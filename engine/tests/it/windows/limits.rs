@@ -85,6 +85,128 @@ fn a_quiet_source_is_not_waited_for() {
 }
 
 #[test]
+fn a_quiet_minute_takes_nothing_from_the_lateness() {
+    let settings = Settings {
+        lateness: Some(300 * SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    push_to(&mut windows, "a", 1000 * SECOND, 1);
+    windows.quiet(61 * SECOND);
+    push_to(&mut windows, "a", 970 * SECOND, 2);
+    assert_eq!(windows.counters().too_late, 0);
+    // Longer than the lateness and the window: over.
+    windows.quiet(420 * SECOND);
+    assert_eq!(windows.take_final().len(), 1);
+}
+
+#[test]
+fn where_all_sources_are_idle_late_events_count_as_well() {
+    let settings = Settings {
+        lateness: Some(300 * SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    push_to(&mut windows, "a", 1000 * SECOND, 1);
+    windows.idle(0, 0);
+    push_to(&mut windows, "a", 970 * SECOND, 2);
+    assert_eq!(windows.counters().too_late, 0);
+    windows.finish();
+    assert_eq!(windows.take_final().len(), 1);
+}
+
+#[test]
+fn a_source_whose_clock_is_ahead_moves_time_on_to_now() {
+    let settings = Settings {
+        lateness: Some(SECOND),
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    windows.set_now(100 * SECOND);
+    push_to(&mut windows, "a", 700 * SECOND, 1);
+    push_to(&mut windows, "a", 701 * SECOND, 2);
+    assert_eq!(windows.take_final(), [], "that time has not come");
+    windows.set_now(800 * SECOND);
+    push_to(&mut windows, "b", 1400 * SECOND, 3);
+    assert_eq!(windows.take_final().len(), 1);
+    assert_eq!(windows.counters().future, 3);
+}
+
+#[test]
+fn an_event_far_ahead_does_not_keep_its_group_from_early_alerts() {
+    let settings = Settings {
+        lateness: Some(SECOND),
+        eager: true,
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(2)).expect("it runs");
+    // Before the others, between them, and where there is something to look at already.
+    for place in 0..4 {
+        let mut windows = Windows::new(vec![Arc::new(plan.clone())], settings);
+        windows.set_now(103 * SECOND);
+        let mut times = vec![99 * SECOND, 100 * SECOND, 102 * SECOND];
+        times.insert(place, 1 << 60);
+        for (id, time) in times.into_iter().enumerate() {
+            push_to(&mut windows, "a", time, id as u128);
+        }
+        let begun = windows.take_begun();
+        assert_eq!(begun.len(), 1, "{place}");
+        assert_eq!(begun[0].start, 100 * SECOND);
+        windows.finish();
+        let found = windows.take_final();
+        assert_eq!(found.len(), 1);
+        assert_eq!(*found[0].announced, [100 * SECOND]);
+    }
+}
+
+/// Groups of so many events each, all within a second, in a memory with room for some of them; what was announced and
+/// is never said to be over.
+fn announced_without_end(of_each: u128, budget: usize) -> Vec<i64> {
+    let settings = Settings {
+        lateness: Some(300 * SECOND),
+        budget,
+        eager: true,
+        ..Settings::default()
+    };
+    let plan = Plan::of(&failures(3)).expect("it runs");
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    for n in 0..3 {
+        push_to(&mut windows, "attack", n, n as u128);
+    }
+    for group in 1..2000_u128 {
+        for n in 0..of_each {
+            push_to(
+                &mut windows,
+                &group.to_string(),
+                (group * 10 + n) as i64,
+                group * 10 + n,
+            );
+        }
+    }
+    assert!(windows.counters().evicted_groups > 0);
+    windows.finish();
+    let ended = windows.take_final();
+    assert!(ended.iter().all(|found| found.is_final));
+    let named: Vec<i64> = ended.iter().flat_map(|found| found.announced.to_vec()).collect();
+    let mut begun: Vec<i64> = windows.take_begun().iter().map(|early| early.start).collect();
+    assert!(begun.contains(&2));
+    begun.retain(|start| !named.contains(start));
+    begun
+}
+
+#[test]
+fn what_was_announced_is_said_to_be_over_though_memory_was_full() {
+    // Groups that were not announced go first; where all were, they are over when they go.
+    for of_each in [2, 3] {
+        let lost = announced_without_end(of_each, 1 << 17);
+        assert!(lost.is_empty(), "{of_each}: {lost:?}");
+    }
+}
+
+#[test]
 fn windows_without_an_event_pass_no_test() {
     let never = rule(
         CorrelationKind::EventCount,

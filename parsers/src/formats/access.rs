@@ -1,7 +1,7 @@
 //! Access logs of nginx and Apache: common, combined, and both with the virtual host in front.
 //!
 //! ```text
-//! [vhost[:port] ]client[, proxy…] ident user [time] "request" status bytes[ "referrer" "user agent"[ more]]
+//! [vhost[:port] ][client, …, ]client ident user [time] "request" status bytes[ "referrer" "user agent"[ more]]
 //! [time] client TLSv1.2 cipher "request" bytes          (Apache's ssl_request_log)
 //! ```
 //!
@@ -258,7 +258,7 @@ impl<'a> Line<'a> {
         write_request(self.request, builder);
     }
 
-    /// `client`, `client, proxy, proxy`, `"client, proxy" proxy`, `vhost client` or `client (name)`.
+    /// `client`, `client, proxy, proxy`, `"client, proxy" proxy`, `vhost client` or `client (name)`; see [`are_ambiguous`].
     fn write_clients(&self, builder: &mut BatchBuilder) {
         let mut parts = self.clients.split(',').map(str::trim);
         let words = |part: &'a str| {
@@ -267,20 +267,23 @@ impl<'a> Line<'a> {
                 .filter(|word| !word.is_empty() && !word.starts_with('('))
         };
         let mut first: Vec<&str> = words(parts.next().unwrap_or_default()).collect();
-        if first.len() > 1 {
+        let is_ambiguous = are_ambiguous(self.clients);
+        if first.len() > 1 && !is_ambiguous && !self.clients.starts_with('"') {
             let (name, port) = host_and_port(first[0]);
-            match linux::address(name) {
-                Some(address) => builder.field("s-ip", Value::Str(address)),
-                None => builder.field("cs-host", Value::Str(name)),
-            }
+            builder.field("cs-host", Value::Str(name));
             builder.field("s-port", port.map_or(Value::Null, Value::Int));
             first.remove(0);
         }
         let clients: Vec<&str> = first.into_iter().chain(parts.flat_map(words)).collect();
-        // Of several, the last is who the server spoke with; what stands in front (`X-Forwarded-For`) is what that one,
-        // or a client behind it, says.
-        let addresses = || clients.iter().filter_map(|client| linux::address(client));
+        // Of several in a row with commas, the last is who the server spoke with, or the nearest that a proxy vouches for;
+        // what stands in front is what that one, or a client behind it, says.
+        let addresses = || {
+            clients
+                .iter()
+                .filter_map(|client| linux::address(host_and_port(client).0))
+        };
         match addresses().next_back() {
+            Some(_) if is_ambiguous => {}
             Some(address) => builder.field("c-ip", Value::Str(address)),
             None => {
                 if let Some(name) = clients.first().filter(|name| !matches!(**name, "-" | "")) {
@@ -297,6 +300,21 @@ impl<'a> Line<'a> {
             }
         }
     }
+}
+
+/// Whether clients do not tell which of them the server spoke with: behind an address stands another without a comma, or a
+/// list that begins with nothing or stands in quotes. The first may be the server's own address, or the client's with its
+/// `X-Forwarded-For` behind it (Apache's `%h %{X-Forwarded-For}i`).
+fn are_ambiguous(clients: &str) -> bool {
+    let mut words = clients
+        .split(' ')
+        .filter(|word| !word.is_empty() && !is_comment(word));
+    let first = words.next().unwrap_or_default();
+    let Some(second) = words.next() else {
+        return false;
+    };
+    let is_address = linux::address(host_and_port(first).0).is_some();
+    is_address || second.starts_with(',') || clients.ends_with('"')
 }
 
 /// Whether a word is a name in brackets behind an address.
@@ -543,17 +561,54 @@ mod tests {
             ],
         );
         check(
-            r#"198.51.100.1 2001:db8::7, 10.0.0.1 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
-            &[
-                ("destination_ip", Some("198.51.100.1")),
-                ("source_ip", Some("10.0.0.2")),
-                ("url_domain", None),
-            ],
+            r#"10.0.0.1, 203.0.113.5 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
+            &[("source_ip", Some("10.0.0.2")), ("destination_ip", None)],
         );
         check(
             r#""10.0.0.1, 203.0.113.5" 10.0.0.2 - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#,
             &[("source_ip", Some("10.0.0.2"))],
         );
+    }
+
+    #[test]
+    fn two_addresses_in_front_do_not_tell_whose_they_are() {
+        let ambiguous = [
+            "192.0.2.10 203.0.113.66",
+            "192.0.2.10:443 203.0.113.66",
+            "192.0.2.10 203.0.113.66, 10.0.0.1",
+            "192.0.2.10 203.0.113.66, 10.0.0.1 10.0.0.2",
+            "192.0.2.10 , 203.0.113.66",
+            "192.0.2.10 \"203.0.113.66\"",
+        ];
+        for clients in ambiguous {
+            let line = format!(r#"{clients} - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#);
+            check(
+                &line,
+                &[
+                    ("source_ip", None),
+                    ("destination_ip", None),
+                    ("source_domain", None),
+                    ("url_domain", None),
+                    ("url_path", Some("/")),
+                ],
+            );
+            let flat = testing::fields_of(&line);
+            let related = testing::value(&flat, "related.ip");
+            assert!(
+                related.contains("192.0.2.10") && related.contains("203.0.113.66"),
+                "{related} of {line}"
+            );
+        }
+        for clients in [
+            "\"203.0.113.66\" 192.0.2.10",
+            "www.example.org:80 192.0.2.10",
+            "192.0.2.10 (a.example)",
+        ] {
+            check(
+                &format!(r#"{clients} - - [03/Feb/2026:04:05:06 +0100] "GET / HTTP/1.1" 200 1"#),
+                &[("source_ip", Some("192.0.2.10")), ("destination_ip", None)],
+            );
+        }
     }
 
     #[test]

@@ -114,6 +114,13 @@ impl<'a, K: Copy> Keys<'a, K> {
         self.sure(fields).map(|(_, value, _, known)| (value, known))
     }
 
+    /// What is known of the keys in doubt.
+    pub(crate) fn doubted(&self) -> impl Iterator<Item = K> + '_ {
+        let pairs = if self.mixed { self.pairs.as_slice() } else { &[] };
+        let doubted = pairs.iter().filter(|(_, _, state, _)| *state == State::Doubted);
+        doubted.map(|&(.., known)| known)
+    }
+
     #[inline]
     fn sure(
         self,

@@ -6,7 +6,8 @@
 //!
 //! The line consists of pairs, with spaces or commas between them, so that a line which starts with one of the device's
 //! keys and has a type and a subtype is one. Values that strangers choose (URLs, user names, agents) stand in quotes with
-//! the quotes in them escaped; a key with two values is in doubt all the same ([`sure`]). The meaning of the keys is in the catalog. The same device
+//! the quotes in them escaped; a key with two values is in doubt all the same ([`Keys`]), but the device's own in [`FRONT`]
+//! hold by their first value, and say the time only there. The meaning of the keys is in the catalog. The same device
 //! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
 
 use super::super::fields::{Fields, address, is_nothing};
@@ -27,6 +28,21 @@ pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
 }];
 
 const DATASET: &str = "fortinet.fortigate";
+
+/// Keys that the device writes in front of what strangers chose.
+const FRONT: &[&str] = &[
+    "date",
+    "time",
+    "devname",
+    "devid",
+    "eventtime",
+    "tz",
+    "logid",
+    "type",
+    "subtype",
+    "level",
+    "vd",
+];
 
 /// What is not yet a field while pairs are read.
 #[derive(Default)]
@@ -86,8 +102,15 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     numbers.restart();
     let mut pairs = pairs(body, style);
     let mut keys = Keys::new(line.arena);
+    let mut behind = false;
     while let Some((pair, numbered)) = pairs.next_numbered(&mut numbers) {
-        keys.add_with(pair.key, parts::value(line, pair), &[], (pair.key, numbered));
+        let value = parts::value(line, pair);
+        if behind && numbered.role.is_clock() {
+            fields.doubt(pair.key, Value::Str(value));
+            continue;
+        }
+        behind = behind || is_text(pair.key, value);
+        keys.add_with(pair.key, value, FRONT, (pair.key, numbered));
     }
     drop(numbers);
     for (value, (key, numbered)) in keys.settled_with(&mut fields) {
@@ -138,6 +161,13 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     })
 }
 
+/// Whether a pair may say what a stranger chose: more than the device's own words, addresses and numbers.
+fn is_text(key: &str, value: &str) -> bool {
+    let is_number = value.bytes().all(|b| b.is_ascii_digit());
+    let is_own = matches!(key, "logver" | "itime" | "timestamp" | "eventtype") || FRONT.contains(&key);
+    !(is_number || is_own || address(value).is_some())
+}
+
 /// The text behind a syslog priority that has nothing else of a header behind it.
 fn without_priority(body: &str) -> &str {
     let digits = body.strip_prefix('<').and_then(|rest| rest.split_once('>'));
@@ -174,6 +204,11 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// Whether the key says when the event was.
+    fn is_clock(self) -> bool {
+        matches!(self, Role::Date | Role::Time | Role::Zone | Role::Instant)
+    }
+
     pub(crate) fn of(key: &str) -> Role {
         match key {
             "date" => Role::Date,
@@ -237,7 +272,8 @@ fn take<'a>(
         Role::Kind => seen.kind = true,
         Role::Subkind => seen.subkind = true,
         Role::Id => seen.id = true,
-        Role::Other => seen.other = true,
+        // Behind the number of the device's own log it is a stranger's.
+        Role::Other => seen.other |= !seen.id,
         Role::Serial => seen.other |= value.starts_with("FPX"),
         Role::Name => seen.name = value,
         Role::Method => seen.method = value,
@@ -315,6 +351,43 @@ mod tests {
             "Mar  1 10:00:00 web1 sshd[7]: Invalid user type=traffic subtype=x logid=1 srcip=192.0.2.9 from 192.0.2.1 port 4",
         );
         assert_eq!(value(&event, "source.ip"), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_devices_own_keys_hold_by_their_first_value() {
+        let own = r#"date=2026-03-01 time=10:00:00 devname="fw1" devid="FGT60E" logid="0316013056" type="utm" subtype="webfilter" eventtime=1772359200000000000 srcip=192.0.2.4 dstip=192.0.2.9 url="http://x/" agent="a""#;
+        for forged in [
+            "type=foo",
+            "subtype=foo",
+            "logid=7",
+            "log_id=1",
+            "device_id=1",
+            "devid=FPX1",
+            "devname=evil vd=evil level=emergency",
+            "date=2020-01-01",
+            "time=00:00:00",
+            r#"eventtime=1 tz="+1400""#,
+        ] {
+            check(
+                &format!("{own} {forged}"),
+                &[
+                    ("event.dataset", "fortinet.fortigate"),
+                    ("@timestamp", "2026-03-01T10:00:00.000Z"),
+                    ("event.code", "0316013056"),
+                    ("host.name", "fw1"),
+                    ("observer.serial_number", "FGT60E"),
+                    ("source.ip", "192.0.2.4"),
+                ],
+            );
+        }
+        // Nothing of the device says the zone or the instant.
+        check(
+            r#"date=2026-03-01 time=10:00:00 logid="1" type="utm" subtype="webfilter" srcip=192.0.2.4 agent="a" tz="+1400" eventtime=1"#,
+            &[
+                ("@timestamp", "2026-03-01T10:00:00.000Z"),
+                ("source.ip", "192.0.2.4"),
+            ],
+        );
     }
 
     #[test]

@@ -210,15 +210,15 @@ fn squid<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     fields.push("http.request.method", Value::Str(method));
     // An address with blanks has more words; behind it stand a user, and where Squid had the answer from.
     let words: Vec<&str> = words.collect();
-    let is_peer = |word: &&str| {
-        word.split_once('/').is_some_and(|(how, peer)| {
-            let is_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
-            !how.is_empty() && how.bytes().all(is_code) && !peer.is_empty()
-        })
-    };
-    let mut peers = words.iter().enumerate().skip(2).filter(|(_, word)| is_peer(word));
+    // The last word is the type of the content, which the other server chose, if the one in front of it is the peer.
+    let native = words
+        .len()
+        .checked_sub(2)
+        .filter(|&at| at >= 2 && is_peer(words[at]));
+    let candidates = native.map_or(words.len(), |at| at + 1);
+    let mut peers = (2..candidates).filter(|&at| is_peer(words[at]));
     let at = match (words.get(2)?, peers.next(), peers.next()) {
-        (_, Some((at, _)), None) => at,
+        (_, Some(at), None) => at,
         // A hierarchy that is written in another way.
         (third, None, None) if third.contains('/') => 2,
         (_, None, None) => return None,
@@ -244,6 +244,29 @@ fn squid<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     }
     fields.known("http.response.mime_type", words.next().unwrap_or_default());
     event(line, "squid.access", Some(time), fields)
+}
+
+/// Whether a word says where Squid had an answer from: `HIER_DIRECT/198.51.100.9`, in older releases `DIRECT/…`.
+fn is_peer(word: &str) -> bool {
+    let Some((how, peer)) = word.split_once('/') else {
+        return false;
+    };
+    let code = how.strip_prefix("TIMEOUT_").unwrap_or(how);
+    let is_known = match code.strip_prefix("HIER_") {
+        Some(code) => !code.is_empty(),
+        None => {
+            matches!(
+                code,
+                "NONE" | "DIRECT" | "CARP" | "PINNED" | "ORIGINAL_DST" | "STANDBY_POOL"
+            ) || [
+                "_PARENT", "_HIT", "_MISS", "_DIRECT", "_FAIL", "_FASTEST", "_SELECT",
+            ]
+            .iter()
+            .any(|end| code.ends_with(end))
+        }
+    };
+    let is_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    is_known && !peer.is_empty() && how.bytes().all(is_code)
 }
 
 /// What stands in `text` from the word `first` to the word `last`, both of which are pieces of it.
@@ -404,6 +427,36 @@ mod tests {
                 ("source.ip", "192.0.2.4"),
                 ("http.request.method", "GET"),
                 ("host.name", "WEB1"),
+            ],
+        );
+    }
+
+    #[test]
+    fn squids_types_of_content_are_no_peers() {
+        use crate::formats::vendors::whole::check;
+        for kind in ["A/B", "NONE/x", "HIER_DIRECT/203.0.113.1", "-"] {
+            check(
+                &format!(
+                    "1772359200.123    345 192.0.2.7 TCP_MISS/200 1234 GET http://evil.example/ mara FIRSTUP_PARENT/10.0.0.1 {kind}"
+                ),
+                "squid.access",
+                &[
+                    ("source.ip", "192.0.2.7"),
+                    ("user.name", "mara"),
+                    ("destination.ip", "10.0.0.1"),
+                    ("url.domain", "evil.example"),
+                    ("squid.hierarchy_code", "FIRSTUP_PARENT"),
+                ],
+            );
+        }
+        // A word of the address that looks like a code but is none.
+        check(
+            "1772359200.123    345 192.0.2.7 TCP_MISS/200 1234 GET http://www.example.org/a x A/B mara TIMEOUT_CLOSEST_PARENT_MISS/10.0.0.1 text/html",
+            "squid.access",
+            &[
+                ("url.original", "http://www.example.org/a x A/B"),
+                ("user.name", "mara"),
+                ("destination.ip", "10.0.0.1"),
             ],
         );
     }

@@ -81,8 +81,8 @@ fn trimmed(value: &str) -> &str {
     }
 }
 
-/// The key that means what `key` does, where the format's dictionary has a full name beside the short one: a line says
-/// either once.
+/// The key that means what `key` does, where the format's dictionary has a full name beside the short one, or products have
+/// one of their own: a line says either once.
 pub(crate) fn short(key: &str) -> &str {
     match key {
         "sourceAddress" => "src",
@@ -94,7 +94,7 @@ pub(crate) fn short(key: &str) -> &str {
         "message" => "msg",
         "requestUrl" => "request",
         "transportProtocol" => "proto",
-        "sourceProcessName" => "sproc",
+        "sourceProcessName" | "deviceProcessName" => "sproc",
         "deviceAction" => "act",
         "applicationProtocol" => "app",
         "eventOutcome" => "outcome",
@@ -102,18 +102,22 @@ pub(crate) fn short(key: &str) -> &str {
         "deviceMacAddress" => "dvcmac",
         "deviceTimeZone" => "dtz",
         "sourceHostName" => "shost",
-        "sourceMacAddress" => "smac",
-        "sourcePort" => "spt",
+        "sourceMacAddress" | "srcMAC" => "smac",
+        "sourcePort" | "srcPort" => "spt",
         "sourceUserName" => "suser",
         "sourceUserId" => "suid",
         "sourceProcessId" => "spid",
-        "destinationHostName" => "dhost",
-        "destinationMacAddress" => "dmac",
-        "destinationPort" => "dpt",
+        "destinationHostName" | "destinationDnsDomain" => "dhost",
+        "destinationMacAddress" | "dstMAC" => "dmac",
+        "destinationPort" | "dstPort" => "dpt",
         "destinationUserName" => "duser",
         "destinationUserId" => "duid",
-        "bytesIn" => "in",
-        "bytesOut" => "out",
+        "bytesIn" | "srcBytes" => "in",
+        "bytesOut" | "dstBytes" => "out",
+        "srcPostNAT" => "sourceTranslatedAddress",
+        "srcPostNATPort" => "sourceTranslatedPort",
+        "dstPostNAT" => "destinationTranslatedAddress",
+        "dstPostNATPort" => "destinationTranslatedPort",
         "fileName" => "fname",
         "fileSize" => "fsize",
         _ => key,

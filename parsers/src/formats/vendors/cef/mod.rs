@@ -90,6 +90,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         keys.add_with(short(key), meant(value, escaped, line), repeats, (key, numbered));
     }
     drop(numbers);
+    // Who brought the best time into doubt does not choose a worse one.
+    event.rank = keys
+        .doubted()
+        .map(|(_, numbered)| numbered.role.rank())
+        .max()
+        .unwrap_or(0);
     for (value, (key, numbered)) in keys.settled_with(&mut event.fields) {
         if !is_peculiar || !products::pair(dataset, key, value, &mut event.fields) {
             event.pair(key, numbered, value);
@@ -297,6 +303,17 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    /// How well a time under the key says when the event was; 0: it is no time that could.
+    fn rank(self) -> u8 {
+        match self {
+            Role::Received => 9,
+            Role::Start => 7,
+            Role::End => 3,
+            Role::Clock(rank) => rank,
+            _ => 0,
+        }
+    }
+
     pub(crate) fn of(key: &str) -> Role {
         match key {
             "src" | "sourceAddress" => Role::Source,
@@ -343,9 +360,9 @@ impl<'a> Extension<'_, 'a> {
                 return host(fields, key, ["destination.ip", "destination.domain"], value);
             }
             Role::Device => return device(fields, value),
-            Role::Received => self.clock(value, 9),
-            Role::Start => return self.moment("event.start", value, 7),
-            Role::End => return self.moment("event.end", value, 3),
+            Role::Received => self.clock(value, numbered.role.rank()),
+            Role::Start => return self.moment("event.start", value, numbered.role.rank()),
+            Role::End => return self.moment("event.end", value, numbered.role.rank()),
             Role::Instant => return fields.push(key, self.line.instant(value)),
             Role::Message => return fields.put("message", Value::Str(value)),
             Role::Reason if is_nothing(value) => return,
@@ -410,7 +427,7 @@ impl<'a> Extension<'_, 'a> {
                     self.labels.count += 1;
                 }
             }
-            Role::Clock(rank) => self.clock(value, rank),
+            Role::Clock(_) => self.clock(value, numbered.role.rank()),
         }
         self.fields.push_pair(key, numbered.key, value);
     }

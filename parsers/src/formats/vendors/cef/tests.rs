@@ -123,6 +123,82 @@ fn what_strangers_write() {
 }
 
 #[test]
+fn a_time_in_doubt_leaves_no_worse_one() {
+    let at = |extension: &str| {
+        let line = format!("<13>Mar  1 10:00:00 fw1 CEF:0|V|P|1|2|n|3|{extension}");
+        value(&fields_of(&line), "@timestamp")
+    };
+    let own = "rt=1772355600000";
+    assert_eq!(at(&format!("{own} src=192.0.2.4")), "2026-03-01T09:00:00.000Z");
+    for forged in [
+        "rt=1 xeventtime=946684800000",
+        "deviceReceiptTime=1 start=946684800000",
+        "rt=1 end=946684800000",
+        "rt=1 someTime=946684800000",
+    ] {
+        for line in [
+            format!("msg=a {own} src=192.0.2.4 request=/x {forged}"),
+            format!("request=/x {forged} {own} src=192.0.2.4"),
+        ] {
+            let time = at(&line);
+            assert!(time.starts_with("2026-03-01T10:00:00"), "{time} of {line}");
+        }
+    }
+    // A worse one in doubt takes nothing from a better.
+    assert_eq!(
+        at(&format!("{own} end=1772355600000 request=/x end=946684800000")),
+        "2026-03-01T09:00:00.000Z"
+    );
+}
+
+#[test]
+fn keys_of_two_spellings_count_as_one() {
+    for (own, forged, column) in [
+        ("spt=7", "srcPort=9", "source.port"),
+        ("sourcePort=7", "srcPort=9", "source.port"),
+        ("dpt=7", "dstPort=9", "destination.port"),
+        ("smac=02:00:00:00:00:01", "srcMAC=02:00:00:00:00:02", "source.mac"),
+        (
+            "dmac=02:00:00:00:00:01",
+            "dstMAC=02:00:00:00:00:02",
+            "destination.mac",
+        ),
+        ("in=7", "srcBytes=9", "source.bytes"),
+        ("out=7", "dstBytes=9", "destination.bytes"),
+        (
+            "dhost=a.example",
+            "destinationDnsDomain=b.example",
+            "destination.domain",
+        ),
+        ("sproc=a", "deviceProcessName=b", "process.name"),
+        (
+            "sourceTranslatedAddress=192.0.2.1",
+            "srcPostNAT=192.0.2.2",
+            "source.nat.ip",
+        ),
+        ("sourceTranslatedPort=7", "srcPostNATPort=9", "source.nat.port"),
+        (
+            "destinationTranslatedAddress=192.0.2.1",
+            "dstPostNAT=192.0.2.2",
+            "destination.nat.ip",
+        ),
+        (
+            "destinationTranslatedPort=7",
+            "dstPostNATPort=9",
+            "destination.nat.port",
+        ),
+    ] {
+        let of = |extension: &str| {
+            let event = fields_of(&format!("CEF:0|V|P|1|2|n|3|{extension}"));
+            value(&event, column)
+        };
+        assert_ne!(of(own), "", "{own}");
+        assert_eq!(of(&format!("{own} request=/x {forged}")), "", "{forged}");
+        assert_eq!(of(&format!("request=/x {forged} {own}")), "", "{forged}");
+    }
+}
+
+#[test]
 fn cut_off() {
     for line in ["CEF:0|V|P", "CEF:0|V|P|1|2|n", "CEF:0|V|P|1|2|n|3|src"] {
         let event = fields_of(line);

@@ -76,32 +76,63 @@ impl Glob {
         glob
     }
 
-    /// Whether all of `text` is as the pattern says.
+    /// Whether all of `text` is as the pattern says: at most tokens × characters steps, and nothing allocated.
+    ///
+    /// What repeats takes as little as it can. Where the rest does not fit, the last `*` takes one character more; where that
+    /// meets a `/`, the last `**` does. Earlier ones need not: what stands between fits at its first place.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let tokens = &self.tokens;
-        // Which tokens may come next, after each character.
-        let mut next = vec![false; tokens.len() + 1];
-        next[0] = true;
-        self.skip(&mut next);
-        for c in text.chars() {
-            let mut after = vec![false; tokens.len() + 1];
-            for (at, token) in tokens.iter().enumerate() {
-                if next[at] && token.takes(c) {
-                    after[at + usize::from(!token.repeats())] = true;
+        let char_at = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
+        let (mut token, mut at) = (0, 0);
+        // The token behind the last `**`, and behind the last `*` since; and where in the text they come next.
+        let mut any: Option<(usize, usize)> = None;
+        let mut many: Option<(usize, usize)> = None;
+        // Where the first `*` since the last `**` begins, and before which place it begins in vain: two of one folder
+        // reach the same.
+        let mut first = None;
+        let mut vain = 0;
+        loop {
+            let next = char_at(at);
+            match (self.tokens.get(token), next) {
+                (None, None) => return true,
+                (Some(Token::Any), _) => {
+                    token += 1;
+                    any = Some((token, at));
+                    (many, first, vain) = (None, None, 0);
+                    continue;
                 }
+                (Some(Token::Many), _) if first.is_some() || at >= vain => {
+                    token += 1;
+                    many = Some((token, at));
+                    first = first.or(Some(at));
+                    continue;
+                }
+                (Some(own @ (Token::Char(_) | Token::One)), Some(c)) if own.takes(c) => {
+                    token += 1;
+                    at += c.len_utf8();
+                    continue;
+                }
+                _ => {}
             }
-            self.skip(&mut after);
-            next = after;
-        }
-        next[tokens.len()]
-    }
-
-    /// What repeats may also be nothing.
-    fn skip(&self, next: &mut [bool]) {
-        for (at, token) in self.tokens.iter().enumerate() {
-            if next[at] && token.repeats() {
-                next[at + 1] = true;
+            if let Some((behind, from)) = many
+                && let Some(c) = char_at(from).filter(|&c| Token::Many.takes(c))
+            {
+                (token, at) = (behind, from + c.len_utf8());
+                many = Some((token, at));
+                continue;
             }
+            let Some((behind, from)) = any else {
+                return false;
+            };
+            let Some(c) = char_at(from) else {
+                return false;
+            };
+            if let Some(first) = first.take() {
+                let folder = text.get(first..).and_then(|rest| rest.find('/'));
+                vain = folder.map_or(text.len(), |end| first + end) + 1;
+            }
+            (token, at) = (behind, from + c.len_utf8());
+            any = Some((token, at));
+            many = None;
         }
     }
 
@@ -184,7 +215,43 @@ mod tests {
         assert!(!Glob::at_end("fw/*.log").matches("/var/xfw/a.log"));
     }
 
+    /// Records name their hosts: what costs most must cost little.
+    #[test]
+    fn matching_costs_tokens_times_characters_at_most() {
+        let (a, deep) = ("a".repeat(100_000), "a/".repeat(50_000));
+        for pattern in [
+            "**a*a*a*a*b",
+            "**a**a**a*b",
+            "*a*a*a*a*b",
+            "**/*a/*a/*a/b",
+            "**a*/*a*/*a*b",
+            "**?*?*?b",
+        ] {
+            for text in [&a, &deep] {
+                let started = std::time::Instant::now();
+                assert!(!Glob::new(pattern).matches(text), "{pattern}");
+                // Squares of the text would take minutes.
+                assert!(
+                    started.elapsed().as_secs() < 5,
+                    "{pattern}: {:?}",
+                    started.elapsed()
+                );
+            }
+        }
+        assert!(Glob::new("**/*a/a*/**").matches(&deep) && Glob::new("**a*a*?").matches(&a));
+    }
+
     proptest! {
+        #[test]
+        fn matches_longer_ones_as_the_plain_way(
+            pattern in "([ab/é?]|[*]|[*]{2}){0,10}",
+            text in "[abé/]{0,12}",
+        ) {
+            let glob = Glob::new(&pattern);
+            let chars: Vec<char> = text.chars().collect();
+            prop_assert_eq!(glob.matches(&text), plain(&glob.tokens, &chars));
+        }
+
         #[test]
         fn matches_as_the_plain_way(pattern in "[ab/*?]{0,7}", text in "[ab/]{0,7}") {
             let glob = Glob::new(&pattern);

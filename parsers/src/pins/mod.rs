@@ -343,6 +343,16 @@ pub(crate) struct Pinned {
     options: Arc<Pins>,
     dataset: Option<Arc<Dataset>>,
     catalog: Arc<Catalog>,
+    /// What was asked last: the next line mostly has the same host.
+    last: Option<LastHost>,
+}
+
+/// An answer of [`Pinned::of_host`].
+#[derive(Debug)]
+struct LastHost {
+    host: String,
+    fixed: bool,
+    dataset: Option<Arc<Dataset>>,
 }
 
 /// What holds for all of a source.
@@ -360,6 +370,7 @@ impl Pinned {
             options: options.pins.clone(),
             dataset: options.dataset.clone(),
             catalog: catalog.clone(),
+            last: None,
         }
     }
 
@@ -386,10 +397,22 @@ impl Pinned {
     }
 
     /// The dataset of a line whose header names `host`, of a source with [`Fixed::hosts`].
-    pub(crate) fn of_host(&self, host: &str, fixed: bool) -> Option<&Arc<Dataset>> {
-        let own = || self.catalog.pins().of_host(host);
-        let by_options = self.options.of_host(host);
-        by_options.or_else(|| if fixed { None } else { own() })
+    pub(crate) fn of_host(&mut self, host: &str, fixed: bool) -> Option<&Arc<Dataset>> {
+        if host.len() > MAX_HOST {
+            return None;
+        }
+        let asked = |last: &LastHost| last.host == host && last.fixed == fixed;
+        if !self.last.as_ref().is_some_and(asked) {
+            let own = || self.catalog.pins().of_host(host);
+            let by_options = self.options.of_host(host);
+            let dataset = by_options.or_else(|| if fixed { None } else { own() });
+            self.last = Some(LastHost {
+                host: host.to_owned(),
+                fixed,
+                dataset: dataset.cloned(),
+            });
+        }
+        self.last.as_ref()?.dataset.as_ref()
     }
 }
 

@@ -156,3 +156,24 @@ fn contradictions_of_catalog_files_are_told_with_both_places() {
         "{error}"
     );
 }
+
+#[test]
+fn the_host_asked_last_is_remembered_with_its_answer() {
+    let catalog = Catalog::builtin();
+    let pins = pins(&["host:fw*=cisco.asa", "host:edge-*=cisco.ios"]).expect("good pins");
+    let options = DecodeOptions {
+        pins: Arc::new(pins.clone()),
+        ..DecodeOptions::default()
+    };
+    let mut pinned = Pinned::new(&options, &catalog);
+    let long = "fw".repeat(200);
+    for host in ["fw1", "fw1", "edge-1", "web", "web", "fw1", "", &long, "FW1"] {
+        for fixed in [false, true, true] {
+            let expected = pins.of_host(host).map(|dataset| dataset.name.clone());
+            let answer = pinned.of_host(host, fixed).map(|dataset| dataset.name.clone());
+            assert_eq!(answer, expected, "{host}");
+            let last = pinned.last.as_ref().expect("one was asked");
+            assert_eq!(last.host == host && last.fixed == fixed, host.len() <= MAX_HOST);
+        }
+    }
+}

@@ -1,19 +1,18 @@
 //! Patterns of paths and hosts: `*` is any text without a `/`, `**` any text, `?` one character that is no `/`.
 
-use hashbrown::HashMap;
-
 /// A pattern taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
-    tokens: Vec<Token>,
+    /// What two spellings of one pattern share.
+    pub(super) tokens: Vec<Token>,
     /// Characters that the pattern names: what it says more than `*`.
     pub(super) named: usize,
     /// Whether it is anything but characters.
     pub(super) wild: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Token {
     Char(char),
     /// `?`
     One,
@@ -136,53 +135,65 @@ impl Glob {
         }
     }
 
-    /// A text that both patterns fit, if there is one.
-    pub(super) fn common(&self, other: &Glob) -> Option<String> {
+    /// A text that both patterns fit, if there is one. Each pair of places that is looked at takes one from `budget`.
+    ///
+    /// # Errors
+    ///
+    /// The budget is used up.
+    pub(super) fn common(&self, other: &Glob, budget: &mut usize) -> Result<Option<String>, OverBudget> {
         let end = (self.tokens.len(), other.tokens.len());
-        // How each pair of places was reached: from where, and by which character.
-        let mut reached = HashMap::from([((0, 0), None)]);
-        let mut open = vec![(0, 0)];
-        while let Some(at) = open.pop() {
+        let width = end.1 + 1;
+        let words = ((end.0 + 1) * width).div_ceil(64);
+        *budget = budget.checked_sub(words).ok_or(OverBudget)?;
+        let mut seen = vec![0u64; words];
+        if let Some(word) = seen.first_mut() {
+            *word = 1;
+        }
+        // The way to the place that is looked at; and of each place on it, how it was reached and which step is next.
+        let mut way = vec![((0, 0), None, 0)];
+        while let Some((at, _, step)) = way.last_mut() {
+            let at = *at;
             if at == end {
-                return Some(way(&reached, end));
+                return Ok(Some(way.iter().filter_map(|(_, by, _)| *by).collect()));
             }
             let (one, two) = (self.tokens.get(at.0).copied(), other.tokens.get(at.1).copied());
-            let mut steps = Vec::new();
-            if one.is_some_and(Token::repeats) {
-                steps.push(((at.0 + 1, at.1), None));
-            }
-            if two.is_some_and(Token::repeats) {
-                steps.push(((at.0, at.1 + 1), None));
-            }
-            if let (Some(one), Some(two)) = (one, two)
-                && let Some(c) = one.common(two)
+            *step += 1;
+            let next = match *step {
+                1 => one.zip(two).and_then(|(one, two)| {
+                    let moves = |token: Token| usize::from(!token.repeats());
+                    Some(((at.0 + moves(one), at.1 + moves(two)), Some(one.common(two)?)))
+                }),
+                2 => two
+                    .is_some_and(Token::repeats)
+                    .then_some(((at.0, at.1 + 1), None)),
+                3 => one
+                    .is_some_and(Token::repeats)
+                    .then_some(((at.0 + 1, at.1), None)),
+                _ => {
+                    way.pop();
+                    continue;
+                }
+            };
+            let Some((to, by)) = next else {
+                continue;
+            };
+            let number = to.0 * width + to.1;
+            let bit = 1 << (number % 64);
+            if let Some(word) = seen.get_mut(number / 64)
+                && *word & bit == 0
             {
-                let step = |token: Token| usize::from(!token.repeats());
-                steps.push(((at.0 + step(one), at.1 + step(two)), Some(c)));
-            }
-            for (to, by) in steps {
-                reached.entry(to).or_insert_with(|| {
-                    open.push(to);
-                    Some((at, by))
-                });
+                *word |= bit;
+                *budget = budget.checked_sub(1).ok_or(OverBudget)?;
+                way.push((to, by, 0));
             }
         }
-        None
+        Ok(None)
     }
 }
 
-type Place = (usize, usize);
-
-/// The characters on the way to `end`.
-fn way(reached: &HashMap<Place, Option<(Place, Option<char>)>>, end: Place) -> String {
-    let mut text: Vec<char> = Vec::new();
-    let mut at = end;
-    while let Some(Some((from, by))) = reached.get(&at) {
-        text.extend(by);
-        at = *from;
-    }
-    text.iter().rev().collect()
-}
+/// Patterns that take too long to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OverBudget;
 
 #[cfg(test)]
 mod tests {
@@ -262,7 +273,7 @@ mod tests {
         #[test]
         fn common_texts_fit_both(one in "[ab/*?]{0,6}", two in "[ab/*?]{0,6}", text in "[abx/]{0,6}") {
             let (one, two) = (Glob::new(&one), Glob::new(&two));
-            match one.common(&two) {
+            match one.common(&two, &mut usize::MAX.clone()).expect("no limit") {
                 Some(found) => prop_assert!(one.matches(&found) && two.matches(&found), "{}", found),
                 None => prop_assert!(!(one.matches(&text) && two.matches(&text))),
             }

@@ -177,3 +177,36 @@ fn the_host_asked_last_is_remembered_with_its_answer() {
         }
     }
 }
+
+#[test]
+fn long_patterns_are_errors_and_many_cost_little_time() {
+    let long = format!("host:{}*=cisco.asa", "x".repeat(200));
+    let error = pins(&[&long]).expect_err("too long");
+    assert!(error.contains("may have 128 characters"), "{error}");
+    // All name as much, and none fits what another does.
+    let hard = |i: usize| {
+        format!(
+            "{}{}",
+            "?a*".repeat(40),
+            char::from_u32(0x4e00 + i as u32).expect("a letter")
+        )
+    };
+    for kind in ["host", "path"] {
+        let started = std::time::Instant::now();
+        let of = |i: usize| format!("{kind}:{}={}", hard(i), ["cisco.asa", "cisco.ios"][i % 2]);
+        let many: Vec<String> = (0..256).map(of).collect();
+        let error = Pins::parse(&many, &Catalog::builtin())
+            .expect_err("too many")
+            .to_string();
+        assert!(
+            error.contains("too many long patterns") && error.contains("` and `?a*?a*"),
+            "{error}"
+        );
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+        // A few of them, and many short ones, are none.
+        Pins::parse(&many[..8], &Catalog::builtin()).expect("few");
+        let of = |i: usize| format!("{kind}:edge-{i:03}-*={}", ["cisco.asa", "cisco.ios"][i % 2]);
+        let short: Vec<String> = (0..256).map(of).collect();
+        Pins::parse(&short, &Catalog::builtin()).expect("short");
+    }
+}

@@ -51,7 +51,7 @@ use crate::catalog::{Catalog, Dataset};
 use crate::enrich::Network;
 use crate::formats::DecodeOptions;
 use crate::frame::Source;
-use glob::{Glob, OverBudget};
+use glob::{Glob, OverBudget, Token};
 
 /// Characters of a pattern with wildcards at most, and such patterns of one place: two of them are compared letter by
 /// letter, and a catalog may be somebody else's.
@@ -315,12 +315,13 @@ fn settle(globs: &mut [Entry<Glob>]) -> Result<(), PinError> {
     if let Some(entry) = wild.nth(MAX_WILD_COUNT) {
         return Err(entry.error(format!("more than {MAX_WILD_COUNT} patterns with wildcards")));
     }
-    let mut seen: HashMap<&str, &Entry<Glob>> = HashMap::new();
+    // By what they mean: `./a` is `a`.
+    let mut seen: HashMap<&[Token], &Entry<Glob>> = HashMap::new();
     for entry in globs.iter() {
-        match seen.get(&*entry.text) {
+        match seen.get(&*entry.fits.tokens) {
             Some(other) => entry.against(other, "the same")?,
             None => {
-                seen.insert(&entry.text, entry);
+                seen.insert(&entry.fits.tokens, entry);
             }
         }
     }

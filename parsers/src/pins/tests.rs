@@ -210,3 +210,18 @@ fn long_patterns_are_errors_and_many_cost_little_time() {
         Pins::parse(&short, &Catalog::builtin()).expect("short");
     }
 }
+
+#[test]
+fn contradictions_are_told_in_any_spelling() {
+    for (one, two) in [
+        ("./fw.log", "fw.log"),
+        ("a\\b.log", "a/b.log"),
+        ("path:fw.log", "./fw.log"),
+    ] {
+        let error =
+            pins(&[&format!("{one}=cisco.asa"), &format!("{two}=cisco.ios")]).expect_err("a contradiction");
+        assert!(error.contains("both fit the same"), "{one} {two}: {error}");
+        pins(&[&format!("{one}=cisco.asa"), &format!("{two}=cisco.asa")]).expect("they agree");
+    }
+    pins(&["/fw.log=cisco.asa", "fw.log=cisco.ios"]).expect("the root names more");
+}

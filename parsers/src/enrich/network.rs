@@ -13,7 +13,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// `10.0.0.0/8`, `2001:db8::/32`, or an address alone.
+    /// `10.0.0.0/8`, `2001:db8::/32`, or an address alone. IPv4 mapped into IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network.
     ///
     /// # Errors
     ///
@@ -37,7 +37,14 @@ impl Network {
                 .filter(|&bits| bits <= longest)
                 .ok_or_else(|| format!("`{text}`: the prefix length must be 0 to {longest}"))?,
         };
-        Ok(Network { address, prefix })
+        // Addresses are compared as what they are mapped from, so networks are, too.
+        Ok(match address {
+            IpAddr::V6(ip) if prefix >= 96 && ip.to_ipv4_mapped().is_some() => Network {
+                address: address.to_canonical(),
+                prefix: prefix - 96,
+            },
+            _ => Network { address, prefix },
+        })
     }
 
     /// How many bits of an address it names.
@@ -148,6 +155,22 @@ mod tests {
         assert!(!holds("::/0", "10.0.0.1"));
         assert!(Network::parse("10.0.0.0/33").is_err());
         assert!(Network::parse("ten").is_err());
+    }
+
+    #[test]
+    fn networks_mapped_into_ipv6_are_the_ipv4_networks() {
+        let network = |text: &str| Network::parse(text).expect("a network");
+        let mapped = network("::ffff:192.0.2.0/120");
+        assert_eq!(mapped, network("192.0.2.0/24"));
+        for ip in ["192.0.2.7", "::ffff:192.0.2.7"] {
+            assert!(mapped.contains(ip.parse().expect(ip)), "{ip}");
+        }
+        assert!(!mapped.contains("192.0.3.7".parse().expect("an address")));
+        assert_eq!(network("::ffff:192.0.2.7"), network("192.0.2.7"));
+        assert_eq!(network("::ffff:0.0.0.0/96"), network("0.0.0.0/0"));
+        // More than the mapped addresses: a network of IPv6.
+        assert_eq!(network("::ffff:0.0.0.0/95").prefix(), 95);
+        assert!(Network::parse("::ffff:192.0.2.0/129").is_err());
     }
 
     #[test]

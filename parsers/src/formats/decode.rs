@@ -393,7 +393,7 @@ impl Decoder {
                     grammars,
                     sink,
                     tables,
-                    pinned: fixed.hosts.then_some(&*pinned),
+                    pinned: fixed.hosts.then_some(pinned),
                     said,
                     reader,
                 };
@@ -460,7 +460,7 @@ struct Parts<'d> {
     sink: &'d mut EventSink,
     tables: &'d mut Tables,
     /// Asked about the hosts that headers name.
-    pinned: Option<&'d Pinned>,
+    pinned: Option<&'d mut Pinned>,
     said: &'d mut bool,
     reader: &'d mut Took,
 }

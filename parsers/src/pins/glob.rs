@@ -1,19 +1,18 @@
 //! Patterns of paths and hosts: `*` is any text without a `/`, `**` any text, `?` one character that is no `/`.
 
-use hashbrown::HashMap;
-
 /// A pattern taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Glob {
-    tokens: Vec<Token>,
+    /// What two spellings of one pattern share.
+    pub(super) tokens: Vec<Token>,
     /// Characters that the pattern names: what it says more than `*`.
     pub(super) named: usize,
     /// Whether it is anything but characters.
     pub(super) wild: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Token {
     Char(char),
     /// `?`
     One,
@@ -76,82 +75,125 @@ impl Glob {
         glob
     }
 
-    /// Whether all of `text` is as the pattern says.
+    /// Whether all of `text` is as the pattern says: at most tokens × characters steps, and nothing allocated.
+    ///
+    /// What repeats takes as little as it can. Where the rest does not fit, the last `*` takes one character more; where that
+    /// meets a `/`, the last `**` does. Earlier ones need not: what stands between fits at its first place.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let tokens = &self.tokens;
-        // Which tokens may come next, after each character.
-        let mut next = vec![false; tokens.len() + 1];
-        next[0] = true;
-        self.skip(&mut next);
-        for c in text.chars() {
-            let mut after = vec![false; tokens.len() + 1];
-            for (at, token) in tokens.iter().enumerate() {
-                if next[at] && token.takes(c) {
-                    after[at + usize::from(!token.repeats())] = true;
+        let char_at = |at: usize| text.get(at..).and_then(|rest| rest.chars().next());
+        let (mut token, mut at) = (0, 0);
+        // The token behind the last `**`, and behind the last `*` since; and where in the text they come next.
+        let mut any: Option<(usize, usize)> = None;
+        let mut many: Option<(usize, usize)> = None;
+        // Where the first `*` since the last `**` begins, and before which place it begins in vain: two of one folder
+        // reach the same.
+        let mut first = None;
+        let mut vain = 0;
+        loop {
+            let next = char_at(at);
+            match (self.tokens.get(token), next) {
+                (None, None) => return true,
+                (Some(Token::Any), _) => {
+                    token += 1;
+                    any = Some((token, at));
+                    (many, first, vain) = (None, None, 0);
+                    continue;
                 }
+                (Some(Token::Many), _) if first.is_some() || at >= vain => {
+                    token += 1;
+                    many = Some((token, at));
+                    first = first.or(Some(at));
+                    continue;
+                }
+                (Some(own @ (Token::Char(_) | Token::One)), Some(c)) if own.takes(c) => {
+                    token += 1;
+                    at += c.len_utf8();
+                    continue;
+                }
+                _ => {}
             }
-            self.skip(&mut after);
-            next = after;
+            if let Some((behind, from)) = many
+                && let Some(c) = char_at(from).filter(|&c| Token::Many.takes(c))
+            {
+                (token, at) = (behind, from + c.len_utf8());
+                many = Some((token, at));
+                continue;
+            }
+            let Some((behind, from)) = any else {
+                return false;
+            };
+            let Some(c) = char_at(from) else {
+                return false;
+            };
+            if let Some(first) = first.take() {
+                let folder = text.get(first..).and_then(|rest| rest.find('/'));
+                vain = folder.map_or(text.len(), |end| first + end) + 1;
+            }
+            (token, at) = (behind, from + c.len_utf8());
+            any = Some((token, at));
+            many = None;
         }
-        next[tokens.len()]
     }
 
-    /// What repeats may also be nothing.
-    fn skip(&self, next: &mut [bool]) {
-        for (at, token) in self.tokens.iter().enumerate() {
-            if next[at] && token.repeats() {
-                next[at + 1] = true;
-            }
-        }
-    }
-
-    /// A text that both patterns fit, if there is one.
-    pub(super) fn common(&self, other: &Glob) -> Option<String> {
+    /// A text that both patterns fit, if there is one. Each pair of places that is looked at takes one from `budget`.
+    ///
+    /// # Errors
+    ///
+    /// The budget is used up.
+    pub(super) fn common(&self, other: &Glob, budget: &mut usize) -> Result<Option<String>, OverBudget> {
         let end = (self.tokens.len(), other.tokens.len());
-        // How each pair of places was reached: from where, and by which character.
-        let mut reached = HashMap::from([((0, 0), None)]);
-        let mut open = vec![(0, 0)];
-        while let Some(at) = open.pop() {
+        let width = end.1 + 1;
+        let words = ((end.0 + 1) * width).div_ceil(64);
+        *budget = budget.checked_sub(words).ok_or(OverBudget)?;
+        let mut seen = vec![0u64; words];
+        if let Some(word) = seen.first_mut() {
+            *word = 1;
+        }
+        // The way to the place that is looked at; and of each place on it, how it was reached and which step is next.
+        let mut way = vec![((0, 0), None, 0)];
+        while let Some((at, _, step)) = way.last_mut() {
+            let at = *at;
             if at == end {
-                return Some(way(&reached, end));
+                return Ok(Some(way.iter().filter_map(|(_, by, _)| *by).collect()));
             }
             let (one, two) = (self.tokens.get(at.0).copied(), other.tokens.get(at.1).copied());
-            let mut steps = Vec::new();
-            if one.is_some_and(Token::repeats) {
-                steps.push(((at.0 + 1, at.1), None));
-            }
-            if two.is_some_and(Token::repeats) {
-                steps.push(((at.0, at.1 + 1), None));
-            }
-            if let (Some(one), Some(two)) = (one, two)
-                && let Some(c) = one.common(two)
+            *step += 1;
+            let next = match *step {
+                1 => one.zip(two).and_then(|(one, two)| {
+                    let moves = |token: Token| usize::from(!token.repeats());
+                    Some(((at.0 + moves(one), at.1 + moves(two)), Some(one.common(two)?)))
+                }),
+                2 => two
+                    .is_some_and(Token::repeats)
+                    .then_some(((at.0, at.1 + 1), None)),
+                3 => one
+                    .is_some_and(Token::repeats)
+                    .then_some(((at.0 + 1, at.1), None)),
+                _ => {
+                    way.pop();
+                    continue;
+                }
+            };
+            let Some((to, by)) = next else {
+                continue;
+            };
+            let number = to.0 * width + to.1;
+            let bit = 1 << (number % 64);
+            if let Some(word) = seen.get_mut(number / 64)
+                && *word & bit == 0
             {
-                let step = |token: Token| usize::from(!token.repeats());
-                steps.push(((at.0 + step(one), at.1 + step(two)), Some(c)));
-            }
-            for (to, by) in steps {
-                reached.entry(to).or_insert_with(|| {
-                    open.push(to);
-                    Some((at, by))
-                });
+                *word |= bit;
+                *budget = budget.checked_sub(1).ok_or(OverBudget)?;
+                way.push((to, by, 0));
             }
         }
-        None
+        Ok(None)
     }
 }
 
-type Place = (usize, usize);
-
-/// The characters on the way to `end`.
-fn way(reached: &HashMap<Place, Option<(Place, Option<char>)>>, end: Place) -> String {
-    let mut text: Vec<char> = Vec::new();
-    let mut at = end;
-    while let Some(Some((from, by))) = reached.get(&at) {
-        text.extend(by);
-        at = *from;
-    }
-    text.iter().rev().collect()
-}
+/// Patterns that take too long to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OverBudget;
 
 #[cfg(test)]
 mod tests {
@@ -184,7 +226,43 @@ mod tests {
         assert!(!Glob::at_end("fw/*.log").matches("/var/xfw/a.log"));
     }
 
+    /// Records name their hosts: what costs most must cost little.
+    #[test]
+    fn matching_costs_tokens_times_characters_at_most() {
+        let (a, deep) = ("a".repeat(100_000), "a/".repeat(50_000));
+        for pattern in [
+            "**a*a*a*a*b",
+            "**a**a**a*b",
+            "*a*a*a*a*b",
+            "**/*a/*a/*a/b",
+            "**a*/*a*/*a*b",
+            "**?*?*?b",
+        ] {
+            for text in [&a, &deep] {
+                let started = std::time::Instant::now();
+                assert!(!Glob::new(pattern).matches(text), "{pattern}");
+                // Squares of the text would take minutes.
+                assert!(
+                    started.elapsed().as_secs() < 5,
+                    "{pattern}: {:?}",
+                    started.elapsed()
+                );
+            }
+        }
+        assert!(Glob::new("**/*a/a*/**").matches(&deep) && Glob::new("**a*a*?").matches(&a));
+    }
+
     proptest! {
+        #[test]
+        fn matches_longer_ones_as_the_plain_way(
+            pattern in "([ab/é?]|[*]|[*]{2}){0,10}",
+            text in "[abé/]{0,12}",
+        ) {
+            let glob = Glob::new(&pattern);
+            let chars: Vec<char> = text.chars().collect();
+            prop_assert_eq!(glob.matches(&text), plain(&glob.tokens, &chars));
+        }
+
         #[test]
         fn matches_as_the_plain_way(pattern in "[ab/*?]{0,7}", text in "[ab/]{0,7}") {
             let glob = Glob::new(&pattern);
@@ -195,7 +273,7 @@ mod tests {
         #[test]
         fn common_texts_fit_both(one in "[ab/*?]{0,6}", two in "[ab/*?]{0,6}", text in "[abx/]{0,6}") {
             let (one, two) = (Glob::new(&one), Glob::new(&two));
-            match one.common(&two) {
+            match one.common(&two, &mut usize::MAX.clone()).expect("no limit") {
                 Some(found) => prop_assert!(one.matches(&found) && two.matches(&found), "{}", found),
                 None => prop_assert!(!(one.matches(&text) && two.matches(&text))),
             }

@@ -51,12 +51,15 @@ use crate::catalog::{Catalog, Dataset};
 use crate::enrich::Network;
 use crate::formats::DecodeOptions;
 use crate::frame::Source;
-use glob::Glob;
+use glob::{Glob, OverBudget, Token};
 
 /// Characters of a pattern with wildcards at most, and such patterns of one place: two of them are compared letter by
 /// letter, and a catalog may be somebody else's.
 const MAX_WILD: usize = 128;
 const MAX_WILD_COUNT: usize = 256;
+
+/// Pairs of places that are looked at where the patterns of one place are compared: a fraction of a second.
+const MAX_COMPARED: usize = 1 << 23;
 
 /// Bytes of a host's name at most; what is longer is none.
 const MAX_HOST: usize = 255;
@@ -226,7 +229,8 @@ impl Pins {
             let reason = format!("`{text}` is no address: write a network like 192.0.2.0/24");
             return Err(entry.error(reason));
         } else if text.contains(['*', '?']) {
-            self.hosts.push(entry.with(Glob::new(&text.to_lowercase())));
+            let glob = short(Glob::new(&text.to_lowercase()), text).map_err(|reason| entry.error(reason))?;
+            self.hosts.push(entry.with(glob));
         } else {
             match self.names.get(&text.to_lowercase()) {
                 Some(other) => entry.against(other, "it")?,
@@ -311,24 +315,33 @@ fn settle(globs: &mut [Entry<Glob>]) -> Result<(), PinError> {
     if let Some(entry) = wild.nth(MAX_WILD_COUNT) {
         return Err(entry.error(format!("more than {MAX_WILD_COUNT} patterns with wildcards")));
     }
-    let mut seen: HashMap<&str, &Entry<Glob>> = HashMap::new();
+    // By what they mean: `./a` is `a`.
+    let mut seen: HashMap<&[Token], &Entry<Glob>> = HashMap::new();
     for entry in globs.iter() {
-        match seen.get(&*entry.text) {
+        match seen.get(&*entry.fits.tokens) {
             Some(other) => entry.against(other, "the same")?,
             None => {
-                seen.insert(&entry.text, entry);
+                seen.insert(&entry.fits.tokens, entry);
             }
         }
     }
+    let mut budget = MAX_COMPARED;
     for (at, one) in globs.iter().enumerate() {
         let equal = globs[at + 1..]
             .iter()
             .take_while(|two| two.fits.named == one.fits.named);
         // Of as many characters without a wildcard, only the same text fits the same.
         for two in equal.filter(|two| one.fits.wild || two.fits.wild) {
-            if !Arc::ptr_eq(&one.dataset, &two.dataset)
-                && let Some(both) = one.fits.common(&two.fits)
-            {
+            if Arc::ptr_eq(&one.dataset, &two.dataset) {
+                continue;
+            }
+            let both = one.fits.common(&two.fits, &mut budget).map_err(|OverBudget| {
+                two.error(format!(
+                    "too many long patterns with wildcards that name as much, up to `{}` and `{}` ({}): write fewer or shorter ones",
+                    two.text, one.text, one.place
+                ))
+            })?;
+            if let Some(both) = both {
                 two.against(one, &format!("`{both}`"))?;
             }
         }
@@ -343,6 +356,16 @@ pub(crate) struct Pinned {
     options: Arc<Pins>,
     dataset: Option<Arc<Dataset>>,
     catalog: Arc<Catalog>,
+    /// What was asked last: the next line mostly has the same host.
+    last: Option<LastHost>,
+}
+
+/// An answer of [`Pinned::of_host`].
+#[derive(Debug)]
+struct LastHost {
+    host: String,
+    fixed: bool,
+    dataset: Option<Arc<Dataset>>,
 }
 
 /// What holds for all of a source.
@@ -360,6 +383,7 @@ impl Pinned {
             options: options.pins.clone(),
             dataset: options.dataset.clone(),
             catalog: catalog.clone(),
+            last: None,
         }
     }
 
@@ -386,10 +410,22 @@ impl Pinned {
     }
 
     /// The dataset of a line whose header names `host`, of a source with [`Fixed::hosts`].
-    pub(crate) fn of_host(&self, host: &str, fixed: bool) -> Option<&Arc<Dataset>> {
-        let own = || self.catalog.pins().of_host(host);
-        let by_options = self.options.of_host(host);
-        by_options.or_else(|| if fixed { None } else { own() })
+    pub(crate) fn of_host(&mut self, host: &str, fixed: bool) -> Option<&Arc<Dataset>> {
+        if host.len() > MAX_HOST {
+            return None;
+        }
+        let asked = |last: &LastHost| last.host == host && last.fixed == fixed;
+        if !self.last.as_ref().is_some_and(asked) {
+            let own = || self.catalog.pins().of_host(host);
+            let by_options = self.options.of_host(host);
+            let dataset = by_options.or_else(|| if fixed { None } else { own() });
+            self.last = Some(LastHost {
+                host: host.to_owned(),
+                fixed,
+                dataset: dataset.cloned(),
+            });
+        }
+        self.last.as_ref()?.dataset.as_ref()
     }
 }
 
@@ -424,6 +460,11 @@ fn path_pattern(text: &str) -> Result<Glob, String> {
         true => Glob::new(text),
         false => Glob::at_end(text),
     };
+    short(glob, text)
+}
+
+/// The pattern `text`, unless it is too long to be compared.
+fn short(glob: Glob, text: &str) -> Result<Glob, String> {
     if glob.wild && text.chars().count() > MAX_WILD {
         return Err(format!("a pattern with wildcards may have {MAX_WILD} characters"));
     }

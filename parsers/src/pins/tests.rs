@@ -156,3 +156,72 @@ fn contradictions_of_catalog_files_are_told_with_both_places() {
         "{error}"
     );
 }
+
+#[test]
+fn the_host_asked_last_is_remembered_with_its_answer() {
+    let catalog = Catalog::builtin();
+    let pins = pins(&["host:fw*=cisco.asa", "host:edge-*=cisco.ios"]).expect("good pins");
+    let options = DecodeOptions {
+        pins: Arc::new(pins.clone()),
+        ..DecodeOptions::default()
+    };
+    let mut pinned = Pinned::new(&options, &catalog);
+    let long = "fw".repeat(200);
+    for host in ["fw1", "fw1", "edge-1", "web", "web", "fw1", "", &long, "FW1"] {
+        for fixed in [false, true, true] {
+            let expected = pins.of_host(host).map(|dataset| dataset.name.clone());
+            let answer = pinned.of_host(host, fixed).map(|dataset| dataset.name.clone());
+            assert_eq!(answer, expected, "{host}");
+            let last = pinned.last.as_ref().expect("one was asked");
+            assert_eq!(last.host == host && last.fixed == fixed, host.len() <= MAX_HOST);
+        }
+    }
+}
+
+#[test]
+fn long_patterns_are_errors_and_many_cost_little_time() {
+    let long = format!("host:{}*=cisco.asa", "x".repeat(200));
+    let error = pins(&[&long]).expect_err("too long");
+    assert!(error.contains("may have 128 characters"), "{error}");
+    // All name as much, and none fits what another does.
+    let hard = |i: usize| {
+        format!(
+            "{}{}",
+            "?a*".repeat(40),
+            char::from_u32(0x4e00 + i as u32).expect("a letter")
+        )
+    };
+    for kind in ["host", "path"] {
+        let started = std::time::Instant::now();
+        let of = |i: usize| format!("{kind}:{}={}", hard(i), ["cisco.asa", "cisco.ios"][i % 2]);
+        let many: Vec<String> = (0..256).map(of).collect();
+        let error = Pins::parse(&many, &Catalog::builtin())
+            .expect_err("too many")
+            .to_string();
+        assert!(
+            error.contains("too many long patterns") && error.contains("` and `?a*?a*"),
+            "{error}"
+        );
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+        // A few of them, and many short ones, are none.
+        Pins::parse(&many[..8], &Catalog::builtin()).expect("few");
+        let of = |i: usize| format!("{kind}:edge-{i:03}-*={}", ["cisco.asa", "cisco.ios"][i % 2]);
+        let short: Vec<String> = (0..256).map(of).collect();
+        Pins::parse(&short, &Catalog::builtin()).expect("short");
+    }
+}
+
+#[test]
+fn contradictions_are_told_in_any_spelling() {
+    for (one, two) in [
+        ("./fw.log", "fw.log"),
+        ("a\\b.log", "a/b.log"),
+        ("path:fw.log", "./fw.log"),
+    ] {
+        let error =
+            pins(&[&format!("{one}=cisco.asa"), &format!("{two}=cisco.ios")]).expect_err("a contradiction");
+        assert!(error.contains("both fit the same"), "{one} {two}: {error}");
+        pins(&[&format!("{one}=cisco.asa"), &format!("{two}=cisco.asa")]).expect("they agree");
+    }
+    pins(&["/fw.log=cisco.asa", "fw.log=cisco.ios"]).expect("the root names more");
+}

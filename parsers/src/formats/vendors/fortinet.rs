@@ -102,9 +102,12 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     numbers.restart();
     let mut pairs = pairs(body, style);
     let mut keys = Keys::new(line.arena);
-    let mut behind = false;
+    let (mut behind, mut has_id) = (false, false);
     while let Some((pair, numbered)) = pairs.next_numbered(&mut numbers) {
         let value = parts::value(line, pair);
+        // As the line has them, in doubt or not: behind FortiGate's own id they are a stranger's.
+        has_id |= matches!(numbered.role, Role::Id);
+        seen.other |= !has_id && matches!(numbered.role, Role::Other);
         if behind && numbered.role.is_clock() {
             fields.doubt(pair.key, Value::Str(value));
             continue;
@@ -273,7 +276,7 @@ fn take<'a>(
         Role::Subkind => seen.subkind = true,
         Role::Id => seen.id = true,
         // Behind the number of the device's own log it is a stranger's.
-        Role::Other => seen.other |= !seen.id,
+        Role::Other => {}
         Role::Serial => seen.other |= value.starts_with("FPX"),
         Role::Name => seen.name = value,
         Role::Method => seen.method = value,

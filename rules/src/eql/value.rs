@@ -45,8 +45,9 @@ impl<'a> Value<'a> {
 
     /// Whether this counts as true where a condition stands; `None` for null.
     ///
-    /// Numbers other than zero, texts and lists that are not empty, and objects are true. The texts `0` and
-    /// `false` are false: they may be a number or a truth value of an untyped column.
+    /// Numbers other than zero, texts and objects that are not empty, and lists with any element that is true
+    /// are true. The texts `0` and `false` are false: they may be a number or a truth value of an untyped
+    /// column.
     pub fn truth(&self) -> Option<bool> {
         match self {
             Value::Null => None,
@@ -56,7 +57,10 @@ impl<'a> Value<'a> {
             Value::Text(text) => {
                 Some(!(text.is_empty() || text == "0" || text.eq_ignore_ascii_case("false")))
             }
-            Value::List(elements) => Some(!elements.is_empty()),
+            Value::List(elements) => elements
+                .iter()
+                .filter_map(Value::truth)
+                .reduce(|any, element| any || element),
             Value::Object(members) => Some(!members.is_empty()),
         }
     }
@@ -230,6 +234,19 @@ impl Number {
                 .partial_cmp(&other.float())
                 .unwrap_or(Ordering::Equal),
         }
+    }
+
+    /// An order of all numbers, also where whole numbers and others meet past 2^53: first as floating point
+    /// numbers, then as whole ones.
+    pub(crate) fn total(self, other: Number) -> Ordering {
+        // Adding zero makes -0 the same as 0.
+        let floats = (self.float() + 0.0).total_cmp(&(other.float() + 0.0));
+        floats.then_with(|| match (self, other) {
+            (Number::Int(a), Number::Int(b)) => a.cmp(&b),
+            (Number::Int(_), Number::Float(_)) => Ordering::Less,
+            (Number::Float(_), Number::Int(_)) => Ordering::Greater,
+            (Number::Float(_), Number::Float(_)) => Ordering::Equal,
+        })
     }
 
     pub(crate) fn value<'a>(self) -> Value<'a> {

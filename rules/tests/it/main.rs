@@ -6,6 +6,7 @@ mod conditions;
 mod corpus;
 mod correlations;
 mod eql;
+mod eql_lower;
 mod files;
 mod fuzz_smoke;
 mod golden;

@@ -12,7 +12,12 @@ use super::value::{Number, Value, compare};
 const MAX_CONCAT: usize = 1 << 20;
 
 /// The value of a function. Null for arguments that it is not made for.
+///
+/// A list of nothing is null here as everywhere: a column has no other way to say that there is none.
 pub(super) fn call<'v>(function: Function, values: Vec<Value<'v>>, cased: bool) -> Value<'v> {
+    if values.first().is_some_and(Value::is_null) {
+        return Value::Null;
+    }
     match function {
         Function::Add => arithmetic(Arithmetic::Add, &values),
         Function::Subtract => arithmetic(Arithmetic::Subtract, &values),

@@ -34,6 +34,7 @@ mod encode;
 pub mod eql;
 pub mod filter;
 pub mod ir;
+pub mod kql;
 mod loader;
 pub mod locate;
 mod meta;

@@ -149,6 +149,8 @@ pub enum Expr {
     },
     /// Does not hold; null stays null.
     Not(Box<Expr>),
+    /// True where the other is, else false: never null. What KQL negates is this.
+    IsTrue(Box<Expr>),
     /// All hold.
     All(Vec<Expr>),
     /// Any holds.
@@ -335,7 +337,7 @@ impl Expr {
             | Expr::EventField { .. }
             | Expr::Variable { .. }
             | Expr::Related(_) => Vec::new(),
-            Expr::Not(inner) | Expr::IsNull(inner) => vec![inner],
+            Expr::Not(inner) | Expr::IsTrue(inner) | Expr::IsNull(inner) => vec![inner],
             Expr::All(parts) | Expr::Any(parts) => parts.iter().collect(),
             Expr::Compare { left, right, .. } => vec![left, right],
             Expr::In { value, list, .. } => std::iter::once(&**value).chain(list).collect(),

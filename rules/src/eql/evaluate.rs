@@ -35,6 +35,7 @@ impl Expr {
     ) -> Option<bool> {
         match self {
             Expr::Not(inner) => inner.truth(event, settings, scope).map(|holds| !holds),
+            Expr::IsTrue(inner) => Some(inner.truth(event, settings, scope) == Some(true)),
             Expr::All(parts) => {
                 let mut all = Some(true);
                 for part in parts {

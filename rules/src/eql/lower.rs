@@ -10,6 +10,10 @@ use crate::ir::{Comparison, Expression, Matcher, Part, Pattern};
 /// Whole numbers of at least this size may be rounded when they become floating point numbers.
 const FIRST_ROUNDED: u64 = 1 << 53;
 
+/// The largest expression, in parts, that is written twice, for where a condition is null and where it is not:
+/// nested a few dozen times it would fill the memory.
+const MAX_DOUBLED: usize = 256;
+
 /// An expression that holds on every event on which the condition does, and whether it holds on no other.
 ///
 /// If it is not exact, ask [`Expr::holds`] on the events on which it holds. What cannot be said at all is
@@ -172,6 +176,15 @@ impl Lowered {
     }
 }
 
+/// How many parts an expression has.
+fn size(expression: &Expression) -> usize {
+    match expression {
+        Expression::All(parts) | Expression::Any(parts) => 1 + parts.iter().map(size).sum::<usize>(),
+        Expression::Not(inner) => 1 + size(inner),
+        Expression::Field { .. } | Expression::Keyword(_) => 1,
+    }
+}
+
 fn asked(field: &FieldPath, matcher: Matcher) -> Expression {
     Expression::Field {
         name: field.column().to_owned(),
@@ -211,6 +224,13 @@ impl Lowering<'_> {
         match expr {
             Expr::Literal(value) => Lowered::constant(value.truth()),
             Expr::Not(inner) => self.condition(inner).swapped(),
+            Expr::IsTrue(inner) => {
+                let yes = self.condition(inner).yes;
+                Lowered {
+                    no: yes.negated(),
+                    yes,
+                }
+            }
             Expr::All(parts) => {
                 let (yes, no): (Vec<Side>, Vec<Side>) = parts
                     .iter()
@@ -362,6 +382,7 @@ impl Lowering<'_> {
         let is_condition = matches!(
             inner,
             Expr::Not(_)
+                | Expr::IsTrue(_)
                 | Expr::All(_)
                 | Expr::Any(_)
                 | Expr::IsNull(_)
@@ -379,6 +400,9 @@ impl Lowering<'_> {
         }
         let inner = self.condition(inner);
         let known = Side::any([inner.yes, inner.no]);
+        if size(&known.expression) > MAX_DOUBLED {
+            return Lowered::unknown();
+        }
         Lowered {
             yes: known.negated(),
             no: known,
@@ -481,8 +505,6 @@ fn is_rounded(number: Number) -> bool {
 
 fn is_shortest(number: Number, text: &str) -> bool {
     match number {
-        // Zero is also written as -0.
-        Number::Int(0) => false,
         Number::Int(whole) => !is_rounded(number) && whole.to_string() == text,
         Number::Float(float) => float.abs() < FIRST_ROUNDED as f64 && float.to_string() == text,
     }

@@ -233,24 +233,22 @@ impl<F> Groups<F> {
     }
 }
 
-impl<F> Group<F> {
-    /// What is added to a row: the count, the share of the total if asked, the hosts.
-    fn describe<T>(count: u64, hosts: BTreeSet<String>, total: Option<u64>, row: &mut Row<T>) {
-        row.set("count", Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
-        if let Some(total) = total {
-            #[allow(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-            row.set("percent", Value::Float(count as f64 / total.max(1) as f64));
-        }
-        row.added
-            .retain(|(name, _)| !matches!(*name, "hosts" | "total_hosts"));
-        if !hosts.is_empty() {
-            row.set(
-                "total_hosts",
-                Value::Int(i64::try_from(hosts.len()).unwrap_or(i64::MAX)),
-            );
-            let hosts = hosts.into_iter().map(|host| Value::Text(Cow::Owned(host)));
-            row.set("hosts", Value::List(hosts.collect()));
-        }
+/// What is added to a row: the count, the share of the total if asked, the hosts.
+fn describe<T>(count: u64, hosts: BTreeSet<String>, total: Option<u64>, row: &mut Row<T>) {
+    row.set("count", Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
+    if let Some(total) = total {
+        #[allow(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
+        row.set("percent", Value::Float(count as f64 / total.max(1) as f64));
+    }
+    row.added
+        .retain(|(name, _)| !matches!(*name, "hosts" | "total_hosts"));
+    if !hosts.is_empty() {
+        row.set(
+            "total_hosts",
+            Value::Int(i64::try_from(hosts.len()).unwrap_or(i64::MAX)),
+        );
+        let hosts = hosts.into_iter().map(|host| Value::Text(Cow::Owned(host)));
+        row.set("hosts", Value::List(hosts.collect()));
     }
 }
 
@@ -431,7 +429,7 @@ impl<T: Event> Stage<'_, T> {
                     .drain(..)
                     .map(|group| {
                         let mut row = group.first;
-                        Group::<()>::describe(group.count, group.hosts, Some(total), &mut row);
+                        describe(group.count, group.hosts, Some(total), &mut row);
                         row
                     })
                     .collect()
@@ -453,7 +451,7 @@ fn counted<T>(totals: bool, groups: Groups<Vec<Value<'static>>>) -> Vec<Row<T>> 
         let mut row = empty(Value::from("totals"));
         let group = groups.all.into_iter().next();
         let (count, hosts) = group.map_or_else(Default::default, |group| (group.count, group.hosts));
-        Group::<()>::describe(count, hosts, None, &mut row);
+        describe(count, hosts, None, &mut row);
         return vec![row];
     }
     let keyed = groups
@@ -469,7 +467,7 @@ fn counted<T>(totals: bool, groups: Groups<Vec<Value<'static>>>) -> Vec<Row<T>> 
                 1 => key.into_iter().next().unwrap_or_default(),
                 _ => Value::List(key),
             });
-            Group::<()>::describe(group.count, group.hosts, Some(total), &mut row);
+            describe(group.count, group.hosts, Some(total), &mut row);
             (group.first, row)
         })
         .collect();

@@ -261,9 +261,13 @@ impl Number {
 /// How two scalars compare; `None` if they do not: null, an object, or (where `numeric`) a text that is no
 /// number.
 pub(crate) fn compare(a: &Value<'_>, b: &Value<'_>, numeric: bool, cased: bool) -> Option<Ordering> {
+    let is_minus_zero =
+        |value: &Value<'_>| matches!(value, Value::Float(float) if *float == 0.0 && float.is_sign_negative());
     let is_number = |value: &Value<'_>| matches!(value, Value::Int(_) | Value::Float(_));
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => return Some(a.cmp(b)),
+        // The text of -0 is not that of 0, whose number it is.
+        _ if !numeric && (is_minus_zero(a) || is_minus_zero(b)) => {}
         _ if numeric || is_number(a) || is_number(b) => {
             if let (Some(a), Some(b)) = (a.number(), b.number()) {
                 return Some(a.compare(b));

@@ -2,9 +2,7 @@
 
 use crate::eql::network;
 use crate::eql::parser::compare;
-use crate::eql::{
-    Case, ElementTest, Expr, FieldPath, Number, Operator, PathPart, SyntaxError, Value, Wildcards,
-};
+use crate::eql::{Case, ElementTest, Expr, FieldPath, Number, Operator, SyntaxError, Value, Wildcards};
 use crate::ir::Part;
 use crate::pattern;
 
@@ -263,7 +261,7 @@ impl<'t> Parser<'t> {
             0 => Expr::Field(path),
             _ => Expr::Variable {
                 outward: 0,
-                path: path.parts().iter().cloned().collect::<Vec<PathPart>>(),
+                path: path.parts().to_vec(),
             },
         };
         Ok(Target::One(value, text.to_owned()))

@@ -5,7 +5,7 @@
 //!
 //! let query = eql::parse("process where process.name == \"cmd.exe\" and lenght(process.args) > 3");
 //! let error = query.unwrap_err();
-//! assert_eq!((error.line, error.column), (1, 47));
+//! assert_eq!((error.line, error.column), (1, 45));
 //! assert_eq!(error.suggestion.as_deref(), Some("length"));
 //! ```
 //!

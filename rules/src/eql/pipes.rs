@@ -7,15 +7,20 @@
 //! combination; `unique_count` and `count` a key (and a row) for each, and the names of the hosts. No pipe
 //! keeps more than [`Options::limit`] of them.
 
+mod groups;
+mod sort;
+
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 
+use self::groups::{Groups, counted, describe};
+use self::sort::sorted;
 use super::ast::{Expr, Pipe, Settings};
 use super::event::Event;
 use super::key::Key;
 use super::path::FieldPath;
-use super::value::{Number, Value};
+use super::value::Value;
 
 /// How pipes work.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,77 +184,6 @@ enum Stage<'p, T> {
         groups: Groups<Vec<Value<'static>>>,
     },
     Filter(&'p Expr),
-}
-
-/// Counts by key, in the order in which the keys came.
-#[derive(Debug)]
-struct Groups<F> {
-    position: HashMap<Key, usize>,
-    all: Vec<Group<F>>,
-    /// Hosts of all groups together.
-    hosts: usize,
-}
-
-#[derive(Debug)]
-struct Group<F> {
-    first: F,
-    count: u64,
-    hosts: BTreeSet<String>,
-}
-
-impl<F> Groups<F> {
-    fn new() -> Self {
-        Self {
-            position: HashMap::new(),
-            all: Vec::new(),
-            hosts: 0,
-        }
-    }
-
-    fn add(&mut self, key: Key, count: u64, hosts: Vec<String>, first: impl FnOnce() -> F) {
-        let position = *self.position.entry(key).or_insert(self.all.len());
-        if position == self.all.len() {
-            self.all.push(Group {
-                first: first(),
-                count: 0,
-                hosts: BTreeSet::new(),
-            });
-        }
-        let group = &mut self.all[position];
-        group.count = group.count.saturating_add(count);
-        for host in hosts {
-            self.hosts += usize::from(group.hosts.insert(host));
-        }
-    }
-
-    fn kept(&self) -> usize {
-        self.all.len() + self.hosts
-    }
-
-    fn total(&self) -> u64 {
-        self.all
-            .iter()
-            .fold(0, |total, group| total.saturating_add(group.count))
-    }
-}
-
-/// What is added to a row: the count, the share of the total if asked, the hosts.
-fn describe<T>(count: u64, hosts: BTreeSet<String>, total: Option<u64>, row: &mut Row<T>) {
-    row.set("count", Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
-    if let Some(total) = total {
-        #[allow(clippy::cast_precision_loss, reason = "a share needs no more than 53 bits")]
-        row.set("percent", Value::Float(count as f64 / total.max(1) as f64));
-    }
-    row.added
-        .retain(|(name, _)| !matches!(*name, "hosts" | "total_hosts"));
-    if !hosts.is_empty() {
-        row.set(
-            "total_hosts",
-            Value::Int(i64::try_from(hosts.len()).unwrap_or(i64::MAX)),
-        );
-        let hosts = hosts.into_iter().map(|host| Value::Text(Cow::Owned(host)));
-        row.set("hosts", Value::List(hosts.collect()));
-    }
 }
 
 impl<'p, T: Event> Pipeline<'p, T> {
@@ -438,92 +372,5 @@ impl<T: Event> Stage<'_, T> {
                 counted(keys.is_empty(), std::mem::replace(groups, Groups::new()))
             }
         }
-    }
-}
-
-fn counted<T>(totals: bool, groups: Groups<Vec<Value<'static>>>) -> Vec<Row<T>> {
-    let total = groups.total();
-    let empty = |key| Row {
-        source: None,
-        added: vec![("key", key)],
-    };
-    if totals {
-        let mut row = empty(Value::from("totals"));
-        let group = groups.all.into_iter().next();
-        let (count, hosts) = group.map_or_else(Default::default, |group| (group.count, group.hosts));
-        describe(count, hosts, None, &mut row);
-        return vec![row];
-    }
-    let keyed = groups
-        .all
-        .into_iter()
-        .map(|mut group| {
-            let key = group.first.clone();
-            // The count decides first.
-            group
-                .first
-                .insert(0, Value::Int(i64::try_from(group.count).unwrap_or(i64::MAX)));
-            let mut row = empty(match key.len() {
-                1 => key.into_iter().next().unwrap_or_default(),
-                _ => Value::List(key),
-            });
-            describe(group.count, group.hosts, Some(total), &mut row);
-            (group.first, row)
-        })
-        .collect();
-    sorted(keyed)
-}
-
-/// Sorts by the values, the first of them first; rows with equal values stay in their order.
-///
-/// Where all values of one key are numbers, or texts that read as numbers, they sort as numbers and null as
-/// 0; else as texts without case, and null as the empty text.
-fn sorted<R>(mut rows: Vec<(Vec<Value<'static>>, R)>) -> Vec<R> {
-    let keys = rows.first().map_or(0, |(values, _)| values.len());
-    let numeric: Vec<bool> = (0..keys)
-        .map(|key| {
-            rows.iter()
-                .all(|(values, _)| values[key].is_null() || values[key].number().is_some())
-        })
-        .collect();
-    let settings = Settings::default();
-    let rank = |values: &[Value<'static>]| -> Vec<Rank> {
-        values
-            .iter()
-            .zip(&numeric)
-            .map(|(value, numeric)| match numeric {
-                true => Rank::Number(value.number().unwrap_or(Number::Int(0))),
-                false if value.is_null() => Rank::Key(Key::Text(String::new())),
-                false => Rank::Key(Key::of(value, &settings)),
-            })
-            .collect()
-    };
-    rows.sort_by_cached_key(|(values, _)| rank(values));
-    rows.into_iter().map(|(_, row)| row).collect()
-}
-
-#[derive(PartialEq)]
-enum Rank {
-    Number(Number),
-    Key(Key),
-}
-
-impl Eq for Rank {}
-
-impl Ord for Rank {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        match (self, other) {
-            (Rank::Number(a), Rank::Number(b)) => a.total(*b),
-            (Rank::Key(a), Rank::Key(b)) => a.cmp(b),
-            // All ranks of one key are of one kind.
-            (Rank::Number(_), Rank::Key(_)) => std::cmp::Ordering::Less,
-            (Rank::Key(_), Rank::Number(_)) => std::cmp::Ordering::Greater,
-        }
-    }
-}
-
-impl PartialOrd for Rank {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
     }
 }

@@ -236,7 +236,7 @@ fn read(condition: &str) -> eql::Expr {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
 
     #[test]
     fn a_lowered_condition_holds_wherever_the_condition_does(

@@ -14,4 +14,5 @@ mod golden;
 mod kql;
 mod modifiers;
 mod pack;
+mod query_random;
 mod random;

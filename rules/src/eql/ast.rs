@@ -286,8 +286,8 @@ pub enum Arithmetic {
 /// How a process relates to those of the subquery's events.
 ///
 /// The language's first implementation follows processes by `unique_pid` and `unique_ppid` in the order of
-/// the events. An event of the subquery makes its process a *source* until the process's next event after its
-/// end; the events of any category count, not only the start of the process.
+/// the events. An event of the subquery, of any category and at any time of the process, makes its process a
+/// *source*. What is known of a process is forgotten with the next process event after that of its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Relation {
     /// The event belongs to a process that started while its parent was a source or a descendant of one.

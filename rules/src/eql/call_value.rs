@@ -164,7 +164,7 @@ fn index_of(values: &[Value<'_>], cased: bool) -> Option<usize> {
     let text = characters(&values.first()?.text()?, cased);
     let part = characters(&values.get(1)?.text()?, cased);
     let start = match values.get(2) {
-        None => 0,
+        None | Some(Value::Null) => 0,
         Some(start) => match start.number()? {
             Number::Int(start) => usize::try_from(start).unwrap_or(0),
             Number::Float(_) => return None,
@@ -199,7 +199,7 @@ fn between(values: &[Value<'_>], cased: bool) -> Option<String> {
     let left = characters(&values.get(1)?.text()?, cased);
     let right = characters(&values.get(2)?.text()?, cased);
     let greedy = match values.get(3) {
-        None => false,
+        None | Some(Value::Null) => false,
         Some(greedy) => greedy.truth()?,
     };
     let start = find(&folded, &left, 0)? + left.len();

@@ -402,6 +402,8 @@ fn collect_required(expr: &Expr, found: &mut Vec<Expression>) {
                 | Function::StartsWith
                 | Function::StringContains
                 | Function::Substring => 1,
+                Function::IndexOf => 2,
+                Function::Between => 3,
                 _ => arguments.len(),
             };
             for argument in arguments.iter().take(needed) {

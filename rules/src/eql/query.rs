@@ -224,9 +224,11 @@ impl Parser<'_> {
             runs: 1,
         };
         let mut own = 0;
+        let mut forked = false;
         loop {
             let at = self.next;
-            if self.accept_word("fork") {
+            if !forked && self.accept_word("fork") {
+                forked = true;
                 if form != Form::Sequence || first || missing {
                     return self.error(at, "`fork` belongs to a later step of a sequence");
                 }
@@ -382,7 +384,12 @@ impl Parser<'_> {
             if !comma && !keys.is_empty() && !matches!(self.peek(0), Some(Token::Word(_))) {
                 break;
             }
-            keys.push(self.expression()?);
+            let at = self.next;
+            let key = self.expression()?;
+            if matches!(key, Expr::Literal(_)) {
+                return self.error(at, "expected a field: this is the same for every row");
+            }
+            keys.push(key);
             comma = self.accept_sign(",");
         }
         Ok(keys)

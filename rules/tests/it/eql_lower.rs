@@ -256,6 +256,71 @@ proptest! {
     }
 }
 
+fn kql_value() -> impl Strategy<Value = String> {
+    let plain = prop::sample::select(vec![
+        "a",
+        "A",
+        "ab",
+        "3",
+        "03",
+        "0",
+        "3.0",
+        "100",
+        "true",
+        "a*",
+        "*b",
+        "*",
+        "10.0.0.0/8",
+        "é",
+    ]);
+    prop_oneof![
+        3 => plain.prop_map(str::to_owned),
+        1 => prop::sample::select(TEXTS).prop_map(|text| serde_json::to_string(text).unwrap()),
+    ]
+}
+
+fn kql_query() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["a", "b", "c", "a.b", "a*", "*"]);
+    let sign = prop::sample::select(vec!["<", "<=", ">", ">="]);
+    let bound = prop::sample::select(vec!["3", "0.5", "-1", "abc", "\"10\""]);
+    let leaf = prop_oneof![
+        4 => (name.clone(), kql_value()).prop_map(|(name, value)| format!("{name}: {value}")),
+        2 => (name.clone(), kql_value(), kql_value()).prop_map(|(name, a, b)| format!("{name}: ({a} or not {b})")),
+        1 => (name, sign, bound).prop_map(|(name, sign, bound)| format!("{name} {sign} {bound}")),
+        1 => kql_value(),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" and "))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(|parts| format!("({})", parts.join(" or "))),
+            inner.prop_map(|inner| format!("not ({inner})")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 800, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_lowered_kql_query_holds_wherever_the_query_does(
+        text in kql_query(),
+        events in prop::collection::vec(event(), 1..6),
+        cased in any::<bool>(),
+    ) {
+        let condition = borzoi_rules::kql::parse(&text).unwrap();
+        let settings = Settings { cased };
+        let (lowered, exact) = lower(&condition, &settings);
+        for event in &events {
+            let wanted = condition.holds(event, &settings);
+            let denied = borzoi_rules::kql::parse(&format!("not ({text})")).unwrap().holds(event, &settings);
+            prop_assert!(wanted != denied, "neither or both: {text}\n{event:?}");
+            let found = holds(&lowered, event);
+            prop_assert!(found || !wanted, "{text}\n{event:?}\n{lowered:?}");
+            prop_assert!(!exact || found == wanted, "said to be exact: {text}\n{event:?}\n{lowered:?}");
+        }
+    }
+}
+
 #[test]
 fn what_should_be_exact_is() {
     let exact = [

@@ -31,6 +31,7 @@ pub mod correlation;
 pub mod describe;
 mod detection;
 mod encode;
+pub mod eql;
 pub mod filter;
 pub mod ir;
 mod loader;

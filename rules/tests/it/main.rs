@@ -5,6 +5,7 @@
 mod conditions;
 mod corpus;
 mod correlations;
+mod eql;
 mod files;
 mod fuzz_smoke;
 mod golden;

@@ -19,4 +19,5 @@ pub mod report;
 pub mod resolve;
 pub mod rule_tests;
 pub mod scan;
+pub mod sequence;
 pub mod windows;

@@ -42,7 +42,7 @@ impl Key {
 /// The bytes of a key as a group holds them: most keys are short enough to need no memory of their own, which is
 /// looked up (and missed in the cache) for every event.
 #[derive(Debug)]
-pub(super) enum Held {
+pub(crate) enum Held {
     Short(u8, [u8; SHORT]),
     Long(Box<[u8]>),
 }
@@ -51,7 +51,7 @@ pub(super) enum Held {
 const SHORT: usize = 22;
 
 impl Held {
-    pub(super) fn new(key: &[u8]) -> Held {
+    pub(crate) fn new(key: &[u8]) -> Held {
         let mut bytes = [0; SHORT];
         match bytes.get_mut(..key.len()) {
             Some(start) => {
@@ -62,7 +62,7 @@ impl Held {
         }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Held::Short(length, bytes) => &bytes[..usize::from(*length)],
             Held::Long(key) => key,
@@ -70,7 +70,7 @@ impl Held {
     }
 
     /// Bytes beside its own.
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> usize {
         match self {
             Held::Short(..) => 0,
             Held::Long(key) => key.len(),

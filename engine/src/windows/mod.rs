@@ -45,10 +45,10 @@ mod measure;
 mod newest;
 pub mod plan;
 mod rank;
-mod slab;
+pub(crate) mod slab;
 mod state;
 mod sums;
-mod time;
+pub(crate) mod time;
 
 use std::sync::Arc;
 

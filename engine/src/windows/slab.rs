@@ -1,36 +1,44 @@
-//! Groups by number, in pieces of memory that never move.
-
-use super::group::Group;
+//! Things by number, in pieces of memory that never move.
 
 const PIECE: usize = 1024;
 
-/// Groups by number. Growing copies nothing, so a million groups take what they take and not up to twice that.
-#[derive(Debug, Default)]
-pub(super) struct Slab {
-    pieces: Vec<Vec<Option<Group>>>,
+/// Things by number. Growing copies nothing, so a million take what they take and not up to twice that.
+#[derive(Debug)]
+pub(crate) struct Slab<T> {
+    pieces: Vec<Vec<Option<T>>>,
     free: Vec<u32>,
     len: usize,
 }
 
-impl Slab {
-    pub(super) fn len(&self) -> usize {
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Slab {
+            pieces: Vec::new(),
+            free: Vec::new(),
+            len: 0,
+        }
+    }
+}
+
+impl<T> Slab<T> {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// One past the highest number ever given out.
-    pub(super) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         match self.pieces.split_last() {
             Some((last, full)) => full.len() * PIECE + last.len(),
             None => 0,
         }
     }
 
-    pub(super) fn get(&self, number: u32) -> Option<&Group> {
+    pub(crate) fn get(&self, number: u32) -> Option<&T> {
         let number = number as usize;
         self.pieces.get(number / PIECE)?.get(number % PIECE)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut Group> {
+    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         let number = number as usize;
         self.pieces
             .get_mut(number / PIECE)?
@@ -38,32 +46,34 @@ impl Slab {
             .as_mut()
     }
 
-    pub(super) fn insert(&mut self, group: Group) -> u32 {
+    pub(crate) fn insert(&mut self, thing: T) -> u32 {
         self.len += 1;
         if let Some(number) = self.free.pop() {
             let place = number as usize;
-            self.pieces[place / PIECE][place % PIECE] = Some(group);
+            self.pieces[place / PIECE][place % PIECE] = Some(thing);
             return number;
         }
         let number = self.end();
         if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
-            self.pieces.push(Vec::with_capacity(PIECE));
+            // The first piece grows as it is filled: most slabs hold little, and there are many of them.
+            let room = if self.pieces.is_empty() { 0 } else { PIECE };
+            self.pieces.push(Vec::with_capacity(room));
         }
         if let Some(piece) = self.pieces.last_mut() {
-            piece.push(Some(group));
+            piece.push(Some(thing));
         }
         number as u32
     }
 
-    pub(super) fn remove(&mut self, number: u32) -> Option<Group> {
+    pub(crate) fn remove(&mut self, number: u32) -> Option<T> {
         let place = number as usize;
-        let group = self
+        let thing = self
             .pieces
             .get_mut(place / PIECE)?
             .get_mut(place % PIECE)?
             .take()?;
         self.len -= 1;
         self.free.push(number);
-        Some(group)
+        Some(thing)
     }
 }

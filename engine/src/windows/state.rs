@@ -48,7 +48,7 @@ pub(super) struct PlanState {
     number: u32,
     tenant: Arc<str>,
     table: HashTable<u32>,
-    groups: Slab,
+    groups: Slab<Group>,
     /// Numbers of the groups to look at, by step of time. A group may stand in steps at which it is no longer due.
     steps: BTreeMap<i64, Vec<u32>>,
     /// Everything below is worked off. `None`: nothing yet.

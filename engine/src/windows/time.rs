@@ -6,7 +6,7 @@
 
 /// Times of one tenant.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     sources: Vec<Source>,
     watermark: Option<i64>,
 }
@@ -20,24 +20,24 @@ struct Source {
 
 impl Clock {
     /// The time below which everything is known; events below it are too late.
-    pub(super) fn watermark(&self) -> Option<i64> {
+    pub(crate) fn watermark(&self) -> Option<i64> {
         self.watermark
     }
 
     /// The highest time of a source.
-    pub(super) fn highest(&self, source: u32) -> Option<i64> {
+    pub(crate) fn highest(&self, source: u32) -> Option<i64> {
         let mut sources = self.sources.iter();
         let known = sources.find(|known| known.number == source)?;
         Some(known.highest)
     }
 
     /// The highest time of all sources.
-    pub(super) fn highest_of_all(&self) -> Option<i64> {
+    pub(crate) fn highest_of_all(&self) -> Option<i64> {
         self.sources.iter().map(|source| source.highest).max()
     }
 
     /// A source has come to `time`. Whether the watermark rose.
-    pub(super) fn observe(&mut self, source: u32, time: i64, lateness: Option<i64>) -> bool {
+    pub(crate) fn observe(&mut self, source: u32, time: i64, lateness: Option<i64>) -> bool {
         let rises = match self.sources.iter_mut().find(|known| known.number == source) {
             Some(known) => {
                 let rises = known.idle || time > known.highest;
@@ -58,7 +58,7 @@ impl Clock {
     }
 
     /// A source is not waited for until it is heard of again. Whether the watermark rose.
-    pub(super) fn idle(&mut self, source: u32, lateness: Option<i64>) -> bool {
+    pub(crate) fn idle(&mut self, source: u32, lateness: Option<i64>) -> bool {
         if let Some(known) = self.sources.iter_mut().find(|known| known.number == source) {
             known.idle = true;
         }
@@ -66,7 +66,7 @@ impl Clock {
     }
 
     /// Everything below `time` counts as known. Whether the watermark rose.
-    pub(super) fn force(&mut self, time: i64) -> bool {
+    pub(crate) fn force(&mut self, time: i64) -> bool {
         let rises = self.watermark.is_none_or(|watermark| watermark < time);
         if rises {
             self.watermark = Some(time);

@@ -12,6 +12,7 @@ mod lake;
 mod matcher;
 mod rule_tests;
 mod screen;
+mod sequence;
 mod windows;
 
 /// So many cases, times `BORZOI_TEST_EFFORT`: a long search for what is rare, when somebody wants one.

@@ -3,6 +3,7 @@
 //! It reads the rule IR, the catalog and the columns of a batch, and shares no code with the matcher: where
 //! the two disagree, one of them is wrong. Speed is no concern.
 
+pub mod sequences;
 pub mod windows;
 
 use std::net::IpAddr;

@@ -370,6 +370,13 @@ impl Expr {
         found
     }
 
+    /// Whether this asks more fields than [`Expr::fields`] names: those of some pattern, or all.
+    pub fn asks_any_field(&self) -> bool {
+        let mut asks = false;
+        self.visit(&mut |expr| asks |= matches!(expr, Expr::AnyField { .. }));
+        asks
+    }
+
     /// The subqueries in this, also those in one another, each after those inside it.
     pub fn subqueries(&self) -> Vec<&Subquery> {
         let mut found = Vec::new();

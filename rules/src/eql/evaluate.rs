@@ -237,9 +237,15 @@ fn any_pair(
     right: &Value<'_>,
     mut test: impl FnMut(&Value<'_>, &Value<'_>) -> Option<bool>,
 ) -> Option<bool> {
+    let is_list = |value: &Value<'_>| matches!(value, Value::List(_));
+    if !is_list(left) && !is_list(right) {
+        let is_null = *left == Value::Null || *right == Value::Null;
+        return if is_null { None } else { test(left, right) };
+    }
     let mut result = None;
+    let right = right.each();
     for a in left.each() {
-        for b in right.each() {
+        for b in &right {
             match test(a, b) {
                 Some(true) => return Some(true),
                 Some(false) => result = Some(false),
@@ -252,6 +258,9 @@ fn any_pair(
 
 /// Whether `test` is true of the text of any element; null if there is no text.
 pub(super) fn any_text(value: &Value<'_>, mut test: impl FnMut(&str) -> bool) -> Option<bool> {
+    if !matches!(value, Value::List(_)) {
+        return value.text().map(|text| test(&text));
+    }
     let mut result = None;
     for element in value.each() {
         if let Some(text) = element.text() {

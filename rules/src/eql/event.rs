@@ -1,8 +1,8 @@
 //! What a condition asks of an event.
 
 use super::ast::Relation;
-use super::path::FieldPath;
-use super::value::Value;
+use super::path::{FieldPath, PathPart};
+use super::value::{Value, joined};
 
 /// An event, as conditions see it.
 pub trait Event {
@@ -40,7 +40,7 @@ impl Event for serde_json::Map<String, serde_json::Value> {
             return inside(value, path.inside());
         }
         match path.parts().split_first() {
-            Some((super::path::PathPart::Name(first), rest)) => {
+            Some((PathPart::Name(first), rest)) => {
                 self.get(first).map_or(Value::Null, |value| inside(value, rest))
             }
             _ => Value::Null,
@@ -52,8 +52,7 @@ impl Event for serde_json::Map<String, serde_json::Value> {
     }
 }
 
-fn inside<'v>(value: &'v serde_json::Value, path: &[super::path::PathPart]) -> Value<'v> {
-    use super::path::PathPart;
+fn inside<'v>(value: &'v serde_json::Value, path: &[PathPart]) -> Value<'v> {
     let Some((part, rest)) = path.split_first() else {
         return Value::from(value);
     };
@@ -65,16 +64,7 @@ fn inside<'v>(value: &'v serde_json::Value, path: &[super::path::PathPart]) -> V
             .get(*index)
             .map_or(Value::Null, |value| inside(value, rest)),
         (PathPart::Name(_), serde_json::Value::Array(elements)) => {
-            let found: Vec<Value<'v>> = elements
-                .iter()
-                .map(|element| inside(element, path))
-                .filter(|value| *value != Value::Null)
-                .collect();
-            if found.is_empty() {
-                Value::Null
-            } else {
-                Value::List(found)
-            }
+            joined(elements.iter().map(|element| inside(element, path)))
         }
         _ => Value::Null,
     }

@@ -293,6 +293,7 @@ fn weight<T: Event>(row: &Row<T>, options: &Options) -> (u64, Vec<String>) {
     };
     let hosts = hosts
         .each()
+        .into_iter()
         .filter_map(|host| host.text().map(Cow::into_owned))
         .collect();
     (count, hosts)

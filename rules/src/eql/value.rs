@@ -86,7 +86,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What lies at the end of a path in this value. A name asks every object of a list, and gives a list.
+    /// What lies at the end of a path in this value. A name asks every object of a list; what they hold, also in
+    /// lists of their own, becomes one list.
     pub fn walk(&self, path: &[PathPart]) -> Value<'_> {
         let Some((part, rest)) = path.split_first() else {
             return self.borrowed();
@@ -100,16 +101,7 @@ impl<'a> Value<'a> {
                 elements.get(*index).map_or(Value::Null, |value| value.walk(rest))
             }
             (PathPart::Name(_), Value::List(elements)) => {
-                let found: Vec<Value<'_>> = elements
-                    .iter()
-                    .map(|element| element.walk(path))
-                    .filter(|value| *value != Value::Null)
-                    .collect();
-                if found.is_empty() {
-                    Value::Null
-                } else {
-                    Value::List(found)
-                }
+                joined(elements.iter().map(|element| element.walk(path)))
             }
             _ => Value::Null,
         }
@@ -151,13 +143,36 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The elements of a list that are not null, or the value alone; none for null.
-    pub(crate) fn each(&self) -> Box<dyn Iterator<Item = &Value<'a>> + '_> {
+    /// The scalars and objects of a list, also of lists in it, or the value alone; none for null.
+    pub(crate) fn each(&self) -> Vec<&Value<'a>> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found
+    }
+
+    fn collect<'v>(&'v self, found: &mut Vec<&'v Value<'a>>) {
         match self {
-            Value::Null => Box::new(std::iter::empty()),
-            Value::List(elements) => Box::new(elements.iter().filter(|element| !element.is_null())),
-            other => Box::new(std::iter::once(other)),
+            Value::Null => {}
+            Value::List(elements) => elements.iter().for_each(|element| element.collect(found)),
+            other => found.push(other),
         }
+    }
+}
+
+/// The values of all as one list; null if there is none.
+pub(super) fn joined<'v>(values: impl Iterator<Item = Value<'v>>) -> Value<'v> {
+    let mut found = Vec::new();
+    for value in values {
+        match value {
+            Value::Null => {}
+            Value::List(elements) => found.extend(elements),
+            other => found.push(other),
+        }
+    }
+    if found.is_empty() {
+        Value::Null
+    } else {
+        Value::List(found)
     }
 }
 

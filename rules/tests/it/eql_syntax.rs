@@ -24,7 +24,7 @@ fn sample() -> Map<String, serde_json::Value> {
         "args": ["-x", "Run", null], "ip": "10.2.3.4", "ips": ["fe80::1%2", "::ffff:192.168.1.9"],
         "process": {"name": "Été.exe", "parent": {"pid": 3}},
         "rows": [{"user": "root", "tags": ["a", "b"]}, {"user": "guest", "tags": []}],
-        "odd-name": "x", "dns.question.name": "a.example", "text": "one\ntwo"
+        "odd-name": "x", "deep": [[1, [3]], null], "dns.question.name": "a.example", "text": "one\ntwo"
     }))
 }
 
@@ -113,6 +113,9 @@ fn functions_give_what_the_table_says() {
         ("arraySearch(rows, r, r.tags[1] == 'b')", Value::Bool(true)),
         ("arraySearch(missing, r, true)", Value::Bool(false)),
         ("rows.user == 'guest'", Value::Bool(true)),
+        ("rows.tags == 'b'", Value::Bool(true)),
+        ("length(rows.tags)", Value::Int(2)),
+        ("deep == 3", Value::Bool(true)),
         ("args[1]", text("Run")),
         ("args[7]", Value::Null),
         ("`odd-name`", text("x")),

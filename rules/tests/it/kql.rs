@@ -167,6 +167,8 @@ fn queries_lower_to_what_rules_are_made_of() {
         assert!(exact, "{text}: {found}");
         assert_eq!(found, wanted, "{text}");
     }
+    assert!(kql::parse("a.*: x").unwrap().asks_any_field());
+    assert!(!kql::parse("a: { b: x }").unwrap().asks_any_field());
     assert!(!lowered("a.*: x").1);
     assert!(!lowered("not a: { b: x }").1);
 }

@@ -6,7 +6,7 @@
 //! - A field that holds a list puts the event into the group of each element ([`MOST_GROUPS`] at most) and counts each
 //!   element; of numbers, the first one is measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::matcher::row::RowView;
 use crate::matcher::values::Found;
 use crate::matcher::{CompiledRules, Signal};
 use crate::resolve::FieldKey;
-use crate::windows::keys::{push_value, value_hash};
+use crate::windows::keys::{hash, push_value, value_hash};
 use crate::windows::plan::Measured;
 use crate::windows::{self, number, samples_from};
 
@@ -192,13 +192,44 @@ fn id_of(text: &str) -> u128 {
     u128::from_str_radix(text, 16).unwrap_or_else(|_| xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
 }
 
+/// Where rules do not count each for itself, leaves of an event that several of them match the signal of the first: windows
+/// would count no other, and what is shown has to be of the same rule.
+fn once_each(found: &mut Vec<(Matched, Origin)>, correlations: &Correlations) {
+    let counts_once = |matched: &Matched| {
+        let plan = &correlations.plans[matched.plan as usize];
+        plan.slots > 1 && !plan.by_rule()
+    };
+    let mut first: HashMap<_, u16> = HashMap::new();
+    let place = |matched: &Matched| {
+        (
+            matched.plan,
+            matched.time,
+            matched.id,
+            matched.value,
+            hash(&matched.key),
+        )
+    };
+    for (matched, _) in found.iter().filter(|(matched, _)| counts_once(matched)) {
+        let slot = first.entry(place(matched)).or_insert(matched.slot);
+        *slot = matched.slot.min(*slot);
+    }
+    if !first.is_empty() {
+        found.retain(|(matched, _)| {
+            first
+                .get(&place(matched))
+                .is_none_or(|slot| *slot == matched.slot)
+        });
+    }
+}
+
 /// Adds what alerts would show to those signals of a block that an alert may show, and gives all of them: of each group,
 /// rule and stretch of time, the first few.
 pub(crate) fn with_kept(
-    found: Vec<(Matched, Origin)>,
+    mut found: Vec<(Matched, Origin)>,
     correlations: &Correlations,
     builder: &mut dyn FnMut(usize, u32) -> Arc<Evidence>,
 ) -> Vec<Matched> {
+    once_each(&mut found, correlations);
     let mut stretches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (place, (matched, _)) in found.iter().enumerate() {
         let span = correlations.plans[matched.plan as usize].span;

@@ -330,9 +330,8 @@ impl Collector<'_> {
                 // A file that is slow to read says nothing of how time goes.
                 let is_quiet = self.streams && quiet >= QUIET;
                 if let Some(correlator) = self.correlator.as_mut().filter(|_| is_quiet) {
-                    let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
-                    let alerts = correlator.quiet(quiet);
-                    self.correlation_alerts(alerts, true)?;
+                    correlator.quiet(i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX));
+                    self.correlation_alerts(true)?;
                 }
             }
             Collected::Result(work::Output::Opened(path)) => {
@@ -355,15 +354,13 @@ impl Collector<'_> {
                 self.last_block = Instant::now();
                 self.block(&block).map_err(ScanError::Output)?;
                 let signals = std::mem::take(&mut block.correlated);
-                let streams = self.streams;
-                let found = self.correlator.as_mut().map(|correlator| {
+                if let Some(correlator) = &mut self.correlator {
                     let now = Instant::now();
-                    let mut found = correlator.take(signals, chrono::Utc::now().timestamp_micros(), now);
-                    if streams {
-                        found.extend(correlator.idle(now, QUIET));
+                    correlator.take(signals, chrono::Utc::now().timestamp_micros(), now);
+                    if self.streams {
+                        correlator.idle(now, QUIET);
                     }
-                    found
-                });
+                }
                 if let Some(store) = &mut self.store {
                     for batch in &block.decoded.batches {
                         store.writer.append(batch)?;
@@ -373,7 +370,7 @@ impl Collector<'_> {
                     }
                 }
                 // After the events that they are about are on their way into the lake.
-                self.correlation_alerts(found.unwrap_or_default(), true)?;
+                self.correlation_alerts(true)?;
             }
         }
         let progress = Progress {
@@ -422,8 +419,28 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// Alerts about more than one block: to the lake, and to the sink, unless that is over.
-    fn correlation_alerts(&mut self, found: Vec<FoundAlert>, sink_takes: bool) -> Result<(), ScanError> {
+    /// Alerts about more than one block, some at a time: to the lake, and to the sink, unless that is over.
+    fn correlation_alerts(&mut self, sink_takes: bool) -> Result<(), ScanError> {
+        let mut sink_failed = None;
+        while let Some(correlator) = &mut self.correlator {
+            let found = correlator.alerts();
+            if found.is_empty() {
+                break;
+            }
+            let sink_takes = sink_takes && sink_failed.is_none();
+            match self.give_alerts(found, sink_takes) {
+                // The lake gets the others all the same.
+                Err(ScanError::Output(error)) => sink_failed = Some(ScanError::Output(error)),
+                given => given?,
+            }
+            if let Some(store) = &mut self.store {
+                store.runtime.block_on(store.writer.flush_if_full())?;
+            }
+        }
+        sink_failed.map_or(Ok(()), Err)
+    }
+
+    fn give_alerts(&mut self, found: Vec<FoundAlert>, sink_takes: bool) -> Result<(), ScanError> {
         // The lake first: a sink that fails must not keep anything from it. A row is stored once: when nothing changes it
         // any more.
         if let Some(store) = &mut self.store {
@@ -456,10 +473,10 @@ impl Collector<'_> {
         let Some(correlator) = &mut self.correlator else {
             return Ok(());
         };
-        let alerts = correlator.finish();
+        correlator.finish();
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
-        self.correlation_alerts(alerts, sink_takes)?;
+        self.correlation_alerts(sink_takes)?;
         if !sink_takes {
             return Ok(());
         }

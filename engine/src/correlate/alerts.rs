@@ -1,6 +1,6 @@
 //! Windows at the end of a scan's way: signals in, alerts of correlations out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,11 @@ pub(crate) struct FoundAlert {
     pub(crate) is_known: bool,
 }
 
+/// Most alerts that are made at once, and bytes of events in them, about. Alerts are much larger than what they are made
+/// of, and a column of text in the table of alerts holds less than 2 GiB.
+const MOST_ALERTS: usize = 1000;
+const MOST_ALERT_BYTES: usize = 64 << 20;
+
 /// Runs the correlations of a scan.
 pub(crate) struct Correlator {
     correlations: Arc<Correlations>,
@@ -38,6 +43,8 @@ pub(crate) struct Correlator {
     sources: Vec<Arc<str>>,
     /// When tenants and datasets that are waited for last had a match.
     heard: BTreeMap<(u32, u32), Instant>,
+    /// What was found and is not yet given out.
+    ready: VecDeque<Episode>,
 }
 
 impl Correlator {
@@ -48,13 +55,14 @@ impl Correlator {
             kept: KeptEvents::default(),
             sources: Vec::new(),
             heard: BTreeMap::new(),
+            ready: VecDeque::new(),
         }
     }
 
-    /// Takes the signals of a block, in order; gives what was found.
-    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64, at: Instant) -> Vec<FoundAlert> {
+    /// Takes the signals of a block, in order. What was found is given by [`alerts`](Correlator::alerts).
+    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64, at: Instant) {
         if signals.is_empty() {
-            return Vec::new();
+            return;
         }
         self.windows.set_now(now);
         for mut matched in signals {
@@ -80,11 +88,11 @@ impl Correlator {
                 value: matched.value,
             });
         }
-        self.alerts()
+        self.gather();
     }
 
     /// Datasets that have had no match for `quiet` hold nobody up, however many events of others come.
-    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) -> Vec<FoundAlert> {
+    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) {
         let windows = &mut self.windows;
         self.heard.retain(|(tenant, source), last| {
             let waits = at.saturating_duration_since(*last) < quiet;
@@ -93,19 +101,19 @@ impl Correlator {
             }
             waits
         });
-        self.alerts()
+        self.gather();
     }
 
     /// Nothing came for so many microseconds: time is taken to have gone on as far.
-    pub(crate) fn quiet(&mut self, for_micros: i64) -> Vec<FoundAlert> {
+    pub(crate) fn quiet(&mut self, for_micros: i64) {
         self.windows.quiet(for_micros);
-        self.alerts()
+        self.gather();
     }
 
     /// Nothing more comes.
-    pub(crate) fn finish(&mut self) -> Vec<FoundAlert> {
+    pub(crate) fn finish(&mut self) {
         self.windows.finish();
-        self.alerts()
+        self.gather();
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -117,34 +125,61 @@ impl Correlator {
         self.kept.given_up
     }
 
-    fn alerts(&mut self) -> Vec<FoundAlert> {
+    /// Takes over what windows have found.
+    fn gather(&mut self) {
         let mut ended = self.windows.take_final();
         let mut begun = self.windows.take_begun();
         // What is over by now is said once.
-        begun.retain(|early| {
-            let later = ended.iter_mut().filter(|found| {
-                (found.plan, &found.key, &found.tenant) == (early.plan, &early.key, &early.tenant)
-            });
-            for found in later {
-                if found.announced.contains(&early.start) {
-                    let announced = found.announced.iter().copied();
-                    found.announced = announced.filter(|start| *start != early.start).collect();
-                    return false;
+        if !begun.is_empty() {
+            let mut places: HashMap<_, usize> = HashMap::new();
+            for (place, found) in ended.iter().enumerate() {
+                for start in &found.announced {
+                    places.insert(
+                        (found.plan, found.tenant.clone(), found.key.clone(), *start),
+                        place,
+                    );
                 }
             }
-            true
-        });
-        let episodes: Vec<Episode> = begun.into_iter().chain(ended).collect();
-        let alerting = episodes
-            .iter()
-            .filter(|episode| self.correlations.alerting[episode.plan as usize]);
-        alerting
-            .map(|episode| FoundAlert {
-                alert: self.alert(episode),
+            begun.retain(|early| {
+                let early = (early.plan, early.tenant.clone(), early.key.clone(), early.start);
+                let Some(place) = places.get(&early) else {
+                    return true;
+                };
+                let found = &mut ended[*place];
+                let announced = found.announced.iter().copied();
+                found.announced = announced.filter(|start| *start != early.3).collect();
+                false
+            });
+        }
+        let found = begun.into_iter().chain(ended);
+        let alerting = &self.correlations.alerting;
+        self.ready
+            .extend(found.filter(|episode| alerting[episode.plan as usize]));
+    }
+
+    /// The next alerts, some at a time; none when all are given out.
+    pub(crate) fn alerts(&mut self) -> Vec<FoundAlert> {
+        let (mut alerts, mut bytes) = (Vec::new(), 0);
+        while alerts.len() < MOST_ALERTS
+            && bytes < MOST_ALERT_BYTES
+            && let Some(episode) = self.ready.pop_front()
+        {
+            bytes += self.bytes_shown(&episode);
+            alerts.push(FoundAlert {
+                alert: self.alert(&episode),
                 is_final: episode.is_final,
                 is_known: episode.is_final && episode.announced.contains(&episode.start),
-            })
-            .collect()
+            });
+        }
+        alerts
+    }
+
+    /// Bytes of the events that the alert of an episode shows.
+    fn bytes_shown(&self, episode: &Episode) -> usize {
+        let span = self.correlations.plans()[episode.plan as usize].span;
+        let samples = episode.samples.iter();
+        let kept = samples.filter_map(|sample| self.kept.find(episode, sample, span));
+        kept.map(|kept| kept.evidence.event.len()).sum()
     }
 
     fn alert(&self, episode: &Episode) -> Alert {
@@ -254,7 +289,7 @@ impl Correlator {
     }
 }
 
-fn merge(all: &mut Entities, more: &Entities) {
+pub(crate) fn merge(all: &mut Entities, more: &Entities) {
     let lists = [
         (&mut all.hosts, &more.hosts),
         (&mut all.users, &more.users),
@@ -274,7 +309,7 @@ fn hex(id: u128) -> String {
     format!("{id:032x}")
 }
 
-fn rfc3339(micros: i64) -> String {
+pub(crate) fn rfc3339(micros: i64) -> String {
     match DateTime::from_timestamp_micros(micros) {
         Some(instant) => instant.to_rfc3339_opts(SecondsFormat::Micros, true),
         None => micros.to_string(),
@@ -340,6 +375,7 @@ mod tests {
     use borzoi_parsers::catalog::Catalog;
     use borzoi_rules::Loader;
 
+    use super::super::kept::{Evidence, Kept};
     use super::*;
     use crate::matcher::CompiledRules;
     use crate::windows::keys::Key;
@@ -370,26 +406,63 @@ correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1m, 
         }
     }
 
-    #[test]
-    fn a_dataset_without_a_match_for_a_while_holds_nobody_up() {
+    fn correlator(settings: Settings) -> Correlator {
         let report = Loader::new().load_text("rules.yml", RULES);
         let (rules, _) = CompiledRules::compile(report.detections, &Catalog::builtin());
         let (correlations, not_run) = Correlations::compile(&report.correlations, &rules, &BTreeSet::new());
         assert!(not_run.is_empty());
+        Correlator::new(Arc::new(correlations), settings)
+    }
+
+    #[test]
+    fn a_dataset_without_a_match_for_a_while_holds_nobody_up() {
         let settings = Settings {
             lateness: Some(SECOND),
             ..Settings::default()
         };
-        let mut correlator = Correlator::new(Arc::new(correlations), settings);
+        let mut correlator = correlator(settings);
         let (began, now) = (Instant::now(), 1000 * SECOND);
         let quiet = Duration::from_secs(60);
         let later = began + Duration::from_secs(59);
-        assert_eq!(correlator.take(vec![matched("once", 0)], now, began).len(), 0);
+        correlator.take(vec![matched("once", 0)], now, began);
         let busy = [1, 2, 300].map(|second| matched("busy", second));
-        assert_eq!(correlator.take(busy.into(), now, later).len(), 0);
-        assert_eq!(correlator.idle(later, quiet).len(), 0, "it may say more");
-        let found = correlator.idle(began + quiet, quiet);
+        correlator.take(busy.into(), now, later);
+        correlator.idle(later, quiet);
+        assert_eq!(correlator.alerts().len(), 0, "it may say more");
+        correlator.idle(began + quiet, quiet);
+        let found = correlator.alerts();
         assert_eq!(found.len(), 1);
         assert!(found[0].is_final);
+    }
+
+    #[test]
+    fn alerts_are_made_some_at_a_time() {
+        let run = |groups: usize, event: usize| -> Vec<usize> {
+            let mut correlator = correlator(Settings::default());
+            let evidence = Evidence {
+                event_id: String::new(),
+                time: String::new(),
+                dataset: "busy".into(),
+                entities: Entities::default(),
+                event: format!("\"{}\"", "x".repeat(event)).into(),
+            };
+            let evidence = Arc::new(evidence);
+            for group in 0..groups {
+                let two = [1, 2].map(|second| Matched {
+                    key: Key::of([group.to_string().as_str()]).bytes().into(),
+                    kept: Some(Kept {
+                        evidence: evidence.clone(),
+                        shown: Box::default(),
+                    }),
+                    ..matched("busy", second)
+                });
+                correlator.take(two.into(), 0, Instant::now());
+            }
+            correlator.finish();
+            std::iter::from_fn(|| Some(correlator.alerts().len()).filter(|alerts| *alerts > 0)).collect()
+        };
+        assert_eq!(run(2500, 10), [1000, 1000, 500]);
+        // Two events of 16 MB each in an alert.
+        assert_eq!(run(5, 16 << 20), [2, 2, 1]);
     }
 }

@@ -6,11 +6,12 @@
 //! - A field that holds a list puts the event into the group of each element ([`MOST_GROUPS`] at most) and counts each
 //!   element; of numbers, the first one is measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use borzoi_parsers::batch::EventBatch;
+use borzoi_parsers::catalog::Dataset;
 
 use super::kept::{Evidence, Kept};
 use super::{Correlations, Use};
@@ -18,9 +19,9 @@ use crate::alert_build::AlertBuilder;
 use crate::matcher::event::EventTexts;
 use crate::matcher::row::RowView;
 use crate::matcher::values::Found;
-use crate::matcher::{CompiledRules, Signal};
+use crate::matcher::{CompiledRules, RuleIndex, Signal};
 use crate::resolve::FieldKey;
-use crate::windows::keys::{push_value, value_hash};
+use crate::windows::keys::{hash, push_value, value_hash};
 use crate::windows::plan::Measured;
 use crate::windows::{self, number, samples_from};
 
@@ -85,7 +86,13 @@ impl<'a> SignalMaker<'a> {
         let reaches = self
             .correlations
             .reach(self.rules, signal.rule, &self.batch.dataset);
-        let Some(reach) = reaches.get(self.route(signal, reaches.len())) else {
+        let Some(reach) = reaches.get(route_of(
+            self.rules,
+            &self.batch.dataset,
+            &self.texts,
+            signal.rule,
+            reaches.len(),
+        )) else {
             return;
         };
         for (asked, keys) in uses.iter().zip(&reach.uses) {
@@ -115,20 +122,6 @@ impl<'a> SignalMaker<'a> {
                 }
             }
         }
-    }
-
-    /// The route by which the rule matches the event.
-    fn route(&self, signal: Signal, routes: usize) -> usize {
-        if routes < 2 {
-            return 0;
-        }
-        let rule = self.rules.rule(signal.rule);
-        let ready = self.rules.ready(signal.rule, &self.batch.dataset);
-        let matches = ready.ways.iter().position(|way| {
-            let view = RowView::new(&self.texts, way);
-            view.expression(&way.when) && rule.conditions.iter().any(|condition| view.condition(condition))
-        });
-        matches.unwrap_or(0)
     }
 
     fn found(&self, keys: &[Arc<FieldKey>]) -> Vec<Rc<[Found<'a>]>> {
@@ -165,6 +158,26 @@ impl<'a> SignalMaker<'a> {
     }
 }
 
+/// The route, of so many, by which a rule matches the event at which `texts` stand.
+pub(crate) fn route_of(
+    rules: &CompiledRules,
+    dataset: &Dataset,
+    texts: &EventTexts<'_>,
+    index: RuleIndex,
+    routes: usize,
+) -> usize {
+    if routes < 2 {
+        return 0;
+    }
+    let rule = rules.rule(index);
+    let ready = rules.ready(index, dataset);
+    let matches = ready.ways.iter().position(|way| {
+        let view = RowView::new(texts, way);
+        view.expression(&way.when) && rule.conditions.iter().any(|condition| view.condition(condition))
+    });
+    matches.unwrap_or(0)
+}
+
 /// One value of each field, in every way, at most [`MOST_GROUPS`]. None where a field has no value.
 fn combinations<'f, 'a>(fields: &'f [Rc<[Found<'a>]>]) -> Vec<Vec<&'f Found<'a>>> {
     let mut ways: Vec<Vec<&Found<'a>>> = vec![Vec::new()];
@@ -188,17 +201,48 @@ fn combinations<'f, 'a>(fields: &'f [Rc<[Found<'a>]>]) -> Vec<Vec<&'f Found<'a>>
 }
 
 /// The number that an event's id is.
-fn id_of(text: &str) -> u128 {
+pub(crate) fn id_of(text: &str) -> u128 {
     u128::from_str_radix(text, 16).unwrap_or_else(|_| xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
+}
+
+/// Where rules do not count each for itself, leaves of an event that several of them match the signal of the first: windows
+/// would count no other, and what is shown has to be of the same rule.
+fn once_each(found: &mut Vec<(Matched, Origin)>, correlations: &Correlations) {
+    let counts_once = |matched: &Matched| {
+        let plan = &correlations.plans[matched.plan as usize];
+        plan.slots > 1 && !plan.by_rule()
+    };
+    let mut first: HashMap<_, u16> = HashMap::new();
+    let place = |matched: &Matched| {
+        (
+            matched.plan,
+            matched.time,
+            matched.id,
+            matched.value,
+            hash(&matched.key),
+        )
+    };
+    for (matched, _) in found.iter().filter(|(matched, _)| counts_once(matched)) {
+        let slot = first.entry(place(matched)).or_insert(matched.slot);
+        *slot = matched.slot.min(*slot);
+    }
+    if !first.is_empty() {
+        found.retain(|(matched, _)| {
+            first
+                .get(&place(matched))
+                .is_none_or(|slot| *slot == matched.slot)
+        });
+    }
 }
 
 /// Adds what alerts would show to those signals of a block that an alert may show, and gives all of them: of each group,
 /// rule and stretch of time, the first few.
 pub(crate) fn with_kept(
-    found: Vec<(Matched, Origin)>,
+    mut found: Vec<(Matched, Origin)>,
     correlations: &Correlations,
     builder: &mut dyn FnMut(usize, u32) -> Arc<Evidence>,
 ) -> Vec<Matched> {
+    once_each(&mut found, correlations);
     let mut stretches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (place, (matched, _)) in found.iter().enumerate() {
         let span = correlations.plans[matched.plan as usize].span;

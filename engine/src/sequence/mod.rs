@@ -63,13 +63,15 @@ mod plan;
 mod run;
 mod sample;
 mod store;
+mod waiting;
 
 use std::sync::Arc;
 
 use crate::windows::time::Clock;
-use machine::{Machine, Waiting};
+use machine::Machine;
 use plan::Shape;
 pub use plan::{Kind, MOST_SAMPLED, MOST_STAGES, Plan, Step};
+use waiting::Waiting;
 
 /// How sequences work.
 #[derive(Debug, Clone, Copy)]
@@ -237,7 +239,8 @@ impl<P: Clone> Sequences<P> {
             if self.push(hit) {
                 self.see(tenant, source, time);
                 if self.bytes > self.settings.memory {
-                    self.relieve(&mut found);
+                    self.advance_all(&mut found);
+                    self.relieve(&mut |one| found.push(one));
                 }
             }
         }
@@ -256,8 +259,9 @@ impl<P: Clone> Sequences<P> {
             return false;
         }
         self.counters.hits += 1;
-        let watermark = tenant.clock.watermark().unwrap_or(i64::MIN);
-        if hit.time < watermark.max(machine.limit()) {
+        let known = tenant.clock.watermark().unwrap_or(i64::MIN);
+        let known = known.max(machine.limit());
+        if hit.time < known || known == i64::MAX {
             self.counters.late += 1;
             return true;
         }
@@ -357,40 +361,58 @@ impl<P: Clone> Sequences<P> {
             return;
         };
         tenant.worked = watermark;
-        for machine in &mut tenant.machines {
-            let before = machine.bytes();
-            machine.advance(limit, &mut |one| {
-                self.counters.found += 1;
-                found(one);
-            });
-            self.bytes = self.bytes + machine.bytes() - before;
+        for plan in 0..self.shapes.len() {
+            while !self.advance_plan(number, plan, limit, found) {
+                self.relieve(found);
+            }
         }
+        self.relieve(found);
     }
 
-    /// Makes room, each time where most is held.
-    fn relieve(&mut self, found: &mut Vec<Found<P>>) {
-        self.advance_all(found);
+    /// Works a plan off for a while. Whether it has come to `limit`.
+    fn advance_plan(
+        &mut self,
+        tenant: usize,
+        plan: usize,
+        limit: i64,
+        found: &mut dyn FnMut(Found<P>),
+    ) -> bool {
+        let machine = &mut self.tenants[tenant].machines[plan];
+        let before = machine.bytes();
+        let done = machine.advance(limit, &mut |one| {
+            self.counters.found += 1;
+            found(one);
+        });
+        self.bytes = self.bytes + machine.bytes() - before;
+        done
+    }
+
+    /// Makes room where memory is full, each time where most is held.
+    fn relieve(&mut self, found: &mut dyn FnMut(Found<P>)) {
+        if self.bytes <= self.settings.memory {
+            return;
+        }
         let target = self.settings.memory / 8 * 7;
         while self.bytes > target {
             let over = self.bytes - target;
-            let machines = self.tenants.iter_mut().flat_map(|tenant| {
-                let reached = tenant.clock.highest_of_all().unwrap_or(i64::MIN);
-                tenant.machines.iter_mut().map(move |machine| (reached, machine))
-            });
-            let Some((reached, machine)) = machines.max_by_key(|(_, machine)| machine.bytes()) else {
+            let machines = self
+                .tenants
+                .iter_mut()
+                .zip(0..)
+                .flat_map(|(tenant, number)| machines_of(&mut tenant.machines, &tenant.clock, number));
+            let Some((place, machine)) = machines.max_by_key(|(_, machine)| machine.bytes()) else {
                 return;
             };
             let before = machine.bytes();
-            let ahead = machine.drop_latest(reached);
+            let ahead = machine.drop_latest(place.reached);
             if ahead > 0 {
                 self.counters.given_up += ahead;
             } else if let Some(time) = machine.oldest_quarter() {
-                let waited = machine.waiting();
-                machine.advance(time.saturating_add(1), &mut |one| {
-                    self.counters.found += 1;
-                    found.push(one);
-                });
-                self.counters.released_early += (waited - machine.waiting()) as u64;
+                let waited = machine.waiting(place.watermark);
+                while !self.advance_plan(place.tenant, place.plan, time.saturating_add(1), found) {}
+                let waits = self.tenants[place.tenant].machines[place.plan].waiting(place.watermark);
+                self.counters.released_early += (waited - waits) as u64;
+                continue;
             } else {
                 // No more than a quarter of its own: then another may hold more.
                 let enough = before.saturating_sub(over.min(before / 4 + 1));
@@ -404,6 +426,34 @@ impl<P: Clone> Sequences<P> {
             self.bytes = self.bytes + machine.bytes() - before;
         }
     }
+}
+
+/// Which machine, and how far its time has come.
+#[derive(Clone, Copy)]
+struct Place {
+    tenant: usize,
+    plan: usize,
+    /// The highest time of a source.
+    reached: i64,
+    watermark: i64,
+}
+
+fn machines_of<'m, P>(
+    machines: &'m mut [Machine<P>],
+    clock: &Clock,
+    tenant: usize,
+) -> impl Iterator<Item = (Place, &'m mut Machine<P>)> + use<'m, P> {
+    let reached = clock.highest_of_all().unwrap_or(i64::MIN);
+    let watermark = clock.watermark().unwrap_or(i64::MIN);
+    machines.iter_mut().enumerate().map(move |(plan, machine)| {
+        let place = Place {
+            tenant,
+            plan,
+            reached,
+            watermark,
+        };
+        (place, machine)
+    })
 }
 
 /// Puts what was found in the order in which it became known; what a plan found at one time stays as it is.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Found;
-use super::machine::Waiting;
 use super::plan::{Kind, Role, Shape};
 use super::sample;
 use super::store::{NONE, Of, Partial, Store};
+use super::waiting::Waiting;
 
 /// What one plan of one tenant has come to.
 #[derive(Debug)]
@@ -31,7 +31,20 @@ const WHOLE_BYTES: usize = 40;
 struct Event<P> {
     time: i64,
     id: u128,
-    steps: Vec<(u16, P)>,
+    /// The first step; most events are no other.
+    step: (u16, P),
+    /// The others, in order.
+    more: Vec<(u16, P)>,
+}
+
+impl<P> Event<P> {
+    fn any_step(&self, is_it: impl Fn(u16) -> bool) -> bool {
+        is_it(self.step.0) || self.more.iter().any(|(step, _)| is_it(*step))
+    }
+
+    fn steps(self) -> impl DoubleEndedIterator<Item = (u16, P)> {
+        std::iter::once(self.step).chain(self.more)
+    }
 }
 
 impl<P: Clone> Run<P> {
@@ -60,21 +73,21 @@ impl<P: Clone> Run<P> {
     pub(super) fn take(&mut self, hits: impl Iterator<Item = Waiting<P>>, found: &mut dyn FnMut(Found<P>)) {
         let mut hits = hits.peekable();
         while let Some(hit) = hits.next() {
-            let mut steps = Vec::with_capacity(1);
+            let mut more = Vec::new();
             let mut last = hit.step;
             while let Some(other) = hits.next_if(|other| other.is_with(&hit)) {
+                // Of the same hit twice the first stays.
                 if other.step != last {
-                    // Of the same hit twice the first stays.
-                    steps.push((other.step, other.payload));
                     last = other.step;
+                    more.push((other.step, other.payload));
                 }
             }
-            steps.insert(0, (hit.step, hit.payload));
             let [high, low] = hit.id;
             let event = Event {
                 time: hit.time,
                 id: (u128::from(high) << 64) | u128::from(low),
-                steps,
+                step: (hit.step, hit.payload),
+                more,
             };
             self.pass(event.time, found);
             self.event(event, &hit.key, found);
@@ -160,9 +173,7 @@ impl<P: Clone> Run<P> {
                 self.store.touch(entry, event.time);
                 entry
             }
-            None if event.steps.iter().any(|(step, _)| self.shape.opens(*step)) => {
-                self.store.make(key, event.time)
-            }
+            None if event.any_step(|step| self.shape.opens(step)) => self.store.make(key, event.time),
             None => return,
         };
         match self.shape.kind {
@@ -203,7 +214,8 @@ impl<P: Clone> Run<P> {
     /// Last step first, so that no event is two steps of one sequence: what it has brought to a stage it does not take on.
     fn ordered(&mut self, entry: u32, event: Event<P>, found: &mut dyn FnMut(Found<P>)) {
         let shape = self.shape.clone();
-        for (step, payload) in event.steps.into_iter().rev() {
+        let (time, id) = (event.time, event.id);
+        for (step, payload) in event.steps().rev() {
             match shape.roles.get(usize::from(step)) {
                 None => {
                     self.clear(entry, Of::Open);
@@ -213,7 +225,7 @@ impl<P: Clone> Run<P> {
                 }
                 Some(Role::Leading) => {
                     if let Some(entry) = self.store.entry(entry) {
-                        entry.mark = event.time;
+                        entry.mark = time;
                     }
                 }
                 Some(&Role::After(stage)) => {
@@ -222,7 +234,7 @@ impl<P: Clone> Run<P> {
                     }
                 }
                 Some(&Role::Stages { first, last, fork }) => {
-                    let at = (event.time, event.id, payload);
+                    let at = (time, id, payload);
                     self.advance(entry, (first, last, fork), &at, found);
                     if first == 0 {
                         self.open_one(entry, at, found);
@@ -328,10 +340,11 @@ impl<P: Clone> Run<P> {
     fn join(&mut self, entry: u32, event: Event<P>, found: &mut dyn FnMut(Found<P>)) {
         let shape = self.shape.clone();
         let breaks = |step: u16| usize::from(step) == shape.roles.len();
-        if event.steps.iter().any(|(step, _)| breaks(*step)) {
+        if event.any_step(breaks) {
             self.clear(entry, Of::Open);
         }
-        for (step, payload) in event.steps {
+        let (time, id) = (event.time, event.id);
+        for (step, payload) in event.steps() {
             if breaks(step) {
                 continue;
             }
@@ -342,14 +355,14 @@ impl<P: Clone> Run<P> {
             if let Some(number) = place {
                 self.store.drop_partial(entry, Of::Open, number);
             }
-            let node = self.store.event(event.time, event.id, payload, NONE);
-            self.store.add(entry, Of::Open, step, event.time, i64::MIN, node);
+            let node = self.store.event(time, id, payload, NONE);
+            self.store.add(entry, Of::Open, step, time, i64::MIN, node);
             if self.store.partials_of(entry, Of::Open).count() == usize::from(shape.stages) {
                 let open = self.store.partials_of(entry, Of::Open);
                 let mut all: Vec<(u16, u32)> =
                     open.map(|(number, partial)| (partial.stage, number)).collect();
                 all.sort_unstable();
-                self.emit_all(entry, &all, event.time, found);
+                self.emit_all(entry, &all, time, found);
             }
         }
     }
@@ -375,11 +388,12 @@ impl<P: Clone> Run<P> {
         }
         let steps = usize::from(self.shape.stages);
         let mut more = false;
-        for (step, payload) in event.steps {
+        let (time, id) = (event.time, event.id);
+        for (step, payload) in event.steps() {
             let open = self.store.partials_of(entry, Of::Open);
             if open.filter(|(_, partial)| partial.stage == step).count() < steps {
-                let node = self.store.event(event.time, event.id, payload, NONE);
-                self.store.add(entry, Of::Open, step, event.time, i64::MIN, node);
+                let node = self.store.event(time, id, payload, NONE);
+                self.store.add(entry, Of::Open, step, time, i64::MIN, node);
                 more = true;
             }
         }
@@ -399,7 +413,7 @@ impl<P: Clone> Run<P> {
             return;
         };
         let chosen: Vec<(u16, u32)> = chosen.into_iter().map(|number| (0, number)).collect();
-        self.emit_all(entry, &chosen, event.time, found);
+        self.emit_all(entry, &chosen, time, found);
         self.clear(entry, Of::Open);
         if let Some(entry) = self.store.entry(entry) {
             entry.done = true;

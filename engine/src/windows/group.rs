@@ -70,9 +70,9 @@ impl Group {
     }
 
     /// Takes an event. `false` if it is there already.
-    pub(super) fn push(&mut self, entry: Entry) -> bool {
+    pub(super) fn push(&mut self, plan: &Plan, entry: Entry) -> bool {
         self.seen |= bit(entry.slot);
-        self.log.push(entry)
+        self.log.push(entry, plan.by_rule())
     }
 
     /// Looks at the window of the newest event that is not after `reached`, where the group has just taken `entry`: what
@@ -157,7 +157,7 @@ impl Group {
         spare: &mut Window,
         changed: &mut dyn FnMut(Change),
     ) -> usize {
-        let twice = self.log.sort();
+        let twice = self.log.sort(plan.by_rule());
         if self.window.is_some() || self.is_awake(plan) {
             let mut kept = self.window.take();
             let window = match &mut kept {
@@ -296,10 +296,11 @@ fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
     for entry in within[begin..].iter().take(LOOKED_AT) {
         let taken = &mut of_slot[usize::from(entry.slot)];
         // An event with several values is several entries.
-        if *taken >= each || last_id == Some((entry.id(), entry.slot)) {
+        let shown = (entry.id(), plan.by_rule().then_some(entry.slot));
+        if *taken >= each || last_id == Some(shown) {
             continue;
         }
-        last_id = Some((entry.id(), entry.slot));
+        last_id = Some(shown);
         *taken += 1;
         found.push(Sample {
             time: entry.time,

@@ -5,11 +5,11 @@
 pub struct Entry {
     /// Event time in microseconds.
     pub time: i64,
-    id: [u64; 2],
-    /// Which of the correlation's rules it is of.
-    pub slot: u16,
+    pub(super) id: [u64; 2],
     /// The hash of its value, or the bits of its number; 0 where neither is asked for.
     pub value: u64,
+    /// Which of the correlation's rules it is of.
+    pub slot: u16,
 }
 
 impl Entry {
@@ -18,9 +18,16 @@ impl Entry {
         Entry {
             time,
             id: [(id >> 64) as u64, id as u64],
-            slot,
             value,
+            slot,
         }
+    }
+
+    /// Whether both count as one. Where rules do not count each for itself, an event that several of them match is one
+    /// event.
+    pub(super) fn is_same(&self, other: &Entry, by_rule: bool) -> bool {
+        let place = |entry: &Entry| (entry.time, entry.id, entry.value);
+        place(self) == place(other) && (!by_rule || self.slot == other.slot)
     }
 
     /// The event's id.
@@ -52,9 +59,12 @@ impl Log {
     }
 
     /// Puts an entry behind the others. `false`: it is there already.
-    pub(super) fn push(&mut self, entry: Entry) -> bool {
-        if let Some(last) = self.pending().last() {
-            if *last == entry {
+    pub(super) fn push(&mut self, entry: Entry, by_rule: bool) -> bool {
+        let head = self.head as usize;
+        if let Some(last) = self.entries[head..].last_mut() {
+            if last.is_same(&entry, by_rule) {
+                // Of the rules that match an event, the first.
+                *last = entry.min(*last);
                 return false;
             }
             self.sorted &= *last < entry;
@@ -66,7 +76,7 @@ impl Log {
     }
 
     /// Puts the entries to come in order; each stays once. How many were there twice.
-    pub(super) fn sort(&mut self) -> usize {
+    pub(super) fn sort(&mut self, by_rule: bool) -> usize {
         if self.sorted {
             return 0;
         }
@@ -77,7 +87,7 @@ impl Log {
         let before = self.entries.len();
         let mut kept = head;
         for index in head..before {
-            if index == head || self.entries[index] != self.entries[kept - 1] {
+            if index == head || !self.entries[index].is_same(&self.entries[kept - 1], by_rule) {
                 self.entries[kept] = self.entries[index];
                 kept += 1;
             }

@@ -33,7 +33,8 @@
 //!
 //! [`Settings::budget`] bounds the bytes of all groups together. Where it is reached, first time is moved on: what no
 //! lateness was left for is worked off early (later events below that time are [too late](Counters::too_late)). If that
-//! frees too little, groups are given up, those with the fewest events first, and [counted](Counters::evicted_groups).
+//! frees too little, groups are given up, those with the fewest events first, and [counted](Counters::evicted_groups). Both
+//! happen each time where most is held, so that one rule or tenant does not starve another.
 //!
 //! No clock is read here and nothing is written: the caller says what time it is.
 
@@ -45,6 +46,7 @@ mod measure;
 mod newest;
 pub mod plan;
 mod rank;
+mod relief;
 pub(crate) mod slab;
 mod state;
 mod sums;
@@ -369,45 +371,6 @@ impl Windows {
             (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
         });
         self.ended.append(&mut worked.ended);
-    }
-
-    /// Makes room: first by working off what can be, then by giving groups up.
-    fn relieve(&mut self) {
-        self.counters.over_budget += 1;
-        let target = self.settings.budget / 8 * 7;
-        for number in 0..self.tenants.len() {
-            while self.bytes > target {
-                let tenant = &mut self.tenants[number];
-                let reached = tenant.clock.highest_of_all().unwrap_or(i64::MIN);
-                let steps = tenant.states.iter().filter_map(PlanState::next_step_end);
-                let Some(next) = steps.min().filter(|next| *next <= reached) else {
-                    break;
-                };
-                if !tenant.clock.force(next) {
-                    break;
-                }
-                self.advance(number);
-            }
-        }
-        let mut worked = Worked::default();
-        let mut most = 1;
-        while self.bytes > target && self.groups() > 0 {
-            let last_resort = most > 1 << 40;
-            for state in self.tenants.iter_mut().flat_map(|tenant| &mut tenant.states) {
-                let before = state.bytes();
-                let others = self.bytes - before;
-                let enough = |bytes: usize| others + bytes <= target;
-                let (groups, events) = state.evict(most, last_resort, enough, &mut worked);
-                self.bytes = others + state.bytes();
-                self.counters.evicted_groups += groups;
-                self.counters.evicted_events += events;
-            }
-            if last_resort {
-                break;
-            }
-            most *= 4;
-        }
-        self.keep(worked);
     }
 }
 

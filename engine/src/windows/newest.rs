@@ -5,7 +5,7 @@
 //! included. What only older windows hold is found behind the watermark, like everything else; that work also settles
 //! which of the stretches that were announced are one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::log::Entry;
 use super::measure::Window;
@@ -18,8 +18,10 @@ const RECOUNTED: usize = 64;
 #[derive(Debug)]
 pub(super) struct Newest {
     window: Window,
-    /// What it holds, in order.
+    /// What it holds, in order, without those that came late.
     entries: VecDeque<Entry>,
+    /// Those that came late: among the others each would cost a move of half of them.
+    late: BTreeSet<Entry>,
     time: i64,
     /// Whether the test holds at `time`, as far as its events are known.
     holds: bool,
@@ -35,11 +37,12 @@ impl Newest {
     /// The newest window over these entries, in any order.
     pub(super) fn new(plan: &Plan, mut entries: Vec<Entry>) -> Newest {
         entries.sort_unstable();
-        entries.dedup();
+        entries.dedup_by(|entry, before| entry.is_same(before, plan.by_rule()));
         let time = entries.last().map_or(i64::MIN, |entry| entry.time);
         let mut newest = Newest {
             window: Window::new(plan),
             entries: entries.into(),
+            late: BTreeSet::new(),
             time,
             holds: false,
             held_before: false,
@@ -47,7 +50,7 @@ impl Newest {
             announced: Vec::new(),
         };
         while newest.first_is_past(plan) {
-            newest.entries.pop_front();
+            newest.pop_first();
         }
         newest.recount(plan);
         newest
@@ -56,13 +59,51 @@ impl Newest {
     pub(super) fn bytes(&self) -> usize {
         let own = size_of::<Newest>() - size_of::<Window>();
         own + self.window.bytes()
-            + self.entries.capacity() * size_of::<Entry>()
+            + (self.entries.capacity() + 2 * self.late.len()) * size_of::<Entry>()
             + self.announced.capacity() * 8
     }
 
     /// The events of the window, in order.
     pub(super) fn within(&mut self) -> &[Entry] {
+        self.merge();
         self.entries.make_contiguous()
+    }
+
+    /// Puts those that came late among the others.
+    fn merge(&mut self) {
+        if !self.late.is_empty() {
+            self.entries.extend(std::mem::take(&mut self.late));
+            // Two runs that ascend, which a stable sort merges.
+            self.entries.make_contiguous().sort();
+        }
+    }
+
+    fn first(&self) -> Option<&Entry> {
+        self.entries.front().into_iter().chain(self.late.first()).min()
+    }
+
+    fn pop_first(&mut self) -> Option<Entry> {
+        match (self.entries.front(), self.late.first()) {
+            (Some(entry), Some(late)) if late < entry => self.late.pop_first(),
+            (None, _) => self.late.pop_first(),
+            _ => self.entries.pop_front(),
+        }
+    }
+
+    /// Whether the window holds this already.
+    fn holds_entry(&self, plan: &Plan, entry: &Entry) -> bool {
+        let lowest = Entry { slot: 0, ..*entry };
+        let place = self.entries.partition_point(|known| *known < lowest);
+        let among = self.entries.range(place..).take(usize::from(plan.slots));
+        let late = self.late.range(
+            lowest..=Entry {
+                slot: u16::MAX,
+                ..*entry
+            },
+        );
+        among
+            .chain(late)
+            .any(|known| known.is_same(entry, plan.by_rule()))
     }
 
     pub(super) fn window(&self) -> &Window {
@@ -73,19 +114,20 @@ impl Newest {
     fn go_to(&mut self, plan: &Plan, time: i64) {
         self.time = time;
         while self.first_is_past(plan) {
-            if let Some(gone) = self.entries.pop_front() {
+            if let Some(gone) = self.pop_first() {
                 self.window.remove(&gone);
             }
         }
     }
 
     fn first_is_past(&self, plan: &Plan) -> bool {
-        let first = self.entries.front();
+        let first = self.first();
         first.is_some_and(|entry| entry.time.saturating_add(plan.span) <= self.time)
     }
 
     fn recount(&mut self, plan: &Plan) {
         self.window.clear();
+        self.merge();
         self.left_out = 0;
         for entry in &self.entries {
             self.window.add(plan, entry);
@@ -97,9 +139,9 @@ impl Newest {
         if entry.time.saturating_add(plan.span) <= self.time {
             return;
         }
-        let Err(place) = self.entries.binary_search(&entry) else {
+        if self.holds_entry(plan, &entry) {
             return;
-        };
+        }
         if entry.time > self.time {
             // Before it, the window may have lost what it held by.
             self.go_to(plan, entry.time - 1);
@@ -110,14 +152,19 @@ impl Newest {
             self.window.add(plan, &entry);
             return;
         }
-        self.entries.insert(place, entry);
+        if self.entries.back().is_none_or(|last| *last < entry) {
+            self.entries.push_back(entry);
+        } else {
+            self.late.insert(entry);
+        }
         if entry.time == self.time || plan.measured != Measured::Order {
             self.window.add(plan, &entry);
             return;
         }
         // Steps are counted in order of time.
         self.left_out += 1;
-        if self.entries.len() <= RECOUNTED || self.left_out * RECOUNTED >= self.entries.len() {
+        let held = self.entries.len() + self.late.len();
+        if held <= RECOUNTED || self.left_out * RECOUNTED >= held {
             self.recount(plan);
         } else {
             self.window.add_out_of_order(&entry);
@@ -147,5 +194,62 @@ impl Newest {
             !within && *announced >= end
         });
         found.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use borzoi_rules::correlation::{Bound, BoundOperator};
+    use borzoi_rules::ir::Comparison;
+
+    use super::super::plan::Test;
+    use super::*;
+
+    fn plan() -> Plan {
+        let bound = Bound {
+            operator: BoundOperator::Is(Comparison::GreaterOrEqual),
+            value: 1e9,
+        };
+        Plan {
+            rule_id: Arc::from("rule"),
+            slots: 1,
+            span: i64::MAX / 4,
+            measured: Measured::Events,
+            test: Test::Bounds(vec![bound]),
+            parents: Vec::new(),
+            children: Vec::new(),
+            monotone: true,
+        }
+    }
+
+    /// How long late events take, each among so many.
+    fn late_events(within: i64) -> Duration {
+        let plan = plan();
+        let entries = (0..within).map(|n| Entry::new(1000 * n, n as u128, 0, 0));
+        let mut newest = Newest::new(&plan, entries.collect());
+        let began = Instant::now();
+        for n in 0..2000_u64 {
+            let time = (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) as i64 % (1000 * within);
+            newest.push(&plan, Entry::new(time, u128::from(n) + (1 << 64), 0, 0));
+        }
+        let took = began.elapsed();
+        // What is given out is in order, and all of it.
+        assert_eq!(newest.within().len() as i64, within + 2000);
+        assert!(newest.within().is_sorted());
+        took
+    }
+
+    #[test]
+    fn a_late_event_does_not_cost_what_lies_in_the_window() {
+        // The best of several, so that other work of the machine does not count.
+        let best = |within| (0..5).map(|_| late_events(within)).min().expect("one");
+        let (few, many) = (best(1000), best(400_000));
+        assert!(
+            many < few * 100,
+            "{few:?} among a thousand, {many:?} among 400 thousand"
+        );
     }
 }

@@ -180,6 +180,12 @@ impl Plan {
         }
     }
 
+    /// Whether an event that several rules match counts for each of them: where it is asked which rules occurred. Events
+    /// and values are counted once, whichever rules match.
+    pub(crate) fn by_rule(&self) -> bool {
+        matches!(self.measured, Measured::Rules | Measured::Order)
+    }
+
     /// Width of the steps in which time is worked off: findings are at most so much later than they could be.
     pub(super) fn step(&self) -> i64 {
         (self.span / 4).clamp(1, 60_000_000)

@@ -13,8 +13,14 @@ use super::measure::Window;
 use super::plan::Plan;
 use super::slab::Slab;
 
-/// Bytes of a group in the slab, the table and the steps.
-const GROUP_BYTES: usize = size_of::<Option<Group>>() + 16;
+/// Bytes of a group in the slab and the table.
+const GROUP_BYTES: usize = size_of::<Option<Group>>() + 12;
+
+/// Bytes of a step beside the numbers in it.
+const STEP_BYTES: usize = 48;
+
+/// So many numbers more than groups may stand in steps before those that are no longer due are taken out.
+const STALE: usize = 1024;
 
 /// A stretch began: what a correlation that reads this one is told.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ pub(super) struct PlanState {
     groups: Slab<Group>,
     /// Numbers of the groups to look at, by step of time. A group may stand in steps at which it is no longer due.
     steps: BTreeMap<i64, Vec<u32>>,
+    /// Numbers in all steps.
+    scheduled: usize,
     /// Everything below is worked off. `None`: nothing yet.
     limit: Option<i64>,
     spare: Window,
@@ -69,6 +77,7 @@ impl PlanState {
             table: HashTable::new(),
             groups: Slab::default(),
             steps: BTreeMap::new(),
+            scheduled: 0,
             limit: None,
             heap: 0,
             hand: 0,
@@ -91,7 +100,8 @@ impl PlanState {
 
     /// Bytes in use, about.
     pub(super) fn bytes(&self) -> usize {
-        self.groups.len() * GROUP_BYTES + self.heap
+        let steps = self.steps.len() * STEP_BYTES + self.scheduled * size_of::<u32>();
+        self.groups.len() * GROUP_BYTES + self.heap + steps
     }
 
     fn step_of(&self, time: i64) -> i64 {
@@ -140,7 +150,7 @@ impl PlanState {
         };
         // Nothing else of a group grows here.
         let before = group.log.capacity();
-        let new = group.push(entry);
+        let new = group.push(&self.plan, entry);
         self.heap += (group.log.capacity() - before) * size_of::<Entry>();
         let (due, known) = (group.due_for(&self.plan, entry.time), group.due);
         let due = self.step_of(due);
@@ -174,7 +184,26 @@ impl PlanState {
         if let Some(group) = self.groups.get_mut(number) {
             group.due = step;
             self.steps.entry(step).or_default().push(number);
+            self.scheduled += 1;
         }
+        if self.scheduled > 2 * self.groups.len() + STALE {
+            self.clear_steps();
+        }
+    }
+
+    /// Takes out of the steps what is no longer due there: groups that are gone, or due at another time. Without this a
+    /// flood of groups that come and go would fill them.
+    fn clear_steps(&mut self) {
+        let (groups, mut scheduled) = (&self.groups, 0);
+        self.steps.retain(|step, numbers| {
+            numbers.sort_unstable();
+            numbers.dedup();
+            numbers.retain(|number| groups.get(*number).is_some_and(|group| group.due == *step));
+            numbers.shrink_to_fit();
+            scheduled += numbers.len();
+            !numbers.is_empty()
+        });
+        self.scheduled = scheduled;
     }
 
     /// Works everything off up to `limit`, a result of [`PlanState::limit_for`].
@@ -188,7 +217,9 @@ impl PlanState {
             if step.saturating_add(1).saturating_mul(self.plan.step()) > limit {
                 break;
             }
-            for number in first.remove() {
+            let numbers = first.remove();
+            self.scheduled -= numbers.len();
+            for number in numbers {
                 self.visit(number, step, limit, worked);
             }
         }
@@ -322,6 +353,49 @@ impl PlanState {
                 }
             }
         }
+        if self.scheduled > 2 * self.groups.len() + STALE {
+            self.clear_steps();
+        }
         (groups, events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use borzoi_rules::correlation::{Bound, BoundOperator};
+    use borzoi_rules::ir::Comparison;
+
+    use super::super::plan::{Measured, Test};
+    use super::*;
+
+    #[test]
+    fn groups_that_come_and_go_leave_no_steps_behind() {
+        let bound = Bound {
+            operator: BoundOperator::Is(Comparison::GreaterOrEqual),
+            value: 5.0,
+        };
+        let plan = Plan {
+            rule_id: "rule".into(),
+            slots: 1,
+            span: 1_000_000,
+            measured: Measured::Events,
+            test: Test::Bounds(vec![bound]),
+            parents: Vec::new(),
+            children: Vec::new(),
+            monotone: true,
+        };
+        let mut state = PlanState::new(Arc::new(plan), 0, "default".into());
+        let mut worked = Worked::default();
+        for n in 0..100_000_u32 {
+            let key = n.to_le_bytes();
+            state.push(&key, keys::hash(&key), Entry::new(0, u128::from(n), 0, 0), None);
+            if state.groups() == 100 {
+                state.evict(1, false, |_| false, &mut worked);
+                assert_eq!(state.groups(), 0);
+            }
+        }
+        let scheduled: usize = state.steps.values().map(Vec::capacity).sum();
+        assert!(scheduled < 4 * STALE, "{scheduled}");
+        assert!(state.bytes() < 1 << 14, "{}", state.bytes());
     }
 }

@@ -564,3 +564,78 @@ detection:
         ]
     );
 }
+
+#[test]
+fn an_event_that_two_rules_match_is_one_event() {
+    let rules = compiled(&format!(
+        "{LOGONS}---
+title: Failed logon from outside
+id: 00000000-0000-0000-0000-000000000003
+name: from_outside
+logsource: {{product: windows, service: security}}
+detection:
+    selection: {{EventID: 4625, IpAddress|startswith: '203.'}}
+    condition: selection
+---
+title: Failed logons of any kind
+id: 00000000-0000-0000-0000-00000000000a
+correlation:
+    type: event_count
+    rules: [from_outside, failed_logon]
+    group-by: [TargetUserName]
+    timespan: 5m
+    condition: {{gte: 3}}
+"
+    ));
+    let from = |second, address| logon(second, 4625, "alice", address);
+    let two = vec![from(0, "203.0.113.1"), from(10, "203.0.113.1")];
+    let (alerts, summary) = scan(&rules, std::slice::from_ref(&two), 1, 100);
+    assert_eq!(alerts.len(), 0, "two events, whatever they match");
+    assert_eq!(summary.windows.signals, 2);
+    let more = [
+        &two[..],
+        &[
+            from(20, "10.0.0.1"),
+            from(30, "10.0.0.1"),
+            from(40, "203.0.113.1"),
+        ],
+    ]
+    .concat();
+    let (alerts, _) = scan(&rules, &[more], 2, 2);
+    assert_eq!(alerts.len(), 1);
+    let found = alerts[0].correlation.as_ref().expect("of a correlation");
+    let of_rules: Vec<(&str, u64)> = found
+        .rules
+        .iter()
+        .map(|rule| (&*rule.title, rule.count))
+        .collect();
+    assert_eq!(of_rules, [("Failed logon from outside", 3), ("Failed logon", 2)]);
+    assert_eq!(found.count, 5);
+    // Each event that is shown is there.
+    assert_eq!(found.evidence.len(), 3, "up to the third, with which it holds");
+    assert!(found.evidence.iter().all(|shown| shown.event.is_object()));
+}
+
+#[test]
+fn more_alerts_than_are_made_at_once_all_come() {
+    let rules = compiled(&format!(
+        "{LOGONS}---
+title: Two failed logons
+id: 00000000-0000-0000-0000-00000000000a
+correlation:
+    type: event_count
+    rules: failed_logon
+    group-by: [TargetUserName]
+    timespan: 5m
+    condition: {{gte: 2}}
+"
+    ));
+    let lines: Vec<String> = (0..4600_u32)
+        .map(|n| logon(n / 10, 4625, &format!("user{}", n / 2), "10.0.0.1"))
+        .collect();
+    let (alerts, summary) = scan(&rules, &[lines], 2, 500);
+    assert_eq!((alerts.len(), summary.alerts), (2300, 2300));
+    assert!(alerts.is_sorted_by_key(|alert| alert.time.clone()));
+    let shown = |alert: &Alert| alert.correlation.as_ref().map_or(0, |found| found.evidence.len());
+    assert!(alerts.iter().all(|alert| shown(alert) == 2));
+}

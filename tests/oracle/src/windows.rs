@@ -43,10 +43,21 @@ pub struct Stretch {
 /// All stretches, by group and start.
 pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
     let mut groups: BTreeMap<&str, Vec<&Signal>> = BTreeMap::new();
+    let by_rule = matches!(
+        rule.kind,
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
+    );
     for signal in signals {
         let group = groups.entry(&signal.group).or_default();
-        if !group.contains(&signal) {
-            group.push(signal);
+        // Where events or values are counted, an event that several rules match is one, and said to be of the first.
+        let same = group.iter_mut().find(|known| {
+            let of_rule = !by_rule || known.slot == signal.slot;
+            of_rule && (known.time, known.id, &known.value) == (signal.time, signal.id, &signal.value)
+        });
+        match same {
+            Some(known) if signal.slot < known.slot => *known = signal,
+            Some(_) => {}
+            None => group.push(signal),
         }
     }
     let span = rule.timespan.as_micros() as i64;

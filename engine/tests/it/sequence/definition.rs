@@ -1,10 +1,10 @@
 //! Every kind, hits in any order, against the definition.
 
-use borzoi_engine::sequence::{Kind, Plan, Settings, Step};
+use borzoi_engine::sequence::{Kind, Plan, Sequences, Settings, Step};
 use borzoi_oracle::sequences::{self as oracle, Hit};
 use proptest::prelude::*;
 
-use super::{run, within};
+use super::{given, run, within};
 use crate::effort;
 
 fn step() -> impl Strategy<Value = Step> {
@@ -151,5 +151,37 @@ proptest! {
         prop_assert_eq!(counters.late as usize, arriving.len() - in_time.len());
         prop_assert_eq!(sorted(found.clone()), oracle::found(&definition(&plan), &in_time));
         prop_assert_eq!(run(&plan, within(lateness), cuts.1, &arriving).0, found);
+    }
+
+    /// Whatever is given up: memory holds, and what is found is a sequence.
+    #[test]
+    fn a_full_memory_holds_and_invents_nothing((plan, hits) in cases(), lateness in prop::option::of(0..40_i64)) {
+        let mut arriving = hits.clone();
+        arriving.sort_by_key(|(hit, late)| hit.time + late);
+        let arriving: Vec<Hit> = arriving.into_iter().map(|(hit, _)| hit).collect();
+        let settings = Settings { lateness, memory: 1500, ..Settings::default() };
+        let mut sequences = Sequences::new(std::slice::from_ref(&plan), settings, |()| 0).expect("it runs");
+        sequences.tenant("default");
+        let mut found = Vec::new();
+        for hit in &arriving {
+            found.extend(sequences.take([given(hit, 1)]));
+            prop_assert!(sequences.counters().bytes <= 1500);
+        }
+        found.extend(sequences.finish());
+        let stages = plan.steps.iter().zip(0..).filter(|(step, _)| !step.missing);
+        let stages: Vec<usize> = stages.flat_map(|(step, number)| vec![number; step.runs as usize]).collect();
+        for one in found {
+            prop_assert_eq!(one.events.len(), stages.len());
+            let times = one.events.iter().map(|(time, ..)| *time);
+            let (first, last) = (times.clone().min().expect("one"), times.max().expect("one"));
+            prop_assert!(plan.span.is_none_or(|span| last - first <= span));
+            prop_assert!(plan.kind != Kind::Ordered || one.events.is_sorted());
+            for (step, (time, id, ())) in stages.iter().zip(&one.events) {
+                let is_it = |hit: &Hit| {
+                    (hit.time, hit.id, hit.step, hit.key.as_bytes()) == (*time, *id, *step, &*one.key)
+                };
+                prop_assert!(arriving.iter().any(is_it));
+            }
+        }
     }
 }

@@ -229,3 +229,15 @@ fn an_open_key_takes_less_than_200_bytes() {
     let bytes = sequences.counters().bytes / 10_000;
     assert!(bytes < 200, "{bytes}");
 }
+
+#[test]
+fn after_the_end_everything_is_late() {
+    let mut sequences = sequences(&[steps(1)], Settings::default());
+    let times = [i64::MIN, 0, i64::MAX];
+    let all = || times.map(|time| of_plan(0, time, 1, 0, "a"));
+    assert_eq!(sequences.take(all()), []);
+    assert_eq!(sequences.finish().len(), 3);
+    assert_eq!(sequences.take(all()), []);
+    assert_eq!(sequences.counters().late, 3);
+    assert_eq!(sequences.finish(), []);
+}

@@ -101,10 +101,12 @@ fn events(rule: &CorrelationRule) -> impl Strategy<Value = Vec<(Signal, i64)>> +
         prop::collection::vec(one, 0..60),
         prop::collection::vec(0..1000_usize, 0..8),
     )
-        .prop_map(|(mut events, again)| {
+        .prop_map(move |(mut events, again)| {
             for place in again {
-                if let Some((signal, _)) = events.get(place % events.len().max(1)).cloned() {
+                if let Some((mut signal, _)) = events.get(place % events.len().max(1)).cloned() {
                     let late = (place % 50) as i64;
+                    // Half of them by another rule.
+                    signal.slot = (signal.slot + place % 2) % slots;
                     events.push((signal, late));
                 }
             }

@@ -154,3 +154,44 @@ fn a_flood_is_one_alert_that_counts() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].count, found[0].peak), (10_000, 60.0));
 }
+
+#[test]
+fn an_event_that_two_rules_match_is_one_event() {
+    let of = |id, slot, time| Signal {
+        slot,
+        ..event(time, id, "a")
+    };
+    let both = [of(1, 1, 5), of(1, 0, 5)];
+    let count = rule(
+        CorrelationKind::EventCount,
+        2,
+        Duration::from_secs(60),
+        super::at_least(2.0),
+    );
+    for eager in [false, true] {
+        let settings = Settings {
+            eager,
+            ..within(SECOND)
+        };
+        for order in orders(&both) {
+            assert_eq!(run(&count, settings, 1, &order).0, []);
+        }
+        for order in orders(&[&both[..], &[of(2, 1, 6)]].concat()) {
+            let (found, counters) = run(&count, settings, 1, &order);
+            assert_eq!(found.len(), 1, "{order:?}");
+            // It is said to be of the first rule.
+            assert_eq!((found[0].count, &*found[0].of_slot), (2, &[1, 1][..]));
+            assert_eq!(counters.twice, 1);
+        }
+    }
+    // Where it is asked which rules occurred, it is one of each.
+    let temporal = rule(
+        CorrelationKind::Temporal,
+        2,
+        Duration::from_secs(60),
+        CorrelationCondition::AllRules,
+    );
+    for order in orders(&both) {
+        assert_eq!(run(&temporal, within(SECOND), 1, &order).0.len(), 1);
+    }
+}

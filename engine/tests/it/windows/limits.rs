@@ -322,3 +322,65 @@ fn an_idle_group_takes_less_than_200_bytes() {
     }
     assert!(windows.bytes() / 10_000 < 200, "{}", windows.bytes() / 10_000);
 }
+
+/// A signal of a plan and a tenant.
+fn signal<'k>(plan: u32, tenant: u32, time: i64, id: u128, key: &'k Key) -> Signal<'k> {
+    Signal {
+        plan,
+        slot: 0,
+        tenant,
+        source: 0,
+        time,
+        id,
+        key: key.bytes(),
+        value: 0,
+    }
+}
+
+#[test]
+fn neither_rules_nor_tenants_starve_each_other() {
+    // One is flooded with keys that occur once; whichever it is, the groups of the other stay.
+    let (a, b) = ((0, 0), (1, 1));
+    for (flooded, other) in [
+        (a, b),
+        (b, a),
+        ((0, 0), (1, 0)),
+        ((1, 0), (0, 0)),
+        ((0, 0), (0, 1)),
+        ((0, 1), (0, 0)),
+    ] {
+        let settings = Settings {
+            budget: 1 << 20,
+            ..Settings::default()
+        };
+        let plan = |id: &str| {
+            let mut plan = Plan::of(&failures(2)).expect("it runs");
+            plan.rule_id = id.into();
+            Arc::new(plan)
+        };
+        let mut windows = Windows::new(vec![plan("a"), plan("b")], settings);
+        windows.tenant("first");
+        windows.tenant("second");
+        let push = |windows: &mut Windows, (plan, tenant), time, id, key: String| {
+            windows.push(&signal(plan, tenant, time, id, &Key::of([key.as_str()])));
+        };
+        for n in 0..500_u128 {
+            push(&mut windows, other, 0, n, format!("slow {n}"));
+        }
+        for n in 0..50_000_u128 {
+            push(
+                &mut windows,
+                flooded,
+                SECOND + n as i64,
+                n,
+                format!("one-off {n}"),
+            );
+        }
+        assert!(windows.counters().evicted_groups > 40_000);
+        for n in 0..500_u128 {
+            push(&mut windows, other, 2 * SECOND, 1000 + n, format!("slow {n}"));
+        }
+        windows.finish();
+        assert_eq!(windows.take_final().len(), 500, "{flooded:?} was flooded");
+    }
+}

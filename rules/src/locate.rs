@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::correlation::CorrelationRule;
 use crate::ir::{DetectionRule, Location};
 use crate::problem::{Problem, Severity};
+use crate::query::QueryRule;
 use crate::yaml::{self, Data, Node, Spot, Style};
 
 /// The part of a rule that a warning is about.
@@ -38,6 +39,11 @@ pub fn correlation_warning(
     code: &'static str,
     message: impl Into<String>,
 ) -> Problem {
+    at(&rule.meta.location, None, code, message.into(), None)
+}
+
+/// A warning about a loaded query as a whole.
+pub fn query_warning(rule: &QueryRule, code: &'static str, message: impl Into<String>) -> Problem {
     at(&rule.meta.location, None, code, message.into(), None)
 }
 

@@ -142,39 +142,54 @@ impl QueryRule {
     /// Its questions: the event's, or those of the steps in their order and then that of `until`; behind them those of
     /// subqueries and, if there are any, one for all processes.
     pub fn parts(&self) -> Vec<Part<'_>> {
-        let mut parts: Vec<Part<'_>> = match &self.query.body {
-            Body::Event(event) => vec![Part {
-                role: Role::Step(0),
-                event,
-                by: &[],
-            }],
+        (0..).map_while(|index| self.part(index)).collect()
+    }
+
+    /// The question at this place among [its questions](QueryRule::parts).
+    pub fn part(&self, index: usize) -> Option<Part<'_>> {
+        let before = match &self.query.body {
+            Body::Event(event) => {
+                if index == 0 {
+                    return Some(Part {
+                        role: Role::Step(0),
+                        event,
+                        by: &[],
+                    });
+                }
+                1
+            }
             Body::Sequence(sequence) | Body::Join(sequence) | Body::Sample(sequence) => {
-                let steps = sequence.steps.iter().enumerate();
-                let steps = steps.map(|(number, step)| step_part(Role::Step(number), step));
-                let until = sequence.until.iter().map(|step| step_part(Role::Until, step));
-                steps.chain(until).collect()
+                if let Some(step) = sequence.steps.get(index) {
+                    return Some(step_part(Role::Step(index), step));
+                }
+                match &sequence.until {
+                    Some(until) if index == sequence.steps.len() => {
+                        return Some(step_part(Role::Until, until));
+                    }
+                    until => sequence.steps.len() + usize::from(until.is_some()),
+                }
             }
         };
         let subqueries = self.query.subqueries();
-        let process = (!subqueries.is_empty()).then_some(Part {
-            role: Role::Process,
-            event: &ANY_PROCESS,
-            by: &[],
-        });
-        parts.extend(subqueries.into_iter().map(|subquery| Part {
-            role: Role::Subquery(subquery.id),
-            event: &subquery.query,
-            by: &[],
-        }));
-        parts.extend(process);
-        parts
+        let part = |role, event| Part { role, event, by: &[] };
+        match subqueries.get(index - before) {
+            Some(subquery) => Some(part(Role::Subquery(subquery.id), &subquery.query)),
+            None if !subqueries.is_empty() && index == before + subqueries.len() => {
+                Some(part(Role::Process, &ANY_PROCESS))
+            }
+            None => None,
+        }
+    }
+
+    /// Whether it asks how processes relate.
+    pub fn asks_relations(&self) -> bool {
+        !self.query.subqueries().is_empty()
     }
 
     /// Rules that hold for every event for which the part at `index` does, and whether they hold for no other. An event
     /// is of a category if it says so, or if it is of a log source of Sigma's that is.
     pub fn detections(&self, index: usize) -> (Vec<DetectionRule>, bool) {
-        let parts = self.parts();
-        let Some(part) = parts.get(index) else {
+        let Some(part) = self.part(index) else {
             return (Vec::new(), true);
         };
         let (condition, exact) = lower(&part.event.condition, &self.settings);

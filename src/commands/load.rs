@@ -277,7 +277,11 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     for rule in &not_run {
         anstream::eprintln!("{}warning:{:#} {rule}", style::WARNING, style::WARNING);
     }
-    let errors = errors + not_run.len();
+    let queries = compiled.queries().map_or(&[][..], |queries| queries.not_run());
+    for query in queries {
+        anstream::eprintln!("{}warning:{:#} {query}", style::WARNING, style::WARNING);
+    }
+    let errors = errors + not_run.len() + queries.len();
     Ok(ReadyRules {
         compiled: Arc::new(compiled),
         losses: errors > 0,
@@ -298,6 +302,13 @@ pub fn query_alone(
         CompiledRules::compile_with_queries(Vec::new(), vec![Arc::new(query)], catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
+    }
+    if let Some(not_run) = compiled.queries().and_then(|queries| queries.not_run().first()) {
+        return Err(Failure::usage(format!(
+            "--{}: {}",
+            language.name(),
+            not_run.reason
+        )));
     }
     Ok(ReadyRules {
         compiled: Arc::new(compiled),

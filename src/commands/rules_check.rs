@@ -23,11 +23,17 @@ pub fn run(
     output: Structured,
 ) -> Result<Exit, Failure> {
     let report = load::rules(paths, load::placeholders(placeholders)?);
-    let (compiled, compile_warnings) = CompiledRules::compile(report.detections.clone(), catalog);
+    let (compiled, compile_warnings) =
+        CompiledRules::compile_with_queries(report.detections.clone(), report.queries.clone(), catalog);
     let mut located: Vec<Problem> = compile_warnings
         .iter()
         .map(|warning| located(warning, &compiled))
         .collect();
+    let queries = compiled.queries().map_or(&[][..], |queries| queries.not_run());
+    located.extend(queries.iter().map(|left_out| {
+        let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
+        locate::query_warning(&left_out.rule, "query-not-run", message)
+    }));
     let (_, not_run) = compiled.with_correlations(&report.correlations, &report.referenced_only);
     located.extend(not_run.iter().map(|left_out| {
         let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
@@ -106,10 +112,11 @@ fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usi
     let number = |count: usize| table::thousands(count as u64);
     writeln!(
         out,
-        "{} files: {} detection rules, {} correlation rules, {} filters",
+        "{} files: {} detection rules, {} correlation rules, {} queries, {} filters",
         number(report.files.len()),
         number(counts.detections),
         number(counts.correlations),
+        number(counts.queries),
         number(counts.filters),
     )?;
     if counts.waiting > 0 {
@@ -126,10 +133,10 @@ fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usi
             names.join(", ")
         )?;
     }
-    if counts.correlations > 0 {
+    if counts.correlations + counts.queries > 0 {
         writeln!(
             out,
-            "correlation rules run in `borzoi scan`, not in `borzoi hunt`"
+            "correlation rules and queries run in `borzoi scan`, not in `borzoi hunt`"
         )?;
     }
     let verdict = if errors == 0 { style::GOOD } else { style::ERROR };

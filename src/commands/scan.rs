@@ -43,6 +43,15 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
         .map(|dir| writer(dir, args.flush_seconds, args.flush_rows))
         .transpose()?;
     let inputs = InputSet::expand(&args.input.paths);
+    let live = inputs.inputs.iter().any(|input| input.size.is_none());
+    if let Some(queries) = rules.compiled.queries().filter(|_| live && !quiet) {
+        for query in queries.wait_for_the_end() {
+            warn(&format!(
+                "`{}` answers when the input ends: it has pipes, or asks how processes relate",
+                query.meta.title
+            ));
+        }
+    }
     let form = args.output.unwrap_or(if io::stdout().is_terminal() {
         ScanOutput::Table
     } else {

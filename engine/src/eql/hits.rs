@@ -8,7 +8,7 @@ use borzoi_rules::eql::{Event, Value};
 use hashbrown::{HashMap, HashSet};
 
 use super::row::{Columns, Kept, Row};
-use super::{Queries, is_direct, paths_of, pipe_paths, relations};
+use super::{Queries, Way, paths_of, pipe_paths};
 use crate::alert::{Alert, MatchedField};
 use crate::alert_build::{AlertBuilder, micros_at, text_at};
 use crate::correlate::kept::Evidence;
@@ -106,15 +106,15 @@ impl<'a> HitMaker<'a> {
             }
         };
         let row = Row::new(self.batch, signal.row as usize, columns);
-        let parts = query.parts();
-        let asked = parts.get(usize::from(part.part))?;
+        let asked = query.part(usize::from(part.part))?;
+        let way = self.queries.way(part.query);
         // How processes relate is known once all events are.
-        let waits = relations::asks(query);
+        let waits = way == Way::Related;
         if !part.exact && !waits && !asked.event.condition.holds(&row, &query.settings) {
             return None;
         }
         self.seen.insert(found);
-        if is_direct(query) {
+        if way == Way::Event {
             let fields = asked.event.condition.fields();
             let matched = fields.into_iter().filter_map(|path| {
                 let value = row.field(path);

@@ -31,6 +31,7 @@ use crate::alert_build::face_of;
 use crate::matcher::{CompiledRules, RuleIndex};
 use crate::resolve::{FieldKey, routes};
 use row::Names;
+pub use run::NotRun;
 
 #[cfg(doc)]
 use crate::sequence::Sequences;
@@ -40,12 +41,37 @@ use crate::sequence::Sequences;
 pub struct Queries {
     rules: Vec<Arc<QueryRule>>,
     faces: Vec<AlertRule>,
+    ways: Vec<Way>,
+    not_run: Vec<NotRun>,
     /// The detection rules of their parts, which are the last ones: whose each is.
     parts: Vec<PartUse>,
     /// The number of the first of them.
     first: u32,
     /// What the fields are called, by dataset and route.
     names: RwLock<HashMap<(Arc<str>, RuleIndex), Arc<[Arc<Names>]>>>,
+}
+
+/// How a query is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By one event after another, as they come.
+    Event,
+    /// By what waits for other events, or for the end.
+    Later,
+    /// The same, once it is known how processes relate.
+    Related,
+}
+
+impl Way {
+    fn of(query: &QueryRule) -> Way {
+        if query.asks_relations() {
+            return Way::Related;
+        }
+        match (&query.query.body, &query.query.pipes[..]) {
+            (Body::Event(_), []) => Way::Event,
+            _ => Way::Later,
+        }
+    }
 }
 
 /// A part of a query.
@@ -64,6 +90,10 @@ impl Queries {
         let mut queries = Queries::default();
         let mut detections = Vec::new();
         for rule in rules {
+            if let Some(Err(reason)) = run::plan_of(&rule).map(|plan| plan.check()) {
+                queries.not_run.push(NotRun { rule, reason });
+                continue;
+            }
             let query = queries.rules.len() as u32;
             for part in 0..rule.parts().len() {
                 let (rules, exact) = rule.detections(part);
@@ -74,12 +104,27 @@ impl Queries {
                 }
             }
             queries.faces.push(face_of(&rule.meta));
+            queries.ways.push(Way::of(&rule));
             queries.rules.push(rule);
         }
         (queries, detections)
     }
 
-    /// The queries.
+    /// Queries that do not run, and why. They are none of [`Queries::rules`].
+    pub fn not_run(&self) -> &[NotRun] {
+        &self.not_run
+    }
+
+    /// Queries whose answers are known only when the input is over: those with pipes, and those that ask how processes
+    /// relate.
+    pub fn wait_for_the_end(&self) -> impl Iterator<Item = &Arc<QueryRule>> {
+        let rules = self.rules.iter().zip(&self.ways);
+        let waits =
+            |(rule, way): &(&Arc<QueryRule>, &Way)| **way == Way::Related || !rule.query.pipes.is_empty();
+        rules.filter(waits).map(|(rule, _)| rule)
+    }
+
+    /// The queries that run.
     pub fn rules(&self) -> &[Arc<QueryRule>] {
         &self.rules
     }
@@ -87,6 +132,11 @@ impl Queries {
     /// What alerts say of a query.
     pub(crate) fn face(&self, query: u32) -> &AlertRule {
         &self.faces[query as usize]
+    }
+
+    /// How a query is answered.
+    pub(crate) fn way(&self, query: u32) -> Way {
+        self.ways[query as usize]
     }
 
     /// How many detection rules its parts are.
@@ -145,12 +195,12 @@ impl Queries {
 /// The fields that have to be known of an event of a part: for its condition, what keeps sequences apart, and the pipes.
 fn paths_of(query: &QueryRule, part: usize) -> Vec<&FieldPath> {
     let mut paths = Vec::new();
-    if let Some(part) = query.parts().get(part) {
+    if let Some(part) = query.part(part) {
         paths.extend(part.event.condition.fields());
         paths.extend(part.by.iter().flat_map(|by| by.fields()));
     }
     paths.extend(pipe_paths(query));
-    if relations::asks(query) {
+    if query.asks_relations() {
         paths.extend(relations::paths().map(|path: &FieldPath| path));
     }
     paths
@@ -168,9 +218,4 @@ fn pipe_paths(query: &QueryRule) -> Vec<&FieldPath> {
         }
     });
     exprs.flat_map(Expr::fields).collect()
-}
-
-/// Whether a query is answered by one event after another, as they come.
-fn is_direct(query: &QueryRule) -> bool {
-    matches!(query.query.body, Body::Event(_)) && query.query.pipes.is_empty() && !relations::asks(query)
 }

@@ -39,11 +39,6 @@ pub(super) fn paths() -> impl Iterator<Item = &'static FieldPath> {
     PROCESS.iter().chain(&*PARENT).chain(&*HOST)
 }
 
-/// Whether a query asks how processes relate.
-pub(super) fn asks(query: &QueryRule) -> bool {
-    query.parts().iter().any(|part| part.role == Role::Process)
-}
-
 /// The events of one query that wait for the end of the input.
 #[derive(Debug)]
 pub(super) struct Relations {

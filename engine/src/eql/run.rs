@@ -10,8 +10,8 @@ use borzoi_rules::query::QueryRule;
 use serde_json::Value as Json;
 
 use super::hits::{About, Hit};
-use super::relations::{self, Relations};
-use super::{Queries, is_direct};
+use super::relations::Relations;
+use super::{Queries, Way};
 use crate::alert::{
     Alert, AlertRule, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION,
     Shown,
@@ -114,14 +114,13 @@ pub(crate) struct QueryRun {
 impl QueryRun {
     /// `None` if no query needs it.
     pub(crate) fn new(queries: &Arc<Queries>, settings: &windows::Settings) -> Option<QueryRun> {
-        if queries.rules().iter().all(|query| is_direct(query)) {
+        if queries.ways.iter().all(|way| *way == Way::Event) {
             return None;
         }
         let mut of_plan = Vec::new();
         let mut running = Vec::new();
         let plans = queries.rules().iter().enumerate().map(|(number, query)| {
-            // A plan that cannot run has been told when the query was compiled.
-            let plan = plan_of(query).filter(|plan| plan.check().is_ok())?;
+            let plan = plan_of(query)?;
             running.push(plan);
             of_plan.push(number as u32);
             Some(of_plan.len() as u32 - 1)
@@ -144,9 +143,9 @@ impl QueryRun {
             results_given_up: 0,
             failed: Vec::new(),
             relations: queries
-                .rules()
+                .ways
                 .iter()
-                .map(|query| relations::asks(query).then(|| Relations::new(settings.budget)))
+                .map(|way| (*way == Way::Related).then(|| Relations::new(settings.budget)))
                 .collect(),
             sources: Vec::new(),
             heard: BTreeMap::new(),

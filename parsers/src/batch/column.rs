@@ -95,6 +95,11 @@ impl Lists {
         Set::Stored
     }
 
+    /// The list of `row`.
+    pub(super) fn at(&self, row: usize) -> Option<&[String]> {
+        self.list(*self.keys.get(row)?)
+    }
+
     /// Whether `row` has the last of the lists.
     fn is_last(&self, row: usize) -> bool {
         let key = self.keys.get(row).and_then(|&key| usize::try_from(key).ok());

@@ -20,6 +20,7 @@ mod finish;
 mod forms;
 mod keywords;
 mod lanes;
+mod planned;
 mod rows;
 mod slots;
 mod strings;
@@ -42,6 +43,7 @@ pub(crate) use finish::column_field;
 pub(crate) use forms::Form;
 use forms::Forms;
 use lanes::Lanes;
+pub(crate) use planned::{Origin, Plan, Slot, Stored};
 pub(crate) use rows::{Cells, Misfit, Rows};
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
@@ -195,6 +197,8 @@ pub struct BatchBuilder {
     forms: Forms,
     /// Cells that wait until more are together.
     lanes: Lanes,
+    /// How often all columns were forgotten: what was known of them before is not true any more.
+    era: u32,
     /// Scratch: an unescaped value.
     unescaped: String,
 }
@@ -232,6 +236,7 @@ impl BatchBuilder {
             paired: Vec::new(),
             forms: Forms::default(),
             lanes: Lanes::default(),
+            era: 0,
             unescaped: String::new(),
         };
         builder.forget_columns();
@@ -239,6 +244,7 @@ impl BatchBuilder {
     }
 
     fn forget_columns(&mut self) {
+        self.era = self.era.wrapping_add(1);
         self.columns.clear();
         self.by_sql.clear();
         self.slots = Slots::default();

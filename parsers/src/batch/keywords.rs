@@ -265,14 +265,13 @@ impl Keywords {
         self.push(row, key);
     }
 
-    /// As [`put`](Keywords::put), for a text whose key was `known` when it came last.
+    /// As [`put`](Keywords::put), for a text whose key in this batch is `known`, or else becomes so; -1 if it is not.
     #[inline]
     pub(super) fn put_again(&mut self, row: usize, text: &[u8], known: &mut i32) {
         let key = match self.plain > 0 {
             true => self.distinct.append(text),
             false => {
-                let held = usize::try_from(*known).is_ok_and(|key| key < self.distinct.len());
-                if !held || !same(self.distinct.get(*known), text) {
+                if *known < 0 {
                     *known = self.key_of(text);
                 }
                 *known

@@ -47,6 +47,7 @@ pub(crate) use planned::{Origin, Plan, Slot, Stored};
 pub(crate) use rows::{Cells, Misfit, Rows};
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
+pub(crate) use texts::same as same_text;
 use unmapped::Unmapped;
 pub use values::{spells_integer, stored_text};
 
@@ -199,6 +200,8 @@ pub struct BatchBuilder {
     lanes: Lanes,
     /// How often all columns were forgotten: what was known of them before is not true any more.
     era: u32,
+    /// How many batches there were: keys of values are of one.
+    batch: u32,
     /// Scratch: an unescaped value.
     unescaped: String,
 }
@@ -237,6 +240,7 @@ impl BatchBuilder {
             forms: Forms::default(),
             lanes: Lanes::default(),
             era: 0,
+            batch: 0,
             unescaped: String::new(),
         };
         builder.forget_columns();

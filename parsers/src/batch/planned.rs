@@ -54,15 +54,48 @@ pub(crate) struct Plan {
     cells: Vec<Cell>,
     /// The columns that the builder had when the plan was made; see [`BatchBuilder::era`].
     era: u32,
+    /// The batch that the keys of its constants are of.
+    batch: u32,
 }
 
 #[derive(Debug)]
 struct Cell {
     column: u32,
-    origin: Origin,
-    /// The key that a constant text had last.
-    key: i32,
+    what: What,
 }
+
+/// What a cell gets, by the type of its column.
+#[derive(Debug)]
+enum What {
+    /// The text of a slot.
+    Text(usize),
+    /// The number of a slot.
+    Number(usize),
+    Integer(i64),
+    Boolean(bool),
+    /// A text, and its key in this batch; -1 if it has none yet.
+    Constant(Box<str>, i32),
+    /// As `Constant`, for a list.
+    List(Stored, i32),
+    Other(Stored),
+}
+
+impl What {
+    fn new(origin: Origin, data: &Data) -> Option<What> {
+        Some(match (origin, data) {
+            (Origin::Text(slot), Data::Keyword(_)) => What::Text(slot),
+            (Origin::Number(slot), Data::Integer(_) | Data::Timestamp(_)) => What::Number(slot),
+            (Origin::Text(_) | Origin::Number(_), _) => return None,
+            (Origin::Constant(Stored::Text(text)), Data::Keyword(_)) => What::Constant(text, NONE),
+            (Origin::Constant(Stored::Integer(number)), Data::Integer(_)) => What::Integer(number),
+            (Origin::Constant(Stored::Boolean(truth)), Data::Boolean(_)) => What::Boolean(truth),
+            (Origin::Constant(list @ Stored::List(_)), Data::List(_)) => What::List(list, NONE),
+            (Origin::Constant(value), _) => What::Other(value),
+        })
+    }
+}
+
+const NONE: i32 = -1;
 
 impl BatchBuilder {
     /// A plan for events with these columns (by SQL name). `None`: not all of them are there, or more is done with their
@@ -78,23 +111,19 @@ impl BatchBuilder {
         for (sql, origin) in columns {
             let &index = self.by_sql.get(sql)?;
             let column = &self.columns[index];
-            let fits = match (&origin, &column.data) {
-                (Origin::Text(_), Data::Keyword(_)) => true,
-                (Origin::Number(_), Data::Integer(_) | Data::Timestamp(_)) => true,
-                (Origin::Constant(_), _) => true,
-                _ => false,
-            };
-            if !fits || column.limit == Limit::Pair || index == PATH || index == ORIGINAL {
+            if column.limit == Limit::Pair || index == PATH || index == ORIGINAL {
                 return None;
             }
             cells.push(Cell {
                 column: u32::try_from(index).ok()?,
-                origin,
-                key: -1,
+                what: What::new(origin, &column.data)?,
             });
         }
-        let era = self.era;
-        Some(Plan { cells, era })
+        Some(Plan {
+            cells,
+            era: self.era,
+            batch: self.batch,
+        })
     }
 
     /// Writes and commits an event of `line`, which gives `slots` their places. `false`: it has to be written field by field,
@@ -118,24 +147,37 @@ impl BatchBuilder {
             self.begin();
             self.dirty = false;
         }
+        if plan.batch != self.batch {
+            plan.batch = self.batch;
+            plan.forget_keys();
+        }
         let row = self.rows;
         for cell in &mut plan.cells {
             let column = &mut self.columns[cell.column as usize];
-            self.used_columns += usize::from(column.values_set == 0 && cell.column as usize > PATH);
-            match (&cell.origin, &mut column.data) {
-                (&Origin::Text(slot), Data::Keyword(keywords)) => {
-                    keywords.put(row, slots[slot].of(line));
+            if column.values_set == 0 {
+                self.used_columns += usize::from(cell.column as usize > PATH);
+            }
+            match (&mut cell.what, &mut column.data) {
+                (What::Text(slot), Data::Keyword(keywords)) => keywords.put(row, slots[*slot].of(line)),
+                (What::Constant(text, key), Data::Keyword(keywords)) => {
+                    keywords.put_again(row, text.as_bytes(), key);
                 }
-                (&Origin::Number(slot), Data::Integer(values) | Data::Timestamp(values)) => {
-                    put(values, row, Some(slots[slot].number));
+                (What::Number(slot), Data::Integer(values) | Data::Timestamp(values)) => {
+                    put(values, row, Some(slots[*slot].number));
                 }
-                (Origin::Constant(Stored::Text(text)), Data::Keyword(keywords)) => {
-                    keywords.put_again(row, text.as_bytes(), &mut cell.key);
+                (What::Integer(number), Data::Integer(values)) => {
+                    put(values, row, Some(*number));
                 }
-                (&Origin::Constant(Stored::Integer(number)), Data::Integer(values)) => {
-                    put(values, row, Some(number));
+                (What::Boolean(truth), Data::Boolean(values)) => {
+                    put(values, row, Some(*truth));
                 }
-                (Origin::Constant(value), _) => {
+                (What::List(_, key @ 0..), Data::List(lists)) => lists.put_again(row, *key),
+                (What::List(list, key), _) => {
+                    list.with(|list| column.set(row, list));
+                    *key = column.list_key(row).unwrap_or(NONE);
+                    continue;
+                }
+                (What::Other(value), _) => {
                     value.with(|value| column.set(row, value));
                     continue;
                 }
@@ -172,7 +214,26 @@ impl BatchBuilder {
     }
 }
 
+impl Plan {
+    #[cold]
+    fn forget_keys(&mut self) {
+        for cell in &mut self.cells {
+            if let What::Constant(_, key) | What::List(_, key) = &mut cell.what {
+                *key = NONE;
+            }
+        }
+    }
+}
+
 impl ColumnBuilder {
+    /// The number of the list of `row`.
+    fn list_key(&self, row: usize) -> Option<i32> {
+        match &self.data {
+            Data::List(lists) => lists.key(row),
+            _ => None,
+        }
+    }
+
     fn stored(&self, row: usize) -> Option<Stored> {
         if !self.has(row) {
             return None;

@@ -3,6 +3,7 @@
 //! ```text
 //! [<priority>]Mar  1 10:00:00 host program[pid]: message
 //! [<priority>]Mar  1 10:00:00 host %ASA-6-302013: message
+//! [<priority>]2026-03-01T10:00:00.123456+00:00 host …
 //! ```
 
 use chrono_tz::Tz;
@@ -36,6 +37,18 @@ pub(super) struct Head<'l> {
 pub(super) struct Form {
     pub(super) priority: bool,
     pub(super) pid: bool,
+    /// The time is that of RFC 3339.
+    pub(super) iso: bool,
+}
+
+/// How many forms there are.
+pub(super) const FORMS: usize = 8;
+
+impl Form {
+    /// A number below [`FORMS`].
+    pub(super) fn number(self) -> usize {
+        usize::from(self.priority) << 2 | usize::from(self.pid) << 1 | usize::from(self.iso)
+    }
 }
 
 /// Instants between which all that follows from one has four digits of a year: 1980 to 9000.
@@ -44,7 +57,6 @@ const YEARS: std::ops::Range<i64> = 315_532_800_000_000..221_845_392_000_000_000
 /// What stands in front of the message of `line`, and its slots.
 #[inline]
 pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Slot]) -> Option<Head<'l>> {
-    const STAMP: usize = 15;
     let mut at = 0;
     let has_priority = line.first() == Some(&b'<');
     if has_priority {
@@ -54,16 +66,26 @@ pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Sl
         slots[SEVERITY].number = priority % 8;
         at = length;
     }
-    let stamp = line.get(at..at + STAMP)?;
-    if !stamp[0].is_ascii_uppercase() || line.get(at + STAMP) != Some(&b' ') {
+    let iso = line.get(at)?.is_ascii_digit();
+    let length = match iso {
+        true => iso_length(&line[at..])?,
+        false => BSD,
+    };
+    let stamp = line.get(at..at + length)?;
+    if line.get(at + length) != Some(&b' ') {
         return None;
     }
-    let (time, after) = time::bsd(std::str::from_utf8(stamp).ok()?, reference, zone)?;
+    let stamp = std::str::from_utf8(stamp).ok()?;
+    let (time, after) = match iso {
+        true => time::iso(stamp, zone)?,
+        false if stamp.as_bytes()[0].is_ascii_uppercase() => time::bsd(stamp, reference, zone)?,
+        false => return None,
+    };
     if !after.is_empty() || !YEARS.contains(&time) {
         return None;
     }
     slots[TIME].number = time;
-    at += STAMP + 1;
+    at += length + 1;
     let length = host(&line[at..])?;
     slots[HOST] = piece(at, at + length);
     at += length + 1;
@@ -74,6 +96,7 @@ pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Sl
             form: Form {
                 priority: has_priority,
                 pid: false,
+                iso,
             },
             program: &rest[..1],
             message: at,
@@ -113,10 +136,41 @@ pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Sl
         form: Form {
             priority: has_priority,
             pid: has_pid,
+            iso,
         },
         program,
         message: at,
     })
+}
+
+/// Length of `Mar  1 10:00:00`.
+const BSD: usize = 15;
+
+/// Length of the time that `text` starts with: `2026-03-01T10:00:00`, a fraction or none, `Z` or `+00:00`.
+#[inline]
+fn iso_length(text: &[u8]) -> Option<usize> {
+    const FRONT: &[u8] = b"0000-00-00T00:00:00";
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        form => byte == form,
+    };
+    let (front, mut rest) = text.split_at_checked(FRONT.len())?;
+    if !front.iter().zip(FRONT).all(fits) {
+        return None;
+    }
+    if let [b'.', digits @ ..] = rest {
+        let length = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+        if !(1..=9).contains(&length) {
+            return None;
+        }
+        rest = &digits[length..];
+    }
+    let zone = match rest {
+        [b'Z', ..] => 1,
+        [b'+' | b'-', zone @ ..] if zone.len() >= 5 && zone.iter().zip(b"00:00").all(fits) => 6,
+        _ => return None,
+    };
+    Some(text.len() - rest.len() + zone)
 }
 
 fn piece(start: usize, end: usize) -> Slot {
@@ -145,20 +199,38 @@ fn priority(line: &[u8]) -> Option<(usize, i64)> {
 #[inline]
 fn host(text: &[u8]) -> Option<usize> {
     const LONG: usize = 64;
-    let mut has_point = false;
-    for (at, byte) in text.iter().enumerate().take(LONG) {
-        match byte {
-            b'a'..=b'z' => {}
-            b'0'..=b'9' | b'-' if at > 0 => {}
-            b'.' if at > 0 => has_point = true,
-            b' ' if at > 0 => {
-                let word = std::str::from_utf8(&text[..=at]).ok()?;
-                return (!has_point || named_priority(word).is_none()).then_some(at);
-            }
-            _ => return None,
+    const LETTER: u8 = 1;
+    const POINT: u8 = 2;
+    const LETTERS: [u8; 256] = {
+        let mut letters = [0; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            letters[byte] = match byte as u8 {
+                b'a'..=b'z' | b'0'..=b'9' | b'-' => LETTER,
+                b'.' => LETTER | POINT,
+                _ => 0,
+            };
+            byte += 1;
         }
+        letters
+    };
+    let (mut length, mut all) = (0, 0);
+    for byte in text {
+        let letter = LETTERS[usize::from(*byte)];
+        if letter == 0 {
+            break;
+        }
+        all |= letter;
+        length += 1;
     }
-    None
+    if length > LONG || !text.first()?.is_ascii_lowercase() || text.get(length) != Some(&b' ') {
+        return None;
+    }
+    let is_priority = || {
+        let word = std::str::from_utf8(&text[..=length]).unwrap_or_default();
+        named_priority(word).is_some()
+    };
+    (all & POINT == 0 || !is_priority()).then_some(length)
 }
 
 /// Sample `sample` of a line of this form.
@@ -167,7 +239,17 @@ pub(super) fn sample(form: Form, program: &str, message: &str, sample: usize) ->
         true => ["<86>", "<165>", "<46>"][sample],
         false => "",
     };
-    let stamp = ["Feb  3 04:05:06", "Jan 14 13:14:15", "Mar  5 22:23:24"][sample];
+    let stamp = match form.iso {
+        false => ["Feb  3 04:05:06", "Jan 14 13:14:15", "Mar  5 22:23:24"][sample],
+        true => {
+            let stamps = [
+                "2026-02-03T04:05:06.123456+00:00",
+                "2026-01-14T13:14:15Z",
+                "2025-03-05T22:23:24.5-03:30",
+            ];
+            stamps[sample]
+        }
+    };
     let host = ["hstalpha", "gw-2.corp.example", "k"][sample];
     match program {
         "%" => format!("{priority}{stamp} {host} {message}"),

@@ -56,20 +56,7 @@ pub(super) fn learn(
     }
     let mut learned = Vec::new();
     for (name, _) in &samples.first()?.columns {
-        let o = origin(name, template, key, &samples);
-        if o.is_none() {
-            eprintln!(
-                "XX {name} {:?}",
-                samples
-                    .iter()
-                    .map(|s| (
-                        s.line.clone(),
-                        s.columns.iter().find(|c| c.0 == *name).map(|c| c.1.clone())
-                    ))
-                    .collect::<Vec<_>>()
-            );
-        }
-        learned.push((name.clone(), o?));
+        learned.push((name.clone(), origin(name, template, key, &samples)?));
     }
     let many = learned.len();
     let all_alike = samples.iter().all(|sample| sample.columns.len() == many);

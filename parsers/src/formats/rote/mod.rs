@@ -39,7 +39,7 @@ use hashbrown::HashMap;
 use self::template::{MOST, Template, templates};
 use super::decode::Decoder;
 use super::{EventSink, FrameContext, id_of};
-use crate::batch::{Plan, Slot};
+use crate::batch::{Plan, Slot, same_text};
 use crate::frame::FrameBlock;
 
 /// Room for all slots of a line.
@@ -50,44 +50,69 @@ const FEW: u32 = 4;
 
 /// All forms, ready to be compared.
 struct Table {
-    /// Program and form.
-    all: Vec<(&'static str, Template)>,
-    /// The forms whose messages start in a way; see [`front`].
-    by_front: HashMap<(u8, u64), Vec<u32>>,
-    /// Those whose messages start with a slot, by program.
-    any_front: Vec<(u8, u32)>,
+    forms: Vec<Form>,
+    /// Forms whose messages start alike.
+    groups: Vec<Vec<u32>>,
+    /// The group of each program and [`front`].
+    by_front: HashMap<(usize, u64), usize>,
+    /// The group of those of a program whose messages start with a slot.
+    any_front: Vec<usize>,
+    /// How many there are with all that may vary around them.
+    keys: usize,
+}
+
+struct Form {
+    program: &'static str,
+    template: Template,
+    /// The first of its keys.
+    key: usize,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
+    let programs = table::FORMS.len();
     let mut table = Table {
-        all: Vec::new(),
+        forms: Vec::new(),
+        groups: vec![Vec::new(); programs],
         by_front: HashMap::new(),
-        any_front: Vec::new(),
+        any_front: (0..programs).collect(),
+        keys: 0,
     };
-    for (program, (name, patterns)) in (0..).zip(table::FORMS) {
+    for (number, (program, patterns)) in table::FORMS.iter().enumerate() {
         for template in patterns.iter().flat_map(|pattern| templates(pattern)) {
-            let index = table.all.len() as u32;
-            // The text up to the second slot is that of any sample.
-            let sample = template.sample(0, 0);
-            match template.front().len() >= 5 {
+            let group = match template.front().len() >= FRONT {
                 true => {
-                    let front = front(sample.as_bytes());
-                    table.by_front.entry((program, front)).or_default().push(index);
+                    // What stands there is the same in all samples.
+                    let front = front(template.sample(0, 0).as_bytes());
+                    let groups = &mut table.groups;
+                    *table.by_front.entry((number, front)).or_insert_with(|| {
+                        groups.push(Vec::new());
+                        groups.len() - 1
+                    })
                 }
-                false => table.any_front.push((program, index)),
-            }
-            table.all.push((name, template));
+                false => table.any_front[number],
+            };
+            table.groups[group].push(table.forms.len() as u32);
+            let key = table.keys;
+            table.keys += head::FORMS << template.compared();
+            table.forms.push(Form {
+                program,
+                template,
+                key,
+            });
         }
     }
     table
 });
+
+/// Bytes that most forms are parted by.
+const FRONT: usize = 5;
 
 /// What the forms are parted by: the number of a device's message, the first bytes of another's.
 #[inline]
 fn front(message: &[u8]) -> u64 {
     let word = match message {
         [b'%', ..] => message.get(7..13),
-        _ => message.get(..5),
+        _ => message.get(..FRONT),
     };
     let mut bytes = [0; 8];
     if let Some(word) = word {
@@ -105,6 +130,13 @@ struct Key {
     form: head::Form,
 }
 
+impl Key {
+    /// Its place among all keys.
+    fn index(self) -> usize {
+        TABLE.forms[self.template as usize].key + self.same as usize * head::FORMS + self.form.number()
+    }
+}
+
 enum State {
     /// So many lines went the long way.
     Met(u32),
@@ -116,7 +148,10 @@ enum State {
 
 /// What one decoder knows by rote.
 pub(super) struct Rote {
-    states: HashMap<Key, State>,
+    /// What is known of each form, by [`Key::index`]; empty as long as no line had one.
+    states: Vec<State>,
+    /// The form of the last line of each group.
+    guesses: Vec<u32>,
     /// Reads samples.
     scratch: Option<Box<Decoder>>,
 }
@@ -124,7 +159,8 @@ pub(super) struct Rote {
 impl Rote {
     pub(super) fn new() -> Self {
         Rote {
-            states: HashMap::new(),
+            states: Vec::new(),
+            guesses: Vec::new(),
             scratch: None,
         }
     }
@@ -141,11 +177,15 @@ impl Rote {
         scratch: impl FnOnce(&EventSink) -> Decoder,
     ) -> bool {
         let mut slots = Room::default();
-        let Some(key) = find(line, context, &mut slots) else {
+        let Some(key) = find(line, context, &mut self.guesses, &mut slots) else {
             return false;
         };
-        match self.states.get_mut(&key) {
-            Some(State::Known(builder, plan)) => {
+        if self.states.is_empty() {
+            self.states.resize_with(TABLE.keys, || State::Met(0));
+        }
+        let state = &mut self.states[key.index()];
+        match state {
+            State::Known(builder, plan) => {
                 sink.settle(block, 0);
                 let place = (id_of(context, context.offset, line, 0, true), context.offset);
                 let time = slots[head::TIME].number;
@@ -153,35 +193,37 @@ impl Rote {
                 if builder.write_planned(plan, line, &slots, time, context.path, place) {
                     return true;
                 }
-                self.states.insert(key, State::Met(0));
+                // Other columns, or too many of them.
+                *state = State::Met(0);
             }
-            Some(State::Unfit) => {}
-            Some(State::Met(times)) if *times < FEW => *times += 1,
-            Some(State::Met(_)) => {
+            State::Unfit => {}
+            State::Met(times) if *times < FEW => *times += 1,
+            State::Met(_) => {
                 let scratch = self.scratch.get_or_insert_with(|| Box::new(scratch(sink)));
-                let state = learned(key, scratch, block, sink);
-                self.states.insert(key, state.unwrap_or(State::Unfit));
-            }
-            None => {
-                self.states.insert(key, State::Met(1));
+                *state = learned(key, scratch, block, sink).unwrap_or(State::Unfit);
             }
         }
         false
     }
 }
 
-/// The form of a line, and its slots.
+/// The form of a line, and its slots. `guesses` are the forms to be tried first.
 #[inline]
-fn find(line: &[u8], context: &FrameContext<'_>, slots: &mut Room) -> Option<Key> {
+fn find(line: &[u8], context: &FrameContext<'_>, guesses: &mut Vec<u32>, slots: &mut Room) -> Option<Key> {
     let head = head::read(line, context.reference_time, context.timezone, slots)?;
-    let table = &*TABLE;
     let program = table::FORMS
         .iter()
-        .position(|(name, _)| name.as_bytes() == head.program)? as u8;
+        .position(|(name, _)| same_text(name.as_bytes(), head.program))?;
+    let table = &*TABLE;
     let front = front(&line[head.message..]);
+    let group = table.by_front.get(&(program, front));
+    let group = group.copied().unwrap_or(table.any_front[program]);
+    if guesses.is_empty() {
+        guesses.resize(table.groups.len(), 0);
+    }
     let time = slots[head::TIME].number;
     let mut read = |template: u32| {
-        let (_, form) = &table.all[template as usize];
+        let Form { template: form, .. } = &table.forms[template as usize];
         let same = form.read(line, head.message, time, &mut slots[head::SLOTS..])?;
         Some(Key {
             template,
@@ -189,22 +231,22 @@ fn find(line: &[u8], context: &FrameContext<'_>, slots: &mut Room) -> Option<Key
             form: head.form,
         })
     };
-    let named = table.by_front.get(&(program, front));
-    let found = named.into_iter().flatten().find_map(|&template| read(template));
-    found.or_else(|| {
-        let any = table.any_front.iter();
-        let any = any.filter(|(of, _)| *of == program);
-        any.into_iter().find_map(|&(_, template)| read(template))
+    let forms = &table.groups[group];
+    let guess = forms.get(guesses[group] as usize).and_then(|&form| read(form));
+    guess.or_else(|| {
+        let (at, key) = (0..).zip(forms).find_map(|(at, &form)| Some((at, read(form)?)))?;
+        guesses[group] = at;
+        Some(key)
     })
 }
 
 fn learned(key: Key, scratch: &mut Decoder, block: &FrameBlock, sink: &EventSink) -> Option<State> {
-    let (program, template) = &TABLE.all[key.template as usize];
+    let Form {
+        program, template, ..
+    } = &TABLE.forms[key.template as usize];
     let (dataset, columns) = learn::learn(template, program, key, scratch, block)?;
     let builder = sink.builder_of(&dataset)?;
-    let origins = columns
-        .iter()
-        .map(|(name, origin)| (name.as_str(), origin.clone()));
+    let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
     let plan = sink.builders[builder].plan(origins)?;
     Some(State::Known(builder, Box::new(plan)))
 }

@@ -1,6 +1,7 @@
 //! The kinds of text that vary between lines of one form. Each is narrow: nothing that a grammar reads otherwise than any other
 //! text of the kind, no space (but in [`Kind::Words`] and [`Kind::Command`], which stand last), no letter beyond ASCII.
 
+use crate::batch::same_text;
 use crate::formats::is_nothing;
 
 /// What a slot may hold.
@@ -107,67 +108,81 @@ impl Kind {
     /// The length of the text of this kind that `text` starts with, and its number. Where more of the kind follows, it is none.
     #[inline]
     pub(super) fn read(self, text: &[u8]) -> Option<(usize, i64)> {
-        let (length, number) = match self {
-            Kind::Level => match text.first()? {
-                digit @ b'0'..=b'7' => (1, i64::from(digit - b'0')),
-                _ => return None,
-            },
-            Kind::Number => number(text)?,
-            Kind::Port => number(text).filter(|(_, port)| *port <= 65_535)?,
-            Kind::V4 => (v4(text)?, 0),
-            Kind::Clock => clock(text)?,
-            Kind::User => {
-                // A point behind it ends the sentence.
-                let end = |b: &&u8| **b == b'.';
-                let run = &text[..run(text, USER)];
-                (run.len() - run.iter().rev().take_while(end).count(), 0)
+        let (letters, fits): (u8, fn(&[u8], &[u8]) -> bool) = match self {
+            Kind::Level => {
+                let digit = text.first()?.wrapping_sub(b'0');
+                return (digit < 8).then_some((1, i64::from(digit)));
             }
-            Kind::Name => (run(text, NAME), 0),
-            Kind::Digest => {
-                let digest = text.strip_prefix(DIGEST)?;
-                (DIGEST.len() + run(digest, BASE64), 0)
-            }
-            Kind::Terminal => (run(text, FOLDER), 0),
-            Kind::Words => (run(text, WORDS), 0),
-            Kind::Command => (run(text, COMMAND), 0),
-            Kind::Folder => (run(text, FOLDER), 0),
+            Kind::Number => return number(text),
+            Kind::Port => return number(text).filter(|(_, port)| *port <= 65_535),
+            Kind::V4 => return Some((v4(text)?, 0)),
+            Kind::Clock => return clock(text),
             Kind::Hex => {
                 let digits = text.strip_prefix(b"0x")?;
-                (2 + digits.iter().take_while(|b| b.is_ascii_hexdigit()).count(), 0)
+                let digits = digits.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+                return (1..=LONG).contains(&digits).then_some((2 + digits, 0));
             }
+            Kind::Digest => {
+                let digest = text.strip_prefix(DIGEST)?;
+                let length = run(digest, BASE64);
+                return (1..=LONG).contains(&length).then_some((DIGEST.len() + length, 0));
+            }
+            Kind::User => {
+                // A point behind it ends the sentence.
+                let mut length = run(text, USER);
+                while length > 0 && text[length - 1] == b'.' {
+                    length -= 1;
+                }
+                let fits = (1..=LONG).contains(&length) && is_name(&text[..length]);
+                return fits.then_some((length, 0));
+            }
+            Kind::Name => (NAME, |found, _| found[0].is_ascii_alphabetic()),
+            Kind::Terminal => (FOLDER, |found, _| found[0].is_ascii_lowercase()),
+            Kind::Folder => (FOLDER, |found, _| found[0] == b'/'),
+            Kind::Words => (WORDS, |found, rest| rest.is_empty() && are_words(found)),
+            Kind::Command => (COMMAND, |found, rest| {
+                rest.is_empty() && found[0] == b'/' && !found.ends_with(b" ")
+            }),
         };
+        let length = run(text, letters);
         let (found, rest) = text.split_at_checked(length)?;
-        let fits = match self {
-            Kind::Level | Kind::Number | Kind::Port | Kind::V4 | Kind::Clock => true,
-            Kind::User => found.first()?.is_ascii_alphabetic() && is_name(found),
-            Kind::Name => found.first()?.is_ascii_alphabetic(),
-            Kind::Hex => length > 2,
-            Kind::Digest => length > DIGEST.len(),
-            Kind::Terminal => found.first()?.is_ascii_lowercase(),
-            Kind::Words => rest.is_empty() && are_words(found),
-            Kind::Command => {
-                rest.is_empty() && found.first()? == &b'/' && length <= LONG && !found.ends_with(b" ")
-            }
-            Kind::Folder => found.first()? == &b'/',
+        ((1..=LONG).contains(&length) && fits(found, rest)).then_some((length, 0))
+    }
+
+    /// Whether `text` starts with `other`, a text of this kind, and no more of the kind follows.
+    #[inline]
+    pub(super) fn starts_with(text: &[u8], other: &[u8]) -> bool {
+        let ends = || {
+            text.get(other.len())
+                .is_none_or(|b| LETTERS[usize::from(*b)] & USER == 0)
         };
-        (fits && length <= LONG).then_some((length, number))
+        let same = text.get(..other.len()).is_some_and(|text| same_text(text, other));
+        same && ends()
     }
 }
 
 /// Whether a name is no word that stands for nobody, or for what opens a session.
 fn is_name(name: &[u8]) -> bool {
+    if !name[0].is_ascii_alphabetic() {
+        return false;
+    }
+    if !matches!(name.len(), 3..=7) {
+        return true;
+    }
     let text = std::str::from_utf8(name).unwrap_or_default();
-    let is_none = name.len() <= 7 && (is_nothing(text) || text.eq_ignore_ascii_case("unknown"));
+    let is_none = is_nothing(text) || text.eq_ignore_ascii_case("unknown");
     !is_none && text != "LOGIN"
 }
 
 /// Whether a reason is nothing but words: it starts with a capital letter and names nobody.
 fn are_words(text: &[u8]) -> bool {
-    let holds = |word: &[u8]| memchr::memmem::find(text, word).is_some();
-    text.first().is_some_and(u8::is_ascii_uppercase)
-        && !text.ends_with(b" ")
-        && !holds(b"  ")
-        && !holds(b"from")
+    let breaks = |at: usize, b: u8| match b {
+        b' ' => text.get(at + 1).is_none_or(|next| *next == b' '),
+        b'f' => text[at..].starts_with(b"from"),
+        _ => false,
+    };
+    let mut bytes = text.iter().enumerate();
+    text[0].is_ascii_uppercase() && !bytes.any(|(at, b)| breaks(at, *b))
 }
 
 /// A whole number of at most 18 digits without a zero in front.

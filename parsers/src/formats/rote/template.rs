@@ -8,7 +8,7 @@
 //! | anything else | itself |
 
 use super::slots::{DIGEST, Kind};
-use crate::batch::Slot;
+use crate::batch::{Slot, same_text};
 
 /// A form of messages.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Template {
             let rest = &line[at..];
             let (kind, slot, length, number) = match part {
                 Part::Text(text) => {
-                    if !rest.starts_with(text) {
+                    if !same_text(rest.get(..text.len())?, text) {
                         return None;
                     }
                     at += text.len();
@@ -99,9 +99,14 @@ impl Template {
                     (*kind, *slot, length, number)
                 }
                 Part::Like(kind, slot, other) => {
-                    let (length, number) = kind.read(rest)?;
-                    same |= u32::from(slots[*other].of(line) == &rest[..length]) << compared;
+                    let other = slots[*other];
+                    let is_same = Kind::starts_with(rest, other.of(line));
+                    same |= u32::from(is_same) << compared;
                     compared += 1;
+                    let (length, number) = match is_same {
+                        true => ((other.end - other.start) as usize, other.number),
+                        false => kind.read(rest)?,
+                    };
                     (*kind, *slot, length, number)
                 }
             };
@@ -173,7 +178,6 @@ impl Template {
     }
 
     /// How many slots are compared with others.
-    #[cfg(test)]
     pub(super) fn compared(&self) -> u32 {
         let likes = self.parts.iter().filter(|part| matches!(part, Part::Like(..)));
         likes.count() as u32

@@ -209,37 +209,38 @@ fn number(text: &[u8]) -> Option<(usize, i64)> {
 /// Length of an address.
 #[inline]
 fn v4(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for part in 0..4 {
-        if part > 0 {
-            if text.get(at) != Some(&b'.') {
-                return None;
-            }
-            at += 1;
-        }
+    let (mut at, mut points) = (0, 0);
+    loop {
         let first = text.get(at)?.wrapping_sub(b'0');
         if first > 9 {
             return None;
         }
         at += 1;
-        if first == 0 {
-            continue;
-        }
-        let mut octet = u32::from(first);
-        for _ in 0..2 {
-            match text.get(at).map(|b| b.wrapping_sub(b'0')) {
-                Some(digit @ 0..=9) => {
+        if first > 0 {
+            let mut octet = u32::from(first);
+            let mut end = at + 2;
+            while at < end {
+                let digit = text.get(at).map_or(u8::MAX, |b| b.wrapping_sub(b'0'));
+                if digit > 9 {
+                    end = at;
+                } else {
                     octet = octet * 10 + u32::from(digit);
                     at += 1;
                 }
-                _ => break,
+            }
+            if octet > 255 {
+                return None;
             }
         }
-        if octet > 255 {
+        points += 1;
+        if points == 4 {
+            return Some(at);
+        }
+        if text.get(at) != Some(&b'.') {
             return None;
         }
+        at += 1;
     }
-    Some(at)
 }
 
 /// `1:02:03` with up to six digits of hours, and its seconds.

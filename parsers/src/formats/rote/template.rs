@@ -20,11 +20,21 @@ pub(super) struct Template {
 
 #[derive(Debug)]
 enum Part {
+    Byte(u8),
     Text(Box<[u8]>),
     /// A text of a kind, for this slot.
     Slot(Kind, usize),
     /// As `Slot`, compared with another slot.
     Like(Kind, usize, usize),
+}
+
+impl Part {
+    fn text(text: &str) -> Part {
+        match text.as_bytes() {
+            [byte] => Part::Byte(*byte),
+            text => Part::Text(text.into()),
+        }
+    }
 }
 
 /// Slots that a template may have.
@@ -52,7 +62,7 @@ impl Template {
         while let Some((text, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').expect("what opens is closed");
             if !text.is_empty() {
-                parts.push(Part::Text(text.as_bytes().into()));
+                parts.push(Part::text(text));
             }
             let is_like = name.ends_with('~');
             let kind = Kind::named(name.trim_end_matches('~')).expect("a kind of slot");
@@ -72,7 +82,7 @@ impl Template {
             rest = after;
         }
         if !rest.is_empty() {
-            parts.push(Part::Text(rest.as_bytes().into()));
+            parts.push(Part::text(rest));
         }
         assert!(kinds.len() <= MOST, "{pattern} has too many slots");
         Template { parts, kinds }
@@ -87,6 +97,13 @@ impl Template {
         for part in &self.parts {
             let rest = &line[at..];
             let (kind, slot, length, number) = match part {
+                Part::Byte(byte) => {
+                    if rest.first() != Some(byte) {
+                        return None;
+                    }
+                    at += 1;
+                    continue;
+                }
                 Part::Text(text) => {
                     if !same_text(rest.get(..text.len())?, text) {
                         return None;
@@ -154,6 +171,10 @@ impl Template {
         let mut compared = 0;
         for part in &self.parts {
             let slot = match part {
+                Part::Byte(byte) => {
+                    message.push(char::from(*byte));
+                    continue;
+                }
                 Part::Text(text) => {
                     message.push_str(&String::from_utf8_lossy(text));
                     continue;

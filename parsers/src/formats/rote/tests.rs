@@ -506,3 +506,42 @@ fn what_somebody_says_is_asked_first() {
     let originals = decoded.batches[0].column("original").expect("it is kept");
     assert_eq!(originals.null_count(), 0);
 }
+
+/// All lines of the corpora that lie beside the repository, if they do.
+#[test]
+fn lines_of_the_corpora_as_read() {
+    let folder = std::env::var_os("BORZOI_CORPORA").unwrap_or_else(|| "../../shared/corpora".into());
+    let Ok(files) = std::fs::read_dir(std::path::Path::new(&folder).join("parsers")) else {
+        eprintln!("skipped: no corpora");
+        return;
+    };
+    let mut both = Both::new();
+    for file in files.flatten() {
+        let name = file.file_name();
+        if !name.to_string_lossy().ends_with(".ndjson") {
+            continue;
+        }
+        let cases = std::fs::read_to_string(file.path()).expect("a file of cases");
+        let cases = cases
+            .lines()
+            .filter_map(|case| serde_json::from_str::<serde_json::Value>(case).ok());
+        let raws: Vec<String> = cases
+            .filter_map(|case| Some(case.get("raw")?.as_str()?.to_owned()))
+            .collect();
+        let lines: Vec<String> = raws
+            .iter()
+            .flat_map(|raw| raw.lines())
+            // Others are none of the forms here.
+            .filter(|line| head::read(line.as_bytes(), 0, chrono_tz::UTC, &mut Room::default()).is_some())
+            .map(str::to_owned)
+            .collect();
+        // Each line often enough that its form is known in the end.
+        for lines in lines.chunks(100) {
+            let often: Vec<String> = std::iter::repeat_n(lines, FEW as usize + 3)
+                .flatten()
+                .cloned()
+                .collect();
+            both.agree(&often);
+        }
+    }
+}

@@ -209,37 +209,27 @@ fn number(text: &[u8]) -> Option<(usize, i64)> {
 /// Length of an address.
 #[inline]
 fn v4(text: &[u8]) -> Option<usize> {
-    let (mut at, mut points) = (0, 0);
-    loop {
-        let first = text.get(at)?.wrapping_sub(b'0');
-        if first > 9 {
+    let mut rest = &text[octet(text)?..];
+    for _ in 0..3 {
+        let [b'.', after @ ..] = rest else {
             return None;
+        };
+        rest = &after[octet(after)?..];
+    }
+    Some(text.len() - rest.len())
+}
+
+/// Length of a number up to 255 in its only spelling.
+#[inline(always)]
+fn octet(text: &[u8]) -> Option<usize> {
+    match text {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] => {
+            let number = u32::from(a - b'0') * 100 + u32::from(b - b'0') * 10 + u32::from(c - b'0');
+            (number <= 255).then_some(3)
         }
-        at += 1;
-        if first > 0 {
-            let mut octet = u32::from(first);
-            let mut end = at + 2;
-            while at < end {
-                let digit = text.get(at).map_or(u8::MAX, |b| b.wrapping_sub(b'0'));
-                if digit > 9 {
-                    end = at;
-                } else {
-                    octet = octet * 10 + u32::from(digit);
-                    at += 1;
-                }
-            }
-            if octet > 255 {
-                return None;
-            }
-        }
-        points += 1;
-        if points == 4 {
-            return Some(at);
-        }
-        if text.get(at) != Some(&b'.') {
-            return None;
-        }
-        at += 1;
+        [b'1'..=b'9', b'0'..=b'9', ..] => Some(2),
+        [b'0'..=b'9', ..] => Some(1),
+        _ => None,
     }
 }
 

@@ -14,6 +14,9 @@ use crate::frame::{FrameBlock, FrameSpan, Framing};
 /// What is known of a form: its dataset, and where each column comes from, by SQL name.
 pub(super) type Learned = (Arc<Dataset>, Vec<(String, Origin)>);
 
+/// The time of an event, and its columns by SQL name.
+type Row = (i64, Vec<(String, Stored)>);
+
 /// A sample line, and what its reader made of it.
 struct Sample {
     line: String,
@@ -116,12 +119,7 @@ fn slots_of(template: &Template, key: Key) -> (Vec<usize>, Vec<usize>) {
 }
 
 /// What `scratch` makes of `lines`: their dataset, and the time and the columns of each.
-#[allow(clippy::type_complexity)]
-fn read(
-    lines: &[String],
-    scratch: &mut Decoder,
-    like: &FrameBlock,
-) -> Option<(Arc<Dataset>, Vec<(i64, Vec<(String, Stored)>)>)> {
+fn read(lines: &[String], scratch: &mut Decoder, like: &FrameBlock) -> Option<(Arc<Dataset>, Vec<Row>)> {
     let mut block = FrameBlock {
         source: like.source.clone(),
         place: like.place,

@@ -84,6 +84,9 @@ const LETTERS: [u8; 256] = {
 /// What stands in front of a digest.
 pub(super) const DIGEST: &[u8] = b"SHA256:";
 
+/// Whether a run of letters, in front of a rest, is of a kind.
+type Fits = fn(&[u8], &[u8]) -> bool;
+
 /// The longest slot of letters.
 const LONG: usize = 200;
 
@@ -108,7 +111,7 @@ impl Kind {
     /// The length of the text of this kind that `text` starts with, and its number. Where more of the kind follows, it is none.
     #[inline]
     pub(super) fn read(self, text: &[u8]) -> Option<(usize, i64)> {
-        let (letters, fits): (u8, fn(&[u8], &[u8]) -> bool) = match self {
+        let (letters, fits): (u8, Fits) = match self {
             Kind::Level => {
                 let digit = text.first()?.wrapping_sub(b'0');
                 return (digit < 8).then_some((1, i64::from(digit)));

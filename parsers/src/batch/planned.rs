@@ -126,6 +126,11 @@ impl BatchBuilder {
         })
     }
 
+    /// Whether the columns that a plan names are still those of this builder.
+    pub(crate) fn follows(&self, plan: &Plan) -> bool {
+        plan.era == self.era
+    }
+
     /// Writes and commits an event of `line`, which gives `slots` their places. `false`: it has to be written field by field,
     /// and nothing was done.
     #[inline]
@@ -139,7 +144,7 @@ impl BatchBuilder {
         place: (u128, u64),
     ) -> bool {
         // With fewer columns none can be one too many.
-        if plan.era != self.era || self.columns.len() > self.options.max_columns {
+        if !self.follows(plan) || self.columns.len() > self.options.max_columns {
             return false;
         }
         if self.dirty {

@@ -193,8 +193,10 @@ impl Rote {
                 if builder.write_planned(plan, line, &slots, time, context.path, place) {
                     return true;
                 }
-                // Other columns, or too many of them.
-                *state = State::Met(0);
+                // With too many columns a new plan would fare no better.
+                if !builder.follows(plan) {
+                    *state = State::Met(0);
+                }
             }
             State::Unfit => {}
             State::Met(times) if *times < FEW => *times += 1,

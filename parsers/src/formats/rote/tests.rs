@@ -485,6 +485,28 @@ fn lines_of_the_catalog_as_read() {
 }
 
 #[test]
+fn columns_past_the_limit_are_read_the_long_way() {
+    let decoder = |max_columns| {
+        let options = DecodeOptions {
+            max_columns,
+            ..options()
+        };
+        Decoder::new(Catalog::builtin(), options)
+    };
+    let line =
+        "<86>Feb  3 04:05:06 web1 sshd[7]: Failed password for ann from 192.0.2.1 port 22 ssh2".to_owned();
+    let lines = vec![line; 4 * FEW as usize];
+    for most in [0, 3, 12, 40] {
+        let mut both = Both {
+            known: decoder(most),
+            read: decoder(most).without_rote(),
+        };
+        both.agree(&lines);
+        both.agree(&lines);
+    }
+}
+
+#[test]
 fn what_somebody_says_is_asked_first() {
     let line =
         "<86>Feb  3 04:05:06 web1 sshd[7]: Failed password for ann from 192.0.2.1 port 22 ssh2".to_owned();

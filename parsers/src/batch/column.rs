@@ -95,6 +95,24 @@ impl Lists {
         Set::Stored
     }
 
+    /// The number of the list of `row`.
+    pub(super) fn key(&self, row: usize) -> Option<i32> {
+        self.keys.get(row).copied()
+    }
+
+    /// Gives `row`, behind all others, the list of this number.
+    pub(super) fn put_again(&mut self, row: usize, key: i32) {
+        if self.keys.len() < row {
+            self.keys.resize(row, -1);
+        }
+        self.keys.push(key);
+    }
+
+    /// The list of `row`.
+    pub(super) fn at(&self, row: usize) -> Option<&[String]> {
+        self.list(*self.keys.get(row)?)
+    }
+
     /// Whether `row` has the last of the lists.
     fn is_last(&self, row: usize) -> bool {
         let key = self.keys.get(row).and_then(|&key| usize::try_from(key).ok());

@@ -74,6 +74,11 @@ impl Fillings {
         }
     }
 
+    /// Whether anything is kept for `row`.
+    pub(super) fn keeps(&self, row: usize) -> bool {
+        self.gathered.iter().any(|gathered| gathered.has(row))
+    }
+
     /// Forgets what was kept under this number for events from `rows` on.
     pub(super) fn truncate_one(&mut self, number: usize, rows: usize) {
         if let Some(gathered) = self.gathered.get_mut(number) {

@@ -17,6 +17,7 @@ impl BatchBuilder {
             return None;
         }
         self.fill();
+        self.batch = self.batch.wrapping_add(1);
         let rows = std::mem::take(&mut self.rows);
         self.used_columns = 0;
         self.used_pairs = 0;

@@ -265,6 +265,21 @@ impl Keywords {
         self.push(row, key);
     }
 
+    /// As [`put`](Keywords::put), for a text whose key in this batch is `known`, or else becomes so; -1 if it is not.
+    #[inline]
+    pub(super) fn put_again(&mut self, row: usize, text: &[u8], known: &mut i32) {
+        let key = match self.plain > 0 {
+            true => self.distinct.append(text),
+            false => {
+                if *known < 0 {
+                    *known = self.key_of(text);
+                }
+                *known
+            }
+        };
+        self.push(row, key);
+    }
+
     /// As [`put`](Keywords::put), for the text of a code.
     #[inline]
     pub(super) fn put_code(&mut self, row: usize, code: Code) {

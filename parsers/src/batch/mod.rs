@@ -20,6 +20,7 @@ mod finish;
 mod forms;
 mod keywords;
 mod lanes;
+mod planned;
 mod rows;
 mod slots;
 mod strings;
@@ -42,9 +43,11 @@ pub(crate) use finish::column_field;
 pub(crate) use forms::Form;
 use forms::Forms;
 use lanes::Lanes;
+pub(crate) use planned::{Origin, Plan, Slot, Stored};
 pub(crate) use rows::{Cells, Misfit, Rows};
 use slots::{Slots, Target};
 pub use strings::{StringColumn, strings};
+pub(crate) use texts::same as same_text;
 use unmapped::Unmapped;
 pub use values::{spells_integer, stored_text};
 
@@ -195,6 +198,10 @@ pub struct BatchBuilder {
     forms: Forms,
     /// Cells that wait until more are together.
     lanes: Lanes,
+    /// How often all columns were forgotten: what was known of them before is not true any more.
+    era: u32,
+    /// How many batches there were: keys of values are of one.
+    batch: u32,
     /// Scratch: an unescaped value.
     unescaped: String,
 }
@@ -232,6 +239,8 @@ impl BatchBuilder {
             paired: Vec::new(),
             forms: Forms::default(),
             lanes: Lanes::default(),
+            era: 0,
+            batch: 0,
             unescaped: String::new(),
         };
         builder.forget_columns();
@@ -239,6 +248,7 @@ impl BatchBuilder {
     }
 
     fn forget_columns(&mut self) {
+        self.era = self.era.wrapping_add(1);
         self.columns.clear();
         self.by_sql.clear();
         self.slots = Slots::default();

@@ -6,7 +6,7 @@ const LONG: usize = 128;
 
 /// Whether two texts are the same.
 #[inline(always)]
-pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     let length = one.len();
     if length != other.len() {
         return false;

@@ -9,13 +9,14 @@ use chrono_tz::Tz;
 use super::evtx::EvtxDecoder;
 use super::flat::FlatEvent;
 use super::json::JsonDecoder;
+use super::rote::Rote;
 use super::syslog::Header;
 use super::table::{TOGETHER, TableHeader, Tables};
 use super::text::{Grammars, Reader};
 use super::{
     EventSink, Format, FrameContext, Reject, access, auditd, error_log, generic, netflow, syslog, xml, zeek,
 };
-use crate::batch::{BatchOptions, BuilderCounters, EventBatch};
+use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::{BLOCK_REJECT_BYTES, FrameBlock, FrameSpan, Framing, REJECT_BYTES, RejectRecord, Source};
 use crate::input::pool;
@@ -110,6 +111,8 @@ pub struct Decoder {
     evtx: EvtxDecoder,
     tables: Tables,
     pinned: Pinned,
+    /// Lines that need no reading; nothing where that cannot be known.
+    rote: Option<Rote>,
     /// Who read the last frame.
     reader: Took,
     /// The dataset of the last frame was said.
@@ -138,9 +141,12 @@ impl Decoder {
             max_columns: options.max_columns,
             keep_original: options.keep_original,
         };
+        let grammars = Grammars::new(&catalog);
+        let by_rote = !grammars.describes() && !options.keep_original;
         Decoder {
             json: JsonDecoder::new(&catalog),
-            grammars: Grammars::new(&catalog),
+            rote: by_rote.then(Rote::new),
+            grammars,
             evtx: EvtxDecoder::new(),
             tables: Tables::new(&catalog),
             pinned: Pinned::new(&options, &catalog),
@@ -149,6 +155,53 @@ impl Decoder {
             reader: Took::Any,
             said: false,
         }
+    }
+
+    /// A decoder of the same events as that of `sink` and `options`, which reads every line.
+    fn by_reading(sink: &EventSink, options: &DecodeOptions) -> Decoder {
+        Decoder::new(sink.catalog().clone(), options.clone()).without_rote()
+    }
+
+    /// Reads every line from now on.
+    pub(super) fn without_rote(self) -> Decoder {
+        Decoder { rote: None, ..self }
+    }
+
+    /// What is known by rote.
+    #[cfg(test)]
+    pub(super) fn rote(&self) -> &Rote {
+        self.rote.as_ref().expect("this decoder may know lines by rote")
+    }
+
+    /// Reads a block all of whose frames are events of one dataset, and hands out the builder that they came to; nothing of them
+    /// is kept.
+    pub(super) fn read_aside<R>(
+        &mut self,
+        block: &FrameBlock,
+        take: impl FnOnce(&BatchBuilder) -> Option<R>,
+    ) -> Option<R> {
+        let fixed = Fixed {
+            dataset: None,
+            hosts: false,
+        };
+        let mut rejects = Rejects::none();
+        let mut counters = DecodeCounters::default();
+        for &span in &block.frames {
+            self.frame(block, &fixed, span, &mut rejects, &mut counters, &mut |_| {});
+        }
+        let mut written = self.sink.builders.iter().filter(|builder| !builder.is_empty());
+        let taken = match (written.next(), written.next()) {
+            (Some(builder), None) if rejects.records.is_empty() => take(builder),
+            _ => None,
+        };
+        self.sink.finish();
+        let put_aside = self.sink.take_counters() != BuilderCounters::default();
+        taken.filter(|_| !put_aside)
+    }
+
+    /// The zone of timestamps that name none.
+    pub(super) fn zone(&self) -> Tz {
+        self.options.timezone.unwrap_or(Tz::UTC)
     }
 
     /// Which parser took the last frame, whose event is of `dataset`.
@@ -335,6 +388,7 @@ impl Decoder {
             evtx,
             tables,
             pinned,
+            rote,
             reader,
             said,
         } = self;
@@ -358,6 +412,16 @@ impl Decoder {
             if let Err(reject) = netflow::decode(frame, &context, sink) {
                 rejects.add(&block.source, span.offset, reject, frame);
             }
+            return;
+        }
+        let is_open = fixed.dataset.is_none() && !fixed.hosts && !span.truncated;
+        if let Some(rote) = rote
+            && is_open
+            && block.framing == Framing::Lines
+            && rote.write(frame, block, &context, sink, |sink| {
+                Decoder::by_reading(sink, options)
+            })
+        {
             return;
         }
         // Files put together from several have a mark inside.

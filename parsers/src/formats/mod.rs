@@ -26,6 +26,7 @@ mod json_windows;
 mod json_write;
 pub mod linux;
 pub(crate) mod netflow;
+mod rote;
 pub mod syslog;
 pub mod table;
 mod tape;
@@ -256,6 +257,18 @@ impl EventSink {
         self.find(dataset);
         self.waiting += 1;
         Some(&mut self.builders[self.last])
+    }
+
+    /// The builder of this number.
+    #[inline]
+    fn builder(&mut self, number: usize) -> &mut BatchBuilder {
+        self.last = number;
+        &mut self.builders[number]
+    }
+
+    /// The number of the builder of `dataset`, if it has any events.
+    fn builder_of(&self, dataset: &Dataset) -> Option<usize> {
+        self.by_dataset.get(&dataset.name).copied()
     }
 
     /// Writes the events that wait, all of which stand in `block`; to be called before anything else is written. Not

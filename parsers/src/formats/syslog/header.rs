@@ -213,7 +213,7 @@ pub(super) fn is_record(message: &str) -> bool {
 }
 
 /// `user.info `: the priority in words, as BusyBox and some relays write it into files, and what stands behind it.
-pub(super) fn named_priority(input: &str) -> Option<(i64, &str)> {
+pub(in crate::formats) fn named_priority(input: &str) -> Option<(i64, &str)> {
     const FACILITIES: [&str; 24] = [
         "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
         "ntp", "security", "console", "clock", "local0", "local1", "local2", "local3", "local4", "local5",

@@ -482,6 +482,11 @@ impl Grammars {
         Some(write(event, &line, header.is_some(), &mut self.named, sink))
     }
 
+    /// Whether the catalog describes lines of its own.
+    pub(super) fn describes(&self) -> bool {
+        self.described.is_some()
+    }
+
     /// The grammars that were asked about the last line because of what stands in it.
     pub(super) fn asked(&self) -> Vec<&'static str> {
         let table = self.table;

@@ -8,7 +8,7 @@ use borzoi_rules::eql::{Event, Value};
 use hashbrown::{HashMap, HashSet};
 
 use super::row::{Columns, Kept, Row};
-use super::{Queries, Way, paths_of, pipe_paths};
+use super::{NamesOfRoutes, Queries, Way, paths_of, pipe_paths};
 use crate::alert::{Alert, MatchedField};
 use crate::alert_build::{AlertBuilder, micros_at, text_at};
 use crate::correlate::kept::Evidence;
@@ -57,6 +57,7 @@ pub(crate) struct HitMaker<'a> {
     queries: &'a Queries,
     batch: &'a EventBatch,
     texts: EventTexts<'a>,
+    names: HashMap<RuleIndex, NamesOfRoutes>,
     columns: HashMap<(RuleIndex, usize), Columns>,
     /// Events of parts that were found, by another of the part's rules or this one.
     seen: HashSet<(u32, u32, u16)>,
@@ -71,6 +72,7 @@ impl<'a> HitMaker<'a> {
             queries,
             batch,
             texts: EventTexts::new(batch),
+            names: HashMap::new(),
             columns: HashMap::new(),
             seen: HashSet::new(),
             last: None,
@@ -90,7 +92,9 @@ impl<'a> HitMaker<'a> {
         if self.seen.contains(&found) {
             return None;
         }
-        let names = self.queries.names(self.rules, signal.rule, &self.batch.dataset);
+        let (rules, queries, dataset) = (self.rules, self.queries, &self.batch.dataset);
+        let names = self.names.entry(signal.rule);
+        let names = names.or_insert_with(|| queries.names(rules, signal.rule, dataset));
         self.texts.go_to(signal.row as usize);
         let route = route_of(
             self.rules,

@@ -48,8 +48,11 @@ pub struct Queries {
     /// The number of the first of them.
     first: u32,
     /// What the fields are called, by dataset and route.
-    names: RwLock<HashMap<(Arc<str>, RuleIndex), Arc<[Arc<Names>]>>>,
+    names: RwLock<HashMap<(Arc<str>, RuleIndex), NamesOfRoutes>>,
 }
+
+/// What the fields of a part are called, by route.
+type NamesOfRoutes = Arc<[Arc<Names>]>;
 
 /// How a query is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,7 +159,7 @@ impl Queries {
     }
 
     /// What the fields of a part are called in events of a dataset, by route.
-    fn names(&self, rules: &CompiledRules, rule: RuleIndex, dataset: &Dataset) -> Arc<[Arc<Names>]> {
+    fn names(&self, rules: &CompiledRules, rule: RuleIndex, dataset: &Dataset) -> NamesOfRoutes {
         let asked = (dataset.name.clone(), rule);
         let known = self.names.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(names) = known.get(&asked) {

@@ -51,31 +51,38 @@ impl Names {
 #[derive(Debug)]
 pub(super) struct Columns {
     names: Arc<Names>,
-    /// By name: columns of the field, and those of its members.
-    of: HashMap<String, (Vec<usize>, Vec<(usize, String)>)>,
+    of: HashMap<String, Held>,
+}
+
+/// Where a field is held.
+#[derive(Debug, Default)]
+struct Held {
+    /// Its own columns.
+    own: Vec<usize>,
+    /// Those of the members of the object that it is, and their names.
+    members: Vec<(usize, String)>,
 }
 
 impl Columns {
     pub(super) fn new(names: Arc<Names>, batch: &EventBatch) -> Columns {
         let fields = batch.events.schema_ref().fields();
         let of = names.keys.iter().map(|(name, key)| {
-            let mut own = Vec::new();
-            let mut members = Vec::new();
+            let mut held = Held::default();
             for (index, field) in fields.iter().enumerate() {
                 if field.name() == UNMAPPED {
                     continue;
                 }
                 let dotted = dotted_name(field);
                 if key.is_column(field.name(), dotted) {
-                    own.push(index);
+                    held.own.push(index);
                 } else if let Some(member) =
                     member_of(dotted, &key.dotted).or_else(|| member_of(dotted, name))
                     && !is_bookkeeping(field.name())
                 {
-                    members.push((index, member.to_owned()));
+                    held.members.push((index, member.to_owned()));
                 }
             }
-            (name.clone(), (own, members))
+            (name.clone(), held)
         });
         Columns {
             of: of.collect(),
@@ -87,7 +94,7 @@ impl Columns {
 impl Columns {
     /// Dotted name of the column that holds the field.
     pub(super) fn column_of(&self, path: &FieldPath, batch: &EventBatch) -> String {
-        let own = self.of.get(path.column()).and_then(|(own, _)| own.first());
+        let own = self.of.get(path.column()).and_then(|held| held.own.first());
         let name = own.map_or(path.column(), |&index| {
             dotted_name(batch.events.schema_ref().field(index))
         });
@@ -122,7 +129,7 @@ impl<'a> Row<'a> {
 
     /// The field's value, its indices left out.
     fn whole(&self, name: &str) -> Value<'_> {
-        let Some((own, members)) = self.columns.of.get(name) else {
+        let Some(Held { own, members }) = self.columns.of.get(name) else {
             return Value::Null;
         };
         let mut found = Vec::new();

@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use super::ScanOptions;
 use crate::alert::Alert;
 use crate::alert_build::{AlertBuilder, micros_at, text_at};
-use crate::alert_table::alert_batch;
+use crate::alert_table::alert_batches;
 use crate::correlate::signals::{Matched, SignalMaker, evidence_of, with_kept};
 use crate::matcher::screen::Screen;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters, Signal};
@@ -45,7 +45,7 @@ pub(super) struct Block {
     /// What correlations read, in the order of the source.
     pub(super) correlated: Vec<Matched>,
     /// The alerts as rows of the table `alerts`.
-    pub(super) alert_table: Option<RecordBatch>,
+    pub(super) alert_tables: Vec<RecordBatch>,
     pub(super) matching: MatchCounters,
     /// Events by dataset that are counted in `decoded` but not in its batches: no rule matches them.
     pub(super) passed: Vec<(Arc<Dataset>, u64)>,
@@ -219,7 +219,7 @@ impl Worker {
                 shown,
                 alerts: Vec::new(),
                 correlated: Vec::new(),
-                alert_table: None,
+                alert_tables: Vec::new(),
                 matching: MatchCounters::default(),
                 passed: Vec::new(),
             };
@@ -254,8 +254,10 @@ impl Worker {
         let correlated = correlated(&rules, &batches, &signals, &mut builders);
         drop(builders);
         drop(batches);
-        let alert_table = (self.stores && !alerts.is_empty())
-            .then(|| alert_batch(&alerts, chrono::Utc::now().timestamp_micros()));
+        let alert_tables = match self.stores {
+            true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
+            false => Vec::new(),
+        };
         let matching = matcher.take_counters();
         Block {
             matching,
@@ -263,7 +265,7 @@ impl Worker {
             shown,
             alerts,
             correlated,
-            alert_table,
+            alert_tables,
             passed: Vec::new(),
         }
     }

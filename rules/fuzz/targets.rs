@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
+use borzoi_rules::eql::{self, Body, Settings, SyntaxError};
 use borzoi_rules::ir::Pattern;
-use borzoi_rules::{Loader, Placeholders, describe, pack_tests};
+use borzoi_rules::{Loader, Placeholders, describe, kql, pack_tests};
 
 /// Any text is loaded without a panic, nothing of it disappears, and every problem and rule can be printed.
 pub fn load(text: &str) {
@@ -56,4 +57,61 @@ pub fn side_files(text: &str) {
     for problem in &tests.problems {
         assert!(!problem.to_string().is_empty());
     }
+}
+
+/// A query of either language is read, evaluated and lowered without a panic; a mistake stands in the text.
+pub fn query(text: &str) {
+    match kql::parse(text) {
+        Ok(condition) => condition_of(&condition),
+        Err(error) => mistake(text, &error),
+    }
+    match eql::parse(text) {
+        Ok(query) => {
+            let numbers: Vec<usize> = query.subqueries().iter().map(|subquery| subquery.id).collect();
+            assert!(numbers.iter().copied().eq(0..numbers.len()), "{numbers:?}");
+            match &query.body {
+                Body::Event(query) => condition_of(&query.condition),
+                Body::Sequence(sequence) | Body::Join(sequence) | Body::Sample(sequence) => {
+                    for step in sequence.steps.iter().chain(&sequence.until) {
+                        condition_of(&step.query.condition);
+                        assert_eq!(step.by.len(), sequence.steps[0].by.len());
+                    }
+                }
+            }
+            let rows = vec![event(), event()];
+            let options = eql::pipes::Options::default();
+            assert!(eql::pipes::run(&query.pipes, rows, &options).is_ok());
+        }
+        Err(error) => mistake(text, &error),
+    }
+}
+
+fn event() -> serde_json::Map<String, serde_json::Value> {
+    let text = r#"{"a": "x", "b": ["x", 3, null], "pid": 7, "n": {"x": [{"y": 1}, "z"]}, "process": {"name": "a*"}}"#;
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn condition_of(condition: &eql::Expr) {
+    let event = event();
+    for cased in [false, true] {
+        let settings = Settings { cased };
+        condition.holds(&event, &settings);
+        condition.eval(&event, &settings);
+        let (lowered, _) = eql::lower(condition, &settings);
+        assert!(!lowered.to_string().is_empty());
+    }
+    for field in condition.fields() {
+        assert!(!field.to_string().is_empty());
+    }
+}
+
+fn mistake(text: &str, error: &SyntaxError) {
+    assert!(!error.message.is_empty());
+    let lines = text.split('\n').count();
+    assert!((1..=lines).contains(&error.line), "a place past the end: {error}");
+    let line = text.split('\n').nth(error.line - 1).unwrap_or("");
+    assert!(
+        (1..=line.chars().count() + 1).contains(&error.column),
+        "a place past the end: {error}"
+    );
 }

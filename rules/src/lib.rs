@@ -5,6 +5,8 @@
 //! mistake reported with file, line, column and the nearest valid word. It knows no events: an
 //! evaluator (the engine, or your own) asks the [`ir`] what to compare.
 //!
+//! Besides, it reads queries of two other languages: [`eql`] and [`kql`].
+//!
 //! Use it to load, check or translate rules; to run them, use `borzoi-engine`.
 //!
 //! ```
@@ -31,8 +33,10 @@ pub mod correlation;
 pub mod describe;
 mod detection;
 mod encode;
+pub mod eql;
 pub mod filter;
 pub mod ir;
+pub mod kql;
 mod loader;
 pub mod locate;
 mod meta;

@@ -530,12 +530,16 @@ impl Parts<'_> {
 
     /// Decodes a line by the patterns of the dataset that it is pinned to: they come before all that it may look like.
     fn described(&mut self, text: &str, context: &FrameContext<'_>) -> Option<Result<(), Reject>> {
+        let dataset = context.dataset.filter(|dataset| !dataset.lines.is_empty())?;
+        let header = syslog::header_of(text, context.reference_time, context.timezone);
         // Whom the header names may say another.
-        if self.pinned.is_some() {
+        if let Some(pinned) = self.pinned.as_deref_mut()
+            && let Some(host) = header.as_ref().and_then(|header| header.host)
+            && let Some(said) = pinned.of_host(host, true)
+            && !Arc::ptr_eq(said, dataset)
+        {
             return None;
         }
-        context.dataset.filter(|dataset| !dataset.lines.is_empty())?;
-        let header = syslog::header_of(text, context.reference_time, context.timezone);
         let read = self
             .grammars
             .decode_described(text, header.as_ref(), context, self.sink)?;

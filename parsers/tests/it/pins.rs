@@ -186,6 +186,32 @@ fn patterns_of_a_pinned_dataset_come_first() {
 }
 
 #[test]
+fn pins_of_other_hosts_leave_the_patterns_of_a_said_dataset_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalog = catalog(folder.path());
+    let all = DecodeOptions {
+        dataset: catalog.dataset("acme.gate").cloned(),
+        ..pinned(&["host:web1=acme.other"], &catalog)
+    };
+    let of = |text: &str| {
+        let mut events = events(text, "x", Peer::default(), &catalog, all.clone());
+        assert_eq!(events.len(), 1, "{text}");
+        events.remove(0)
+    };
+    // No header, a header of nobody who is pinned: as without the pin.
+    let access = "192.0.2.7 - - [01/Mar/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 5\n";
+    assert_eq!(of(access)["acme.first"], "192.0.2.7");
+    assert_eq!(of("{\"a\":1}\n")["acme.inner"], "\"a\":1");
+    let carried = of("<34>Mar  1 10:00:00 web2 doors: {\"a\":1}\n");
+    assert_eq!(carried["acme.inner"], "\"a\":1");
+    assert_eq!(carried["event.dataset"], "acme.gate");
+    // The pinned host.
+    let other = of("<34>Mar  1 10:00:00 web1 doors: open by ann\n");
+    assert_eq!(other["event.dataset"], "acme.other");
+    assert_eq!(other["other.whom"], "ann");
+}
+
+#[test]
 fn what_nothing_reads_keeps_time_host_message_and_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
     let catalog = catalog(folder.path());

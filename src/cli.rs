@@ -169,10 +169,19 @@ pub struct ScanArgs {
     /// Store when this many events are waiting
     #[arg(long, value_name = "N", default_value_t = WriterOptions::default().flush_rows, hide = true)]
     pub flush_rows: usize,
-    /// How late an event may be for correlation rules: 90s, 10m, 1h [default: no limit, 5m for standard input]
+    /// Run this EQL query instead of rules: one alert for every match, with its events in order
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "kql", "min_level"])]
+    pub eql: Option<String>,
+    /// Run this KQL query instead of rules
+    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "min_level"])]
+    pub kql: Option<String>,
+    /// Case counts in the query
+    #[arg(long)]
+    pub case_sensitive: bool,
+    /// How late an event may be for correlation rules and sequences: 90s, 10m, 1h [default: no limit, 5m for standard input]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub lateness: Option<Span>,
-    /// Memory for the groups of correlation rules, in MiB
+    /// Memory for the groups of correlation rules, and again for sequences, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     pub window_memory: usize,
 }

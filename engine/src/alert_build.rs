@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::alert::{Alert, AlertRule, Attack, Entities, SCHEMA_VERSION};
+use crate::alert::{Alert, AlertRule, Attack, Entities, MatchedField, SCHEMA_VERSION};
 use crate::evidence::matched_fields;
 pub use crate::evidence::{LONGEST_VALUE, MOST_FIELDS};
 use crate::matcher::event::EventTexts;
@@ -128,6 +128,33 @@ impl<'a> AlertBuilder<'a> {
             dataset: self.batch.dataset.name.clone(),
             entities: event.entities,
             matched: matched_fields(rule, &ready, &self.texts),
+            event_id: event.id,
+            event: event.json,
+            correlation: None,
+        }
+    }
+
+    /// The alert of an event that satisfies a query.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such row.
+    pub(crate) fn build_for(&mut self, row: u32, face: &AlertRule, matched: Vec<MatchedField>) -> Alert {
+        let row = row as usize;
+        let event = match self.last.take() {
+            Some((last, event)) if last == row => event,
+            _ => self.about_event(row),
+        };
+        self.last = Some((row, event.clone()));
+        Alert {
+            schema: SCHEMA_VERSION,
+            id: alert_id(&self.batch.tenant, &face.id, &event.id),
+            time: event.time,
+            rule: face.clone(),
+            tenant: self.batch.tenant.clone(),
+            dataset: self.batch.dataset.name.clone(),
+            entities: event.entities,
+            matched,
             event_id: event.id,
             event: event.json,
             correlation: None,

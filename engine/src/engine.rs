@@ -102,7 +102,7 @@ impl EngineBuilder {
                 first: first.to_string(),
             });
         }
-        if report.detections.is_empty() {
+        if report.detections.is_empty() && report.queries.is_empty() {
             return Err(EngineError::NoRules(path.to_owned()));
         }
         Ok(self.loaded_rules(report))
@@ -156,11 +156,14 @@ impl EngineBuilder {
         let correlations: Vec<_> = reports()
             .flat_map(|report| report.correlations.iter().cloned())
             .collect();
+        let queries: Vec<_> = reports()
+            .flat_map(|report| report.queries.iter().cloned())
+            .collect();
         let silent = reports()
             .flat_map(|report| report.referenced_only.iter().cloned())
             .collect();
-        let rules = (!detections.is_empty()).then(|| {
-            let (compiled, warnings) = CompiledRules::compile(detections, &catalog);
+        let rules = (!(detections.is_empty() && queries.is_empty())).then(|| {
+            let (compiled, warnings) = CompiledRules::compile_with_queries(detections, queries, &catalog);
             for warning in warnings {
                 tracing::info!("{warning}");
             }

@@ -9,6 +9,7 @@ pub mod alert_build;
 pub mod alert_table;
 pub mod correlate;
 pub mod engine;
+pub mod eql;
 mod evidence;
 pub mod explain;
 pub mod hunt;

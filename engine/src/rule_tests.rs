@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::Catalog;
@@ -15,11 +17,18 @@ use borzoi_parsers::enrich::{Enricher, Enrichment};
 use borzoi_parsers::formats::{DecodeOptions, Decoder};
 use borzoi_parsers::frame::{BlockReader, FrameOptions, Read};
 use borzoi_parsers::input::{ChunkSource, InputOptions};
-use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Search};
+use borzoi_rules::LoadReport;
+use borzoi_rules::correlation::CorrelationRule;
+use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Meta, Search};
 use borzoi_rules::pack_tests::TestCase;
+use borzoi_rules::query::QueryRule;
 
+use crate::correlate::alerts::Correlator;
+use crate::eql::run::QueryRun;
 use crate::explain::log_source_text;
 use crate::matcher::{BatchMatcher, CompiledRules};
+use crate::scan::found::find;
+use crate::windows;
 
 /// What became of a test case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +97,117 @@ pub fn parse_events(
     }
 }
 
+/// Rules over several events, with what they read.
+#[derive(Debug, Clone, Default)]
+pub struct SeveralEvents {
+    /// Correlations of the file.
+    pub correlations: Vec<Arc<CorrelationRule>>,
+    /// Correlations of other files that they read.
+    pub read: Vec<Arc<CorrelationRule>>,
+    /// Detection rules, of any file, that they read.
+    pub detections: Vec<Arc<DetectionRule>>,
+    /// Queries of the file.
+    pub queries: Vec<Arc<QueryRule>>,
+}
+
+impl SeveralEvents {
+    /// Those of a file, with what they read.
+    pub fn of_file(file: &Path, report: &LoadReport) -> SeveralEvents {
+        let in_file = |meta: &Meta| meta.location.path == file;
+        let all = &report.correlations;
+        let correlations: Vec<_> = all.iter().filter(|rule| in_file(&rule.meta)).cloned().collect();
+        let mut ids: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut waiting: Vec<_> = correlations.clone();
+        while let Some(rule) = waiting.pop() {
+            for id in &rule.rules {
+                if ids.insert(id.clone()) {
+                    waiting.extend(all.iter().find(|other| other.meta.id == *id).cloned());
+                }
+            }
+        }
+        let read = all
+            .iter()
+            .filter(|rule| ids.contains(&rule.meta.id) && !in_file(&rule.meta));
+        let detections = report
+            .detections
+            .iter()
+            .filter(|rule| ids.contains(&rule.meta.id));
+        let queries = report.queries.iter().filter(|rule| in_file(&rule.meta));
+        SeveralEvents {
+            read: read.cloned().collect(),
+            detections: detections.cloned().collect(),
+            queries: queries.cloned().collect(),
+            correlations,
+        }
+    }
+
+    /// Whether the file has none.
+    pub fn is_empty(&self) -> bool {
+        self.correlations.is_empty() && self.queries.is_empty()
+    }
+
+    /// Compiles them; only those of the file alert.
+    fn compile(&self, catalog: &Catalog) -> Result<Arc<CompiledRules>, String> {
+        let detections = self.detections.clone();
+        let (compiled, _) = CompiledRules::compile_with_queries(detections, self.queries.clone(), catalog);
+        let silent = self.detections.iter().map(|rule| &rule.meta);
+        let silent = silent.chain(self.read.iter().map(|rule| &rule.meta));
+        let silent = silent.map(|meta| meta.id.clone()).collect();
+        let all: Vec<_> = self.correlations.iter().chain(&self.read).cloned().collect();
+        let (compiled, not_run) = compiled.with_correlations(&all, &silent);
+        match not_run.first() {
+            Some(not_run) => Err(not_run.to_string()),
+            None => Ok(Arc::new(compiled)),
+        }
+    }
+}
+
+/// What rules over several events make of the events of a case.
+struct Seen {
+    fires: bool,
+    /// Whether an event is a part of what they wait for.
+    begins: bool,
+}
+
+fn see(rules: &Arc<CompiledRules>, batches: &[EventBatch]) -> Seen {
+    let mut matcher = BatchMatcher::new(rules.clone());
+    let settings = windows::Settings::default();
+    let (now, at) = (i64::MAX, Instant::now());
+    let mut seen = Seen {
+        fires: false,
+        begins: false,
+    };
+    let mut correlator = rules
+        .correlations()
+        .map(|correlations| Correlator::new(correlations.clone(), settings));
+    let mut queries = rules
+        .queries()
+        .and_then(|queries| QueryRun::new(queries, &settings));
+    let all: Vec<&EventBatch> = batches.iter().collect();
+    let found = find(&mut matcher, &all);
+    seen.begins = !(found.correlated.is_empty() && found.hits.is_empty() && found.alerts.is_empty());
+    seen.fires = !found.alerts.is_empty();
+    if let Some(correlator) = &mut correlator {
+        correlator.take(found.correlated, now, at);
+        correlator.finish();
+        seen.fires |= !correlator.alerts().is_empty();
+    }
+    if let Some(queries) = &mut queries {
+        seen.fires |= !queries.take(found.hits, now, at).is_empty();
+        let ended = queries.finish(&mut |alerts| {
+            seen.fires |= !alerts.is_empty();
+            Ok::<(), std::convert::Infallible>(())
+        });
+        let Ok(()) = ended;
+    }
+    seen
+}
+
 /// The rules of one file, ready for their test events.
 #[derive(Debug)]
 pub struct TestedRules {
+    /// Rules over several events.
+    several: Option<Result<Arc<CompiledRules>, String>>,
     sources: Vec<Arc<DetectionRule>>,
     catalog: Arc<Catalog>,
     rules: Arc<CompiledRules>,
@@ -101,13 +218,18 @@ pub struct TestedRules {
 }
 
 impl TestedRules {
-    /// Compiles the rules of one file.
-    pub fn compile(rules: &[Arc<DetectionRule>], catalog: &Arc<Catalog>) -> TestedRules {
+    /// Compiles the rules of one file: those over single events and those over several.
+    pub fn compile(
+        rules: &[Arc<DetectionRule>],
+        several: &SeveralEvents,
+        catalog: &Arc<Catalog>,
+    ) -> TestedRules {
         let weakened = |weaken: fn(&DetectionRule) -> DetectionRule| {
             let rules = rules.iter().map(|rule| Arc::new(weaken(rule))).collect();
             compile(rules, catalog)
         };
         TestedRules {
+            several: (!several.is_empty()).then(|| several.compile(catalog)),
             sources: rules.to_vec(),
             catalog: catalog.clone(),
             rules: compile(rules.to_vec(), catalog),
@@ -128,7 +250,29 @@ impl TestedRules {
             "this event of {}",
             datasets.into_iter().collect::<Vec<_>>().join(", ")
         );
-        let reason = match (fires(&self.rules, &batches), case.expect) {
+        let fired = fires(&self.rules, &batches);
+        match &self.several {
+            None => {}
+            Some(Err(reason)) => {
+                return Outcome::Failed {
+                    reason: reason.clone(),
+                };
+            }
+            Some(Ok(several)) => {
+                let seen = see(several, &batches);
+                let reason = match (fired || seen.fires, case.expect) {
+                    (true, true) => return Outcome::Passed,
+                    (true, false) => format!("fires and should not on {event}"),
+                    (false, true) => format!("does not fire on {event}"),
+                    (false, false) if !seen.begins => {
+                        format!("proves nothing: {event} is no part of what the rule waits for")
+                    }
+                    (false, false) => return Outcome::Passed,
+                };
+                return Outcome::Failed { reason };
+            }
+        }
+        let reason = match (fired, case.expect) {
             (true, true) => return Outcome::Passed,
             (true, false) => format!("fires and should not on {event}"),
             (false, true) => format!("does not fire on {event}"),

@@ -118,8 +118,27 @@ fn merge<'a>(base: Node<'a>, over: Node<'a>) -> Node<'a> {
 /// An id for a rule that has none: its content, hashed (FNV-1a, 128 bits) and written as a UUID of
 /// version 8, which is meant for such.
 pub(crate) fn content_id(node: &Node<'_>) -> String {
-    let mut hash = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128;
+    let mut hash = FNV_START;
     feed(node, &mut hash);
+    as_uuid(hash)
+}
+
+/// The same for a text.
+pub(crate) fn text_id(text: &str) -> String {
+    let mut hash = FNV_START;
+    feed_bytes(text.as_bytes(), &mut hash);
+    as_uuid(hash)
+}
+
+const FNV_START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+
+fn feed_bytes(bytes: &[u8], hash: &mut u128) {
+    for byte in bytes {
+        *hash = (*hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
+    }
+}
+
+fn as_uuid(hash: u128) -> String {
     let hash = (hash & !(0xf << 76) & !(0x3 << 62)) | (0x8 << 76) | (0x2 << 62);
     let digits = format!("{hash:032x}");
     format!(
@@ -133,11 +152,7 @@ pub(crate) fn content_id(node: &Node<'_>) -> String {
 }
 
 fn feed(node: &Node<'_>, hash: &mut u128) {
-    let mut bytes = |bytes: &[u8]| {
-        for byte in bytes {
-            *hash = (*hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
-        }
-    };
+    let mut bytes = |bytes: &[u8]| feed_bytes(bytes, hash);
     match &node.data {
         Data::Scalar { text, .. } => {
             bytes(b"s");

@@ -46,6 +46,7 @@ pub mod pack_tests;
 pub mod pattern;
 mod placeholder;
 mod problem;
+pub mod query;
 mod regex;
 mod report;
 mod resolve;

@@ -14,6 +14,7 @@ use crate::ir::{DetectionRule, Location, Meta};
 use crate::meta;
 use crate::placeholder::Placeholders;
 use crate::problem::{Problem, Severity, Sink, nearest};
+use crate::query::{self, Language, QueryRule};
 use crate::report::LoadReport;
 use crate::resolve;
 use crate::yaml::{self, Data, Node};
@@ -47,6 +48,7 @@ pub struct Loader {
     detections: Vec<DetectionRule>,
     correlations: Vec<correlation::Draft>,
     filters: Vec<filter::Draft>,
+    queries: Vec<Arc<QueryRule>>,
 }
 
 impl Loader {
@@ -207,8 +209,17 @@ impl Loader {
             }
         } else if node.get("detection").is_some() {
             self.add_detection(node, inherited_id, sink);
+        } else if let Some(language) = Language::ALL
+            .into_iter()
+            .find(|language| node.get(language.name()).is_some())
+        {
+            if let Some(mut rule) = query::read(node, language, sink)
+                && self.claim(&mut rule.meta, node, inherited_id, sink)
+            {
+                self.queries.push(Arc::new(rule));
+            }
         } else {
-            const KINDS: [&str; 3] = ["detection", "correlation", "filter"];
+            const KINDS: [&str; 5] = ["detection", "correlation", "filter", "eql", "kql"];
             let misspelt = entries.iter().find_map(|(key, _)| {
                 let near = nearest(key.text()?, KINDS)?;
                 Some((key.at, near))
@@ -220,7 +231,7 @@ impl Loader {
             sink.error_near(
                 at,
                 "not-sigma",
-                "not a Sigma rule: it has no `detection`, `correlation` or `filter`",
+                "not a rule: it has no `detection`, `correlation`, `filter`, `eql` or `kql`",
                 near,
             );
         }
@@ -297,6 +308,8 @@ impl Loader {
             resolve::correlations(self.correlations, &self.detections, problems);
         report.counts.failed += drafts - report.correlations.len();
         report.detections = self.detections.into_iter().map(Arc::new).collect();
+        report.queries = self.queries;
+        report.counts.queries = report.queries.len();
         report.counts.detections = report.detections.len();
         report.counts.waiting = report.waiting().count();
         report.counts.correlations = report.correlations.len();

@@ -5,7 +5,10 @@
 //! ```json
 //! {"expect": true, "note": "encoded command", "dataset": "windows.sysmon", "event": {"EventID": 1}}
 //! {"expect": false, "note": "an administrator", "raw": "Mar  3 10:00:00 web1 sshd[1]: Accepted ..."}
+//! {"expect": true, "note": "then a shell", "events": [{"EventID": 7045}, {"EventID": 1}]}
 //! ```
+//!
+//! `events`, or several lines in `raw`, are for rules over several events.
 //!
 //! `dataset` is optional (the format is then found by looking). `expect: true` means that a rule of the
 //! file fires on the event. Running the cases needs events and thus the engine; here they are only read.
@@ -115,7 +118,7 @@ fn fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     })
 }
 
-const KEYS: [&str; 5] = ["expect", "note", "dataset", "event", "raw"];
+const KEYS: [&str; 6] = ["expect", "note", "dataset", "event", "events", "raw"];
 
 fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
     let value: Value = serde_json::from_str(line).map_err(|error| {
@@ -148,6 +151,26 @@ fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
     let Some(Value::Bool(expect)) = object.get("expect") else {
         return fault("`expect` must be true or false");
     };
+    if let Some(events) = object.get("events") {
+        if object.contains_key("event") || object.contains_key("raw") {
+            return fault("a test case has one of `event`, `events` and `raw`");
+        }
+        let Value::Array(events) = events else {
+            return fault("`events` must be a list of JSON objects");
+        };
+        if events.is_empty() || !events.iter().all(Value::is_object) {
+            return fault("`events` must be a list of JSON objects");
+        }
+        let lines: Vec<String> = events.iter().map(Value::to_string).collect();
+        return Ok(TestCase {
+            expect: *expect,
+            note: text("note")?.unwrap_or_default(),
+            dataset: text("dataset")?,
+            event_text: lines.join("\n"),
+            raw: false,
+            location,
+        });
+    }
     let (event_text, raw) = match (object.get("event"), text("raw")?) {
         (Some(Value::Object(event)), None) => (
             serde_json::to_string(event)
@@ -157,7 +180,9 @@ fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
         (None, Some(raw)) => (raw, true),
         (Some(_), None) => return fault("`event` must be a JSON object"),
         (Some(_), Some(_)) => return fault("a test case has `event` or `raw`, not both"),
-        (None, None) => return fault("a test case needs `event` (an object) or `raw` (text)"),
+        (None, None) => {
+            return fault("a test case needs `event` (an object), `events` (several) or `raw` (text)");
+        }
     };
     Ok(TestCase {
         expect: *expect,

@@ -8,6 +8,7 @@ use crate::correlation::CorrelationRule;
 use crate::filter::FilterRule;
 use crate::ir::{DetectionRule, Level, LogSource, Meta};
 use crate::problem::{Problem, Severity};
+use crate::query::QueryRule;
 
 /// How much of what was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -24,6 +25,8 @@ pub struct Counts {
     pub correlations: usize,
     /// Filters loaded.
     pub filters: usize,
+    /// Queries (EQL, KQL) loaded.
+    pub queries: usize,
     /// Documents and files that could not be loaded.
     pub failed: usize,
     /// `*.yml` and `*.yaml` files that were not read because they lie in a folder whose name starts with a dot.
@@ -41,6 +44,8 @@ pub struct LoadReport {
     pub correlations: Vec<Arc<CorrelationRule>>,
     /// The filters, with the rules that each was folded into.
     pub filters: Vec<FilterRule>,
+    /// Rules written as queries.
+    pub queries: Vec<Arc<QueryRule>>,
     /// Ids of rules that do not alert on their own: correlations refer to them, none with `generate: true`.
     pub referenced_only: BTreeSet<Arc<str>>,
     /// Everything that was wrong, in the order of the files; what concerns references between files
@@ -62,6 +67,8 @@ pub enum RuleKind {
     Correlation,
     /// An exclusion folded into rules.
     Filter,
+    /// A query in EQL or KQL.
+    Query,
 }
 
 /// A loaded rule in a few words.
@@ -102,7 +109,7 @@ impl LoadReport {
             .filter(|problem| problem.severity == Severity::Warning)
     }
 
-    /// Every loaded rule in a few words, for lists: detections, then correlations, then filters.
+    /// Every loaded rule in a few words, for lists: detections, then correlations, filters and queries.
     pub fn summaries(&self) -> impl Iterator<Item = RuleSummary<'_>> {
         let summary = |kind, meta, log_source| RuleSummary {
             kind,
@@ -121,7 +128,9 @@ impl LoadReport {
             .filters
             .iter()
             .map(move |rule| summary(RuleKind::Filter, &rule.meta, Some(&rule.log_source)));
-        detections.chain(correlations).chain(filters)
+        let queries = self.queries.iter();
+        let queries = queries.map(move |rule| summary(RuleKind::Query, &rule.meta, Some(&rule.log_source)));
+        detections.chain(correlations).chain(filters).chain(queries)
     }
 
     /// Rules that cannot match until their placeholders have values.

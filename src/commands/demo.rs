@@ -70,7 +70,7 @@ pub fn run(args: &DemoArgs, quiet: bool) -> Result<Exit, Failure> {
         out,
         "{} events, {} rules, {} events/s with storing",
         table::thousands(totals.events),
-        rules.rules().len(),
+        rules.all_rules(),
         table::thousands((totals.events as f64 / totals.seconds.max(1e-6)) as u64)
     )?;
 
@@ -131,7 +131,12 @@ fn pack() -> Result<(Arc<CompiledRules>, Arc<Catalog>), Failure> {
     if let Some(problem) = report.errors().next() {
         return Err(Failure::new(format!("the shipped pack does not load: {problem}")));
     }
-    let (rules, _) = CompiledRules::compile(report.detections, &catalog);
+    let (detections, correlations, queries) = (report.detections, report.correlations, report.queries);
+    let (rules, _) = CompiledRules::compile_with_queries(detections, queries, &catalog);
+    let (rules, not_run) = rules.with_correlations(&correlations, &report.referenced_only);
+    if let Some(not_run) = not_run.first() {
+        return Err(Failure::new(format!("the shipped pack does not run: {not_run}")));
+    }
     Ok((Arc::new(rules), catalog))
 }
 

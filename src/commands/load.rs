@@ -15,6 +15,7 @@ use borzoi_parsers::frame::FrameOptions;
 use borzoi_parsers::pins::Pins;
 use borzoi_rules::correlation::CorrelationRule;
 use borzoi_rules::ir::{DetectionRule, Expression, Level};
+use borzoi_rules::query::{Language, QueryRule};
 use borzoi_rules::{LoadReport, Loader, Placeholders};
 
 use crate::cli::{InputArgs, RuleArgs};
@@ -241,7 +242,7 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     if errors > SHOWN {
         anstream::eprintln!("… and {} more; `borzoi rules check` shows all", errors - SHOWN);
     }
-    if report.detections.is_empty() {
+    if report.detections.is_empty() && report.queries.is_empty() {
         return Err(Failure::new(if errors > 0 {
             "no rule loaded; the problems are above"
         } else {
@@ -258,7 +259,8 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     }
     let level = args.min_level.map(Level::from).unwrap_or_default();
     let (chosen, correlations, silent) = chosen(&report, level);
-    let (compiled, warnings) = CompiledRules::compile(chosen, catalog);
+    let queries = report.queries.iter().filter(|rule| rule.meta.level >= level);
+    let (compiled, warnings) = CompiledRules::compile_with_queries(chosen, queries.cloned().collect(), catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
     }
@@ -278,6 +280,27 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     Ok(ReadyRules {
         compiled: Arc::new(compiled),
         losses: errors > 0,
+    })
+}
+
+/// One query as all the rules there are.
+pub fn query_alone(
+    language: Language,
+    text: &str,
+    cased: bool,
+    catalog: &Catalog,
+) -> Result<ReadyRules, Failure> {
+    let mut query = QueryRule::ad_hoc(language, text)
+        .map_err(|error| Failure::usage(format!("--{}: {error}", language.name())))?;
+    query.settings.cased = cased;
+    let (compiled, warnings) =
+        CompiledRules::compile_with_queries(Vec::new(), vec![Arc::new(query)], catalog);
+    for warning in &warnings {
+        tracing::info!("{warning}");
+    }
+    Ok(ReadyRules {
+        compiled: Arc::new(compiled),
+        losses: false,
     })
 }
 

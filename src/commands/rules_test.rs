@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use borzoi_engine::rule_tests::{Outcome, TestedRules};
+use borzoi_engine::rule_tests::{Outcome, SeveralEvents, TestedRules};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::Placeholders;
 use borzoi_rules::ir::DetectionRule;
@@ -22,12 +22,21 @@ pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
     load::some_file(&report)?;
     let mut failed = report.errors().count();
     let mut by_file: BTreeMap<&Path, Vec<Arc<DetectionRule>>> = BTreeMap::new();
+    let several = report.correlations.iter().map(|rule| &rule.meta);
+    for meta in several.chain(report.queries.iter().map(|rule| &rule.meta)) {
+        by_file.entry(&meta.location.path).or_default();
+    }
     for rule in &report.detections {
         by_file
             .entry(&rule.meta.location.path)
             .or_default()
             .push(rule.clone());
     }
+    // The last rule of a file is the one that the others stand for.
+    let titles: BTreeMap<&Path, &str> = report
+        .summaries()
+        .map(|rule| (rule.meta.location.path.as_path(), &*rule.meta.title))
+        .collect();
     let mut out = super::stdout();
     let (mut passed, mut untested) = (0, Vec::new());
     for (file, rules) in &by_file {
@@ -39,7 +48,14 @@ pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
             failed += 1;
             writeln!(out, "{problem}")?;
         }
-        let tested = TestedRules::compile(rules, &catalog);
+        let several = SeveralEvents::of_file(file, &report);
+        // Beside a rule over several events, those that it reads need not fire by themselves.
+        let fires = |rule: &&Arc<DetectionRule>| {
+            several.is_empty() || !report.referenced_only.contains(&rule.meta.id)
+        };
+        let alerting: Vec<_> = rules.iter().filter(fires).cloned().collect();
+        let tested = TestedRules::compile(&alerting, &several, &catalog);
+        let title = titles.get(file).copied().unwrap_or_default();
         for case in &tests.cases {
             match tested.run(case) {
                 Outcome::Passed => passed += 1,
@@ -52,7 +68,7 @@ pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
                         "{}:{}: {bad}failed{bad:#}: `{}` {reason} ({})",
                         place.path.display(),
                         place.line,
-                        rules.first().map_or("", |rule| &rule.meta.title),
+                        title,
                         case.note
                     )?;
                 }

@@ -12,6 +12,7 @@ use borzoi_parsers::batch::BuilderCounters;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::ir::Level;
+use borzoi_rules::query::Language;
 
 use super::load;
 use super::scan_output::{AlertOutput, Rejects};
@@ -25,7 +26,11 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let mut options = load::scan_options(&args.input, &catalog)?;
     options.windows.lateness = args.lateness.map(|span| span.0);
     options.windows.budget = args.window_memory.saturating_mul(1 << 20);
-    let rules = load::ready_rules(&args.rules, &catalog, quiet)?;
+    let rules = match (&args.eql, &args.kql) {
+        (Some(text), _) => load::query_alone(Language::Eql, text, args.case_sensitive, &catalog)?,
+        (None, Some(text)) => load::query_alone(Language::Kql, text, args.case_sensitive, &catalog)?,
+        (None, None) => load::ready_rules(&args.rules, &catalog, quiet)?,
+    };
     let blind = load::blind_rules(&rules.compiled, &options.enrich, &catalog);
     if !quiet && blind > 0 {
         warn(&format!(
@@ -200,6 +205,7 @@ fn windows(summary: &ScanSummary) {
             table::thousands(counters.future)
         ));
     }
+    queries(&summary.queries);
     if counters.signals > 0 {
         let dim = style::DIM;
         let parts = [(counters.late, "out of order"), (counters.twice, "met twice")];
@@ -212,6 +218,43 @@ fn windows(summary: &ScanSummary) {
             table::thousands(counters.signals),
             parts.concat()
         );
+    }
+}
+
+/// Says what queries over several events could not take into account, or gave up.
+fn queries(counters: &borzoi_engine::eql::run::Counters) {
+    let sequences = &counters.sequences;
+    let said = [
+        (
+            sequences.late,
+            "events came too late for sequences; --lateness says how long they wait",
+        ),
+        (
+            sequences.released_early,
+            "events of sequences were looked at before all earlier ones were known, because memory was full; --window-memory sets it",
+        ),
+        (
+            sequences.given_up,
+            "unfinished sequences were given up because memory was full; --window-memory sets it",
+        ),
+        (
+            sequences.future,
+            "events of sequences are dated in the future",
+        ),
+        (
+            counters.results_given_up,
+            "results did not fit into memory on their way through pipes; --window-memory sets it",
+        ),
+        (
+            counters.events_given_up,
+            "events did not fit into memory while they waited for what is known of their processes; --window-memory sets it",
+        ),
+    ];
+    for (count, what) in said.iter().filter(|(count, _)| *count > 0) {
+        warn(&format!("{} {what}", table::thousands(*count)));
+    }
+    for failed in &counters.failed {
+        warn(failed);
     }
 }
 

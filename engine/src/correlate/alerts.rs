@@ -289,7 +289,7 @@ impl Correlator {
     }
 }
 
-fn merge(all: &mut Entities, more: &Entities) {
+pub(crate) fn merge(all: &mut Entities, more: &Entities) {
     let lists = [
         (&mut all.hosts, &more.hosts),
         (&mut all.users, &more.users),
@@ -309,7 +309,7 @@ fn hex(id: u128) -> String {
     format!("{id:032x}")
 }
 
-fn rfc3339(micros: i64) -> String {
+pub(crate) fn rfc3339(micros: i64) -> String {
     match DateTime::from_timestamp_micros(micros) {
         Some(instant) => instant.to_rfc3339_opts(SecondsFormat::Micros, true),
         None => micros.to_string(),

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use borzoi_parsers::batch::EventBatch;
+use borzoi_parsers::catalog::Dataset;
 
 use super::kept::{Evidence, Kept};
 use super::{Correlations, Use};
@@ -18,7 +19,7 @@ use crate::alert_build::AlertBuilder;
 use crate::matcher::event::EventTexts;
 use crate::matcher::row::RowView;
 use crate::matcher::values::Found;
-use crate::matcher::{CompiledRules, Signal};
+use crate::matcher::{CompiledRules, RuleIndex, Signal};
 use crate::resolve::FieldKey;
 use crate::windows::keys::{hash, push_value, value_hash};
 use crate::windows::plan::Measured;
@@ -85,7 +86,13 @@ impl<'a> SignalMaker<'a> {
         let reaches = self
             .correlations
             .reach(self.rules, signal.rule, &self.batch.dataset);
-        let Some(reach) = reaches.get(self.route(signal, reaches.len())) else {
+        let Some(reach) = reaches.get(route_of(
+            self.rules,
+            &self.batch.dataset,
+            &self.texts,
+            signal.rule,
+            reaches.len(),
+        )) else {
             return;
         };
         for (asked, keys) in uses.iter().zip(&reach.uses) {
@@ -115,20 +122,6 @@ impl<'a> SignalMaker<'a> {
                 }
             }
         }
-    }
-
-    /// The route by which the rule matches the event.
-    fn route(&self, signal: Signal, routes: usize) -> usize {
-        if routes < 2 {
-            return 0;
-        }
-        let rule = self.rules.rule(signal.rule);
-        let ready = self.rules.ready(signal.rule, &self.batch.dataset);
-        let matches = ready.ways.iter().position(|way| {
-            let view = RowView::new(&self.texts, way);
-            view.expression(&way.when) && rule.conditions.iter().any(|condition| view.condition(condition))
-        });
-        matches.unwrap_or(0)
     }
 
     fn found(&self, keys: &[Arc<FieldKey>]) -> Vec<Rc<[Found<'a>]>> {
@@ -165,6 +158,26 @@ impl<'a> SignalMaker<'a> {
     }
 }
 
+/// The route, of so many, by which a rule matches the event at which `texts` stand.
+pub(crate) fn route_of(
+    rules: &CompiledRules,
+    dataset: &Dataset,
+    texts: &EventTexts<'_>,
+    index: RuleIndex,
+    routes: usize,
+) -> usize {
+    if routes < 2 {
+        return 0;
+    }
+    let rule = rules.rule(index);
+    let ready = rules.ready(index, dataset);
+    let matches = ready.ways.iter().position(|way| {
+        let view = RowView::new(texts, way);
+        view.expression(&way.when) && rule.conditions.iter().any(|condition| view.condition(condition))
+    });
+    matches.unwrap_or(0)
+}
+
 /// One value of each field, in every way, at most [`MOST_GROUPS`]. None where a field has no value.
 fn combinations<'f, 'a>(fields: &'f [Rc<[Found<'a>]>]) -> Vec<Vec<&'f Found<'a>>> {
     let mut ways: Vec<Vec<&Found<'a>>> = vec![Vec::new()];
@@ -188,7 +201,7 @@ fn combinations<'f, 'a>(fields: &'f [Rc<[Found<'a>]>]) -> Vec<Vec<&'f Found<'a>>
 }
 
 /// The number that an event's id is.
-fn id_of(text: &str) -> u128 {
+pub(crate) fn id_of(text: &str) -> u128 {
     u128::from_str_radix(text, 16).unwrap_or_else(|_| xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
 }
 

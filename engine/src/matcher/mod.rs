@@ -72,11 +72,13 @@ use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_rules::correlation::CorrelationRule;
 use borzoi_rules::ir::{DetectionRule, Expression, Matcher, Regex};
+use borzoi_rules::query::QueryRule;
 use hashbrown::HashMap;
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
 use crate::correlate::{Correlations, NotRun};
+use crate::eql::{PartUse, Queries};
 use plan::{Fact, Plan};
 use ready::ReadyRule;
 use regexes::CompiledRegex;
@@ -153,6 +155,8 @@ pub struct CompiledRules {
     correlations: Option<Arc<Correlations>>,
     /// Rules that do not alert on their own.
     silent: Vec<bool>,
+    /// Queries, whose parts are the last of the rules.
+    queries: Option<Arc<Queries>>,
 }
 
 impl std::fmt::Debug for CompiledRules {
@@ -195,6 +199,7 @@ impl CompiledRules {
             faces: rules.iter().map(|_| OnceLock::new()).collect(),
             silent: vec![false; rules.len()],
             correlations: None,
+            queries: None,
             ready: RwLock::default(),
             rules,
             runnable,
@@ -224,19 +229,50 @@ impl CompiledRules {
         (self, not_run)
     }
 
+    /// Compiles `rules` and `queries`; as [`CompiledRules::compile`].
+    pub fn compile_with_queries(
+        mut rules: Vec<Arc<DetectionRule>>,
+        queries: Vec<Arc<QueryRule>>,
+        catalog: &Catalog,
+    ) -> (CompiledRules, Vec<CompileWarning>) {
+        if queries.is_empty() {
+            return CompiledRules::compile(rules, catalog);
+        }
+        let (mut queries, parts) = Queries::new(queries);
+        queries.place(rules.len());
+        rules.extend(parts);
+        let (mut compiled, warnings) = CompiledRules::compile(rules, catalog);
+        compiled.queries = Some(Arc::new(queries));
+        (compiled, warnings)
+    }
+
+    /// The queries, if there are any.
+    pub fn queries(&self) -> Option<&Arc<Queries>> {
+        self.queries.as_ref()
+    }
+
     /// The correlation rules, if there are any.
     pub fn correlations(&self) -> Option<&Arc<Correlations>> {
         self.correlations.as_ref()
     }
 
-    /// How many rules there are, correlations included.
+    /// How many rules there are, correlations and queries included; the parts of a query are none of their own.
     pub fn all_rules(&self) -> usize {
-        self.rules.len() + self.correlations.as_ref().map_or(0, |found| found.rules().len())
+        let correlations = self.correlations.as_ref().map_or(0, |found| found.rules().len());
+        let queries = self.queries.as_ref();
+        let parts = queries.map_or(0, |queries| queries.detections());
+        self.rules.len() - parts + correlations + queries.map_or(0, |queries| queries.rules().len())
     }
 
     /// Whether a match of a rule is an alert.
     pub fn alerts(&self, index: RuleIndex) -> bool {
-        !self.silent.get(index.0 as usize).copied().unwrap_or(false)
+        let silent = self.silent.get(index.0 as usize).copied().unwrap_or(false);
+        !silent && self.part(index).is_none()
+    }
+
+    /// The part of a query that a rule is.
+    pub(crate) fn part(&self, index: RuleIndex) -> Option<PartUse> {
+        self.queries.as_ref()?.part(index)
     }
 
     /// All rules, in the order given; a [`RuleIndex`] is a position here.
@@ -300,13 +336,17 @@ impl CompiledRules {
             Some(correlations) => correlations.keys(self, dataset),
             None => Vec::new(),
         };
+        let queried = match &self.queries {
+            Some(queries) => queries.keys(self, dataset),
+            None => Vec::new(),
+        };
         let tests = plan.row_tests.iter().flat_map(|test| [&test.field, &test.other]);
         let keys: Vec<&crate::resolve::FieldKey> = plan
             .fields
             .iter()
             .filter_map(|field| field.key.as_ref())
             .chain(tests)
-            .chain(correlated.iter().map(|key| &**key))
+            .chain(correlated.iter().chain(&queried).map(|key| &**key))
             .collect();
         borzoi_parsers::enrich::columns()
             .iter()

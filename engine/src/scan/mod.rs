@@ -9,6 +9,7 @@
 //! A sink that fails ends the scan, with everything before it stored. Setting [`Scan::stop`] ends it too,
 //! as if the input had ended there.
 
+pub(crate) mod found;
 mod sink;
 mod work;
 
@@ -29,6 +30,8 @@ use tokio::runtime::Runtime;
 use crate::alert::Alert;
 use crate::alert_table::alert_batches;
 use crate::correlate::alerts::{Correlator, FoundAlert};
+use crate::eql;
+use crate::eql::run::QueryRun;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Collected, Feed, Settings};
@@ -116,6 +119,8 @@ pub struct ScanSummary {
     pub windows: windows::Counters,
     /// Stretches of time of groups whose events could not be kept for alerts to show.
     pub evidence_given_up: u64,
+    /// What queries over several events counted.
+    pub queries: eql::run::Counters,
     /// What was stored.
     pub lake: FlushReport,
     /// Bytes of the inputs as they lie on disk.
@@ -171,6 +176,13 @@ impl Scan {
             settings.eager |= live;
             Some(Correlator::new(rules.correlations()?.clone(), settings))
         });
+        let queries = self.rules.as_ref().and_then(|rules| {
+            let mut settings = self.options.windows;
+            if live && settings.lateness.is_none() {
+                settings.lateness = Some(STREAM_LATENESS);
+            }
+            QueryRun::new(rules.queries()?, &settings)
+        });
         let wants_events = sink.wants_events();
         let store = match self.lake.take() {
             Some(writer) => Some(Store {
@@ -185,6 +197,7 @@ impl Scan {
             sink,
             store,
             correlator,
+            queries,
             inputs: &inputs.inputs,
             streams: false,
             last_block: Instant::now(),
@@ -222,8 +235,12 @@ impl Scan {
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
         );
-        let ended = collector.correlations_end(raw_bytes.load(Ordering::Relaxed), outcome.is_ok());
+        let ended = collector.correlations_end(outcome.is_ok());
         let outcome = outcome.and(ended);
+        let ended = collector.queries_end(outcome.is_ok());
+        let outcome = outcome
+            .and(ended)
+            .and_then(|()| collector.progress(raw_bytes.load(Ordering::Relaxed)));
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
         let mut summary = collector.summary;
@@ -312,6 +329,7 @@ struct Collector<'a> {
     sink: &'a mut dyn ScanSink,
     store: Option<Store>,
     correlator: Option<Correlator>,
+    queries: Option<QueryRun>,
     inputs: &'a [Input],
     /// Whether the open input has no end.
     streams: bool,
@@ -329,9 +347,14 @@ impl Collector<'_> {
                 let quiet = self.last_block.elapsed();
                 // A file that is slow to read says nothing of how time goes.
                 let is_quiet = self.streams && quiet >= QUIET;
+                let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
                 if let Some(correlator) = self.correlator.as_mut().filter(|_| is_quiet) {
-                    correlator.quiet(i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX));
+                    correlator.quiet(quiet);
                     self.correlation_alerts(true)?;
+                }
+                if let Some(queries) = self.queries.as_mut().filter(|_| is_quiet) {
+                    let alerts = queries.quiet(quiet);
+                    self.final_alerts(alerts, true)?;
                 }
             }
             Collected::Result(work::Output::Opened(path)) => {
@@ -369,17 +392,22 @@ impl Collector<'_> {
                         store.writer.append_alerts(&store.tenant, alerts)?;
                     }
                 }
+                let hits = std::mem::take(&mut block.hits);
+                let streams = self.streams;
+                let of_queries = self.queries.as_mut().map(|queries| {
+                    let now = Instant::now();
+                    let mut found = queries.take(hits, chrono::Utc::now().timestamp_micros(), now);
+                    if streams {
+                        found.extend(queries.idle(now, QUIET));
+                    }
+                    found
+                });
                 // After the events that they are about are on their way into the lake.
                 self.correlation_alerts(true)?;
+                self.final_alerts(of_queries.unwrap_or_default(), true)?;
             }
         }
-        let progress = Progress {
-            raw_bytes,
-            events: self.summary.decode.events,
-            alerts: self.summary.alerts,
-            rejects: self.summary.decode.rejects,
-        };
-        self.sink.progress(&progress).map_err(ScanError::Output)?;
+        self.progress(raw_bytes)?;
         if let Some(store) = &mut self.store {
             store.runtime.block_on(async {
                 match store.live {
@@ -467,19 +495,39 @@ impl Collector<'_> {
         Ok(())
     }
 
+    /// Alerts that nothing changes any more.
+    fn final_alerts(&mut self, alerts: Vec<Alert>, sink_takes: bool) -> Result<(), ScanError> {
+        let found = alerts.into_iter().map(|alert| FoundAlert {
+            alert,
+            is_final: true,
+            is_known: false,
+        });
+        self.give_alerts(found.collect(), sink_takes)
+    }
+
+    /// The input is over: what queries found until then.
+    fn queries_end(&mut self, sink_takes: bool) -> Result<(), ScanError> {
+        let Some(mut queries) = self.queries.take() else {
+            return Ok(());
+        };
+        let ended = queries.finish(&mut |alerts| self.final_alerts(alerts, sink_takes));
+        self.summary.queries = queries.counters();
+        ended
+    }
+
     /// The input is over: what correlations found until then. A sink that has failed is not told.
-    fn correlations_end(&mut self, raw_bytes: u64, sink_takes: bool) -> Result<(), ScanError> {
+    fn correlations_end(&mut self, sink_takes: bool) -> Result<(), ScanError> {
         let Some(correlator) = &mut self.correlator else {
             return Ok(());
         };
         correlator.finish();
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
-        self.correlation_alerts(sink_takes)?;
-        if !sink_takes {
-            return Ok(());
-        }
-        // Sinks that count by it see the last alerts too.
+        self.correlation_alerts(sink_takes)
+    }
+
+    /// Tells how far it has come.
+    fn progress(&mut self, raw_bytes: u64) -> Result<(), ScanError> {
         let progress = Progress {
             raw_bytes,
             events: self.summary.decode.events,

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::RecordBatch;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Enricher;
@@ -13,12 +12,13 @@ use borzoi_parsers::input::InputError;
 use hashbrown::HashMap;
 
 use super::ScanOptions;
+use super::found::{Matches, find};
 use crate::alert::Alert;
-use crate::alert_build::{AlertBuilder, micros_at, text_at};
 use crate::alert_table::alert_batches;
-use crate::correlate::signals::{Matched, SignalMaker, evidence_of, with_kept};
+use crate::correlate::signals::Matched;
+use crate::eql::hits::Hit;
 use crate::matcher::screen::Screen;
-use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters, Signal};
+use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters};
 
 /// What the producer hands over, in the order of the inputs.
 pub(super) enum Item {
@@ -44,6 +44,8 @@ pub(super) struct Block {
     pub(super) alerts: Vec<Alert>,
     /// What correlations read, in the order of the source.
     pub(super) correlated: Vec<Matched>,
+    /// What queries over several events read, in the order of the source.
+    pub(super) hits: Vec<Hit>,
     /// The alerts as rows of the table `alerts`.
     pub(super) alert_tables: Vec<RecordBatch>,
     pub(super) matching: MatchCounters,
@@ -219,12 +221,12 @@ impl Worker {
                 shown,
                 alerts: Vec::new(),
                 correlated: Vec::new(),
+                hits: Vec::new(),
                 alert_tables: Vec::new(),
                 matching: MatchCounters::default(),
                 passed: Vec::new(),
             };
         };
-        let mut signals: Vec<(i64, usize, Signal)> = Vec::new();
         let rules = matcher.rules().clone();
         // An alert shows the same event whatever the sink wants to see.
         let mut asked = |batch: &EventBatch| self.derived.matched(batch, &rules);
@@ -234,26 +236,11 @@ impl Worker {
             .zip(&decoded.batches)
             .map(|(enriched, batch)| enriched.as_ref().unwrap_or(batch))
             .collect();
-        for (number, &batch) in batches.iter().enumerate() {
-            let found = matcher.match_batch(batch);
-            signals.extend(
-                found
-                    .into_iter()
-                    .map(|signal| (offset(batch, signal.row), number, signal)),
-            );
-        }
-        // In the order of the source, whatever datasets its events belong to. Stable: events of one frame
-        // stay in order.
-        signals.sort_by_key(|(offset, _, _)| *offset);
-        let mut builders: Vec<Option<AlertBuilder<'_>>> = batches.iter().map(|_| None).collect();
-        let mut alerts: Vec<Alert> = Vec::with_capacity(signals.len());
-        for &(_, number, signal) in signals.iter().filter(|(_, _, signal)| rules.alerts(signal.rule)) {
-            let builder = builders[number].get_or_insert_with(|| AlertBuilder::new(&rules, batches[number]));
-            alerts.push(builder.build(signal));
-        }
-        let correlated = correlated(&rules, &batches, &signals, &mut builders);
-        drop(builders);
-        drop(batches);
+        let Matches {
+            alerts,
+            correlated,
+            hits,
+        } = find(matcher, &batches);
         let alert_tables = match self.stores {
             true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
             false => Vec::new(),
@@ -265,49 +252,9 @@ impl Worker {
             shown,
             alerts,
             correlated,
+            hits,
             alert_tables,
             passed: Vec::new(),
         }
     }
-}
-
-/// The signals for correlations among the matches of a block.
-fn correlated<'b>(
-    rules: &'b CompiledRules,
-    batches: &[&'b EventBatch],
-    signals: &[(i64, usize, Signal)],
-    builders: &mut [Option<AlertBuilder<'b>>],
-) -> Vec<Matched> {
-    let Some(correlations) = rules.correlations() else {
-        return Vec::new();
-    };
-    let mut makers: Vec<Option<SignalMaker<'_>>> = batches.iter().map(|_| None).collect();
-    let mut found = Vec::new();
-    for &(_, number, signal) in signals {
-        if correlations.uses(signal.rule).is_empty() {
-            continue;
-        }
-        let batch = batches[number];
-        let row = signal.row as usize;
-        let id = text_at(batch, "event_id", row).unwrap_or_default();
-        makers[number]
-            .get_or_insert_with(|| SignalMaker::new(rules, correlations, batch, number))
-            .add(signal, micros_at(batch, row), &id, &mut found);
-    }
-    let mut made = HashMap::new();
-    with_kept(found, correlations, &mut |number, row| {
-        let evidence = made.entry((number, row)).or_insert_with(|| {
-            let batch = batches[number];
-            let builder = builders[number].get_or_insert_with(|| AlertBuilder::new(rules, batch));
-            Arc::new(evidence_of(builder, batch, row))
-        });
-        evidence.clone()
-    })
-}
-
-fn offset(batch: &EventBatch, row: u32) -> i64 {
-    batch
-        .column("log_offset")
-        .and_then(|column| column.as_primitive_opt::<Int64Type>())
-        .map_or(0, |offsets| offsets.value(row as usize))
 }

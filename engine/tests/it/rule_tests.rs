@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use borzoi_engine::rule_tests::{Outcome, TestedRules};
+use borzoi_engine::rule_tests::{Outcome, SeveralEvents, TestedRules};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::{Loader, Placeholders, pack, pack_tests};
 
@@ -24,7 +24,7 @@ fn reason(rule: &str, case: &str) -> String {
     let report = Loader::new().load_text("rule.yml", rule);
     assert!(report.problems.is_empty(), "{:?}", report.problems);
     let tests = pack_tests::parse(Path::new("rule.test.ndjson"), case);
-    let tested = TestedRules::compile(&report.detections, &Catalog::builtin());
+    let tested = TestedRules::compile(&report.detections, &SeveralEvents::default(), &Catalog::builtin());
     match tested.run(&tests.cases[0]) {
         Outcome::Passed => String::new(),
         Outcome::Failed { reason } => reason,
@@ -124,7 +124,7 @@ fn the_cases_of_the_pack_pass() {
             .map(Arc::clone)
             .collect();
         let tests = pack::tests_of(path).expect("every rule of the pack has test events");
-        let tested = TestedRules::compile(&rules, &catalog);
+        let tested = TestedRules::compile(&rules, &SeveralEvents::default(), &catalog);
         for case in &tests.cases {
             match tested.run(case) {
                 Outcome::Passed => passed += 1,

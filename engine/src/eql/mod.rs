@@ -1,0 +1,176 @@
+//! Queries in EQL and KQL on their way through a scan.
+//!
+//! ```text
+//! worker threads:  matches of a query's parts ─▶ what the rule IR cannot say ─▶ alerts of single events
+//!                                                                      └─────▶ hits ([`hits`]) ─┐
+//! collector:       hits, in the order of event time ─▶ [`Sequences`] ─▶ pipes ─▶ alerts ([`run`]) ◀┘
+//! ```
+//!
+//! A query costs what a detection rule costs: its parts are rules among the others (without a voice of their own), so
+//! that each distinct value is looked at once for all of them. Only events that pass are looked at one by one, for
+//! functions, arithmetic and comparisons of fields.
+//!
+//! What is found does not depend on the order of the input, its cuts or the number of threads: sequences see their events
+//! in the order of time, and of the source where times are the same; pipes see results in that order.
+
+pub(crate) mod hits;
+mod relations;
+mod row;
+pub mod run;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use borzoi_parsers::catalog::Dataset;
+use borzoi_rules::eql::{Body, Expr, FieldPath, Pipe};
+use borzoi_rules::ir::DetectionRule;
+use borzoi_rules::query::QueryRule;
+use hashbrown::HashMap;
+
+use crate::alert::AlertRule;
+use crate::alert_build::face_of;
+use crate::matcher::{CompiledRules, RuleIndex};
+use crate::resolve::{FieldKey, routes};
+use row::Names;
+
+#[cfg(doc)]
+use crate::sequence::Sequences;
+
+/// Queries, compiled; shared by threads.
+#[derive(Debug, Default)]
+pub struct Queries {
+    rules: Vec<Arc<QueryRule>>,
+    faces: Vec<AlertRule>,
+    /// The detection rules of their parts, which are the last ones: whose each is.
+    parts: Vec<PartUse>,
+    /// The number of the first of them.
+    first: u32,
+    /// What the fields are called, by dataset and route.
+    names: RwLock<HashMap<(Arc<str>, RuleIndex), Arc<[Arc<Names>]>>>,
+}
+
+/// A part of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PartUse {
+    pub(crate) query: u32,
+    pub(crate) part: u16,
+    /// Whether its rule holds for no other event.
+    pub(crate) exact: bool,
+}
+
+impl Queries {
+    /// Compiles `rules`; with the detection rules of their parts, which have to be the last ones of those that are
+    /// [compiled](CompiledRules::compile).
+    pub fn new(rules: Vec<Arc<QueryRule>>) -> (Queries, Vec<Arc<DetectionRule>>) {
+        let mut queries = Queries::default();
+        let mut detections = Vec::new();
+        for rule in rules {
+            let query = queries.rules.len() as u32;
+            for part in 0..rule.parts().len() {
+                let (rules, exact) = rule.detections(part);
+                let part = part as u16;
+                for rule in rules {
+                    queries.parts.push(PartUse { query, part, exact });
+                    detections.push(Arc::new(rule));
+                }
+            }
+            queries.faces.push(face_of(&rule.meta));
+            queries.rules.push(rule);
+        }
+        (queries, detections)
+    }
+
+    /// The queries.
+    pub fn rules(&self) -> &[Arc<QueryRule>] {
+        &self.rules
+    }
+
+    /// What alerts say of a query.
+    pub(crate) fn face(&self, query: u32) -> &AlertRule {
+        &self.faces[query as usize]
+    }
+
+    /// How many detection rules its parts are.
+    pub(crate) fn detections(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Takes its place behind `first` other rules.
+    pub(crate) fn place(&mut self, first: usize) {
+        self.first = first as u32;
+    }
+
+    /// The part that a detection rule is.
+    pub(crate) fn part(&self, rule: RuleIndex) -> Option<PartUse> {
+        let place = rule.0.checked_sub(self.first)?;
+        self.parts.get(place as usize).copied()
+    }
+
+    /// What the fields of a part are called in events of a dataset, by route.
+    fn names(&self, rules: &CompiledRules, rule: RuleIndex, dataset: &Dataset) -> Arc<[Arc<Names>]> {
+        let asked = (dataset.name.clone(), rule);
+        let known = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = known.get(&asked) {
+            return names.clone();
+        }
+        drop(known);
+        let found = match self.part(rule) {
+            Some(part) => {
+                let query = &self.rules[part.query as usize];
+                let paths = paths_of(query, part.part as usize);
+                let routes = routes(&rules.rule(rule).log_source, dataset);
+                let names = routes.iter().map(|route| {
+                    let paths = paths.iter().copied();
+                    Arc::new(Names::new(paths, route, dataset))
+                });
+                names.collect()
+            }
+            None => Vec::new(),
+        };
+        let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(asked).or_insert(found.into()).clone()
+    }
+
+    /// All fields that are asked of events of a dataset.
+    pub(crate) fn keys(&self, rules: &CompiledRules, dataset: &Dataset) -> Vec<Arc<FieldKey>> {
+        let parts = (0..self.parts.len()).map(|part| RuleIndex(self.first + part as u32));
+        let names = parts.map(|rule| self.names(rules, rule, dataset));
+        let mut keys = Vec::new();
+        for names in names {
+            keys.extend(names.iter().flat_map(|names| names.keys().cloned()));
+        }
+        keys
+    }
+}
+
+/// The fields that have to be known of an event of a part: for its condition, what keeps sequences apart, and the pipes.
+fn paths_of(query: &QueryRule, part: usize) -> Vec<&FieldPath> {
+    let mut paths = Vec::new();
+    if let Some(part) = query.parts().get(part) {
+        paths.extend(part.event.condition.fields());
+        paths.extend(part.by.iter().flat_map(|by| by.fields()));
+    }
+    paths.extend(pipe_paths(query));
+    if relations::asks(query) {
+        paths.extend(relations::paths().map(|path: &FieldPath| path));
+    }
+    paths
+}
+
+/// The fields that the pipes of a query name.
+fn pipe_paths(query: &QueryRule) -> Vec<&FieldPath> {
+    let exprs = query.query.pipes.iter().flat_map(|pipe| -> Vec<&Expr> {
+        match pipe {
+            Pipe::Head(_) | Pipe::Tail(_) => Vec::new(),
+            Pipe::Sort(by) | Pipe::Unique(by) | Pipe::UniqueCount(by) | Pipe::Count(by) => {
+                by.iter().collect()
+            }
+            Pipe::Filter(condition) => vec![condition],
+        }
+    });
+    exprs.flat_map(Expr::fields).collect()
+}
+
+/// Whether a query is answered by one event after another, as they come.
+fn is_direct(query: &QueryRule) -> bool {
+    matches!(query.query.body, Body::Event(_)) && query.query.pipes.is_empty() && !relations::asks(query)
+}

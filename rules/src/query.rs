@@ -295,12 +295,15 @@ pub(crate) fn read(document: &Node<'_>, language: Language, sink: &mut Sink<'_>)
     let (meta, log_source) = (meta?, log_source?);
     match QueryRule::new(meta, log_source, language, text) {
         Err(error) => {
-            // The text of a block begins in the line below its mark.
+            // A block's place is that of its first line, whose indent its text does not have.
             let at = match style {
-                Style::Block => Spot {
-                    line: node.at.line + error.line,
-                    column: error.column,
-                },
+                Style::Block => {
+                    let first = sink.line(node.at.line);
+                    Spot {
+                        line: node.at.line + error.line - 1,
+                        column: first.len() - first.trim_start().len() + error.column,
+                    }
+                }
                 _ => node.at,
             };
             sink.error_near(at, "query-syntax", error.message, error.suggestion);

@@ -260,7 +260,8 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     let level = args.min_level.map(Level::from).unwrap_or_default();
     let (chosen, correlations, silent) = chosen(&report, level);
     let queries = report.queries.iter().filter(|rule| rule.meta.level >= level);
-    let (compiled, warnings) = CompiledRules::compile_with_queries(chosen, queries.cloned().collect(), catalog);
+    let (compiled, warnings) =
+        CompiledRules::compile_with_queries(chosen, queries.cloned().collect(), catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
     }

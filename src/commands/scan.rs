@@ -237,10 +237,7 @@ fn queries(counters: &borzoi_engine::eql::run::Counters) {
             sequences.given_up,
             "unfinished sequences were given up because memory was full; --window-memory sets it",
         ),
-        (
-            sequences.future,
-            "events of sequences are dated in the future",
-        ),
+        (sequences.future, "events of sequences are dated in the future"),
         (
             counters.results_given_up,
             "results did not fit into memory on their way through pipes; --window-memory sets it",

@@ -353,7 +353,9 @@ fn piped(query: &QueryRule, mut results: Vec<Result>) -> std::result::Result<Vec
         let number = results.first().map_or(0, |result| result.query);
         for row in pipes::run(&query.query.pipes, results, &options)? {
             let (source, added) = row.into_parts();
-            let extra = added.into_iter().map(|(name, value)| (name.to_owned(), json_of(&value)));
+            let extra = added
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), json_of(&value)));
             let mut result = source.unwrap_or(Result {
                 tenant,
                 query: number,

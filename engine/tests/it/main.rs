@@ -7,6 +7,7 @@ mod cases;
 mod corpus;
 mod correlations;
 mod derived;
+mod eql;
 mod hunt;
 mod lake;
 mod matcher;

@@ -73,11 +73,8 @@ impl Lowering<'_> {
                     no: Side::all(no),
                 }
             }
-            Expr::Field(_) => Lowered::both(required(expr)),
-            Expr::Flag { field, parent, .. } => {
-                let either = [exists(field), exists(parent)];
-                Lowered::both(Side::at_least(Expression::Any(either.into())))
-            }
+            // The field may be an object: its members are fields of the rules' form, it is none.
+            Expr::Field(_) | Expr::Flag { .. } => Lowered::unknown(),
             Expr::IsNull(inner) => self.is_null(inner),
             Expr::Compare {
                 left,
@@ -194,9 +191,10 @@ impl Lowering<'_> {
                     no,
                 };
             }
+            // An object is there although no field of its name is.
             return Lowered {
-                yes: Side::exact(asked(field, Matcher::Exists(false))),
-                no: Side::exact(exists(field)),
+                yes: Side::at_least(asked(field, Matcher::Exists(false))),
+                no: Side::unknown(),
             };
         }
         let is_condition = matches!(
@@ -402,6 +400,8 @@ fn collect_required(expr: &Expr, found: &mut Vec<Expression>) {
                 | Function::StartsWith
                 | Function::StringContains
                 | Function::Substring => 1,
+                // Of a list of objects too.
+                Function::Length => 0,
                 Function::IndexOf => 2,
                 Function::Between => 3,
                 _ => arguments.len(),

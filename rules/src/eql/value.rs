@@ -12,7 +12,8 @@ use super::text::fold;
 /// of texts), so nothing may depend on which it is:
 ///
 /// - A number and a text that reads as a number compare as numbers.
-/// - Two texts compare as texts, also if both read as numbers.
+/// - Two texts compare as texts, also if both read as numbers; so do a number and a text that reads as none,
+///   unless the number is one of the query (then the comparison is null).
 /// - Where a function asks for a text, a number or a truth value gives its text (`5`, `0.5`, `true`).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value<'a> {

@@ -330,7 +330,6 @@ fn what_should_be_exact_is() {
         r#"process.pid in (1, 2, 3) and event.code == "4624""#,
         r#"process.pid not in (1, 2, 3)"#,
         "0 <= exit_code and exit_code < 10.5",
-        "a == null or b != null",
         r#"(a == "x") == null"#,
         r#"startsWith~(a, "x") or endsWith(a, "y", "z") or not stringContains(a, "v")"#,
         r#"cidrMatch(source.ip, "10.0.0.0/8", "fe80::/10")"#,
@@ -344,9 +343,7 @@ fn what_should_be_exact_is() {
     }
     let inexact = [
         "a == b",
-        "length(a) > 3",
         r#"a < "x""#,
-        "a",
         r#"a[0] == "x""#,
         r#"a regex """(?=x)x""""#,
         r#"a == "03""#,
@@ -357,6 +354,14 @@ fn what_should_be_exact_is() {
         assert!(
             lowered != Expression::All(Vec::new()),
             "{text} asks at least for its field"
+        );
+    }
+    // An object is there although no field has its name.
+    for text in ["b != null", "a.b", "a", "length(c) > 1"] {
+        assert_eq!(
+            lower(&read(text), &Settings::default()),
+            (Expression::All(Vec::new()), false),
+            "{text}"
         );
     }
 }

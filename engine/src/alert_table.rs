@@ -14,8 +14,80 @@ use borzoi_parsers::batch::DOTTED_NAME;
 use borzoi_parsers::catalog::STANDARD_COLUMNS;
 use borzoi_parsers::names::sql_name;
 use borzoi_parsers::value::parse_timestamp;
+use serde_json::Value;
 
 use crate::alert::{Alert, CorrelationAlert};
+
+/// Most bytes of text of a table, at most as many as the offsets of a column of text can count (2 GiB).
+const MOST_BYTES: usize = 1 << 30;
+
+/// Most bytes of JSON for a byte of text: a control character is written `\u0000`.
+const ESCAPED: usize = 6;
+
+/// The alerts as tables, none of them with more text than a column holds; `ingest_time` in microseconds since the epoch.
+pub fn alert_batches(alerts: &[Alert], ingest_time: i64) -> Vec<RecordBatch> {
+    let pieces = pieces(alerts, MOST_BYTES, most_bytes).into_iter();
+    pieces.map(|some| alert_batch(some, ingest_time)).collect()
+}
+
+/// Cuts where the next one would make it more than `most`; each piece has one at least.
+fn pieces<T>(all: &[T], most: usize, bytes_of: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let mut pieces = Vec::new();
+    let (mut begin, mut bytes) = (0, 0_usize);
+    for (place, one) in all.iter().enumerate() {
+        let more = bytes_of(one);
+        if place > begin && bytes.saturating_add(more) > most {
+            pieces.push(&all[begin..place]);
+            (begin, bytes) = (place, 0);
+        }
+        bytes = bytes.saturating_add(more);
+    }
+    if begin < all.len() {
+        pieces.push(&all[begin..]);
+    }
+    pieces
+}
+
+/// Bytes that any column may need for the alert, at most.
+fn most_bytes(alert: &Alert) -> usize {
+    // What is not counted one by one: the rule, names of fields, numbers.
+    let rest = 64 << 10;
+    let matched: usize = alert
+        .matched
+        .iter()
+        .map(|field| ESCAPED * (field.value.len() + field.matcher.len() + field.column.len()) + 128)
+        .sum();
+    let correlation = alert.correlation.as_deref().map_or(0, |found| {
+        let evidence = found.evidence.iter().map(|shown| json_bytes(&shown.event) + 1024);
+        let group = found.group.iter();
+        let group = group.map(|value| ESCAPED * (value.value.len() + value.field.len()) + 64);
+        evidence.sum::<usize>() + group.sum::<usize>()
+    });
+    let entities = &alert.entities;
+    let names = [
+        &entities.hosts,
+        &entities.users,
+        &entities.addresses,
+        &entities.processes,
+    ];
+    let names: usize = names.into_iter().flatten().map(String::len).sum();
+    rest + matched + names + correlation + json_bytes(&alert.event)
+}
+
+/// Bytes of a value as JSON, at most.
+fn json_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
+        Value::String(text) => ESCAPED * text.len() + 4,
+        Value::Array(items) => items.iter().map(json_bytes).sum::<usize>() + 4,
+        Value::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(name, value)| ESCAPED * name.len() + 4 + json_bytes(value));
+            pairs.sum::<usize>() + 4
+        }
+    }
+}
 
 /// The alerts as a table; `ingest_time` in microseconds since the epoch.
 pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
@@ -138,5 +210,38 @@ impl Table {
     fn finish(self) -> RecordBatch {
         RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.columns)
             .expect("every column has a value or null per alert")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pieces_hold_no_more_than_they_may() {
+        let cut = |sizes: &[usize]| {
+            pieces(sizes, 10, |size| *size)
+                .iter()
+                .map(|some| some.len())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(cut(&[]), Vec::<usize>::new());
+        assert_eq!(cut(&[5, 5, 1, 9, 9]), [2, 2, 1]);
+        assert_eq!(cut(&[50, 1, 1, usize::MAX, 1]), [1, 2, 1, 1]);
+    }
+
+    #[test]
+    fn json_is_never_longer_than_was_thought() {
+        for value in [
+            json!(null),
+            json!(-1.234_567_890_123_456_7e-300),
+            json!(u64::MAX),
+            json!("\u{0}\u{1f}\"\\é"),
+            json!([[], {}, [1, 2, 3], {"\u{7}": "\n", "b": [true]}]),
+        ] {
+            assert!(value.to_string().len() <= json_bytes(&value), "{value}");
+        }
     }
 }

@@ -28,7 +28,7 @@ use borzoi_parsers::input::{Input, InputError, InputOptions, InputSet};
 use tokio::runtime::Runtime;
 
 use crate::alert::Alert;
-use crate::alert_table::alert_batch;
+use crate::alert_table::alert_batches;
 use crate::correlate::alerts::{Correlator, FoundAlert};
 use crate::eql;
 use crate::eql::run::QueryRun;
@@ -388,7 +388,7 @@ impl Collector<'_> {
                     for batch in &block.decoded.batches {
                         store.writer.append(batch)?;
                     }
-                    if let Some(alerts) = &block.alert_table {
+                    for alerts in &block.alert_tables {
                         store.writer.append_alerts(&store.tenant, alerts)?;
                     }
                 }
@@ -477,8 +477,7 @@ impl Collector<'_> {
                 .filter(|found| found.is_final)
                 .map(|found| found.alert.clone())
                 .collect();
-            if !over.is_empty() {
-                let table = alert_batch(&over, chrono::Utc::now().timestamp_micros());
+            for table in alert_batches(&over, chrono::Utc::now().timestamp_micros()) {
                 store.writer.append_alerts(&store.tenant, &table)?;
             }
         }

@@ -14,7 +14,7 @@ use hashbrown::HashMap;
 use super::ScanOptions;
 use super::found::{Matches, find};
 use crate::alert::Alert;
-use crate::alert_table::alert_batch;
+use crate::alert_table::alert_batches;
 use crate::correlate::signals::Matched;
 use crate::eql::hits::Hit;
 use crate::matcher::screen::Screen;
@@ -47,7 +47,7 @@ pub(super) struct Block {
     /// What queries over several events read, in the order of the source.
     pub(super) hits: Vec<Hit>,
     /// The alerts as rows of the table `alerts`.
-    pub(super) alert_table: Option<RecordBatch>,
+    pub(super) alert_tables: Vec<RecordBatch>,
     pub(super) matching: MatchCounters,
     /// Events by dataset that are counted in `decoded` but not in its batches: no rule matches them.
     pub(super) passed: Vec<(Arc<Dataset>, u64)>,
@@ -222,7 +222,7 @@ impl Worker {
                 alerts: Vec::new(),
                 correlated: Vec::new(),
                 hits: Vec::new(),
-                alert_table: None,
+                alert_tables: Vec::new(),
                 matching: MatchCounters::default(),
                 passed: Vec::new(),
             };
@@ -241,8 +241,10 @@ impl Worker {
             correlated,
             hits,
         } = find(matcher, &batches);
-        let alert_table = (self.stores && !alerts.is_empty())
-            .then(|| alert_batch(&alerts, chrono::Utc::now().timestamp_micros()));
+        let alert_tables = match self.stores {
+            true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
+            false => Vec::new(),
+        };
         let matching = matcher.take_counters();
         Block {
             matching,
@@ -251,7 +253,7 @@ impl Worker {
             alerts,
             correlated,
             hits,
-            alert_table,
+            alert_tables,
             passed: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod corpora;
 mod correlations;
+mod eql;
 mod kill;
 mod library;
 mod other_readers;

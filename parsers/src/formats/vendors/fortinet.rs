@@ -7,7 +7,9 @@
 //! The line consists of pairs, with spaces or commas between them, so that a line which starts with one of the device's
 //! keys and has a type and a subtype is one. Values that strangers choose (URLs, user names, agents) stand in quotes with
 //! the quotes in them escaped; a key with two values is in doubt all the same ([`Keys`]), but the device's own in [`FRONT`]
-//! hold by their first value, and say the time only there. The meaning of the keys is in the catalog. The same device
+//! hold by their first value, and say the time only there. The meaning of the keys is in the catalog. Most lines have each
+//! key once, and are read in one go; only where one comes a second time, pairs are gathered before any of them is believed, which
+//! without a second one changes nothing (a property test holds the two to the same fields). The same device
 //! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
 
 use super::super::fields::{Fields, address, is_nothing};

@@ -6,8 +6,9 @@
 //!
 //! The header's seven fields are the writer's own, and so is every key. Values are not: a stranger who gets ` duser=x` into
 //! one that the product failed to escape has made a field. A key with two values is in doubt, and so is what a short and a
-//! full name of one key say in two ways: neither value holds, both are kept ([`Keys`](super::super::text::once::Keys)). A line is CEF only if the text behind the syslog header starts with it (or with the few words that
-//! known products put before it), never because it stands somewhere in a message.
+//! full name of one key say in two ways: neither value holds, both are kept ([`Keys`](super::super::text::once::Keys)).
+//! A line is CEF only if the text behind the syslog header starts with it (or with the few words that known products put before
+//! it), never because it stands somewhere in a message.
 //!
 //! What the keys mean is said once, in the catalog's base `cef`; a product's own keys are in the dataset that extends it
 //! ([`datasets`] says which). Custom fields (`cs1`, `cs1Label`) keep their names and are there under their label too:

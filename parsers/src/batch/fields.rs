@@ -8,6 +8,7 @@ use super::rows::{put, whole};
 use super::slots::Target;
 use super::{BatchBuilder, PATH, values};
 use crate::catalog::Column;
+use crate::formats::fields::Field;
 use crate::formats::flat::{Key, unescape_into};
 use crate::value::Value;
 
@@ -60,6 +61,47 @@ impl BatchBuilder {
             _ => self.new_pair(key, name),
         };
         self.put_of_line(target, name, value);
+    }
+
+    /// Writes fields of the current event, in order: a name with a number as [`pair_field`](BatchBuilder::pair_field) does,
+    /// one that `is_of_line` as [`line_field`](BatchBuilder::line_field), and others as [`field`](BatchBuilder::field).
+    /// Most are texts for a column of texts that has some already.
+    pub(crate) fn write_fields(&mut self, fields: &[Field<'_>], is_of_line: impl Fn(&str) -> bool) {
+        for Field { name, key, value } in fields {
+            if matches!(value, Value::Null) {
+                continue;
+            }
+            let key = key.index();
+            let known = key.and_then(|key| self.paired.get(key).copied().flatten());
+            let known = match (known, key) {
+                (None, None) if !is_of_line(name) => Some(self.target(name)),
+                (known, _) => known,
+            };
+            if let Some(Target::Column(index)) = known {
+                let (row, column) = (self.rows, &mut self.columns[index as usize]);
+                // A column's first value may be one column too many.
+                let stored = column.any()
+                    && match (&mut column.data, value) {
+                        (Data::Keyword(keywords), Value::Str(text)) => keywords.put_new(row, text.as_bytes()),
+                        (Data::Integer(values), Value::Str(text)) if values.len() <= row => {
+                            put(values, row, whole(text.as_bytes()))
+                        }
+                        (Data::Integer(values), Value::Int(number)) if values.len() <= row => {
+                            put(values, row, Some(*number))
+                        }
+                        _ => false,
+                    };
+                if stored {
+                    column.count();
+                    continue;
+                }
+            }
+            match key {
+                Some(key) => self.pair_field(key, name, value),
+                None if is_of_line(name) => self.line_field(name, value),
+                None => self.field_of(name, value),
+            }
+        }
     }
 
     #[cold]

@@ -280,6 +280,16 @@ impl Keywords {
         self.push(row, key);
     }
 
+    /// As [`put`](Keywords::put), if no row from `row` on has a value; whether that is so.
+    #[inline(always)]
+    pub(super) fn put_new(&mut self, row: usize, text: &[u8]) -> bool {
+        let is_new = self.keys.len() <= row;
+        if is_new {
+            self.put(row, text);
+        }
+        is_new
+    }
+
     /// As [`put`](Keywords::put), for the text of a code.
     #[inline]
     pub(super) fn put_code(&mut self, row: usize, code: Code) {

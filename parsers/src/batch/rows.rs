@@ -308,6 +308,7 @@ fn run<R: Rows>(
 }
 
 /// Gives `row`, behind all others, this value. `false`: there is none.
+#[inline]
 pub(super) fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> bool {
     let some = value.is_some();
     if some {

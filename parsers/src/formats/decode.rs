@@ -436,7 +436,7 @@ impl Decoder {
             None
         } else {
             sink.settle(block, 0);
-            let text = match std::str::from_utf8(frame) {
+            let text = match super::text_of(frame) {
                 Ok(text) => Cow::Borrowed(text),
                 Err(_) => String::from_utf8_lossy(frame),
             };

@@ -16,6 +16,8 @@ const MANY: usize = 512;
 #[derive(Debug, Default, PartialEq)]
 pub struct Fields<'a> {
     values: Vec<Field<'a>>,
+    /// Some value owns memory.
+    owning: bool,
     names: Names,
     /// Values that may be a stranger's or the writer's.
     doubts: Vec<(&'a str, Value<'a>)>,
@@ -58,7 +60,12 @@ const SPARED: usize = 1024;
 impl Drop for Fields<'_> {
     fn drop(&mut self) {
         if (1..=SPARED).contains(&self.values.capacity()) {
-            self.values.clear();
+            if self.owning {
+                self.values.clear();
+            } else {
+                // SAFETY: none is fewer than there are, and dropping values that own nothing does nothing.
+                unsafe { self.values.set_len(0) };
+            }
             // Nothing is in it: what comes out is the same room for other lifetimes.
             let values = std::mem::take(&mut self.values);
             SPARE.set(values.into_iter().map(|_| Field::new("", Value::Null)).collect());
@@ -107,6 +114,7 @@ impl<'a> Fields<'a> {
         values.reserve(many);
         Fields {
             values,
+            owning: false,
             names: Names::default(),
             doubts: Vec::new(),
             asides: Vec::new(),
@@ -116,6 +124,16 @@ impl<'a> Fields<'a> {
     /// Makes room for `many` more.
     pub fn reserve(&mut self, many: usize) {
         self.values.reserve(many);
+    }
+
+    /// How many fields there are.
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Forgets all fields but the first `length`.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.values.truncate(length);
     }
 
     /// The fields so far, in order.
@@ -128,6 +146,7 @@ impl<'a> Fields<'a> {
     pub fn put(&mut self, name: &'a str, value: Value<'a>) {
         let is_new = !self.names.may_hold(name) || self.values.len() >= MANY || !self.holds(name);
         if is_new && !matches!(value, Value::Null) {
+            self.owning |= owns(&value);
             self.names.insert(name);
             self.values.push(Field::new(name, value));
         }
@@ -137,6 +156,7 @@ impl<'a> Fields<'a> {
     /// builder puts aside.
     #[inline]
     pub fn push(&mut self, name: &'a str, value: Value<'a>) {
+        self.owning |= owns(&value);
         self.names.insert(name);
         self.values.push(Field::new(name, value));
     }
@@ -172,7 +192,10 @@ impl<'a> Fields<'a> {
     /// Sets `name` to `value`, whatever it is set to.
     pub fn replace(&mut self, name: &'a str, value: Value<'a>) {
         match self.values.iter_mut().find(|field| field.name == name) {
-            Some(present) => present.value = value,
+            Some(present) => {
+                self.owning |= owns(&value);
+                present.value = value;
+            }
             None => self.push(name, value),
         }
     }
@@ -399,7 +422,14 @@ impl<'a> IntoIterator for Fields<'a> {
     }
 }
 
+/// Whether a value owns memory.
+#[inline(always)]
+fn owns(value: &Value<'_>) -> bool {
+    matches!(value, Value::List(_))
+}
+
 /// Whether `text` is one of the ways in which logs write that there is no value.
+#[inline]
 pub(crate) fn is_nothing(text: &str) -> bool {
     match text.len() {
         0 | 1 => matches!(text, "" | "-"),

@@ -354,6 +354,15 @@ fn id_of(context: &FrameContext<'_>, offset: u64, frame: &[u8], index: u32, time
     }
 }
 
+/// [`std::str::from_utf8`], which looks at ASCII, as most lines are, a word at a time and not a vector.
+pub(crate) fn text_of(frame: &[u8]) -> Result<&str, std::str::Utf8Error> {
+    match frame.is_ascii() {
+        // SAFETY: every byte is ASCII.
+        true => Ok(unsafe { std::str::from_utf8_unchecked(frame) }),
+        false => std::str::from_utf8(frame),
+    }
+}
+
 /// A record of XML as JSON; `None` if it is none.
 pub(crate) fn xml_document(text: &str) -> Option<String> {
     xml::to_json(text).ok()

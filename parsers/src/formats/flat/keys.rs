@@ -162,13 +162,23 @@ impl<R: Copy> Keys<R> {
     /// colon, and its role.
     #[inline(always)]
     pub(crate) fn guess(&self, bytes: &Window, keys: [Key; 2]) -> Option<(Key, usize, R)> {
-        let stands = |key: Key| {
-            let guess = self.guesses.get(key as usize)?;
-            guess
-                .stands_at(bytes)
-                .then_some((key, guess.length as usize, guess.role))
-        };
-        stands(keys[0]).or_else(|| stands(keys[1]))
+        self.guess_one(bytes, keys[0])
+            .or_else(|| self.guess_one(bytes, keys[1]))
+    }
+
+    /// As [`Keys::guess`], for one key.
+    #[inline(always)]
+    pub(crate) fn guess_one(&self, bytes: &Window, key: Key) -> Option<(Key, usize, R)> {
+        let guess = self.guesses.get(key as usize)?;
+        guess
+            .stands_at(bytes)
+            .then_some((key, guess.length as usize, guess.role))
+    }
+
+    /// How long a key is with its colon.
+    #[inline(always)]
+    pub(crate) fn length(&self, key: Key) -> Option<usize> {
+        self.guesses.get(key as usize).map(|guess| guess.length as usize)
     }
 
     /// As [`Keys::guess`], for keys of any length, and near the end of a record.

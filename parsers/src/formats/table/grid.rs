@@ -3,6 +3,8 @@
 use super::header::TableHeader;
 use crate::batch::Rows;
 use crate::formats::text::cells::cells;
+use crate::formats::text::search::{VECTOR, places};
+use crate::formats::text_of;
 use crate::frame::{FrameBlock, FrameSpan};
 use crate::value::Value;
 
@@ -38,7 +40,7 @@ impl<'b> Table<'b> {
     ) -> Option<Self> {
         let (start, end) = (spans.first()?.start, spans.last()?.end);
         let bytes = block.bytes.get(start..end)?;
-        let text = std::str::from_utf8(bytes).ok()?;
+        let text = text_of(bytes).ok()?;
         if spans.iter().any(|span| span.truncated) || u32::try_from(bytes.len()).is_err() {
             return None;
         }
@@ -67,8 +69,9 @@ impl<'b> Table<'b> {
             scratch: &mut *scratch,
             next: 0,
         };
-        if !quoted {
-            marks(bytes, separator, &mut rows.scratch.marks);
+        match quoted {
+            false => marks(bytes, [separator], &mut rows.scratch.marks),
+            true => marks(bytes, [separator, b'"'], &mut rows.scratch.marks),
         }
         for (row, span) in spans.iter().enumerate() {
             let (from, mut to) = (span.start - start, span.end - start);
@@ -80,6 +83,7 @@ impl<'b> Table<'b> {
                 to = from + line.len() - line.iter().rev().take_while(|byte| **byte == b' ').count();
             }
             match quoted {
+                true if rows.simply_quoted(row, from, to) => {}
                 true => rows.quoted(row, from, to)?,
                 false => rows.bare(row, from, to)?,
             }
@@ -146,7 +150,62 @@ impl Split<'_> {
         Some(())
     }
 
-    /// The same for a row that may have some.
+    /// The same for a row some of whose cells have quotes around them, and no others. `false`: it may have more quotes than
+    /// that, or too few or too many cells.
+    #[inline]
+    fn simply_quoted(&mut self, row: usize, from: usize, to: usize) -> bool {
+        let is_whole = self.text.is_char_boundary(from) && self.text.is_char_boundary(to);
+        if !is_whole || !self.separator.is_ascii() || self.separator == b'"' {
+            return false;
+        }
+        let (bytes, marks) = (self.text.as_bytes(), &self.scratch.marks[..]);
+        let mark = |number: usize| {
+            marks
+                .get(number)
+                .map(|mark| *mark as usize)
+                .filter(|mark| *mark < to)
+        };
+        let mut next = self.next;
+        while mark(next).is_some_and(|mark| mark < from) {
+            next += 1;
+        }
+        let mut start = from;
+        for place in self.scratch.cells.iter_mut().skip(row).step_by(self.rows) {
+            let end = match mark(next) {
+                Some(quote) if bytes[quote] == b'"' => {
+                    next += 1;
+                    while mark(next).is_some_and(|mark| bytes[mark] != b'"') {
+                        next += 1;
+                    }
+                    let Some(close) = mark(next).filter(|_| quote == start) else {
+                        return false;
+                    };
+                    next += 1;
+                    let end = close + 1;
+                    if end < to && bytes[end] != self.separator {
+                        return false;
+                    }
+                    *place = (start as u32 + 1, close as u32);
+                    end
+                }
+                separator => {
+                    let end = separator.unwrap_or(to);
+                    *place = (start as u32, end as u32);
+                    end
+                }
+            };
+            // Behind the last cell stands nothing: there, the next one would begin one byte too far.
+            if start > to {
+                return false;
+            }
+            next += usize::from(end < to);
+            start = end + 1;
+        }
+        self.next = next;
+        start == to + 1
+    }
+
+    /// The same for a row that may have any.
     fn quoted(&mut self, row: usize, from: usize, to: usize) -> Option<()> {
         let line = self.text.get(from..to)?;
         let mut found = 0;
@@ -220,12 +279,12 @@ impl Rows for Table<'_> {
     }
 }
 
-/// Where `byte` stands in `bytes`, which are less than 4 GiB.
-fn marks(bytes: &[u8], byte: u8, found: &mut Vec<u32>) {
+/// Where any of `sought` stands in `bytes`, which are less than 4 GiB.
+fn marks<const N: usize>(bytes: &[u8], sought: [u8; N], found: &mut Vec<u32>) {
     const BLOCK: usize = 64;
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     for (number, block) in blocks.iter().enumerate() {
-        let mut bits = bits(block, byte);
+        let mut bits = bits(block, sought);
         let base = (number * BLOCK) as u32;
         while bits != 0 {
             found.push(base + bits.trailing_zeros());
@@ -233,31 +292,18 @@ fn marks(bytes: &[u8], byte: u8, found: &mut Vec<u32>) {
         }
     }
     let base = blocks.len() * BLOCK;
-    found.extend(memchr::memchr_iter(byte, rest).map(|at| (base + at) as u32));
+    let last = rest.iter().enumerate().filter(|(_, byte)| sought.contains(byte));
+    found.extend(last.map(|(at, _)| (base + at) as u32));
 }
 
-/// Where `byte` stands in a block, a bit per byte.
+/// Where any of `sought` stands in a block, a bit per byte.
 #[inline(always)]
-#[cfg(target_arch = "x86_64")]
-fn bits(block: &[u8; 64], byte: u8) -> u64 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
-    let mut bits = 0;
-    for (number, part) in block.as_chunks::<16>().0.iter().enumerate() {
-        // SAFETY: every x86-64 has SSE2, and 16 bytes can be read from `part`, at any alignment.
-        let equal = unsafe {
-            let bytes = _mm_loadu_si128(part.as_ptr().cast());
-            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8)))
-        };
-        bits |= u64::from(equal as u16) << (16 * number);
-    }
-    bits
-}
-
-/// Where `byte` stands in a block, a bit per byte.
-#[cfg(not(target_arch = "x86_64"))]
-fn bits(block: &[u8; 64], byte: u8) -> u64 {
-    let bit = |(place, other): (usize, &u8)| u64::from(*other == byte) << place;
-    block.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+fn bits<const N: usize>(block: &[u8; 64], sought: [u8; N]) -> u64 {
+    let (parts, _) = block.as_chunks();
+    let parts = parts.iter().enumerate();
+    parts.fold(0, |bits, (number, part)| {
+        bits | u64::from(places(part, sought)) << (VECTOR * number)
+    })
 }
 
 #[cfg(test)]
@@ -271,9 +317,53 @@ mod tests {
                 .map(|at| if at % 7 == 3 { b'\t' } else { b'x' })
                 .collect();
             let mut found = Vec::new();
-            marks(&bytes, b'\t', &mut found);
+            marks(&bytes, [b'\t'], &mut found);
             let wanted: Vec<u32> = (0..length as u32).filter(|at| at % 7 == 3).collect();
             assert_eq!(found, wanted);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn rows_with_quotes_around_cells_are_as_others(
+            lines in proptest::collection::vec(r#"(("[a,é\n]{0,3}"|""|[aé]{0,2}|"|a"b|"a""b"|"a"b),?){0,5}"#, 1..5),
+            columns in 1..6_usize,
+        ) {
+            let text = lines.join("\n");
+            let mut scratch = [Scratch::default(), Scratch::default()];
+            marks(text.as_bytes(), [b',', b'"'], &mut scratch[0].marks);
+            let [simple, exact] = &mut scratch;
+            let [mut simple, mut exact] = [simple, exact].map(|scratch| {
+                scratch.cells.resize(columns * lines.len(), (0, 0));
+                Split { text: &text, columns, rows: lines.len(), separator: b',', scratch, next: 0 }
+            });
+            let mut from = 0;
+            for (row, line) in lines.iter().enumerate() {
+                let to = from + line.len();
+                if simple.simply_quoted(row, from, to) {
+                    assert_eq!(exact.quoted(row, from, to), Some(()), "{line}");
+                    for column in 0..columns {
+                        let at = column * lines.len() + row;
+                        let [one, other] = [&simple, &exact].map(|split| {
+                            let (start, end) = split.scratch.cells[at];
+                            &text[start as usize..end as usize]
+                        });
+                        assert_eq!(one, other, "{line}");
+                    }
+                }
+                from = to + 1;
+            }
+        }
+
+        #[test]
+        fn quotes_around_cells_alone_are_simple(cells in proptest::collection::vec(r#""[a,é]{0,3}"|[aé]{0,2}"#, 1..6)) {
+            let text = cells.join(",");
+            let mut scratch = Scratch::default();
+            marks(text.as_bytes(), [b',', b'"'], &mut scratch.marks);
+            scratch.cells.resize(cells.len(), (0, 0));
+            let columns = cells.len();
+            let mut split = Split { text: &text, columns, rows: 1, separator: b',', scratch: &mut scratch, next: 0 };
+            assert!(split.simply_quoted(0, 0, text.len()), "{text}");
         }
     }
 }

@@ -4,6 +4,8 @@
 //! behind it. Any other quote is text, so that `5" disk` opens nothing. This is how [`cells`](crate::formats::text::cells)
 //! takes a record apart, too.
 
+use crate::formats::text::search::{near, near2};
+
 /// Looks for the end of one record, which may come in pieces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -32,7 +34,7 @@ impl Span {
                     self.at += 1;
                     continue;
                 }
-                match memchr::memchr2(separator, b'\n', rest) {
+                match near2(separator, b'\n', rest) {
                     Some(at) if rest[at] == b'\n' => return End::At(self.at + at),
                     Some(at) => self.at += at + 1,
                     None if whole => return End::At(record.len()),
@@ -41,7 +43,7 @@ impl Span {
                 }
                 continue;
             }
-            let Some(quote) = memchr::memchr(b'"', rest) else {
+            let Some(quote) = near(b'"', rest) else {
                 self.at = record.len();
                 return End::Unfinished;
             };

@@ -34,9 +34,9 @@ use hashbrown::HashMap;
 
 use self::described::Described;
 use self::keys::PairKeys;
-use super::fields::{Field, Fields};
+use super::fields::Fields;
 use super::syslog::{Header, header::full_tag, write_header};
-use super::vendors::{CefRole, FortigateRole};
+use super::vendors::{CefRole, FortigateRole, cef_meaning};
 use super::{EventSink, FrameContext, Reject, commit};
 use crate::catalog::{Catalog, Dataset};
 use crate::value::Value;
@@ -67,8 +67,8 @@ impl Default for NumberedKeys {
     fn default() -> Self {
         const TABLES: u32 = 2;
         NumberedKeys {
-            cef: RefCell::new(PairKeys::new(CefRole::of, 0, TABLES)),
-            fortigate: RefCell::new(PairKeys::new(FortigateRole::of, 1, TABLES)),
+            cef: RefCell::new(PairKeys::new(CefRole::of, cef_meaning, 0, TABLES)),
+            fortigate: RefCell::new(PairKeys::new(FortigateRole::of, |name| name, 1, TABLES)),
         }
     }
 }
@@ -566,14 +566,8 @@ fn write(
     let of_line = line.raw.as_bytes().as_ptr_range();
     let doubts = fields.take_doubts();
     let asides = fields.take_asides();
-    for Field { name, key, value } in fields.all() {
-        // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
-        match key.index() {
-            Some(key) => builder.pair_field(key, name, value),
-            None if of_line.contains(&name.as_ptr()) => builder.line_field(name, value),
-            None => builder.field_of(name, value),
-        }
-    }
+    // A name that stands in the line may be a stranger's: only the producer's own fields are called so.
+    builder.write_fields(fields.all(), |name| of_line.contains(&name.as_ptr()));
     for (name, value) in &asides {
         builder.keep_aside(name, value);
     }

@@ -67,9 +67,12 @@ pub(crate) fn pairs(text: &str, style: Style) -> Pairs<'_> {
     {
         ends_key[usize::from(end)] = true;
     }
+    // No text holds such a byte.
+    let quote = |number| style.quotes.get(number).copied().unwrap_or(u8::MAX);
     Pairs {
         rest: text,
         style,
+        quotes: [quote(0), quote(1)],
         ends_key,
     }
 }
@@ -79,6 +82,7 @@ pub(crate) fn pairs(text: &str, style: Style) -> Pairs<'_> {
 pub(crate) struct Pairs<'a> {
     rest: &'a str,
     style: Style,
+    quotes: [u8; 2],
     /// What no key holds.
     ends_key: [bool; 256],
 }
@@ -93,11 +97,23 @@ impl<'a> Iterator for Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     /// The next pair, and the number of its key.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_numbered<R: Copy>(
         &mut self,
         keys: &mut PairKeys<R>,
     ) -> Option<(Pair<'a>, Numbered<R>)> {
+        let all = self.rest.as_bytes();
+        let start = usize::from(all.first() == Some(&self.style.between));
+        if let Some((numbered, length)) = all.get(start..).and_then(|text| keys.guess(text)) {
+            let rest = &self.rest[start..];
+            return Some((self.pair(rest, length), numbered));
+        }
+        self.next_unforeseen(keys)
+    }
+
+    /// As [`next_numbered`](Pairs::next_numbered), where the key is another than was guessed, or more stands before it.
+    #[inline(never)]
+    fn next_unforeseen<R: Copy>(&mut self, keys: &mut PairKeys<R>) -> Option<(Pair<'a>, Numbered<R>)> {
         let mut numbered = None;
         let assign = self.style.assign;
         let pair = self.next_where(|text| {
@@ -157,41 +173,59 @@ impl<'a> Pairs<'a> {
                 self.rest = rest.get(end..).unwrap_or_default();
                 continue;
             }
-            let key = &rest[..at];
-            let value = &rest[at + 1..];
-            let quoted = value
-                .as_bytes()
-                .first()
-                .is_some_and(|b| quotes.iter().take(2).any(|quote| quote == b));
-            if quoted && let Some((end, slashed)) = closing(value.as_bytes(), escapes) {
-                self.rest = &value[end + 1..];
-                return Some(Pair {
-                    key,
-                    value: &value[1..end],
-                    escaped: escapes && slashed,
-                });
-            }
-            let end = match self.style.open_values {
-                true => end_of_open_value(value, self.style),
-                false => near(between, value.as_bytes()).unwrap_or(value.len()),
-            };
-            self.rest = &value[end..];
-            return Some(Pair {
+            return Some(self.pair(rest, at));
+        }
+    }
+
+    /// The pair that `rest` begins with, whose sign stands at `at`.
+    #[inline(always)]
+    fn pair(&mut self, rest: &'a str, at: usize) -> Pair<'a> {
+        let Style {
+            between,
+            escapes,
+            open_values,
+            ..
+        } = self.style;
+        let (key, value) = (&rest[..at], &rest[at + 1..]);
+        let first = value.as_bytes().first();
+        let quoted = first.is_some_and(|b| *b == self.quotes[0] || *b == self.quotes[1]);
+        if quoted && let Some((end, slashed)) = closing(value.as_bytes(), escapes) {
+            self.rest = &value[end + 1..];
+            return Pair {
                 key,
-                value: match value.as_bytes().get(end.wrapping_sub(1)) {
-                    Some(b' ') => value[..end].trim_end_matches(' '),
-                    _ => &value[..end],
-                },
-                escaped: false,
-            });
+                value: &value[1..end],
+                escaped: escapes && slashed,
+            };
+        }
+        let end = match open_values {
+            true => end_of_open_value(value, self.style),
+            false => near(between, value.as_bytes()).unwrap_or(value.len()),
+        };
+        self.rest = &value[end..];
+        Pair {
+            key,
+            value: match value.as_bytes().get(end.wrapping_sub(1)) {
+                Some(b' ') => value[..end].trim_end_matches(' '),
+                _ => &value[..end],
+            },
+            escaped: false,
         }
     }
 }
 
 /// Where the quote that `bytes` start with is closed, and whether there are backslashes in between.
+#[inline(always)]
 fn closing(bytes: &[u8], escapes: bool) -> Option<(usize, bool)> {
-    let quote = *bytes.first()?;
-    let mut at = 1;
+    let (&quote, inner) = bytes.split_first()?;
+    let at = 1 + near2(quote, b'\\', inner)?;
+    match bytes[at] == quote {
+        true => Some((at, false)),
+        false => closing_behind(bytes, at, quote, escapes),
+    }
+}
+
+/// As [`closing`]; the first backslash stands at `at`.
+fn closing_behind(bytes: &[u8], mut at: usize, quote: u8, escapes: bool) -> Option<(usize, bool)> {
     let mut slashed = false;
     while let Some(found) = near2(quote, b'\\', &bytes[at..]) {
         at += found;
@@ -285,7 +319,7 @@ mod tests {
                 0..3_usize,
             ), 1..6),
         ) {
-            let mut keys = PairKeys::new(str::len, 1, 3);
+            let mut keys = PairKeys::new(str::len, |name| name, 1, 3);
             let mut numbers = std::collections::HashMap::new();
             for (line, style) in &lines {
                 let style = [Style::SPACED, Style::COMMAS, Style::OPEN][*style];

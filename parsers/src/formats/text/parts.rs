@@ -22,6 +22,7 @@ pub(crate) fn put_pairs<'a>(line: &Line<'a>, text: &'a str, style: Style, fields
 }
 
 /// The value of a pair, its escapes undone.
+#[inline]
 pub(crate) fn value<'a>(line: &Line<'a>, pair: Pair<'a>) -> &'a str {
     match pair.escaped {
         true => line.keep(unescaped(pair.value)),

@@ -70,7 +70,7 @@ impl Search for str {
     }
 }
 
-/// Where a byte stands first. What is sought in lines is near most of the time: two words are looked at before anything is
+/// Where a byte stands first. What is sought in lines is near most of the time: two vectors are looked at before anything is
 /// made ready.
 #[inline(always)]
 pub(crate) fn near(byte: u8, text: &[u8]) -> Option<usize> {
@@ -83,32 +83,74 @@ pub(crate) fn near2(one: u8, other: u8, text: &[u8]) -> Option<usize> {
     near_any([one, other], text, |rest| memchr::memchr2(one, other, rest))
 }
 
+/// Bytes looked at together.
+pub(crate) const VECTOR: usize = 16;
+
 #[inline(always)]
 fn near_any<const N: usize>(
     bytes: [u8; N],
     text: &[u8],
     far: impl FnOnce(&[u8]) -> Option<usize>,
 ) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // The high bit of each byte that is one of them; past the first, of others too.
-    let found = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        bytes.iter().fold(0, |found, byte| {
-            let zero = word ^ (ONES * u64::from(*byte));
-            found | zero.wrapping_sub(ONES) & !zero & (ONES << 7)
-        })
+    let Some((first, rest)) = text.split_first_chunk::<VECTOR>() else {
+        return nearer(bytes, text);
     };
-    let Some((words, rest)) = text.split_first_chunk::<16>() else {
+    let found = places(first, bytes);
+    if found != 0 {
+        return Some(found.trailing_zeros() as usize);
+    }
+    let Some((second, rest)) = rest.split_first_chunk::<VECTOR>() else {
+        return nearer(bytes, rest).map(|at| VECTOR + at);
+    };
+    let found = places(second, bytes);
+    match found {
+        0 => far(rest).map(|at| 2 * VECTOR + at),
+        _ => Some(VECTOR + found.trailing_zeros() as usize),
+    }
+}
+
+/// As [`near_any`], in less than a vector.
+#[inline(always)]
+fn nearer<const N: usize>(bytes: [u8; N], text: &[u8]) -> Option<usize> {
+    const HALF: usize = VECTOR / 2;
+    let (Some(first), Some(last)) = (text.first_chunk::<HALF>(), text.last_chunk::<HALF>()) else {
         return text.iter().position(|byte| bytes.contains(byte));
     };
-    let (words, _) = words.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let found = found(word);
-        if found != 0 {
-            return Some(8 * at + found.trailing_zeros() as usize / 8);
-        }
+    // The last half overlaps the first.
+    let mut both = [0; VECTOR];
+    both[..HALF].copy_from_slice(first);
+    both[HALF..].copy_from_slice(last);
+    let found = places(&both, bytes);
+    let at = found.trailing_zeros() as usize;
+    match found {
+        0 => None,
+        _ if at < HALF => Some(at),
+        _ => Some(text.len() + at - VECTOR),
     }
-    far(rest).map(|at| 16 + at)
+}
+
+/// Where any of `bytes` stands, a bit per byte.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn places<const N: usize>(text: &[u8; VECTOR], bytes: [u8; N]) -> u32 {
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8, _mm_setzero_si128,
+    };
+    // SAFETY: every x86-64 has SSE2, and 16 bytes can be read from `text`, at any alignment.
+    unsafe {
+        let text = _mm_loadu_si128(text.as_ptr().cast());
+        let found = bytes.iter().fold(_mm_setzero_si128(), |found, byte| {
+            _mm_or_si128(found, _mm_cmpeq_epi8(text, _mm_set1_epi8(*byte as i8)))
+        });
+        _mm_movemask_epi8(found) as u32
+    }
+}
+
+/// Where any of `bytes` stands, a bit per byte.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn places<const N: usize>(text: &[u8; VECTOR], bytes: [u8; N]) -> u32 {
+    let bit = |(place, byte): (usize, &u8)| u32::from(bytes.contains(byte)) << place;
+    text.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
 }
 
 /// Where the byte of `sought` stands that logs have least of. `None`: nothing is sought.

@@ -7,7 +7,9 @@
 //! The line consists of pairs, with spaces or commas between them, so that a line which starts with one of the device's
 //! keys and has a type and a subtype is one. Values that strangers choose (URLs, user names, agents) stand in quotes with
 //! the quotes in them escaped; a key with two values is in doubt all the same ([`Keys`]), but the device's own in [`FRONT`]
-//! hold by their first value, and say the time only there. The meaning of the keys is in the catalog. The same device
+//! hold by their first value, and say the time only there. The meaning of the keys is in the catalog. Most lines have each
+//! key once, and are read in one go; only where one comes a second time, pairs are gathered before any of them is believed, which
+//! without a second one changes nothing (a property test holds the two to the same fields). The same device
 //! in CEF is read by [`cef`](super::cef) into the same dataset; the vendor's other products by [`keyed`](super::keyed).
 
 use super::super::fields::{Fields, address, is_nothing};
@@ -45,7 +47,7 @@ const FRONT: &[&str] = &[
 ];
 
 /// What is not yet a field while pairs are read.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Seen<'a> {
     date: &'a str,
     time: &'a str,
@@ -98,27 +100,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let style = if comma { Style::COMMAS } else { Style::SPACED };
     let mut fields = Fields::with_room(64);
     let mut seen = Seen::default();
-    let mut numbers = line.keys.fortigate.borrow_mut();
-    numbers.restart();
-    let mut pairs = pairs(body, style);
-    let mut keys = Keys::new(line.arena);
-    let (mut behind, mut has_id) = (false, false);
-    while let Some((pair, numbered)) = pairs.next_numbered(&mut numbers) {
-        let value = parts::value(line, pair);
-        // As the line has them, in doubt or not: behind FortiGate's own id they are a stranger's.
-        has_id |= matches!(numbered.role, Role::Id);
-        seen.other |= !has_id && matches!(numbered.role, Role::Other);
-        if behind && numbered.role.is_clock() {
-            fields.doubt(pair.key, Value::Str(value));
-            continue;
-        }
-        behind = behind || is_text(pair.key, value);
-        keys.add_with(pair.key, value, FRONT, (pair.key, numbered));
-    }
-    drop(numbers);
-    for (value, (key, numbered)) in keys.settled_with(&mut fields) {
-        take(key, value, numbered, &mut fields, &mut seen);
-    }
+    read_pairs(line, body, style, false, &mut fields, &mut seen);
     if !seen.kind || !(seen.subkind || seen.id) || seen.other {
         return None;
     }
@@ -164,11 +146,85 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     })
 }
 
+/// Reads the pairs of a line. What comes of them is the same if they are `doubted` without cause.
+fn read_pairs<'a>(
+    line: &Line<'a>,
+    body: &'a str,
+    style: Style,
+    doubted: bool,
+    fields: &mut Fields<'a>,
+    seen: &mut Seen<'a>,
+) {
+    if doubted || !read_once(line, body, style, fields, seen) {
+        fields.truncate(0);
+        *seen = Seen::default();
+        read_in_doubt(line, body, style, fields, seen);
+    }
+}
+
+/// Reads pairs each of whose keys stands in the line once, as in most lines. `false`: some do not, or say the time where a
+/// stranger may, or have no number, and what came of the line so far must be forgotten.
+fn read_once<'a>(
+    line: &Line<'a>,
+    body: &'a str,
+    style: Style,
+    fields: &mut Fields<'a>,
+    seen: &mut Seen<'a>,
+) -> bool {
+    let numbers = &mut *line.keys.fortigate.borrow_mut();
+    numbers.restart();
+    let mut pairs = pairs(body, style);
+    let (mut behind, mut has_id) = (false, false);
+    while let Some((pair, numbered)) = pairs.next_numbered(numbers) {
+        if !numbers.is_first(numbered) || behind && numbered.role.is_clock() {
+            return false;
+        }
+        let value = parts::value(line, pair);
+        has_id |= matches!(numbered.role, Role::Id);
+        seen.other |= !has_id && matches!(numbered.role, Role::Other);
+        behind = behind || is_text(numbered.role, value);
+        if !value.is_empty() {
+            take(pair.key, value, numbered, fields, seen);
+        }
+    }
+    true
+}
+
+/// Reads pairs any of whose keys may stand in the line with several values.
+fn read_in_doubt<'a>(
+    line: &Line<'a>,
+    body: &'a str,
+    style: Style,
+    fields: &mut Fields<'a>,
+    seen: &mut Seen<'a>,
+) {
+    let mut numbers = line.keys.fortigate.borrow_mut();
+    numbers.restart();
+    let mut pairs = pairs(body, style);
+    let mut keys = Keys::new(line.arena);
+    let (mut behind, mut has_id) = (false, false);
+    while let Some((pair, numbered)) = pairs.next_numbered(&mut numbers) {
+        let value = parts::value(line, pair);
+        // As the line has them, in doubt or not: behind FortiGate's own id they are a stranger's.
+        has_id |= matches!(numbered.role, Role::Id);
+        seen.other |= !has_id && matches!(numbered.role, Role::Other);
+        if behind && numbered.role.is_clock() {
+            fields.doubt(pair.key, Value::Str(value));
+            continue;
+        }
+        behind = behind || is_text(numbered.role, value);
+        keys.add_with(pair.key, value, FRONT, (pair.key, numbered));
+    }
+    drop(numbers);
+    for (value, (key, numbered)) in keys.settled_with(fields) {
+        take(key, value, numbered, fields, seen);
+    }
+}
+
 /// Whether a pair may say what a stranger chose: more than the device's own words, addresses and numbers.
-fn is_text(key: &str, value: &str) -> bool {
-    let is_number = value.bytes().all(|b| b.is_ascii_digit());
-    let is_own = matches!(key, "logver" | "itime" | "timestamp" | "eventtype") || FRONT.contains(&key);
-    !(is_number || is_own || address(value).is_some())
+fn is_text(role: Role, value: &str) -> bool {
+    let is_number = || value.bytes().all(|b| b.is_ascii_digit());
+    !(role.is_own() || is_number() || address(value).is_some())
 }
 
 /// The text behind a syslog priority that has nothing else of a header behind it.
@@ -184,6 +240,8 @@ fn without_priority(body: &str) -> &str {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Role {
     Plain,
+    /// A word of the device's own.
+    Own,
     Date,
     Time,
     Zone,
@@ -212,8 +270,15 @@ impl Role {
         matches!(self, Role::Date | Role::Time | Role::Zone | Role::Instant)
     }
 
+    /// Whether the device alone says what is there.
+    fn is_own(self) -> bool {
+        use Role::{Id, Kind, Name, Own, Serial, Subkind};
+        self.is_clock() || matches!(self, Own | Name | Serial | Id | Kind | Subkind)
+    }
+
     pub(crate) fn of(key: &str) -> Role {
         match key {
+            "level" | "vd" | "logver" | "itime" | "timestamp" | "eventtype" => Role::Own,
             "date" => Role::Date,
             "time" => Role::Time,
             "tz" => Role::Zone,
@@ -238,7 +303,7 @@ impl Role {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn take<'a>(
     key: &'a str,
     value: &'a str,
@@ -247,7 +312,7 @@ fn take<'a>(
     seen: &mut Seen<'a>,
 ) {
     match numbered.role {
-        Role::Plain => {}
+        Role::Plain | Role::Own => {}
         Role::Date => return seen.date = value,
         Role::Time => return seen.time = value,
         Role::Zone => return seen.zone = value,
@@ -403,5 +468,33 @@ mod tests {
             value(&fields_of("date=2026-03-01"), "event.dataset"),
             "generic.pairs"
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn lines_read_at_once_say_the_same(
+            lines in proptest::collection::vec(
+                r#"((date|time|tz|eventtime|devname|devid|logid|log_id|type|subtype|level|vd|srcip|dstport|url|msg|reason|proto|ipaddr|ui|user|a_key_that_is_longer_than_all_that_is_looked_at|k\[0\])=(1772359200|192\.0\.2\.1|"x"|"x y"|"x \\" y=\\\\"|"open|""|FPX1|-|é|)(,| |  |, )){0,12}[a= "]{0,3}"#,
+                1..6,
+            ),
+            commas in proptest::bool::ANY,
+        ) {
+            use super::*;
+            let style = if commas { Style::COMMAS } else { Style::SPACED };
+            let (arena, keys, header) = (bumpalo::Bump::new(), Default::default(), Default::default());
+            let context = &super::super::super::testing::CONTEXT;
+            let line = Line { raw: "", header: &header, body: "", context, arena: &arena, keys: &keys };
+            for text in &lines {
+                let [mut once, mut doubted] = [false, true].map(|doubted| {
+                    let (mut fields, mut seen) = (Fields::new(), Seen::default());
+                    read_pairs(&line, text, style, doubted, &mut fields, &mut seen);
+                    (fields, seen)
+                });
+                assert_eq!(once.1, doubted.1, "{text}");
+                assert_eq!(once.0.all(), doubted.0.all(), "{text}");
+                assert_eq!(once.0.take_doubts(), doubted.0.take_doubts(), "{text}");
+                assert_eq!(once.0.take_asides(), doubted.0.take_asides(), "{text}");
+            }
+        }
     }
 }

@@ -49,6 +49,7 @@ mod whole;
 mod windows_text;
 
 pub(crate) use cef::Role as CefRole;
+pub(crate) use cef::extension::short as cef_meaning;
 pub(crate) use fortinet::Role as FortigateRole;
 pub(crate) use windows_text::event_of_title;
 

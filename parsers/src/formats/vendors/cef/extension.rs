@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::super::super::text::Line;
+use super::super::super::text::keys::{Numbered, PairKeys};
 use super::super::super::text::search::near;
 
 /// The pairs of `text`, in order: keys and values as they stand there, without the spaces between them.
@@ -42,6 +43,40 @@ impl<'a> Iterator for Pairs<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(&'a str, &'a str)> {
+        self.next_where(|_, _, _| None)
+    }
+}
+
+impl<'a> Pairs<'a> {
+    /// The next pair, and the number of its key; `known` has that of the key which this pair or the next begins with.
+    #[inline(always)]
+    pub(crate) fn next_numbered<R: Copy>(
+        &mut self,
+        known: &mut Option<Numbered<R>>,
+        keys: &mut PairKeys<R>,
+    ) -> Option<(&'a str, Numbered<R>, &'a str)> {
+        let numbered = match known.take() {
+            Some(numbered) => numbered,
+            None => {
+                let sign = self.sign?;
+                keys.find(self.rest.get(..sign)?, self.rest.as_bytes().get(..=sign)?)
+            }
+        };
+        let (key, value) = self.next_where(|text, start, end| {
+            let (numbered, key) = keys.guess_before(text, end, |key| begins_key(text, start, key))?;
+            *known = Some(numbered);
+            Some(key)
+        })?;
+        Some((key, numbered, value))
+    }
+
+    /// The next pair. `start_of_key` is asked where, in a text whose value begins at a place, the key begins that the sign in
+    /// front of another ends, if it knows: one whose bytes may all stand in keys, and where [`begins_key`] says so.
+    #[inline(always)]
+    fn next_where(
+        &mut self,
+        mut start_of_key: impl FnMut(&[u8], usize, usize) -> Option<usize>,
+    ) -> Option<(&'a str, &'a str)> {
         let (rest, sign) = (self.rest, self.sign?);
         let bytes = rest.as_bytes();
         let key = &rest[..sign];
@@ -49,15 +84,15 @@ impl<'a> Iterator for Pairs<'a> {
         let mut from = start;
         while let Some(found) = near(b'=', &bytes[from..]) {
             let at = from + found;
-            let mut key_start = at;
-            while key_start > start && KEY[usize::from(bytes[key_start - 1])] {
-                key_start -= 1;
-            }
-            // A sign in a value has a backslash before it, or no word of its own.
-            if key_start > start
-                && matches!(bytes[key_start - 1], b' ' | b'\n')
-                && (bytes[key_start].is_ascii_alphabetic() || bytes[key_start] == b'_')
-            {
+            let next = start_of_key(bytes, start, at + 1).or_else(|| {
+                let mut key_start = at;
+                while key_start > start && KEY[usize::from(bytes[key_start - 1])] {
+                    key_start -= 1;
+                }
+                // A sign in a value has a backslash before it, or no word of its own.
+                begins_key(bytes, start, key_start).then_some(key_start)
+            });
+            if let Some(key_start) = next {
                 self.rest = &rest[key_start..];
                 self.sign = Some(at - key_start);
                 return Some((key, trimmed(&rest[start..key_start - 1])));
@@ -67,6 +102,14 @@ impl<'a> Iterator for Pairs<'a> {
         self.sign = None;
         Some((key, trimmed(&rest[start..])))
     }
+}
+
+/// Whether a key may begin at `key`, behind a value that begins at `start`: it does not directly, and with a letter.
+#[inline(always)]
+fn begins_key(bytes: &[u8], start: usize, key: usize) -> bool {
+    key > start
+        && matches!(bytes[key - 1], b' ' | b'\n')
+        && (bytes[key].is_ascii_alphabetic() || bytes[key] == b'_')
 }
 
 /// A value without what stands around values.

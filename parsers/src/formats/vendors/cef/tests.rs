@@ -1,4 +1,5 @@
 use super::super::super::testing::{check, fields_of, value};
+use super::{Extension, Line};
 
 #[test]
 fn header_extension_and_labels() {
@@ -268,4 +269,68 @@ fn values_that_products_write_their_own_way() {
             ("url.full", "198.51.100.9/a"),
         ],
     );
+}
+
+/// What comes of an extension, read at once where that can be, and always in doubt.
+#[track_caller]
+fn both_ways(extensions: &[String], dataset: &str) {
+    use crate::formats::syslog::Header;
+    use crate::formats::testing::CONTEXT;
+    let (arena, keys, header) = (bumpalo::Bump::new(), Default::default(), Header::default());
+    let line = Line {
+        raw: "",
+        header: &header,
+        body: "",
+        context: &CONTEXT,
+        arena: &arena,
+        keys: &keys,
+    };
+    for extension in extensions {
+        let mut ways = [false, true].map(|doubted| {
+            let mut event = Extension::new(&line);
+            event.read(dataset, extension, doubted);
+            event.name_custom_fields();
+            event
+        });
+        assert_eq!(ways[0].labels.count, ways[1].labels.count, "{extension}");
+        assert_eq!(ways[0].time, ways[1].time, "{extension}");
+        let [once, doubted] = &mut ways;
+        assert_eq!(once.fields.all(), doubted.fields.all(), "{extension}");
+        assert_eq!(
+            once.fields.take_doubts(),
+            doubted.fields.take_doubts(),
+            "{extension}"
+        );
+        assert_eq!(
+            once.fields.take_asides(),
+            doubted.fields.take_asides(),
+            "{extension}"
+        );
+    }
+}
+
+#[test]
+fn a_key_is_foreseen_only_where_one_can_begin() {
+    for (first, second) in [
+        ("a=1 rt=2", "a=x=brt=3 src=192.0.2.1"),
+        ("a=1 1st=2", "a=1 1st=2 src=192.0.2.1"),
+        ("a=1 rt=2", "a=rt=3"),
+        ("a=1 rt=2", "a= rt=3"),
+    ] {
+        both_ways(&[first.to_owned(), second.to_owned()], "generic.cef");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn extensions_read_at_once_say_the_same(
+        extensions in proptest::collection::vec(
+            r#"( |  |x=)?((src|sourceAddress|dst|rt|start|end|cs1|cs1Label|deviceCustomDate1|1st|msg|message|request|filePath|fileHash|proto|suser|sproc|reason|a_key_that_is_longer_than_all_that_is_looked_at|k\[0\]|rule_name|duser|some_list)=(192\.0\.2\.1|1772359200000|one word|a=b|x\\=y|"q"|'q'|C:\\\\x\\n|https://a\.example/p|TCP/HTTP|ann@a\.example|\['a', None\]|a;b|-|é| |)(\n| |  |\r\n|)){0,9}[a= ]{0,3}"#,
+            1..6,
+        ),
+        dataset in 0..4_usize,
+    ) {
+        let dataset = ["generic.cef", "claroty.xdome", "cisco.esa_cef", "checkpoint.firewall"][dataset];
+        both_ways(&extensions, dataset);
+    }
 }

@@ -170,13 +170,13 @@ pub struct ScanArgs {
     #[arg(long, value_name = "N", default_value_t = WriterOptions::default().flush_rows, hide = true)]
     pub flush_rows: usize,
     /// Run this EQL query instead of rules: one alert for every match, with its events in order
-    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "kql", "min_level"])]
+    #[arg(long, value_name = "QUERY", group = "query", conflicts_with_all = ["rules", "min_level"])]
     pub eql: Option<String>,
     /// Run this KQL query instead of rules
-    #[arg(long, value_name = "QUERY", conflicts_with_all = ["rules", "min_level"])]
+    #[arg(long, value_name = "QUERY", group = "query", conflicts_with_all = ["rules", "min_level"])]
     pub kql: Option<String>,
     /// Case counts in the query
-    #[arg(long)]
+    #[arg(long, requires = "query")]
     pub case_sensitive: bool,
     /// How late an event may be for correlation rules and sequences: 90s, 10m, 1h [default: no limit, 5m for standard input]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]

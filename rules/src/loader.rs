@@ -195,6 +195,20 @@ impl Loader {
             );
             return;
         };
+        const BODIES: [&str; 5] = ["detection", "correlation", "filter", "eql", "kql"];
+        let mut bodies = BODIES.into_iter().filter_map(|body| node.entry(body));
+        if let (Some((first, _)), Some((second, _))) = (bodies.next(), bodies.next()) {
+            let (first, second) = (
+                first.text().unwrap_or_default(),
+                (second.at, second.text().unwrap_or_default()),
+            );
+            sink.error(
+                second.0,
+                "two-bodies",
+                format!("a rule is one of `{first}` and `{}`, not both", second.1),
+            );
+            return;
+        }
         if node.get("correlation").is_some() {
             if let Some(mut draft) = correlation::read(node, sink)
                 && self.claim(&mut draft.meta, node, inherited_id, sink)
@@ -219,9 +233,8 @@ impl Loader {
                 self.queries.push(Arc::new(rule));
             }
         } else {
-            const KINDS: [&str; 5] = ["detection", "correlation", "filter", "eql", "kql"];
             let misspelt = entries.iter().find_map(|(key, _)| {
-                let near = nearest(key.text()?, KINDS)?;
+                let near = nearest(key.text()?, BODIES)?;
                 Some((key.at, near))
             });
             let (at, near) = match misspelt {
@@ -305,7 +318,7 @@ impl Loader {
         report.filters = resolve::filters(self.filters, &mut self.detections, &self.correlations, problems);
         let drafts = self.correlations.len();
         (report.correlations, report.referenced_only) =
-            resolve::correlations(self.correlations, &self.detections, problems);
+            resolve::correlations(self.correlations, &self.detections, &self.queries, problems);
         report.counts.failed += drafts - report.correlations.len();
         report.detections = self.detections.into_iter().map(Arc::new).collect();
         report.queries = self.queries;

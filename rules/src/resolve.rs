@@ -7,6 +7,7 @@ use crate::correlation::{CorrelationRule, Draft};
 use crate::filter::{self, FilterRule};
 use crate::ir::{DetectionRule, Meta};
 use crate::problem::{Problem, Reference, Severity, nearest};
+use crate::query::QueryRule;
 
 /// What a reference may point to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +159,7 @@ fn plan(
 pub(crate) fn correlations(
     drafts: Vec<Draft>,
     detections: &[DetectionRule],
+    queries: &[Arc<QueryRule>],
     problems: &mut Vec<Problem>,
 ) -> (Vec<Arc<CorrelationRule>>, BTreeSet<Arc<str>>) {
     let mut resolver = Resolver {
@@ -167,6 +169,7 @@ pub(crate) fn correlations(
         ),
         drafts: &drafts,
         detections,
+        queries,
         states: vec![State::New; drafts.len()],
         problems,
     };
@@ -203,6 +206,7 @@ struct Resolver<'r> {
     index: Index<'r>,
     drafts: &'r [Draft],
     detections: &'r [DetectionRule],
+    queries: &'r [Arc<QueryRule>],
     states: Vec<State>,
     problems: &'r mut Vec<Problem>,
 }
@@ -238,6 +242,13 @@ impl Resolver<'_> {
         }
     }
 
+    fn is_query(&self, text: &str) -> bool {
+        let is = |query: &Arc<QueryRule>| {
+            query.meta.id.eq_ignore_ascii_case(text) || query.meta.name.as_deref() == Some(text)
+        };
+        self.queries.iter().any(is)
+    }
+
     /// Everything below has been checked, or is still open: then it is a circle.
     fn check(&mut self, position: usize) -> bool {
         let draft = &self.drafts[position];
@@ -261,6 +272,14 @@ impl Resolver<'_> {
                         None,
                     ),
                 },
+                None if self.is_query(&reference.text) => (
+                    "query-in-correlation",
+                    format!(
+                        "`{}` is a query; correlations read detection rules and each other",
+                        reference.text
+                    ),
+                    None,
+                ),
                 None => (
                     "unknown-rule",
                     format!(

@@ -120,9 +120,15 @@ pub fn writer(dir: &Path, flush_seconds: u64, flush_rows: usize) -> Result<LakeW
     Ok(LakeWriter::new(lake, options))
 }
 
-/// Whether an input was not read to its end, or gave nothing although it holds something.
+/// Whether an input was not read to its end, or gave nothing although it holds something; or a query could not be
+/// answered in full.
 pub fn lost_input(summary: &ScanSummary) -> bool {
-    summary.cut_short || !summary.errors.is_empty() || !summary.inputs_without_events.is_empty()
+    let queries = &summary.queries;
+    summary.cut_short
+        || !summary.errors.is_empty()
+        || !summary.inputs_without_events.is_empty()
+        || !queries.failed.is_empty()
+        || queries.events_given_up > 0
 }
 
 /// What was done, on standard error.
@@ -248,8 +254,8 @@ fn queries(counters: &borzoi_engine::eql::run::Counters) {
         ),
         (sequences.future, "events of sequences are dated in the future"),
         (
-            counters.results_given_up,
-            "results did not fit into memory on their way through pipes; --window-memory sets it",
+            counters.keys_left_out,
+            "combinations of values of `by` were left out: an event takes part for 16 at most",
         ),
         (
             counters.events_given_up,

@@ -61,6 +61,8 @@ pub(crate) struct HitMaker<'a> {
     columns: HashMap<(RuleIndex, usize), Columns>,
     /// Events of parts that were found, by another of the part's rules or this one.
     seen: HashSet<(u32, u32, u16)>,
+    /// Keys of events that had too many of them.
+    pub(crate) left_out: u64,
     /// What was shown of an event last.
     last: Option<(u32, Arc<Evidence>)>,
 }
@@ -75,6 +77,7 @@ impl<'a> HitMaker<'a> {
             names: HashMap::new(),
             columns: HashMap::new(),
             seen: HashSet::new(),
+            left_out: 0,
             last: None,
         }
     }
@@ -139,7 +142,9 @@ impl<'a> HitMaker<'a> {
             }
             return Some(builder.build_for(signal.row, self.queries.face(part.query), fields));
         }
-        let keys = keys_of(asked.by.iter().map(|by| by.eval(&row, &query.settings)));
+        let values = asked.by.iter().map(|by| by.eval(&row, &query.settings));
+        let (keys, left_out) = keys_of(values, query.settings.cased);
+        self.left_out += left_out;
         if keys.is_empty() {
             return None;
         }
@@ -175,7 +180,8 @@ impl<'a> HitMaker<'a> {
 type Key = (Box<[u8]>, Vec<Box<str>>);
 
 /// The keys of an event: one value of each field, in every way. None where a field has no value.
-fn keys_of<'v>(values: impl IntoIterator<Item = Value<'v>>) -> Vec<Key> {
+fn keys_of<'v>(values: impl IntoIterator<Item = Value<'v>>, cased: bool) -> (Vec<Key>, u64) {
+    let mut left_out = 0;
     let mut keys: Vec<(Vec<u8>, Vec<Box<str>>)> = vec![(Vec::new(), Vec::new())];
     for value in values {
         let texts: Vec<Box<str>> = match &value {
@@ -185,11 +191,13 @@ fn keys_of<'v>(values: impl IntoIterator<Item = Value<'v>>) -> Vec<Key> {
         let longer = keys.iter().flat_map(|(key, shown)| {
             texts.iter().map(|text| {
                 let (mut key, mut shown) = (key.clone(), shown.clone());
-                push_value(&mut key, &fold(text));
+                push_value(&mut key, &if cased { Cow::Borrowed(&**text) } else { fold(text) });
                 shown.push(text.clone());
                 (key, shown)
             })
         });
+        let all = keys.len() * texts.len();
+        left_out += all.saturating_sub(MOST_KEYS) as u64;
         keys = longer.take(MOST_KEYS).collect();
     }
     let mut found: Vec<Key> = Vec::with_capacity(keys.len());
@@ -198,7 +206,7 @@ fn keys_of<'v>(values: impl IntoIterator<Item = Value<'v>>) -> Vec<Key> {
             found.push((key.into(), shown));
         }
     }
-    found
+    (found, left_out)
 }
 
 fn boxed(value: &Value<'_>) -> Option<Box<str>> {

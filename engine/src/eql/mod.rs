@@ -24,11 +24,11 @@ use borzoi_parsers::catalog::Dataset;
 use borzoi_rules::eql::{Body, Expr, FieldPath, Pipe};
 use borzoi_rules::ir::DetectionRule;
 use borzoi_rules::query::QueryRule;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
-use crate::matcher::{CompiledRules, RuleIndex};
+use crate::matcher::{CompileWarning, CompiledRules, RuleIndex};
 use crate::resolve::{FieldKey, routes};
 use row::Names;
 pub use run::NotRun;
@@ -152,6 +152,28 @@ impl Queries {
         self.first = first as u32;
     }
 
+    /// Of the warnings about the rules of parts those that are about the query: each once, and only where all rules of
+    /// the part have it.
+    pub(crate) fn warnings(&self, warnings: Vec<CompileWarning>) -> Vec<CompileWarning> {
+        let mut seen: HashMap<(u32, u16, String), usize> = HashMap::new();
+        let rules_of = |part: &PartUse| {
+            let same = |other: &&PartUse| (other.query, other.part) == (part.query, part.part);
+            self.parts.iter().filter(same).count()
+        };
+        let mut told: HashSet<(u32, String)> = HashSet::new();
+        let is_kept = |warning: &CompileWarning| {
+            let Some(part) = self.part(warning.rule) else {
+                return true;
+            };
+            let text = warning.kind.to_string();
+            let times = seen.entry((part.query, part.part, text.clone())).or_default();
+            *times += 1;
+            *times == rules_of(&part) && told.insert((part.query, text))
+        };
+        let mut is_kept = is_kept;
+        warnings.into_iter().filter(|warning| is_kept(warning)).collect()
+    }
+
     /// The part that a detection rule is.
     pub(crate) fn part(&self, rule: RuleIndex) -> Option<PartUse> {
         let place = rule.0.checked_sub(self.first)?;
@@ -220,5 +242,11 @@ fn pipe_paths(query: &QueryRule) -> Vec<&FieldPath> {
             Pipe::Filter(condition) => vec![condition],
         }
     });
-    exprs.flat_map(Expr::fields).collect()
+    let mut paths: Vec<&FieldPath> = exprs.flat_map(Expr::fields).collect();
+    // Those list the hosts too.
+    let counts = |pipe: &Pipe| matches!(pipe, Pipe::UniqueCount(_) | Pipe::Count(_));
+    if query.query.pipes.iter().any(counts) {
+        paths.extend(relations::HOST.iter().map(|path: &FieldPath| path));
+    }
+    paths
 }

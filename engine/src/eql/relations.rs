@@ -32,7 +32,7 @@ static PARENT: LazyLock<[FieldPath; 2]> = LazyLock::new(|| {
         FieldPath::dotted("unique_ppid"),
     ]
 });
-static HOST: LazyLock<[FieldPath; 1]> = LazyLock::new(|| [FieldPath::dotted("host.name")]);
+pub(super) static HOST: LazyLock<[FieldPath; 1]> = LazyLock::new(|| [FieldPath::dotted("host.name")]);
 
 /// The fields that have to be known of every event.
 pub(super) fn paths() -> impl Iterator<Item = &'static FieldPath> {

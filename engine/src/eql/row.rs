@@ -294,17 +294,26 @@ impl Kept {
 
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
-        let values = self.values.iter().map(|(name, value)| {
-            let text = match value {
-                Value::Text(text) => text.len(),
-                Value::List(list) => list.len() * 64,
-                Value::Object(_) => 256,
-                _ => 0,
-            };
-            64 + name.len() + text
-        });
-        values.sum()
+        let values = self.values.iter();
+        values
+            .map(|(name, value)| 64 + name.len() + bytes_of(value))
+            .sum()
     }
+}
+
+fn bytes_of(value: &Value<'_>) -> usize {
+    let inside: usize = match value {
+        Value::Text(text) => text.len(),
+        Value::List(list) => list.iter().map(bytes_of).sum(),
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(name, value)| 24 + name.len() + bytes_of(value))
+                .sum()
+        }
+        _ => 0,
+    };
+    32 + inside
 }
 
 impl Event for Kept {

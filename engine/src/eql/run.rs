@@ -26,8 +26,10 @@ use crate::windows;
 pub struct Counters {
     /// What sequences counted.
     pub sequences: sequence::Counters,
-    /// Results that did not fit into memory on their way through pipes.
+    /// Results that did not fit into memory on their way through pipes; their queries [failed](Counters::failed).
     pub results_given_up: u64,
+    /// Keys (values of `by`) left out of events that had too many of them.
+    pub keys_left_out: u64,
     /// Events that did not fit while they waited for what is known of their processes.
     pub events_given_up: u64,
     /// Queries whose pipes had more to keep than they may, and what they say.
@@ -82,6 +84,8 @@ struct Result {
     events: Vec<(i64, u128, About)>,
     /// Added by a pipe.
     extra: BTreeMap<String, Json>,
+    /// Times of the first and last event of all that a pipe has counted, if it gives none of them.
+    span: Option<(i64, i64)>,
 }
 
 impl Result {
@@ -95,6 +99,8 @@ impl Result {
 pub(crate) struct QueryRun {
     queries: Arc<Queries>,
     sequences: Sequences<About>,
+    /// Those of queries that ask how processes relate: their events come all at once, when nothing is late any more.
+    related: Sequences<About>,
     /// The plan of a query.
     plans: Vec<Option<u32>>,
     /// The query of a plan.
@@ -103,12 +109,16 @@ pub(crate) struct QueryRun {
     piped: Vec<Vec<Result>>,
     piped_bytes: usize,
     budget: usize,
-    results_given_up: u64,
+    /// By query.
+    results_given_up: Vec<u64>,
     failed: Vec<String>,
+    keys_left_out: u64,
     /// Events of queries that ask how processes relate.
     relations: Vec<Option<Relations>>,
     sources: Vec<Arc<str>>,
     heard: BTreeMap<(u32, u32), Instant>,
+    /// When a hit came last.
+    heard_last: Option<Instant>,
 }
 
 impl QueryRun {
@@ -132,23 +142,32 @@ impl QueryRun {
             ahead: settings.ahead,
         };
         let sequences = Sequences::new(&running, settings_of_sequences, About::bytes).ok()?;
+        let settings_of_related = sequence::Settings {
+            lateness: None,
+            ..settings_of_sequences
+        };
+        let related = Sequences::new(&running, settings_of_related, About::bytes).ok()?;
+        let relating = queries.ways.iter().filter(|way| **way == Way::Related).count();
         Some(QueryRun {
             piped: queries.rules().iter().map(|_| Vec::new()).collect(),
             queries: queries.clone(),
             sequences,
+            related,
             plans,
             of_plan,
             piped_bytes: 0,
             budget: settings.budget,
-            results_given_up: 0,
+            results_given_up: vec![0; queries.rules().len()],
             failed: Vec::new(),
+            keys_left_out: 0,
             relations: queries
                 .ways
                 .iter()
-                .map(|way| (*way == Way::Related).then(|| Relations::new(settings.budget)))
+                .map(|way| (*way == Way::Related).then(|| Relations::new(settings.budget / relating.max(1))))
                 .collect(),
             sources: Vec::new(),
             heard: BTreeMap::new(),
+            heard_last: None,
         })
     }
 
@@ -165,27 +184,38 @@ impl QueryRun {
                 None => now_known.push(hit),
             }
         }
-        self.known(now_known, at)
+        self.heard_last = Some(at);
+        self.known(now_known, at, false)
+    }
+
+    /// Keys were left out of events that had too many of them.
+    pub(crate) fn leave_out(&mut self, keys: u64) {
+        self.keys_left_out += keys;
     }
 
     /// Takes hits that are what they seem.
-    fn known(&mut self, hits: Vec<Hit>, at: Instant) -> Vec<Alert> {
+    fn known(&mut self, hits: Vec<Hit>, at: Instant, are_related: bool) -> Vec<Alert> {
         let mut alerts = Vec::new();
         let mut taken = Vec::with_capacity(hits.len());
         for hit in hits {
+            // Both number tenants as they meet them.
             let tenant = self.sequences.tenant(&hit.tenant);
+            self.related.tenant(&hit.tenant);
             let Some(plan) = self.plans[hit.query as usize] else {
                 let result = Result {
                     tenant,
                     query: hit.query,
                     events: vec![(hit.time, hit.id, hit.about)],
                     extra: BTreeMap::new(),
+                    span: None,
                 };
                 alerts.extend(self.result(result));
                 continue;
             };
             let source = self.source(&hit.about.evidence.dataset);
-            self.heard.insert((tenant, source), at);
+            if !are_related {
+                self.heard.insert((tenant, source), at);
+            }
             taken.push(sequence::Hit {
                 time: hit.time,
                 id: hit.id,
@@ -197,7 +227,11 @@ impl QueryRun {
                 payload: hit.about,
             });
         }
-        let found = self.sequences.take(taken);
+        let sequences = match are_related {
+            true => &mut self.related,
+            false => &mut self.sequences,
+        };
+        let found = sequences.take(taken);
         alerts.extend(self.found(found));
         alerts
     }
@@ -225,6 +259,13 @@ impl QueryRun {
     pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) -> Vec<Alert> {
         let sequences = &mut self.sequences;
         let mut found = Vec::new();
+        // Other events come, but none that a query is about: time goes on for those too.
+        if let Some(silent) = self.heard_last.map(|last| at.saturating_duration_since(last))
+            && silent >= quiet
+        {
+            let silent = i64::try_from(silent.as_micros()).unwrap_or(i64::MAX);
+            found.extend(sequences.quiet(silent));
+        }
         self.heard.retain(|(tenant, source), last| {
             let waits = at.saturating_duration_since(*last) < quiet;
             if !waits {
@@ -251,11 +292,12 @@ impl QueryRun {
             if let Some(relations) = &mut self.relations[query] {
                 let rule = self.queries.rules()[query].clone();
                 let hits = relations.finish(&rule);
-                let alerts = self.known(hits, Instant::now());
+                let alerts = self.known(hits, Instant::now(), true);
                 each(alerts)?;
             }
         }
-        let found = self.sequences.finish();
+        let mut found = self.sequences.finish();
+        found.extend(self.related.finish());
         let mut found = found.into_iter().peekable();
         while found.peek().is_some() {
             let some: Vec<Found<About>> = found.by_ref().take(AT_ONCE).collect();
@@ -265,6 +307,14 @@ impl QueryRun {
         for query in 0..self.piped.len() {
             let results = std::mem::take(&mut self.piped[query]);
             let rule = self.queries.rules()[query].clone();
+            if self.results_given_up[query] > 0 {
+                // What is left would be a wrong answer.
+                self.failed.push(format!(
+                    "{}: its results did not fit into memory; --window-memory sets it",
+                    rule.meta.title
+                ));
+                continue;
+            }
             let results = match piped(&rule, results) {
                 Ok(results) => results,
                 Err(error) => {
@@ -285,7 +335,8 @@ impl QueryRun {
     pub(crate) fn counters(&self) -> Counters {
         Counters {
             sequences: self.sequences.counters(),
-            results_given_up: self.results_given_up,
+            results_given_up: self.results_given_up.iter().sum(),
+            keys_left_out: self.keys_left_out,
             events_given_up: self
                 .relations
                 .iter()
@@ -304,6 +355,7 @@ impl QueryRun {
                 query: self.of_plan[found.plan as usize],
                 events: found.events,
                 extra: BTreeMap::new(),
+                span: None,
             };
             alerts.extend(self.result(result));
         }
@@ -314,7 +366,7 @@ impl QueryRun {
     fn keep(&mut self, result: Result) {
         let bytes = result.bytes();
         if self.piped_bytes + bytes > self.budget {
-            self.results_given_up += 1;
+            self.results_given_up[result.query as usize] += 1;
             return;
         }
         self.piped_bytes += bytes;
@@ -350,6 +402,9 @@ fn piped(query: &QueryRule, mut results: Vec<Result>) -> std::result::Result<Vec
     let mut found = Vec::new();
     for (tenant, results) in tenants {
         let number = results.first().map_or(0, |result| result.query);
+        let times = results.iter().flat_map(|result| &result.events);
+        let times = times.map(|(time, ..)| *time);
+        let span = times.clone().min().zip(times.max());
         for row in pipes::run(&query.query.pipes, results, &options)? {
             let (source, added) = row.into_parts();
             let extra = added
@@ -360,6 +415,7 @@ fn piped(query: &QueryRule, mut results: Vec<Result>) -> std::result::Result<Vec
                 query: number,
                 events: Vec::new(),
                 extra: BTreeMap::new(),
+                span,
             });
             result.extra.extend(extra);
             found.push(result);
@@ -412,18 +468,9 @@ fn alert_of(query: &QueryRule, face: &AlertRule, tenant: &Arc<str>, result: &Res
         Body::Join(_) => "join",
         Body::Sample(_) => "sample",
     };
-    let first = result
-        .events
-        .iter()
-        .map(|(time, ..)| *time)
-        .min()
-        .unwrap_or_default();
-    let last = result
-        .events
-        .iter()
-        .map(|(time, ..)| *time)
-        .max()
-        .unwrap_or_default();
+    let times = result.events.iter().map(|(time, ..)| *time);
+    let span = times.clone().min().zip(times.max());
+    let (first, last) = span.or(result.span).unwrap_or_default();
     let group = group_of(query, result);
     let mut matched: Vec<MatchedField> = group
         .iter()
@@ -466,14 +513,14 @@ fn alert_of(query: &QueryRule, face: &AlertRule, tenant: &Arc<str>, result: &Res
             Arc::new(Json::Object(result.extra.clone().into_iter().collect())),
         ),
     };
-    let id = match &evidence[..] {
-        [one] => alert_id(tenant, &face.id, &one.event_id),
-        [] => alert_id(tenant, &face.id, &event.to_string()),
-        several => {
-            let ids: Vec<&str> = several.iter().map(|shown| shown.event_id.as_str()).collect();
-            alert_id(tenant, &face.id, &ids.join("\0"))
-        }
-    };
+    let mut about: Vec<&str> = evidence.iter().map(|shown| shown.event_id.as_str()).collect();
+    // The same events may be a match for several values of a list.
+    about.extend(group.iter().map(|value| value.value.as_str()));
+    let counted = format!("{first} {last} {event}");
+    if evidence.is_empty() {
+        about.push(&counted);
+    }
+    let id = alert_id(tenant, &face.id, &about.join("\0"));
     Alert {
         schema: SCHEMA_VERSION,
         id,

@@ -242,6 +242,7 @@ impl CompiledRules {
         queries.place(rules.len());
         rules.extend(parts);
         let (mut compiled, warnings) = CompiledRules::compile(rules, catalog);
+        let warnings = queries.warnings(warnings);
         compiled.queries = Some(Arc::new(queries));
         (compiled, warnings)
     }

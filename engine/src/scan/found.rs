@@ -22,6 +22,8 @@ pub(crate) struct Matches {
     pub(crate) correlated: Vec<Matched>,
     /// What queries over several events read.
     pub(crate) hits: Vec<Hit>,
+    /// Keys that queries left out of events with too many values.
+    pub(crate) keys_left_out: u64,
 }
 
 /// Matches the batches of one block.
@@ -56,11 +58,13 @@ pub(crate) fn find(matcher: &mut BatchMatcher, batches: &[&EventBatch]) -> Match
             alerts.push(builders[number].get_or_insert_with(builder).build(signal));
         }
     }
+    let keys_left_out = makers.iter().flatten().map(|maker| maker.left_out).sum();
     let correlated = correlated(&rules, batches, &signals, &mut builders);
     Matches {
         alerts,
         correlated,
         hits,
+        keys_left_out,
     }
 }
 

@@ -396,6 +396,7 @@ impl Collector<'_> {
                 let streams = self.streams;
                 let of_queries = self.queries.as_mut().map(|queries| {
                     let now = Instant::now();
+                    queries.leave_out(block.keys_left_out);
                     let mut found = queries.take(hits, chrono::Utc::now().timestamp_micros(), now);
                     if streams {
                         found.extend(queries.idle(now, QUIET));
@@ -403,8 +404,10 @@ impl Collector<'_> {
                     found
                 });
                 // After the events that they are about are on their way into the lake.
-                self.correlation_alerts(true)?;
-                self.final_alerts(of_queries.unwrap_or_default(), true)?;
+                let given = self.correlation_alerts(true);
+                // The lake gets the others all the same.
+                self.final_alerts(of_queries.unwrap_or_default(), given.is_ok())?;
+                given?;
             }
         }
         self.progress(raw_bytes)?;
@@ -510,9 +513,24 @@ impl Collector<'_> {
         let Some(mut queries) = self.queries.take() else {
             return Ok(());
         };
-        let ended = queries.finish(&mut |alerts| self.final_alerts(alerts, sink_takes));
+        let mut sink_failed = None;
+        let ended = queries.finish(&mut |alerts| {
+            match self.final_alerts(alerts, sink_takes && sink_failed.is_none()) {
+                // The lake gets the others all the same.
+                Err(ScanError::Output(error)) => sink_failed = Some(error),
+                given => given?,
+            }
+            match &mut self.store {
+                Some(store) => store
+                    .runtime
+                    .block_on(store.writer.flush_if_full())
+                    .map(|_| ())
+                    .map_err(ScanError::from),
+                None => Ok(()),
+            }
+        });
         self.summary.queries = queries.counters();
-        ended
+        ended.and(sink_failed.map_or(Ok(()), |error| Err(ScanError::Output(error))))
     }
 
     /// The input is over: what correlations found until then. A sink that has failed is not told.

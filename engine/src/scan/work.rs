@@ -46,6 +46,8 @@ pub(super) struct Block {
     pub(super) correlated: Vec<Matched>,
     /// What queries over several events read, in the order of the source.
     pub(super) hits: Vec<Hit>,
+    /// Keys that queries left out of events with too many values.
+    pub(super) keys_left_out: u64,
     /// The alerts as rows of the table `alerts`.
     pub(super) alert_tables: Vec<RecordBatch>,
     pub(super) matching: MatchCounters,
@@ -222,6 +224,7 @@ impl Worker {
                 alerts: Vec::new(),
                 correlated: Vec::new(),
                 hits: Vec::new(),
+                keys_left_out: 0,
                 alert_tables: Vec::new(),
                 matching: MatchCounters::default(),
                 passed: Vec::new(),
@@ -240,6 +243,7 @@ impl Worker {
             alerts,
             correlated,
             hits,
+            keys_left_out,
         } = find(matcher, &batches);
         let alert_tables = match self.stores {
             true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
@@ -253,6 +257,7 @@ impl Worker {
             alerts,
             correlated,
             hits,
+            keys_left_out,
             alert_tables,
             passed: Vec::new(),
         }

@@ -379,6 +379,207 @@ eql: |
 }
 
 #[test]
+fn points_in_time_compare_as_such() {
+    let line = |number: usize, time: &str| event(number, 0, "process", &json!({"@timestamp": time}));
+    let lines = [
+        line(1, "2026-03-02T10:00:00Z"),
+        line(2, "2026-03-02T10:00:00.9Z"),
+        line(3, "2026-03-02T10:00:01Z"),
+    ];
+    let cases: [(&str, &[i64]); 5] = [
+        ("any where @timestamp >= \"2026-03-02T10:00:00Z\"", &[1, 2, 3]),
+        ("any where @timestamp > \"2026-03-02T10:00:00Z\"", &[2, 3]),
+        ("any where @timestamp <= \"2026-03-02T10:00:00.90Z\"", &[1, 2]),
+        ("any where @timestamp == \"2026-03-02T10:00:00.900000Z\"", &[2]),
+        ("any where @timestamp != \"2026-03-02T10:00:00.000Z\"", &[2, 3]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(found_in(&lines, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn objects_are_neither_in_nor_out_of_a_list() {
+    let lines = [
+        event(1, 0, "process", &json!({"a": {"b": 1}, "x": [{"c": 1}]})),
+        event(2, 1, "process", &json!({"a": "z"})),
+    ];
+    assert_eq!(found_in(&lines, "any where a not in (\"5\", \"3\")"), [2]);
+    assert_eq!(found_in(&lines, "any where x[0] != null"), [1]);
+}
+
+#[test]
+fn case_may_count_between_steps_too() {
+    let lines = [
+        event(1, 0, "process", &json!({"user": {"name": "Bob"}})),
+        event(2, 1, "network", &json!({"user": {"name": "bob"}})),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let text = "sequence by user.name [process where true] [network where true]";
+    let found = |cased| {
+        scan(&compiled(Language::Eql, text, cased), &path, 1, 1000)
+            .0
+            .len()
+    };
+    assert_eq!((found(false), found(true)), (1, 0));
+}
+
+#[test]
+fn each_value_of_a_list_is_a_match_of_its_own_up_to_a_limit_that_is_told() {
+    let both = |category: &str, second| event(second, second, category, &json!({"k": ["a", "b"]}));
+    let many: Vec<String> = (0..20).map(|number| format!("v{number}")).collect();
+    let lines = [
+        both("process", 1),
+        both("network", 2),
+        event(3, 3, "process", &json!({"k": many})),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let text = "sequence by k [process where true] [network where true]";
+    let (alerts, summary) = scan(&compiled(Language::Eql, text, false), &path, 1, 1000);
+    assert_eq!(alerts.len(), 2);
+    assert_ne!(alerts[0].id, alerts[1].id);
+    assert_eq!(summary.queries.keys_left_out, 4);
+}
+
+#[test]
+fn what_pipes_count_has_a_time_and_its_hosts() {
+    let lines: Vec<String> = (0..6)
+        .map(|number| {
+            event(
+                number,
+                number,
+                "process",
+                &json!({"host": {"name": format!("h{}", number % 3)}}),
+            )
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (alerts, _) = scan(
+        &compiled(Language::Eql, "any where true | count", false),
+        &path,
+        1,
+        1000,
+    );
+    assert_eq!(alerts.len(), 1);
+    let several = alerts[0].correlation.as_ref().expect("counted");
+    assert_eq!(several.count, 6);
+    assert_eq!(
+        (several.first.as_str(), several.last.as_str()),
+        ("2026-03-02T10:00:00.000000Z", "2026-03-02T10:00:05.000000Z",)
+    );
+    let hosts = alerts[0]
+        .matched
+        .iter()
+        .find(|field| field.column == "total_hosts");
+    assert_eq!(hosts.map(|field| field.value.as_str()), Some("3"));
+}
+
+#[test]
+fn pipes_that_lack_memory_give_no_answer_rather_than_a_wrong_one() {
+    let lines: Vec<String> = (0..600)
+        .map(|number| event(number, number / 10, "process", &json!({})))
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let mut options = ScanOptions::default();
+    options.windows.budget = 64 << 10;
+    let scan = Scan {
+        catalog: Catalog::builtin(),
+        options,
+        rules: Some(compiled(Language::Eql, "any where true | count", false)),
+        lake: None,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let mut alerts: Vec<Alert> = Vec::new();
+    let summary = scan
+        .run(&InputSet::expand(&[path.to_string_lossy()]), &mut alerts)
+        .expect("it runs");
+    assert!(alerts.is_empty());
+    assert_eq!(summary.queries.failed.len(), 1, "{:?}", summary.queries);
+}
+
+#[test]
+fn sequences_over_relations_are_not_late() {
+    let line = |number: usize, second: usize, id: &str, parent: &str, name: &str, category: &str| {
+        event(
+            number,
+            second,
+            category,
+            &json!({"process": {"entity_id": id, "name": name, "parent": {"entity_id": parent}}}),
+        )
+    };
+    let lines = [
+        line(1, 0, "p1", "p0", "word.exe", "process"),
+        line(2, 1, "p2", "p1", "cmd.exe", "process"),
+        line(3, 2, "p2", "p1", "cmd.exe", "network"),
+        line(4, 3000, "p9", "p0", "other.exe", "process"),
+        line(5, 3001, "p9", "p0", "other.exe", "network"),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let queries = [
+        "sequence by process.entity_id
+            [process where child of [process where process.name == \"word.exe\"]]
+            [network where true]",
+        "sequence by process.entity_id [process where true] [network where true]",
+    ];
+    let queries = queries.map(|text| Arc::new(QueryRule::ad_hoc(Language::Eql, text).expect("a query")));
+    let (rules, _) = CompiledRules::compile_with_queries(Vec::new(), queries.to_vec(), &Catalog::builtin());
+    let mut options = ScanOptions::default();
+    options.windows.lateness = Some(60_000_000);
+    options.frame.batch_rows = 1;
+    let scan = Scan {
+        catalog: Catalog::builtin(),
+        options,
+        rules: Some(Arc::new(rules)),
+        lake: None,
+        stop: Arc::new(AtomicBool::new(false)),
+    };
+    let mut alerts: Vec<Alert> = Vec::new();
+    let summary = scan
+        .run(&InputSet::expand(&[path.to_string_lossy()]), &mut alerts)
+        .expect("it runs");
+    let found: Vec<Vec<i64>> = alerts
+        .iter()
+        .map(|alert| numbers(std::slice::from_ref(alert), "n"))
+        .collect();
+    assert_eq!(found.len(), 3, "{found:?} {:?}", summary.queries);
+    assert_eq!(found.iter().filter(|events| **events == [2, 3]).count(), 2);
+}
+
+#[test]
+fn a_rule_is_one_thing_and_a_correlation_reads_no_query() {
+    let report = Loader::new().load_text(
+        "rules.yml",
+        "title: Two
+id: 5f1a6c0e-0000-4000-8000-000000000001
+eql: any where true
+kql: 'a: b'
+---
+title: Query
+id: 5f1a6c0e-0000-4000-8000-000000000002
+name: a_query
+eql: any where true
+---
+title: Reads it
+id: 5f1a6c0e-0000-4000-8000-000000000003
+correlation: {type: event_count, rules: a_query, timespan: 1m, condition: {gte: 2}}
+",
+    );
+    let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
+    assert!(errors[0].contains("one of `eql` and `kql`"), "{errors:?}");
+    assert!(errors[1].contains("`a_query` is a query"), "{errors:?}");
+}
+
+#[test]
 fn a_memory_that_is_too_small_is_told() {
     let lines: Vec<String> = (0..3000)
         .map(|number| {

@@ -77,7 +77,12 @@ impl Expr {
             Expr::IsNull(inner) => Some(inner.value(event, settings, scope).is_null()),
             Expr::In { value, list, case } => {
                 let value = value.value(event, settings, scope);
-                if value.is_null() {
+                // An object compares with nothing.
+                if value
+                    .each()
+                    .into_iter()
+                    .all(|value| matches!(value, Value::Object(_)))
+                {
                     return None;
                 }
                 let cased = case.counts(&settings);

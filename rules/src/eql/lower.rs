@@ -7,7 +7,7 @@ use super::ast::{Expr, Operator, Settings};
 use super::event::Event;
 use super::function::Function;
 use super::path::FieldPath;
-use super::value::{Number, Value};
+use super::value::{Number, Value, instant};
 use crate::ir::{Comparison, Expression, Matcher, Part, Pattern};
 
 /// Whole numbers of at least this size may be rounded when they become floating point numbers.
@@ -185,7 +185,8 @@ impl Lowering<'_> {
     fn is_null(&self, inner: &Expr) -> Lowered {
         if let Expr::Field(field) = inner {
             if !field.inside().is_empty() {
-                let no = element_exists(field).map_or_else(Side::unknown, Side::at_least);
+                // The element may be an object.
+                let no = Side::unknown();
                 return Lowered {
                     yes: Side::unknown(),
                     no,
@@ -304,6 +305,8 @@ fn equals(literal: &Value<'_>, cased: bool) -> (Vec<Matcher>, bool) {
             None => (Vec::new(), true),
         },
         Value::Bool(_) => (literal.text().iter().map(|text| whole(text)).collect(), true),
+        // The same point in time may be written with other decimals.
+        Value::Text(text) if instant(text).is_some() => (vec![Matcher::Exists(true)], false),
         Value::Text(text) => match Number::parse(text) {
             // A field may hold the same number as a number; its text is the literal's only if that is
             // written as numbers are, and if no two numbers are near enough to be taken for one.

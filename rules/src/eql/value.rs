@@ -295,5 +295,26 @@ pub(crate) fn compare(a: &Value<'_>, b: &Value<'_>, numeric: bool, cased: bool) 
         _ => {}
     }
     let (a, b) = (a.text()?, b.text()?);
+    if let (Some(a), Some(b)) = (instant(&a), instant(&b)) {
+        return Some(a.cmp(&b));
+    }
     Some(if cased { a.cmp(&b) } else { fold(&a).cmp(&fold(&b)) })
+}
+
+/// A point in time in UTC as RFC 3339 writes it, in parts that compare as the points do: all up to the second, and the
+/// digits of the fraction.
+pub(crate) fn instant(text: &str) -> Option<(&str, &str)> {
+    const SHAPE: &[u8; 19] = b"0000-00-00T00:00:00";
+    let (second, rest) = text.split_at_checked(SHAPE.len())?;
+    let fits = second.bytes().zip(SHAPE).all(|(byte, shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        other => byte == *other,
+    });
+    let rest = rest.strip_suffix('Z')?;
+    let fraction = match rest.strip_prefix('.') {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => digits,
+        None if rest.is_empty() => "",
+        _ => return None,
+    };
+    fits.then(|| (second, fraction.trim_end_matches('0')))
 }

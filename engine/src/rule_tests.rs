@@ -108,6 +108,8 @@ pub struct SeveralEvents {
     pub detections: Vec<Arc<DetectionRule>>,
     /// Queries of the file.
     pub queries: Vec<Arc<QueryRule>>,
+    /// Ids of rules that do not alert on their own.
+    pub silent: BTreeSet<Arc<str>>,
 }
 
 impl SeveralEvents {
@@ -137,6 +139,7 @@ impl SeveralEvents {
             read: read.cloned().collect(),
             detections: detections.cloned().collect(),
             queries: queries.cloned().collect(),
+            silent: report.referenced_only.clone(),
             correlations,
         }
     }
@@ -152,7 +155,8 @@ impl SeveralEvents {
         let (compiled, _) = CompiledRules::compile_with_queries(detections, self.queries.clone(), catalog);
         let silent = self.detections.iter().map(|rule| &rule.meta);
         let silent = silent.chain(self.read.iter().map(|rule| &rule.meta));
-        let silent = silent.map(|meta| meta.id.clone()).collect();
+        let silent = silent.map(|meta| meta.id.clone());
+        let silent = silent.chain(self.silent.iter().cloned()).collect();
         let all: Vec<_> = self.correlations.iter().chain(&self.read).cloned().collect();
         let (compiled, not_run) = compiled.with_correlations(&all, &silent);
         match not_run.first() {
@@ -218,6 +222,18 @@ pub struct TestedRules {
 }
 
 impl TestedRules {
+    /// Compiles the rules of the file at `path` in `report`. Beside a rule over several events, those that it reads need
+    /// not fire by themselves.
+    pub fn of_file(path: &Path, report: &LoadReport, catalog: &Arc<Catalog>) -> TestedRules {
+        let several = SeveralEvents::of_file(path, report);
+        let fires = |rule: &&Arc<DetectionRule>| {
+            let silent = report.referenced_only.contains(&rule.meta.id);
+            rule.meta.location.path == path && (several.is_empty() || !silent)
+        };
+        let alerting: Vec<_> = report.detections.iter().filter(fires).cloned().collect();
+        TestedRules::compile(&alerting, &several, catalog)
+    }
+
     /// Compiles the rules of one file: those over single events and those over several.
     pub fn compile(
         rules: &[Arc<DetectionRule>],

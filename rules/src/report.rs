@@ -82,14 +82,14 @@ pub struct RuleSummary<'r> {
     pub log_source: Option<&'r LogSource>,
 }
 
-impl RuleSummary<'_> {
+impl<'r> RuleSummary<'r> {
     /// Its level.
     pub fn level(&self) -> Level {
         self.meta.level
     }
 
     /// The file that it stands in.
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &'r Path {
         &self.meta.location.path
     }
 }

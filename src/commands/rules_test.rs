@@ -1,15 +1,14 @@
 //! `borzoi rules test`: run the test events beside rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use borzoi_engine::rule_tests::{Outcome, SeveralEvents, TestedRules};
+use borzoi_engine::rule_tests::{Outcome, TestedRules};
 use borzoi_parsers::catalog::Catalog;
-use borzoi_rules::Placeholders;
-use borzoi_rules::ir::DetectionRule;
 use borzoi_rules::pack_tests::{self, TestFile};
+use borzoi_rules::{Placeholders, RuleKind};
 
 use super::load;
 use crate::exit::{Exit, Failure};
@@ -21,17 +20,8 @@ pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
     load::show_errors(&report);
     load::some_file(&report)?;
     let mut failed = report.errors().count();
-    let mut by_file: BTreeMap<&Path, Vec<Arc<DetectionRule>>> = BTreeMap::new();
-    let several = report.correlations.iter().map(|rule| &rule.meta);
-    for meta in several.chain(report.queries.iter().map(|rule| &rule.meta)) {
-        by_file.entry(&meta.location.path).or_default();
-    }
-    for rule in &report.detections {
-        by_file
-            .entry(&rule.meta.location.path)
-            .or_default()
-            .push(rule.clone());
-    }
+    let rules = report.summaries().filter(|rule| rule.kind != RuleKind::Filter);
+    let by_file: BTreeSet<&Path> = rules.map(|rule| rule.path()).collect();
     // The last rule of a file is the one that the others stand for.
     let titles: BTreeMap<&Path, &str> = report
         .summaries()
@@ -39,7 +29,7 @@ pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
         .collect();
     let mut out = super::stdout();
     let (mut passed, mut untested) = (0, Vec::new());
-    for (file, rules) in &by_file {
+    for file in &by_file {
         let Some(tests) = tests_of(file, paths.is_empty()) else {
             untested.push(*file);
             continue;
@@ -48,13 +38,7 @@ pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
             failed += 1;
             writeln!(out, "{problem}")?;
         }
-        let several = SeveralEvents::of_file(file, &report);
-        // Beside a rule over several events, those that it reads need not fire by themselves.
-        let fires = |rule: &&Arc<DetectionRule>| {
-            several.is_empty() || !report.referenced_only.contains(&rule.meta.id)
-        };
-        let alerting: Vec<_> = rules.iter().filter(fires).cloned().collect();
-        let tested = TestedRules::compile(&alerting, &several, &catalog);
+        let tested = TestedRules::of_file(file, &report, &catalog);
         let title = titles.get(file).copied().unwrap_or_default();
         for case in &tests.cases {
             match tested.run(case) {

@@ -1,7 +1,6 @@
 //! Test events beside rules: what passes, what fails, and what is refused because it proves nothing.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use borzoi_engine::rule_tests::{Outcome, SeveralEvents, TestedRules};
 use borzoi_parsers::catalog::Catalog;
@@ -117,14 +116,8 @@ fn the_cases_of_the_pack_pass() {
     let mut failed = Vec::new();
     let mut passed = 0;
     for path in &report.files {
-        let rules: Vec<_> = report
-            .detections
-            .iter()
-            .filter(|rule| rule.meta.location.path == *path)
-            .map(Arc::clone)
-            .collect();
         let tests = pack::tests_of(path).expect("every rule of the pack has test events");
-        let tested = TestedRules::compile(&rules, &SeveralEvents::default(), &catalog);
+        let tested = TestedRules::of_file(path, &report, &catalog);
         for case in &tests.cases {
             match tested.run(case) {
                 Outcome::Passed => passed += 1,
@@ -146,5 +139,57 @@ fn the_cases_of_the_pack_pass() {
         failed.len(),
         failed.join("\n")
     );
-    assert!(passed >= 500, "{passed} cases passed; the pack has more");
+    assert!(passed >= 600, "{passed} cases passed; the pack has more");
+}
+
+#[test]
+fn rules_over_several_events_are_tested_on_all_events_of_a_case() {
+    let rules = "
+title: Failed logon
+id: 00000000-0000-0000-0000-000000000001
+name: failed_logon
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Logon
+id: 00000000-0000-0000-0000-000000000002
+name: logon
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4624}, condition: s}
+---
+title: Three failed
+id: 00000000-0000-0000-0000-000000000003
+name: three_failed
+correlation: {type: event_count, rules: failed_logon, group-by: [TargetUserName], timespan: 5m, condition: {gte: 3}}
+---
+title: Guessed
+id: 00000000-0000-0000-0000-000000000004
+correlation: {type: temporal_ordered, rules: [three_failed, logon], group-by: [TargetUserName], timespan: 10m}
+";
+    let report = borzoi_rules::Loader::new().load_text("rules.yml", rules);
+    assert_eq!(report.errors().count(), 0);
+    let catalog = Catalog::builtin();
+    let tested = TestedRules::of_file(std::path::Path::new("rules.yml"), &report, &catalog);
+    let logon = |second: u32, code: u32| {
+        format!(
+            r#"{{"Channel":"Security","Provider_Name":"Microsoft-Windows-Security-Auditing","EventID":{code},"Computer":"dc01","TimeCreated":"2026-03-02T10:00:{second:02}Z","TargetUserName":"anna"}}"#
+        )
+    };
+    let case = |codes: &[u32], expect| {
+        let lines: Vec<String> = (0..)
+            .zip(codes)
+            .map(|(second, code)| logon(second, *code))
+            .collect();
+        let text = serde_json::json!({"expect": expect, "raw": lines.join("\n")}).to_string();
+        let file = borzoi_rules::pack_tests::parse(std::path::Path::new("rules.test.ndjson"), &text);
+        match tested.run(&file.cases[0]) {
+            Outcome::Passed => String::new(),
+            Outcome::Failed { reason } => reason,
+        }
+    };
+    assert_eq!(case(&[4625, 4625, 4625, 4624], true), "");
+    // What only another correlation reads is no alert.
+    assert_eq!(case(&[4625, 4625, 4625], false), "");
+    assert!(case(&[4625, 4625, 4624], true).starts_with("does not fire"));
+    assert!(case(&[1102], false).starts_with("proves nothing"));
 }

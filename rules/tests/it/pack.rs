@@ -14,8 +14,12 @@ fn every_rule_of_the_pack_loads_and_has_test_events() {
         let tests = pack_tests::read(&pack_tests::path_for(path));
         faults.extend(tests.problems.iter().map(ToString::to_string));
     }
-    for rule in &report.detections {
-        let meta = &rule.meta;
+    // What only others read speaks for itself there.
+    let rules = report
+        .summaries()
+        .filter(|rule| !report.referenced_only.contains(&rule.meta.id));
+    for rule in rules {
+        let meta = rule.meta;
         let place = meta.location.path.display();
         if meta.references.is_empty() {
             faults.push(format!("{place}: no references"));
@@ -32,12 +36,13 @@ fn every_rule_of_the_pack_loads_and_has_test_events() {
         if !meta.tags.iter().any(|tag| attack::technique(tag).is_some()) {
             faults.push(format!("{place}: no ATT&CK technique"));
         }
-        if !rule.waiting_for.is_empty() {
-            faults.push(format!("{place}: waits for a placeholder"));
-        }
     }
-    let titles: BTreeSet<&str> = report.detections.iter().map(|rule| &*rule.meta.title).collect();
-    if titles.len() < report.detections.len() {
+    for rule in report.waiting() {
+        let place = rule.meta.location.path.display();
+        faults.push(format!("{place}: waits for a placeholder"));
+    }
+    let titles: BTreeSet<&str> = report.summaries().map(|rule| &*rule.meta.title).collect();
+    if titles.len() < report.summaries().count() {
         faults.push("two rules have one title".to_owned());
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

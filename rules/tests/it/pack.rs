@@ -41,8 +41,11 @@ fn every_rule_of_the_pack_loads_and_has_test_events() {
         let place = rule.meta.location.path.display();
         faults.push(format!("{place}: waits for a placeholder"));
     }
-    let titles: BTreeSet<&str> = report.summaries().map(|rule| &*rule.meta.title).collect();
-    if titles.len() < report.summaries().count() {
+    let alerting = report
+        .summaries()
+        .filter(|rule| !report.referenced_only.contains(&rule.meta.id));
+    let titles: Vec<&str> = alerting.map(|rule| &*rule.meta.title).collect();
+    if titles.iter().collect::<BTreeSet<_>>().len() < titles.len() {
         faults.push("two rules have one title".to_owned());
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

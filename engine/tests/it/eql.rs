@@ -36,6 +36,10 @@ fn scan(
         ..ScanOptions::default()
     };
     options.frame.batch_rows = batch_rows;
+    scan_with(rules, path, options)
+}
+
+fn scan_with(rules: &Arc<CompiledRules>, path: &Path, options: ScanOptions) -> (Vec<Alert>, ScanSummary) {
     let scan = Scan {
         catalog: Catalog::builtin(),
         options,
@@ -48,6 +52,14 @@ fn scan(
         .run(&InputSet::expand(&[path.to_string_lossy()]), &mut alerts)
         .expect("it runs");
     (alerts, summary)
+}
+
+/// A file of these lines, in a folder that goes away with the value.
+fn written(lines: &[String]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.json");
+    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    (folder, path)
 }
 
 /// The number that each event of the alerts has in `field`.
@@ -125,9 +137,7 @@ fn event(number: usize, second: usize, category: &str, more: &Value) -> String {
 }
 
 fn found_in(lines: &[String], text: &str) -> Vec<i64> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(lines);
     let (alerts, _) = scan(&compiled(Language::Eql, text, false), &path, 1, 1000);
     numbers(&alerts, "n")
 }
@@ -212,9 +222,7 @@ fn steps_follow_each_other_in_time_whatever_the_order_of_the_lines() {
     let mut reversed = ordered.clone();
     reversed.reverse();
     assert_eq!(found_in(&reversed, text), [1, 2]);
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, ordered.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&ordered);
     let (alerts, _) = scan(&compiled(Language::Eql, text, false), &path, 1, 1);
     let alert = &alerts[0];
     let several = alert.correlation.as_ref().expect("several events");
@@ -315,9 +323,7 @@ fn kql_asks_single_events() {
         ),
         event(3, 2, "process", &json!({"process": {"name": "cmd.exe"}})),
     ];
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let found = |text: &str| {
         let (alerts, _) = scan(&compiled(Language::Kql, text, false), &path, 1, 1000);
         numbers(&alerts, "n")
@@ -414,9 +420,7 @@ fn case_may_count_between_steps_too() {
         event(1, 0, "process", &json!({"user": {"name": "Bob"}})),
         event(2, 1, "network", &json!({"user": {"name": "bob"}})),
     ];
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let text = "sequence by user.name [process where true] [network where true]";
     let found = |cased| {
         scan(&compiled(Language::Eql, text, cased), &path, 1, 1000)
@@ -435,9 +439,7 @@ fn each_value_of_a_list_is_a_match_of_its_own_up_to_a_limit_that_is_told() {
         both("network", 2),
         event(3, 3, "process", &json!({"k": many})),
     ];
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let text = "sequence by k [process where true] [network where true]";
     let (alerts, summary) = scan(&compiled(Language::Eql, text, false), &path, 1, 1000);
     assert_eq!(alerts.len(), 2);
@@ -457,9 +459,7 @@ fn what_pipes_count_has_a_time_and_its_hosts() {
             )
         })
         .collect();
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let (alerts, _) = scan(
         &compiled(Language::Eql, "any where true | count", false),
         &path,
@@ -485,22 +485,14 @@ fn pipes_that_lack_memory_give_no_answer_rather_than_a_wrong_one() {
     let lines: Vec<String> = (0..600)
         .map(|number| event(number, number / 10, "process", &json!({})))
         .collect();
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let mut options = ScanOptions::default();
     options.windows.budget = 64 << 10;
-    let scan = Scan {
-        catalog: Catalog::builtin(),
+    let (alerts, summary) = scan_with(
+        &compiled(Language::Eql, "any where true | count", false),
+        &path,
         options,
-        rules: Some(compiled(Language::Eql, "any where true | count", false)),
-        lake: None,
-        stop: Arc::new(AtomicBool::new(false)),
-    };
-    let mut alerts: Vec<Alert> = Vec::new();
-    let summary = scan
-        .run(&InputSet::expand(&[path.to_string_lossy()]), &mut alerts)
-        .expect("it runs");
+    );
     assert!(alerts.is_empty());
     assert_eq!(summary.queries.failed.len(), 1, "{:?}", summary.queries);
 }
@@ -522,9 +514,7 @@ fn sequences_over_relations_are_not_late() {
         line(4, 3000, "p9", "p0", "other.exe", "process"),
         line(5, 3001, "p9", "p0", "other.exe", "network"),
     ];
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let queries = [
         "sequence by process.entity_id
             [process where child of [process where process.name == \"word.exe\"]]
@@ -536,17 +526,7 @@ fn sequences_over_relations_are_not_late() {
     let mut options = ScanOptions::default();
     options.windows.lateness = Some(60_000_000);
     options.frame.batch_rows = 1;
-    let scan = Scan {
-        catalog: Catalog::builtin(),
-        options,
-        rules: Some(Arc::new(rules)),
-        lake: None,
-        stop: Arc::new(AtomicBool::new(false)),
-    };
-    let mut alerts: Vec<Alert> = Vec::new();
-    let summary = scan
-        .run(&InputSet::expand(&[path.to_string_lossy()]), &mut alerts)
-        .expect("it runs");
+    let (alerts, summary) = scan_with(&Arc::new(rules), &path, options);
     let found: Vec<Vec<i64>> = alerts
         .iter()
         .map(|alert| numbers(std::slice::from_ref(alert), "n"))
@@ -591,23 +571,12 @@ fn a_memory_that_is_too_small_is_told() {
             )
         })
         .collect();
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("events.json");
-    std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+    let (_folder, path) = written(&lines);
     let text = "sequence by user.name [process where true] [file where true]";
     let rules = compiled(Language::Eql, text, false);
     let mut options = ScanOptions::default();
     options.windows.budget = 64 << 10;
-    let scan = Scan {
-        catalog: Catalog::builtin(),
-        options,
-        rules: Some(rules),
-        lake: None,
-        stop: Arc::new(AtomicBool::new(false)),
-    };
-    let mut alerts: Vec<Alert> = Vec::new();
-    let inputs = InputSet::expand(&[path.to_string_lossy()]);
-    let summary = scan.run(&inputs, &mut alerts).expect("it runs");
+    let (_, summary) = scan_with(&rules, &path, options);
     let counters = summary.queries.sequences;
     assert!(
         counters.released_early > 0 && counters.given_up > 0,
@@ -633,9 +602,7 @@ proptest! {
                 event(number, *second, categories[*category], &json!({"user": {"name": users[*user]}}))
             })
             .collect();
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("events.json");
-        std::fs::write(&path, lines.join("\n") + "\n").expect("written");
+        let (_folder, path) = written(&lines);
         let queries = [
             "sequence by user.name with maxspan=30s [process where true] [network where true] until [file where true]",
             "join by user.name [process where n > 3] [network where length(user.name) == 3]",

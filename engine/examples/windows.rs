@@ -30,6 +30,7 @@ fn plan(measured: Measured, slots: u16, test: Test) -> Plan {
     Plan {
         rule_id: "bench".into(),
         slots,
+        group_values: 1,
         span: 300 * SECOND,
         measured,
         test,

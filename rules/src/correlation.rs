@@ -4,6 +4,7 @@
 //! checked and its references are resolved; running it is the engine's work.
 
 mod draft;
+mod own;
 
 pub(crate) use draft::{Draft, read, references};
 
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ir::{Comparison, Meta};
+use crate::ir::{Comparison, Level, Meta};
 
 /// A correlation rule, its references resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +55,10 @@ pub enum CorrelationKind {
     ValuePercentile(Option<f64>),
     /// Median of a field.
     ValueMedian,
+    /// Values that a group has not had within the time. Not of the specification.
+    FirstSeen,
+    /// What the signals about a group weigh together. Not of the specification.
+    Risk,
 }
 
 /// When a correlation holds.
@@ -66,10 +71,71 @@ pub enum CorrelationCondition {
         /// What must hold.
         bounds: Vec<Bound>,
     },
+    /// The values of these fields together are new to the group.
+    New {
+        /// The fields.
+        fields: Vec<String>,
+        /// How long a group is only learned from, beginning with its first event.
+        learning: Duration,
+    },
+    /// The signals weigh this much.
+    Risk(Risk),
     /// Temporal rules: all of the rules occurred.
     AllRules,
     /// Temporal rules: this holds of which rules occurred.
     Rules(RuleCondition),
+}
+
+/// When the signals about a group are too many, or too different.
+///
+/// Of each rule the newest signal counts: its score, halved with every half-life that has passed since. So a rule that
+/// matches all day weighs no more than its score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Risk {
+    /// What must hold of the sum of the scores. None: only tactics are counted.
+    pub bounds: Vec<Bound>,
+    /// So many different tactics of ATT&CK among the rules do too.
+    pub tactics: Option<u32>,
+    /// The time in which a score halves.
+    pub half_life: Duration,
+    /// What each rule weighs, in step with the rules of the correlation.
+    pub weights: Vec<Weight>,
+}
+
+/// What a signal of a rule weighs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Weight {
+    /// Its score when it is new.
+    pub score: f64,
+    /// The rule's tactics: bits of positions in [`TACTICS`](crate::attack::TACTICS), of those with the same id the first.
+    pub tactics: u32,
+}
+
+impl Weight {
+    /// The weight of a rule that nobody gave another score.
+    pub fn of(meta: &Meta) -> Weight {
+        use crate::attack::{TACTICS, tactic};
+        let place = |tag: &String| {
+            let id = tactic(tag)?.id;
+            TACTICS.iter().position(|known| known.id == id)
+        };
+        let tactics = meta.tags.iter().filter_map(place);
+        Weight {
+            score: score_of(meta.level),
+            tactics: tactics.fold(0, |bits, place| bits | 1 << place),
+        }
+    }
+}
+
+/// What a signal of a rule of this level weighs where nobody says otherwise.
+pub fn score_of(level: Level) -> f64 {
+    match level {
+        Level::Informational => 1.0,
+        Level::Low => 10.0,
+        Level::Medium => 30.0,
+        Level::High => 60.0,
+        Level::Critical => 100.0,
+    }
 }
 
 /// One bound.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::correlation::{CorrelationRule, Draft};
+use crate::correlation::{CorrelationCondition, CorrelationRule, Draft, Weight};
 use crate::filter::{self, FilterRule};
 use crate::ir::{DetectionRule, Meta};
 use crate::problem::{Problem, Reference, Severity, nearest};
@@ -176,21 +176,26 @@ pub(crate) fn correlations(
     for position in 0..drafts.len() {
         resolver.visit(position);
     }
-    let mut rules = Vec::with_capacity(drafts.len());
-    for (position, draft) in drafts.iter().enumerate() {
-        if resolver.states[position] == State::Good {
-            rules.push(Arc::new(resolver.finish(draft)));
-        }
-    }
+    // What adds to a risk alerts, or does not, as if there were none.
     let referred = |generate| {
-        rules
-            .iter()
-            .filter(move |rule: &&Arc<CorrelationRule>| rule.generate == generate)
-            .flat_map(|rule| rule.rules.iter().cloned())
+        let drafts = drafts.iter().enumerate();
+        let good = drafts.filter(|(position, _)| resolver.states[*position] == State::Good);
+        let these = good.filter(move |(_, draft)| draft.generate == generate && !draft.is_risk());
+        these.flat_map(|(_, draft)| draft.rules.iter().map(|rule| resolver.id(&rule.text)))
     };
     let generated: BTreeSet<Arc<str>> = referred(true).collect();
-    let silent = referred(false).filter(|id| !generated.contains(id)).collect();
+    let silent: BTreeSet<Arc<str>> = referred(false).filter(|id| !generated.contains(id)).collect();
+    let drafts = drafts.iter().enumerate();
+    let good = drafts.filter(|(position, _)| resolver.states[*position] == State::Good);
+    let rules = good
+        .map(|(_, draft)| Arc::new(resolver.finish(draft, &silent)))
+        .collect();
     (rules, silent)
+}
+
+/// Whether a correlation means all detection rules by this: only a risk can.
+fn is_all(draft: &Draft, reference: &Reference) -> bool {
+    draft.is_risk() && reference.text == "*"
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +259,9 @@ impl Resolver<'_> {
         let draft = &self.drafts[position];
         let mut good = true;
         for reference in &draft.rules {
+            if is_all(draft, reference) {
+                continue;
+            }
             let (code, message, near) = match self.index.find(&reference.text) {
                 Some(Target::Detection(_)) => continue,
                 Some(Target::Correlation(other)) => match self.states[other] {
@@ -293,20 +301,23 @@ impl Resolver<'_> {
             self.problems
                 .push(reference.problem(Severity::Error, code, message, near));
         }
-        for reference in draft.aliases.values().flatten().map(|(reference, _)| reference) {
+        let aliases = draft.aliases.values().flatten();
+        let aliases = aliases.map(|(reference, _)| (reference, "alias"));
+        let scores = draft.scores.iter().map(|(reference, _)| (reference, "score"));
+        for (reference, what) in aliases.chain(scores) {
             let target = self.index.find(&reference.text);
             let is_own = target.is_some()
-                && draft
-                    .rules
-                    .iter()
-                    .any(|rule| self.index.find(&rule.text) == target);
+                && draft.rules.iter().any(|rule| {
+                    let of_all = is_all(draft, rule) && matches!(target, Some(Target::Detection(_)));
+                    of_all || self.index.find(&rule.text) == target
+                });
             if !is_own {
                 good = false;
                 self.problems.push(reference.problem(
                     Severity::Error,
                     "unknown-rule",
                     format!(
-                        "the alias names rule `{}`, which is not among `rules`",
+                        "the {what} names rule `{}`, which is not among `rules`",
                         reference.text
                     ),
                     nearest(&reference.text, draft.rules.iter().map(|rule| rule.text.as_str())),
@@ -324,7 +335,8 @@ impl Resolver<'_> {
         }
     }
 
-    fn finish(&self, draft: &Draft) -> CorrelationRule {
+    /// The rule of a draft; rules that are `silent` are not among all rules.
+    fn finish(&self, draft: &Draft, silent: &BTreeSet<Arc<str>>) -> CorrelationRule {
         let aliases: BTreeMap<_, _> = draft
             .aliases
             .iter()
@@ -335,14 +347,47 @@ impl Resolver<'_> {
                 (alias.clone(), fields.collect())
             })
             .collect();
+        let mut metas: Vec<&Meta> = Vec::new();
+        let mut known = BTreeSet::new();
+        for reference in &draft.rules {
+            let found = match self.index.find(&reference.text) {
+                _ if is_all(draft, reference) => {
+                    let alert = self.detections.iter().map(|rule| &rule.meta);
+                    alert.filter(|meta| !silent.contains(&meta.id)).collect()
+                }
+                Some(Target::Detection(position)) => vec![&self.detections[position].meta],
+                Some(Target::Correlation(position)) => vec![&self.drafts[position].meta],
+                None => Vec::new(),
+            };
+            // A rule that is named beside `*` is one rule.
+            metas.extend(
+                found
+                    .into_iter()
+                    .filter(|meta| !draft.is_risk() || known.insert(&meta.id)),
+            );
+        }
+        let mut condition = draft.condition.clone();
+        if let CorrelationCondition::Risk(risk) = &mut condition {
+            let scores: BTreeMap<_, f64> = draft
+                .scores
+                .iter()
+                .map(|(rule, score)| (self.id(&rule.text), *score))
+                .collect();
+            let weight = |meta: &&Meta| {
+                let own = Weight::of(meta);
+                let score = scores.get(&meta.id).copied().unwrap_or(own.score);
+                Weight { score, ..own }
+            };
+            risk.weights = metas.iter().map(weight).collect();
+        }
         CorrelationRule {
             meta: draft.meta.clone(),
             kind: draft.kind,
-            rules: draft.rules.iter().map(|rule| self.id(&rule.text)).collect(),
+            rules: metas.iter().map(|meta| meta.id.clone()).collect(),
             group_by: draft.group_by.clone(),
             timespan: draft.timespan,
             aliases,
-            condition: draft.condition.clone(),
+            condition,
             generate: draft.generate,
         }
     }

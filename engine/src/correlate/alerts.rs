@@ -9,9 +9,9 @@ use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
-use super::Correlations;
 use super::kept::KeptEvents;
 use super::signals::Matched;
+use super::{Correlations, told_apart_by};
 use crate::alert::{
     Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
 };
@@ -213,9 +213,7 @@ impl Correlator {
             });
         }
         let folded = episode.key.values();
-        let group: Vec<GroupValue> = rule
-            .group_by
-            .iter()
+        let group: Vec<GroupValue> = told_apart_by(rule)
             .enumerate()
             .map(|(place, field)| {
                 let shown = shown_values.and_then(|values| values.get(place).map(|text| &**text));
@@ -238,6 +236,8 @@ impl Correlator {
             column: type_name(rule.kind).into(),
             value: match &rule.condition {
                 CorrelationCondition::Bounds { .. } => format!("{}", episode.value),
+                // To a tenth: what is left of old signals has many digits that say nothing.
+                CorrelationCondition::Risk(_) => format!("{:.1}", episode.value),
                 _ => episode.count.to_string(),
             },
             matcher: condition.clone(),
@@ -327,6 +327,8 @@ fn type_name(kind: CorrelationKind) -> &'static str {
         CorrelationKind::ValueAvg => "value_avg",
         CorrelationKind::ValuePercentile(_) => "value_percentile",
         CorrelationKind::ValueMedian => "value_median",
+        CorrelationKind::FirstSeen => "first_seen",
+        CorrelationKind::Risk => "risk",
     }
 }
 
@@ -334,16 +336,28 @@ fn type_name(kind: CorrelationKind) -> &'static str {
 fn in_words(rule: &borzoi_rules::correlation::CorrelationRule) -> String {
     let what = match &rule.condition {
         CorrelationCondition::Bounds { fields, bounds } => {
-            let bounds: Vec<String> = bounds.iter().map(bound).collect();
+            let bounds = in_a_row(bounds);
             match fields.is_empty() {
-                true => bounds.join(" and "),
-                false => format!("{} of {}", bounds.join(" and "), fields.join(", ")),
+                true => bounds,
+                false => format!("{bounds} of {}", fields.join(", ")),
             }
+        }
+        CorrelationCondition::New { fields, .. } => format!("{} not seen", fields.join(", ")),
+        CorrelationCondition::Risk(risk) => {
+            let score = (!risk.bounds.is_empty()).then(|| format!("risk {}", in_a_row(&risk.bounds)));
+            let tactics = risk.tactics.map(|count| format!("{count} tactics"));
+            let either: Vec<String> = score.into_iter().chain(tactics).collect();
+            either.join(" or ")
         }
         CorrelationCondition::AllRules => "all rules".into(),
         CorrelationCondition::Rules(_) => "the condition over rules".into(),
     };
     format!("{what} within {}", span(rule.timespan.as_secs()))
+}
+
+fn in_a_row(bounds: &[Bound]) -> String {
+    let bounds: Vec<String> = bounds.iter().map(bound).collect();
+    bounds.join(" and ")
 }
 
 fn bound(bound: &Bound) -> String {

@@ -246,9 +246,18 @@ impl Correlations {
 
 fn fields_of(rule: &CorrelationRule) -> &[String] {
     match &rule.condition {
-        CorrelationCondition::Bounds { fields, .. } => fields,
+        CorrelationCondition::Bounds { fields, .. } | CorrelationCondition::New { fields, .. } => fields,
         _ => &[],
     }
+}
+
+/// The fields whose values are the key of a correlation's findings.
+pub(crate) fn told_apart_by(rule: &CorrelationRule) -> impl Iterator<Item = &String> {
+    let new: &[String] = match &rule.condition {
+        CorrelationCondition::New { fields, .. } => fields,
+        _ => &[],
+    };
+    rule.group_by.iter().chain(new)
 }
 
 /// What the rule `id` calls the field that the correlation calls `name`.
@@ -259,9 +268,7 @@ fn name_for(rule: &CorrelationRule, name: &str, id: &str) -> String {
 
 /// Where a correlation's findings have a field.
 fn place_of(rule: &CorrelationRule, field: &str) -> Option<usize> {
-    rule.group_by
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(field))
+    told_apart_by(rule).position(|known| known.eq_ignore_ascii_case(field))
 }
 
 /// Leaves out correlations that read of another what it does not have, and those that read one that is left out: what
@@ -307,8 +314,8 @@ fn lacks(
     }
     let child = known.get(id)?;
     let of_events = match plan.measured {
-        Measured::Events | Measured::Rules | Measured::Order => 0,
-        Measured::Distinct => usize::MAX,
+        Measured::Events | Measured::Rules | Measured::Order | Measured::Risk => 0,
+        Measured::Distinct | Measured::New => usize::MAX,
         Measured::Sum | Measured::Mean | Measured::Percentile(_) => 1,
     };
     let fields = fields_of(rule).iter().take(of_events);

@@ -96,8 +96,13 @@ impl<'a> SignalMaker<'a> {
             return;
         };
         for (asked, keys) in uses.iter().zip(&reach.uses) {
+            let mut apart = self.found(&keys.group_by);
+            // What may be new is part of the key.
+            if self.correlations.measures(asked.plan) == Measured::New {
+                apart.extend(self.found(&keys.fields));
+            }
             for value in self.values(asked, &keys.fields) {
-                for group in combinations(&self.found(&keys.group_by)) {
+                for group in combinations(&apart) {
                     let mut key = Vec::new();
                     for value in &group {
                         push_value(&mut key, value.folded());
@@ -131,7 +136,7 @@ impl<'a> SignalMaker<'a> {
     /// What is counted or measured of the event; nothing if it takes no part.
     fn values(&self, asked: &Use, fields: &[Arc<FieldKey>]) -> Vec<u64> {
         match self.correlations.measures(asked.plan) {
-            Measured::Events | Measured::Rules | Measured::Order => vec![0],
+            Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => vec![0],
             Measured::Distinct => {
                 let found = self.found(fields);
                 let mut values: Vec<u64> = combinations(&found)

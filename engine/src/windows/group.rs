@@ -90,7 +90,7 @@ impl Group {
         }
         let newest = self.newest.as_mut()?;
         let (start, number) = newest.begins(plan)?;
-        let of_slot = newest.window().of_slot();
+        let of_slot = newest.window().of_slot(plan);
         Some(begun(plan, newest.within(), of_slot, start, number))
     }
 
@@ -257,7 +257,7 @@ impl Group {
                     }
                 }
                 None if holds => {
-                    let of_slot = window.of_slot();
+                    let of_slot = window.of_slot(plan);
                     self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
                     changed(Change::Began(now));
                 }

@@ -78,6 +78,18 @@ impl Held {
     }
 }
 
+/// The part of a key that holds its first `count` values.
+pub(crate) fn first_values(key: &[u8], count: usize) -> &[u8] {
+    let mut rest = key;
+    for _ in 0..count {
+        let Some((_, after)) = split_value(rest) else {
+            break;
+        };
+        rest = after;
+    }
+    &key[..key.len() - rest.len()]
+}
+
 /// Adds a value to a key under construction.
 pub fn push_value(key: &mut Vec<u8>, value: &str) {
     let mut length = value.len();
@@ -134,5 +146,10 @@ mod tests {
             assert_eq!(Key::from_bytes(key.bytes()), key);
         }
         assert_ne!(Key::of(["a", "bc"]), Key::of(["ab", "c"]));
+        let key = Key::of(["a", &long, ""]);
+        let first = |count| Key::from_bytes(first_values(key.bytes(), count));
+        assert_eq!(first(0), Key::default());
+        assert_eq!(first(2), Key::of(["a", &long]));
+        assert_eq!(first(9), key);
     }
 }

@@ -1,5 +1,6 @@
 //! What a window holds, kept up to date as events enter and leave it.
 
+use borzoi_rules::correlation::Risk;
 use hashbrown::HashMap;
 
 use super::log::Entry;
@@ -25,6 +26,27 @@ enum Measure {
     Sum(ExactSum),
     Ranked(Box<Ranked>),
     Order(Order),
+    Risk(Newest),
+}
+
+/// When each rule of a window occurred last, and how often it did: those that did, by their positions.
+type Newest = Vec<(u16, i64, u32)>;
+
+/// What these signals weigh at `time`, and how many tactics they are of. Always added in the same order, so that the sum
+/// is the same whatever was in the window before.
+fn weigh(risk: &Risk, newest: &Newest, time: i64) -> (f64, u32) {
+    let half_life = risk.half_life.as_micros().max(1) as f64;
+    let weights = newest
+        .iter()
+        .filter_map(|(slot, newest, _)| Some((risk.weights.get(usize::from(*slot))?, *newest)));
+    let (score, tactics) = weights.fold((0.0, 0), |(score, tactics), (weight, newest)| {
+        let age = time.saturating_sub(newest) as f64;
+        (
+            score + weight.score * (-age / half_life).exp2(),
+            tactics | weight.tactics,
+        )
+    });
+    (score, tactics.count_ones())
 }
 
 /// Which steps were taken in order.
@@ -88,20 +110,22 @@ impl Order {
 impl Window {
     /// An empty window.
     pub(super) fn new(plan: &Plan) -> Window {
-        let slots = if plan.slots > 1 {
-            usize::from(plan.slots)
-        } else {
-            0
+        // A risk may be of thousands of rules, of which few occur.
+        let slots = match plan.measured {
+            Measured::Risk => 0,
+            _ if plan.slots > 1 => usize::from(plan.slots),
+            _ => 0,
         };
         Window {
             events: 0,
             of_slot: vec![0; slots].into(),
             measure: match plan.measured {
-                Measured::Events | Measured::Rules => Measure::Events,
+                Measured::Events | Measured::Rules | Measured::New => Measure::Events,
                 Measured::Distinct => Measure::Distinct(HashMap::new()),
                 Measured::Sum | Measured::Mean => Measure::Sum(ExactSum::default()),
                 Measured::Percentile(_) => Measure::Ranked(Box::default()),
                 Measured::Order => Measure::Order(Order::new(plan)),
+                Measured::Risk => Measure::Risk(Newest::new()),
             },
         }
     }
@@ -115,6 +139,7 @@ impl Window {
             Measure::Sum(sum) => sum.clear(),
             Measure::Ranked(ranked) => ranked.clear(),
             Measure::Order(order) => order.clear(),
+            Measure::Risk(newest) => newest.clear(),
         }
     }
 
@@ -125,6 +150,7 @@ impl Window {
             Measure::Distinct(counts) => counts.capacity() * 17,
             Measure::Sum(_) => 32,
             Measure::Ranked(ranked) => 96 + ranked.len() * 24,
+            Measure::Risk(newest) => newest.capacity() * size_of::<(u16, i64, u32)>(),
             Measure::Order(order) => {
                 let begins: usize = order.begins.iter().map(|begins| 16 + begins.len() * 8).sum();
                 order.last.len() * 8 + begins
@@ -144,6 +170,14 @@ impl Window {
             Measure::Sum(sum) => sum.add(f64::from_bits(entry.value)),
             Measure::Ranked(ranked) => ranked.add(f64::from_bits(entry.value)),
             Measure::Order(order) => order.add(plan, entry.slot, entry.time),
+            Measure::Risk(newest) => match newest.binary_search_by_key(&entry.slot, |(slot, ..)| *slot) {
+                Ok(place) => {
+                    let (_, time, count) = &mut newest[place];
+                    *time = entry.time.max(*time);
+                    *count += 1;
+                }
+                Err(place) => newest.insert(place, (entry.slot, entry.time, 1)),
+            },
         }
     }
 
@@ -171,13 +205,29 @@ impl Window {
                     }
                 }
             }
+            // Those that leave are the oldest, so the newest of a rule leaves last.
+            Measure::Risk(newest) => {
+                if let Ok(place) = newest.binary_search_by_key(&entry.slot, |(slot, ..)| *slot) {
+                    newest[place].2 -= 1;
+                    if newest[place].2 == 0 {
+                        newest.remove(place);
+                    }
+                }
+            }
             Measure::Sum(sum) => sum.add(-f64::from_bits(entry.value)),
             Measure::Ranked(ranked) => ranked.remove(f64::from_bits(entry.value)),
         }
     }
 
     /// How many events it holds of each rule.
-    pub(super) fn of_slot(&self) -> Box<[u64]> {
+    pub(super) fn of_slot(&self, plan: &Plan) -> Box<[u64]> {
+        if let Measure::Risk(newest) = &self.measure {
+            let mut counts = vec![0; usize::from(plan.slots)];
+            for (slot, _, count) in newest {
+                counts[usize::from(*slot)] = u64::from(*count);
+            }
+            return counts.into();
+        }
         match &self.of_slot[..] {
             [] => [self.events as u64].into(),
             counts => counts.iter().map(|count| u64::from(*count)).collect(),
@@ -223,8 +273,13 @@ impl Window {
         if self.events == 0 {
             return (false, 0.0);
         }
+        if let (Measure::Risk(newest), Test::Risk(risk)) = (&self.measure, &plan.test) {
+            let (score, tactics) = weigh(risk, newest, time);
+            return (plan::risk_holds(risk, score, tactics), score);
+        }
         let number = self.number(plan, time);
         let holds = match &plan.test {
+            Test::Risk(_) | Test::New { .. } => false,
             Test::Bounds(bounds) => bounds.iter().all(|bound| bound.holds(number)),
             Test::Rules(condition) => plan::holds(condition, &|slot| self.occurred(slot)),
             Test::Chains(chains) => {

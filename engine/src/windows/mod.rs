@@ -38,7 +38,9 @@
 //!
 //! No clock is read here and nothing is written: the caller says what time it is.
 
+mod aged;
 mod episode;
+mod first_seen;
 mod group;
 pub mod keys;
 mod log;
@@ -49,6 +51,7 @@ mod rank;
 mod relief;
 pub(crate) mod slab;
 mod state;
+mod states;
 mod sums;
 pub(crate) mod time;
 
@@ -58,7 +61,8 @@ pub use episode::{Episode, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, sa
 use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan};
-use state::{Began, Early, PlanState, Worked};
+use state::{Began, Early, Worked};
+use states::State;
 pub use sums::LARGEST;
 use time::Clock;
 
@@ -128,6 +132,8 @@ pub struct Counters {
     pub evicted_groups: u64,
     /// Events in them.
     pub evicted_events: u64,
+    /// Values of which it is remembered less exactly when they were seen, because the budget was reached.
+    pub condensed: u64,
     /// Times that the budget was reached.
     pub over_budget: u64,
 }
@@ -151,7 +157,7 @@ pub struct Windows {
 struct Tenant {
     name: Arc<str>,
     clock: Clock,
-    states: Vec<PlanState>,
+    states: Vec<State>,
     /// No plan can be worked off further before the watermark reaches this.
     next: i64,
 }
@@ -179,7 +185,7 @@ impl Windows {
         }
         let name: Arc<str> = name.into();
         let states = self.plans.iter().enumerate();
-        let states = states.map(|(number, plan)| PlanState::new(plan.clone(), number as u32, name.clone()));
+        let states = states.map(|(number, plan)| State::new(plan.clone(), number as u32, name.clone()));
         self.tenants.push(Tenant {
             states: states.collect(),
             name,
@@ -207,7 +213,7 @@ impl Windows {
     /// How many groups there are.
     pub fn groups(&self) -> usize {
         let states = self.tenants.iter().flat_map(|tenant| &tenant.states);
-        states.map(PlanState::groups).sum()
+        states.map(State::groups).sum()
     }
 
     /// The episodes that have become final since the last call: nothing that may still come changes them.
@@ -231,7 +237,7 @@ impl Windows {
         let Some(state) = tenant.states.get_mut(signal.plan as usize) else {
             return;
         };
-        if signal.slot >= state.plan.slots {
+        if signal.slot >= state.plan().slots {
             return;
         }
         self.counters.signals += 1;
@@ -344,7 +350,7 @@ impl Windows {
             for began in std::mem::take(&mut worked.began) {
                 for parent in &self.plans[plan].parents {
                     let above = &mut tenant.states[parent.plan as usize];
-                    let Some((key, entry)) = signal_of(&began, parent, &above.plan) else {
+                    let Some((key, entry)) = signal_of(&began, parent, above.plan()) else {
                         continue;
                     };
                     let before = above.bytes();
@@ -386,15 +392,16 @@ pub fn samples_of_rule(slots: u16) -> usize {
 /// What a stretch says to a correlation that reads it.
 fn signal_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Option<(Key, Entry)> {
     let values = began.key.values();
-    let key = Key::of(
-        parent
-            .group
-            .as_ref()?
-            .iter()
-            .filter_map(|&place| values.get(place).copied()),
-    );
+    let group = parent.group.as_ref()?.iter();
+    // What may be new is part of the key.
+    let new = match above.measured {
+        Measured::New => parent.fields.as_ref()?.as_slice(),
+        _ => &[],
+    };
+    let places = group.chain(new);
+    let key = Key::of(places.filter_map(|&place| values.get(place).copied()));
     let value = match above.measured {
-        Measured::Events | Measured::Rules | Measured::Order => 0,
+        Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
         Measured::Distinct => {
             let fields = parent.fields.as_ref()?.iter();
             let fields = Key::of(fields.filter_map(|&place| values.get(place).copied()));

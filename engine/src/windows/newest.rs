@@ -110,14 +110,17 @@ impl Newest {
         &self.window
     }
 
-    /// Moves on to a time at which nothing enters yet.
-    fn go_to(&mut self, plan: &Plan, time: i64) {
+    /// Moves on to a time at which nothing enters yet; gives when the window changed last.
+    fn go_to(&mut self, plan: &Plan, time: i64) -> i64 {
+        let mut changed = self.time;
         self.time = time;
         while self.first_is_past(plan) {
             if let Some(gone) = self.pop_first() {
                 self.window.remove(&gone);
+                changed = changed.max(gone.time.saturating_add(plan.span));
             }
         }
+        changed
     }
 
     fn first_is_past(&self, plan: &Plan) -> bool {
@@ -143,9 +146,10 @@ impl Newest {
             return;
         }
         if entry.time > self.time {
-            // Before it, the window may have lost what it held by.
-            self.go_to(plan, entry.time - 1);
-            self.held_before = self.holds && self.window.ask(plan, self.time).0;
+            // Before it, the window may have lost what it held by. That is asked when it changes: a risk falls in between
+            // too.
+            let changed = self.go_to(plan, entry.time - 1);
+            self.held_before = self.holds && self.window.ask(plan, changed).0;
             self.holds = false;
             self.go_to(plan, entry.time);
             self.entries.push_back(entry);
@@ -216,6 +220,7 @@ mod tests {
         Plan {
             rule_id: Arc::from("rule"),
             slots: 1,
+            group_values: 1,
             span: i64::MAX / 4,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

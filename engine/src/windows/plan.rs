@@ -5,16 +5,17 @@
 //! together would not do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, RuleCondition,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition,
 };
 use borzoi_rules::ir::Comparison;
 
 /// Most ways in which a condition over rules in order may hold; a rule with more does not run.
 const MOST_CHAINS: usize = 64;
 
-/// Most rules of one correlation that run.
+/// Most rules of one correlation that run, but for a risk.
 pub const MOST_SLOTS: usize = 1024;
 
 /// What is measured of the events of a window.
@@ -34,6 +35,10 @@ pub enum Measured {
     Rules,
     /// Which rules they are of, in order.
     Order,
+    /// What the newest of each rule weigh.
+    Risk,
+    /// Which of their values are new.
+    New,
 }
 
 /// Rules that must have occurred in order, and rules that must not have occurred.
@@ -54,6 +59,13 @@ pub enum Test {
     Rules(RuleCondition),
     /// Any of these.
     Chains(Vec<Chain>),
+    /// The sum of the scores, or so many tactics.
+    Risk(Box<Risk>),
+    /// A value has not been there for the length of the window, in a group known for so many microseconds.
+    New {
+        /// How long a group is only learned from.
+        learning: i64,
+    },
 }
 
 /// A correlation that reads what another one finds.
@@ -77,6 +89,8 @@ pub struct Plan {
     pub rule_id: Arc<str>,
     /// How many rules it is about.
     pub slots: u16,
+    /// How many values keep groups apart; where values are asked for that are new, those follow in the key.
+    pub group_values: usize,
     /// Length of the window in microseconds; at least 1.
     pub span: i64,
     /// What is measured.
@@ -98,9 +112,10 @@ impl Plan {
     /// Why the rule cannot run.
     pub fn of(rule: &CorrelationRule) -> Result<Plan, String> {
         let slots = rule.rules.len();
-        if slots > MOST_SLOTS {
+        if slots > most_slots(rule.kind) {
             return Err(format!(
-                "a correlation of more than {MOST_SLOTS} rules does not run"
+                "a correlation of more than {} rules does not run",
+                most_slots(rule.kind)
             ));
         }
         let measured = match rule.kind {
@@ -112,6 +127,8 @@ impl Plan {
             CorrelationKind::ValueMedian => Measured::Percentile(50.0),
             CorrelationKind::Temporal => Measured::Rules,
             CorrelationKind::TemporalOrdered => Measured::Order,
+            CorrelationKind::Risk => Measured::Risk,
+            CorrelationKind::FirstSeen => Measured::New,
         };
         let ordered = measured == Measured::Order;
         let all: Vec<u16> = (0..slots as u16).collect();
@@ -126,13 +143,16 @@ impl Plan {
             }
             CorrelationCondition::Rules(condition) if ordered => Test::Chains(chains(condition)?),
             CorrelationCondition::Rules(condition) => Test::Rules(condition.clone()),
+            CorrelationCondition::Risk(risk) => Test::Risk(Box::new(risk.clone())),
+            CorrelationCondition::New { learning, .. } => Test::New {
+                learning: micros(*learning),
+            },
         };
-        let span = i64::try_from(rule.timespan.as_micros())
-            .unwrap_or(i64::MAX)
-            .max(1);
+        let span = micros(rule.timespan).max(1);
         let mut plan = Plan {
             rule_id: rule.meta.id.clone(),
             slots: slots as u16,
+            group_values: rule.group_by.len(),
             span,
             measured,
             test,
@@ -155,17 +175,22 @@ impl Plan {
             }
             Test::Rules(condition) => !names_absence(condition),
             Test::Chains(chains) => chains.iter().all(|chain| chain.absent.is_empty()),
+            Test::Risk(_) => true,
+            // One that comes late may say that it was there before.
+            Test::New { .. } => false,
         }
     }
 
     /// Whether a group that has met `entries` events of the rules `seen` (bits of positions below 32) could hold the
     /// test in any window. Only for monotone tests.
     pub(super) fn might_hold(&self, entries: usize, seen: u32) -> bool {
-        if self.slots > 32 {
+        if self.slots > 32 && !matches!(self.test, Test::Risk(_)) {
             return true;
         }
         let occurred = |slot: usize| seen & (1 << slot) != 0;
         match &self.test {
+            Test::Risk(risk) => risk_might_hold(risk, entries, seen),
+            Test::New { .. } => true,
             Test::Bounds(bounds) => {
                 let most = match self.measured {
                     Measured::Rules | Measured::Order => seen.count_ones() as usize,
@@ -183,13 +208,50 @@ impl Plan {
     /// Whether an event that several rules match counts for each of them: where it is asked which rules occurred. Events
     /// and values are counted once, whichever rules match.
     pub(crate) fn by_rule(&self) -> bool {
-        matches!(self.measured, Measured::Rules | Measured::Order)
+        matches!(self.measured, Measured::Rules | Measured::Order | Measured::Risk)
     }
 
     /// Width of the steps in which time is worked off: findings are at most so much later than they could be.
     pub(super) fn step(&self) -> i64 {
         (self.span / 4).clamp(1, 60_000_000)
     }
+}
+
+/// Most rules of a correlation of this kind: what is kept of each group grows with them, but for risks.
+fn most_slots(kind: CorrelationKind) -> usize {
+    match kind {
+        CorrelationKind::Risk => usize::from(u16::MAX),
+        _ => MOST_SLOTS,
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// What these rules weigh if all their signals are new.
+fn risk_might_hold(risk: &Risk, entries: usize, seen: u32) -> bool {
+    let weights = &risk.weights;
+    if weights.len() > 32 {
+        let highest = weights.iter().map(|weight| weight.score).fold(0.0, f64::max);
+        let tactics = weights.iter().map(|weight| weight.tactics.count_ones()).max();
+        return risk_holds(
+            risk,
+            highest * entries as f64,
+            tactics.unwrap_or(0).saturating_mul(entries as u32),
+        );
+    }
+    let met = (0..weights.len()).filter(|slot| seen & (1 << slot) != 0);
+    let (score, tactics) = met.fold((0.0, 0), |(score, tactics), slot| {
+        (score + weights[slot].score, tactics | weights[slot].tactics)
+    });
+    risk_holds(risk, score, tactics.count_ones())
+}
+
+/// Whether a score and a number of different tactics are enough.
+pub(super) fn risk_holds(risk: &Risk, score: f64, tactics: u32) -> bool {
+    let by_score = !risk.bounds.is_empty() && risk.bounds.iter().all(|bound| bound.holds(score));
+    by_score || risk.tactics.is_some_and(|enough| tactics >= enough)
 }
 
 /// Whether a condition over rules holds.

@@ -1,7 +1,8 @@
 //! What happens when memory is full.
 
 use super::Windows;
-use super::state::{PlanState, Worked};
+use super::state::Worked;
+use super::states::State;
 
 impl Windows {
     /// Makes room: first by working off what can be, then by giving groups up; each time where most is held, so that no
@@ -20,10 +21,10 @@ impl Windows {
         let tenants = self.tenants.iter().enumerate();
         let can = tenants.filter_map(|(number, tenant)| {
             let reached = tenant.clock.highest_of_all().unwrap_or(i64::MIN);
-            let steps = tenant.states.iter().filter_map(PlanState::next_step_end);
+            let steps = tenant.states.iter().filter_map(State::next_step_end);
             let next = steps.min().filter(|next| *next <= reached)?;
             let rises = tenant.clock.watermark().is_none_or(|watermark| watermark < next);
-            let bytes: usize = tenant.states.iter().map(PlanState::bytes).sum();
+            let bytes: usize = tenant.states.iter().map(State::bytes).sum();
             rises.then_some((bytes, number, next))
         });
         let Some((_, number, next)) = can.max_by_key(|(bytes, ..)| *bytes) else {
@@ -40,7 +41,7 @@ impl Windows {
         let all = self.bytes;
         let states = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.states);
         let states = states.filter(|state| state.groups() > 0);
-        let (mut largest, mut second): (Option<&mut PlanState>, usize) = (None, 0);
+        let (mut largest, mut second): (Option<&mut State>, usize) = (None, 0);
         for state in states {
             match &largest {
                 Some(known) if known.bytes() >= state.bytes() => second = second.max(state.bytes()),
@@ -56,17 +57,10 @@ impl Windows {
         let before = state.bytes();
         let others = all - before;
         let down_to = second.min(before - before / 8).max(target.saturating_sub(others));
-        let mut most = 1;
-        loop {
-            let last_resort = most > 1 << 40;
-            let (groups, events) = state.evict(most, last_resort, |bytes| bytes <= down_to, worked);
-            self.counters.evicted_groups += groups;
-            self.counters.evicted_events += events;
-            if state.bytes() <= down_to || last_resort {
-                break;
-            }
-            most *= 4;
-        }
+        let given_up = state.give_up(down_to, worked);
+        self.counters.evicted_groups += given_up.groups;
+        self.counters.evicted_events += given_up.events;
+        self.counters.condensed += given_up.condensed;
         self.bytes = others + state.bytes();
         true
     }

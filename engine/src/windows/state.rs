@@ -88,12 +88,6 @@ impl PlanState {
         self.limit
     }
 
-    /// The watermark from which on the limit can rise.
-    pub(super) fn limit_after(&self) -> i64 {
-        self.limit
-            .map_or(i64::MIN, |limit| limit.saturating_add(self.plan.step()))
-    }
-
     pub(super) fn groups(&self) -> usize {
         self.groups.len()
     }
@@ -106,14 +100,6 @@ impl PlanState {
 
     fn step_of(&self, time: i64) -> i64 {
         time.div_euclid(self.plan.step())
-    }
-
-    /// The highest time up to which can be worked off where everything below `watermark` is known.
-    pub(super) fn limit_for(&self, watermark: i64) -> i64 {
-        match watermark {
-            i64::MAX => i64::MAX,
-            _ => self.step_of(watermark).saturating_mul(self.plan.step()),
-        }
     }
 
     /// The end of the first step in which something is due.
@@ -206,7 +192,7 @@ impl PlanState {
         self.scheduled = scheduled;
     }
 
-    /// Works everything off up to `limit`, a result of [`PlanState::limit_for`].
+    /// Works everything off up to `limit`, a multiple of the plan's step.
     pub(super) fn advance(&mut self, limit: i64, worked: &mut Worked) {
         if self.limit.is_some_and(|known| known >= limit) {
             return;
@@ -377,6 +363,7 @@ mod tests {
         let plan = Plan {
             rule_id: "rule".into(),
             slots: 1,
+            group_values: 1,
             span: 1_000_000,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

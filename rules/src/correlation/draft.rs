@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Bound, BoundOperator, CorrelationCondition, CorrelationKind, RuleCondition};
+use super::{Bound, BoundOperator, CorrelationCondition, CorrelationKind, RuleCondition, own};
 use crate::condition;
 use crate::ir::{Comparison, Condition, Meta};
 use crate::meta;
@@ -21,6 +21,8 @@ pub(crate) struct Draft {
     pub timespan: Duration,
     pub aliases: BTreeMap<String, Vec<(Reference, String)>>,
     pub condition: CorrelationCondition,
+    /// Scores that a risk rule gives to some of its rules.
+    pub scores: Vec<(Reference, f64)>,
     pub generate: bool,
 }
 
@@ -34,7 +36,7 @@ const ATTRIBUTES: [&str; 7] = [
     "generate",
 ];
 
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 10] = [
     "event_count",
     "value_count",
     "temporal",
@@ -43,6 +45,8 @@ const TYPES: [&str; 8] = [
     "value_avg",
     "value_percentile",
     "value_median",
+    "first_seen",
+    "risk",
 ];
 
 /// Reads a correlation document. Nothing if an error was reported.
@@ -74,7 +78,14 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
     let group_by = texts(node, "group-by", sink);
     let timespan = timespan(node, section_key, sink);
     let aliases = aliases(node, sink);
+    let mut scores = Vec::new();
     let condition = match kind {
+        Some(kind @ CorrelationKind::FirstSeen) => {
+            own::first_seen(node, section_key, timespan, sink).map(|condition| (kind, condition))
+        }
+        Some(kind @ CorrelationKind::Risk) => {
+            own::risk(node, section_key, timespan, &mut scores, sink).map(|condition| (kind, condition))
+        }
         Some(kind) => condition(node, section_key, kind, &rules, sink),
         None => None,
     };
@@ -101,8 +112,16 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         timespan,
         aliases,
         condition,
+        scores,
         generate,
     })
+}
+
+impl Draft {
+    /// Whether it weighs what others find.
+    pub(crate) fn is_risk(&self) -> bool {
+        self.kind == CorrelationKind::Risk
+    }
 }
 
 fn kind(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<CorrelationKind> {
@@ -124,6 +143,8 @@ fn kind(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<Corr
         "value_avg" => CorrelationKind::ValueAvg,
         "value_percentile" => CorrelationKind::ValuePercentile(None),
         "value_median" => CorrelationKind::ValueMedian,
+        "first_seen" => CorrelationKind::FirstSeen,
+        "risk" => CorrelationKind::Risk,
         _ => {
             sink.error_near(
                 value.at,
@@ -178,7 +199,7 @@ pub(crate) fn references(value: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Ve
     references
 }
 
-fn texts(node: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Vec<String> {
+pub(super) fn texts(node: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Vec<String> {
     match node.get(key).map(|value| &value.data) {
         Some(Data::Map(_)) => {
             let at = node.get(key).map_or(node.at, |value| value.at);
@@ -216,7 +237,7 @@ fn timespan(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<
 
 /// `90m`. Beside the specification's s, m, h, d also w, M and y as the reference implementation has them
 /// (a month and a year are the mean ones of the Gregorian calendar).
-fn parse_timespan(text: &str) -> Option<Duration> {
+pub(super) fn parse_timespan(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
     let seconds = match unit {
@@ -363,6 +384,43 @@ fn over_rules(condition: &Condition) -> RuleCondition {
     }
 }
 
+/// The operator that a key of a condition is.
+pub(super) fn operator(word: &str) -> Option<BoundOperator> {
+    Some(match word {
+        "gt" => BoundOperator::Is(Comparison::Greater),
+        "gte" => BoundOperator::Is(Comparison::GreaterOrEqual),
+        "lt" => BoundOperator::Is(Comparison::Less),
+        "lte" => BoundOperator::Is(Comparison::LessOrEqual),
+        "eq" => BoundOperator::Is(Comparison::Equal),
+        "neq" => BoundOperator::IsNot,
+        _ => return None,
+    })
+}
+
+/// A bound, of whole numbers where something is counted. Nothing if an error was reported.
+pub(super) fn bound(
+    operator: BoundOperator,
+    word: &str,
+    value: &Node<'_>,
+    counts: bool,
+    sink: &mut Sink<'_>,
+) -> Option<Bound> {
+    match number(value) {
+        Some(number) if counts && (number < 0.0 || number.fract() != 0.0) => sink.error(
+            value.at,
+            "correlation-condition",
+            format!("a count is a whole number that is not negative, not {number}"),
+        ),
+        Some(value) => return Some(Bound { operator, value }),
+        None => sink.error(
+            value.at,
+            "correlation-condition",
+            format!("`{word}` takes a number, this is {}", value.kind()),
+        ),
+    }
+    None
+}
+
 fn bounds(
     entries: &[(Node<'_>, Node<'_>)],
     node: &Node<'_>,
@@ -380,63 +438,39 @@ fn bounds(
     let counts = !takes_field || kind == CorrelationKind::ValueCount;
     for (key, value) in entries {
         let word = key.text().unwrap_or_default();
-        let operator = match word {
-            "gt" => BoundOperator::Is(Comparison::Greater),
-            "gte" => BoundOperator::Is(Comparison::GreaterOrEqual),
-            "lt" => BoundOperator::Is(Comparison::Less),
-            "lte" => BoundOperator::Is(Comparison::LessOrEqual),
-            "eq" => BoundOperator::Is(Comparison::Equal),
-            "neq" => BoundOperator::IsNot,
-            "field" if takes_field => continue,
-            "field" => {
-                sink.error(
-                    key.at,
-                    "correlation-condition",
-                    "`field` has no meaning for this type",
-                );
-                continue;
-            }
-            "percentile" => {
-                match (kind, number(value)) {
-                    (CorrelationKind::ValuePercentile(_), Some(percentile))
-                        if (0.0..=100.0).contains(&percentile) =>
-                    {
-                        kind = CorrelationKind::ValuePercentile(Some(percentile));
-                    }
-                    (CorrelationKind::ValuePercentile(_), _) => sink.error(
-                        value.at,
-                        "correlation-condition",
-                        "`percentile` is a number between 0 and 100",
-                    ),
-                    _ => sink.error(
-                        key.at,
-                        "correlation-condition",
-                        "`percentile` belongs to the type `value_percentile`",
-                    ),
-                }
-                continue;
-            }
-            _ => {
-                sink.error_near(
-                    key.at,
-                    "correlation-condition",
-                    format!("unknown bound `{word}`"),
-                    nearest(word, KEYS),
-                );
-                continue;
-            }
-        };
-        match number(value) {
-            Some(number) if counts && (number < 0.0 || number.fract() != 0.0) => sink.error(
-                value.at,
+        if let Some(operator) = operator(word) {
+            bounds.extend(bound(operator, word, value, counts, sink));
+            continue;
+        }
+        match word {
+            "field" if takes_field => {}
+            "field" => sink.error(
+                key.at,
                 "correlation-condition",
-                format!("a count is a whole number that is not negative, not {number}"),
+                "`field` has no meaning for this type",
             ),
-            Some(value) => bounds.push(Bound { operator, value }),
-            None => sink.error(
-                value.at,
+            "percentile" => match (kind, number(value)) {
+                (CorrelationKind::ValuePercentile(_), Some(percentile))
+                    if (0.0..=100.0).contains(&percentile) =>
+                {
+                    kind = CorrelationKind::ValuePercentile(Some(percentile));
+                }
+                (CorrelationKind::ValuePercentile(_), _) => sink.error(
+                    value.at,
+                    "correlation-condition",
+                    "`percentile` is a number between 0 and 100",
+                ),
+                _ => sink.error(
+                    key.at,
+                    "correlation-condition",
+                    "`percentile` belongs to the type `value_percentile`",
+                ),
+            },
+            _ => sink.error_near(
+                key.at,
                 "correlation-condition",
-                format!("`{word}` takes a number, this is {}", value.kind()),
+                format!("unknown bound `{word}`"),
+                nearest(word, KEYS),
             ),
         }
     }
@@ -462,7 +496,7 @@ fn bounds(
     (sink.errors == errors).then_some((kind, CorrelationCondition::Bounds { fields, bounds }))
 }
 
-fn number(node: &Node<'_>) -> Option<f64> {
+pub(super) fn number(node: &Node<'_>) -> Option<f64> {
     let Data::Scalar { text, .. } = &node.data else {
         return None;
     };

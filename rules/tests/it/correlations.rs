@@ -427,3 +427,94 @@ fn ids_without_an_id_are_stable_and_shared_ones_are_told_apart() {
     assert_eq!(&*report.detections[0].meta.id, "shared");
     assert_ne!(&*report.detections[1].meta.id, "shared");
 }
+
+#[test]
+fn values_seen_for_the_first_time() {
+    let rule = |condition: &str| {
+        format!(
+            "title: C\ncorrelation: {{type: first_seen, rules: success, group-by: [User], timespan: 30d, condition: {condition}}}"
+        )
+    };
+    let day = |days: u64| std::time::Duration::from_secs(days * 86_400);
+    let cases = [
+        ("{field: IpAddress}", vec!["IpAddress"], day(30)),
+        (
+            "{field: [IpAddress, Process], learning: 7d}",
+            vec!["IpAddress", "Process"],
+            day(7),
+        ),
+        ("{field: IpAddress, learning: 0s}", vec!["IpAddress"], day(0)),
+    ];
+    for (condition, names, learns) in cases {
+        let report = load(&rule(condition));
+        assert_eq!(report.problems, [], "{condition}");
+        let CorrelationCondition::New { fields, learning } = &report.correlations[0].condition else {
+            panic!("{condition}");
+        };
+        assert_eq!(
+            (fields.iter().map(String::as_str).collect(), *learning),
+            (names, learns)
+        );
+    }
+    for (condition, code) in [
+        ("{learning: 7d}", "correlation-condition"),
+        ("{field: A, gte: 3}", "correlation-condition"),
+        ("{field: A, learning: soon}", "bad-timespan"),
+        ("A", "attribute-type"),
+    ] {
+        assert_eq!(codes(&load(&rule(condition))), [code], "{condition}");
+    }
+}
+
+#[test]
+fn what_signals_weigh() {
+    let rules = "title: Tool
+id: tool
+level: high
+tags: [attack.execution, attack.stealth, attack.defense-evasion]
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 1}, condition: s}
+---
+title: Many
+correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1h, condition: {gte: 5}}
+---
+title: Risk
+correlation:
+    type: risk
+    rules: '*'
+    group-by: [host.name]
+    timespan: 24h
+    condition: {gte: 100, tactics: 3, scores: {success: 25}}";
+    let report = load(rules);
+    assert_eq!(report.problems, []);
+    let risk = report.correlations.last().expect("two");
+    let CorrelationCondition::Risk(condition) = &risk.condition else {
+        panic!("no risk")
+    };
+    // `failed` alerts only through its correlation.
+    let names: Vec<&str> = risk.rules.iter().map(|id| &**id).collect();
+    assert_eq!(names, ["tool", "11111111-0000-4000-8000-000000000002"]);
+    let [tool, success] = condition.weights[..] else {
+        panic!("two")
+    };
+    assert_eq!((tool.score, tool.tactics.count_ones()), (60.0, 2));
+    assert_eq!((success.score, success.tactics), (25.0, 0));
+    assert_eq!(condition.half_life.as_secs(), 6 * 3600);
+    assert_eq!(condition.tactics, Some(3));
+    let silent: Vec<&str> = report.referenced_only.iter().map(|id| &**id).collect();
+    assert_eq!(silent, ["11111111-0000-4000-8000-000000000001"]);
+
+    let wrong = |condition: &str| {
+        codes(&load(&format!(
+            "title: C\ncorrelation: {{type: risk, rules: [success], group-by: [User], timespan: 1d, condition: {condition}}}"
+        )))
+    };
+    assert_eq!(wrong("{half-life: 1h}"), ["correlation-condition"]);
+    assert_eq!(wrong("{gte: 0}"), ["correlation-condition"]);
+    assert_eq!(
+        wrong("{lte: 5}"),
+        ["correlation-condition", "correlation-condition"]
+    );
+    assert_eq!(wrong("{gte: 5, scores: {failed: 3}}"), ["unknown-rule"]);
+    assert_eq!(wrong("{gte: 5, tactics: many}"), ["correlation-condition"]);
+}

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule, RuleCondition};
+use borzoi_rules::correlation::{
+    CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition,
+};
 
 /// One event of one of the correlation's rules, in a group.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +47,11 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
     let mut groups: BTreeMap<&str, Vec<&Signal>> = BTreeMap::new();
     let by_rule = matches!(
         rule.kind,
-        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered | CorrelationKind::Risk
     );
+    if let CorrelationCondition::New { learning, .. } = &rule.condition {
+        return new_values(rule, learning.as_micros() as i64, signals);
+    }
     for signal in signals {
         let group = groups.entry(&signal.group).or_default();
         // Where events or values are counted, an event that several rules match is one, and said to be of the first.
@@ -79,7 +84,7 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
         let mut open: Option<(i64, f64)> = None;
         for &time in &times {
             let window = within(time - span, time + 1);
-            let holds = holds(rule, &window);
+            let holds = holds(rule, time, &window);
             match (open, holds) {
                 (None, Some(value)) => open = Some((time, value)),
                 (Some((start, value)), None) => {
@@ -109,10 +114,72 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
     found
 }
 
+/// Events whose value the group did not have in the span before, the group being known for long enough: since there was
+/// something of it in every span.
+fn new_values(rule: &CorrelationRule, learning: i64, signals: &[Signal]) -> Vec<Stretch> {
+    let span = rule.timespan.as_micros() as i64;
+    let mut sorted: Vec<&Signal> = signals.iter().collect();
+    sorted.sort_by_key(|signal| (signal.time, signal.id, signal.slot));
+    let mut found = Vec::new();
+    for (place, signal) in sorted.iter().enumerate() {
+        let of_group = |other: &&&Signal| other.group == signal.group;
+        let before: Vec<&Signal> = sorted[..place].iter().filter(of_group).copied().collect();
+        let recent = |since: i64, other: &&Signal| other.time > since - span;
+        if before
+            .iter()
+            .any(|other| other.value == signal.value && recent(signal.time, other))
+        {
+            continue;
+        }
+        let mut known_since = signal.time;
+        for other in before.iter().rev() {
+            if recent(known_since, other) {
+                known_since = other.time;
+            }
+        }
+        if signal.time - known_since >= learning {
+            let slots = 0..rule.rules.len();
+            found.push(Stretch {
+                group: format!("{}{}", signal.group, signal.value),
+                start: signal.time,
+                end: signal.time + 1,
+                first: signal.time,
+                last: signal.time,
+                count: 1,
+                of_slot: slots.map(|slot| u64::from(slot == signal.slot)).collect(),
+                value: 1.0,
+            });
+        }
+    }
+    found.sort_by(|one, other| (&one.group, one.start).cmp(&(&other.group, other.start)));
+    found
+}
+
+/// What the newest events of the rules weigh at `time`, if that or their tactics are enough.
+fn risk(risk: &Risk, time: i64, window: &[&Signal]) -> Option<f64> {
+    let (mut score, mut tactics) = (0.0, BTreeSet::new());
+    for (slot, weight) in risk.weights.iter().enumerate() {
+        let times = window.iter().filter(|event| event.slot == slot);
+        if let Some(newest) = times.map(|event| event.time).max() {
+            let half_lives = (time - newest) as f64 / risk.half_life.as_micros() as f64;
+            score += weight.score * (-half_lives).exp2();
+            tactics.extend((0..32).filter(|bit| weight.tactics & (1 << bit) != 0));
+        }
+    }
+    let by_score = !risk.bounds.is_empty() && risk.bounds.iter().all(|bound| bound.holds(score));
+    let by_tactics = risk
+        .tactics
+        .is_some_and(|enough| tactics.len() >= enough as usize);
+    (by_score || by_tactics).then_some(score)
+}
+
 /// What is measured of a window, if the condition holds of it.
-fn holds(rule: &CorrelationRule, window: &[&Signal]) -> Option<f64> {
+fn holds(rule: &CorrelationRule, time: i64, window: &[&Signal]) -> Option<f64> {
     if window.is_empty() {
         return None;
+    }
+    if let CorrelationCondition::Risk(asked) = &rule.condition {
+        return risk(asked, time, window);
     }
     let slots = rule.rules.len();
     let occurred = |slot: usize| window.iter().any(|event| event.slot == slot);
@@ -134,6 +201,7 @@ fn holds(rule: &CorrelationRule, window: &[&Signal]) -> Option<f64> {
             let steps = |length: &usize| in_order(window, &(0..*length).collect::<Vec<_>>());
             (0..=slots).rev().find(steps).unwrap_or(0) as f64
         }
+        CorrelationKind::Risk | CorrelationKind::FirstSeen => unreachable!("asked above"),
         CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
             (0..slots).filter(|slot| occurred(*slot)).count() as f64
         }
@@ -153,6 +221,7 @@ fn holds(rule: &CorrelationRule, window: &[&Signal]) -> Option<f64> {
             })
         }
         CorrelationCondition::Rules(condition) => truth(condition, &occurred),
+        CorrelationCondition::New { .. } | CorrelationCondition::Risk(_) => unreachable!("asked above"),
     };
     holds.then_some(number)
 }

@@ -8,7 +8,7 @@ use borzoi_engine::windows::plan::{Measured, Parent, Plan};
 use borzoi_engine::windows::{Settings, Windows, episode_id};
 use borzoi_oracle::windows::{self as oracle, Signal};
 use borzoi_rules::correlation::{
-    BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, RuleCondition,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition, Weight,
 };
 use borzoi_rules::ir::Comparison;
 use proptest::prelude::*;
@@ -39,6 +39,35 @@ fn over_rules(slots: usize) -> impl Strategy<Value = RuleCondition> {
     })
 }
 
+fn learning() -> impl Strategy<Value = CorrelationCondition> {
+    (0..40_u64).prop_map(|learning| CorrelationCondition::New {
+        fields: vec!["value".into()],
+        learning: Duration::from_micros(learning),
+    })
+}
+
+fn risk(slots: usize) -> impl Strategy<Value = CorrelationCondition> {
+    let weight = (0..40_u32, 0..16_u32).prop_map(|(score, tactics)| Weight {
+        score: f64::from(score),
+        tactics,
+    });
+    let weights = prop::collection::vec(weight, slots);
+    (prop::option::of(1..60_u32), 1..5_u32, 1..60_u64, weights).prop_map(
+        |(score, tactics, half_life, weights)| {
+            let bound = |score| Bound {
+                operator: BoundOperator::Is(Comparison::GreaterOrEqual),
+                value: f64::from(score),
+            };
+            CorrelationCondition::Risk(Risk {
+                tactics: (score.is_none() || tactics > 2).then_some(tactics),
+                bounds: score.map(bound).into_iter().collect(),
+                half_life: Duration::from_micros(half_life),
+                weights,
+            })
+        },
+    )
+}
+
 /// Rules of every type, with spans that are one step and spans that are many.
 fn rules() -> impl Strategy<Value = CorrelationRule> {
     use CorrelationKind::*;
@@ -52,6 +81,8 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
         1 => Just(ValueMedian),
         1 => Just(ValuePercentile(None)),
         1 => (0..=100_u32).prop_map(|percentile| ValuePercentile(Some(f64::from(percentile)))),
+        2 => Just(FirstSeen),
+        2 => Just(Risk),
     ];
     let limits = prop::collection::vec((operator(), 0..6_u32), 1..3).prop_map(|limits| {
         let limits: Vec<_> = limits
@@ -69,6 +100,8 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
                 over_rules(slots).prop_map(CorrelationCondition::Rules),
             ]
             .boxed(),
+            FirstSeen => learning().boxed(),
+            Risk => risk(slots).boxed(),
             _ => Just(limits).boxed(),
         };
         condition.prop_map(move |condition| rule(kind, slots, Duration::from_micros(span), condition))
@@ -82,10 +115,11 @@ fn events(rule: &CorrelationRule) -> impl Strategy<Value = Vec<(Signal, i64)>> +
     let one = (0..150_i64, 0..40_u128, 0..slots, 0..3_usize, -6..6_i32, 0..60_i64);
     let one = one.prop_map(move |(time, id, slot, group, value, late)| {
         let value = match kind {
-            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
-                String::new()
-            }
-            CorrelationKind::ValueCount => value.to_string(),
+            CorrelationKind::EventCount
+            | CorrelationKind::Temporal
+            | CorrelationKind::TemporalOrdered
+            | CorrelationKind::Risk => String::new(),
+            CorrelationKind::ValueCount | CorrelationKind::FirstSeen => value.to_string(),
             _ => (f64::from(value) * 0.75).to_string(),
         };
         let signal = Signal {
@@ -202,6 +236,8 @@ proptest! {
         span in 1..300_u64,
         lateness in prop_oneof![Just(Some(60)), Just(None)],
     ) {
+        // What it has found is told apart by the value too.
+        prop_assume!(below.kind != CorrelationKind::FirstSeen);
         let arriving = arriving(&events);
         let above = rule(CorrelationKind::EventCount, 1, Duration::from_micros(span), at_least(f64::from(above)));
         let key = |group: &str| Key::of([group]);

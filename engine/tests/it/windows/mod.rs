@@ -64,7 +64,7 @@ fn event(time: i64, id: u128, group: &str) -> oracle::Signal {
 
 fn value_of(measured: Measured, text: &str) -> u64 {
     match measured {
-        Measured::Events | Measured::Rules | Measured::Order => 0,
+        Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
         Measured::Distinct => value_hash(text.as_bytes()),
         _ => text.parse::<f64>().expect("a number").to_bits(),
     }
@@ -72,6 +72,10 @@ fn value_of(measured: Measured, text: &str) -> u64 {
 
 fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle::Signal) {
     let tenant = windows.tenant("default");
+    let value = match measured {
+        Measured::New => Some(signal.value.as_str()),
+        _ => None,
+    };
     windows.push(&Signal {
         plan: 0,
         slot: signal.slot as u16,
@@ -79,7 +83,7 @@ fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle:
         source,
         time: signal.time,
         id: signal.id,
-        key: Key::of([signal.group.as_str()]).bytes(),
+        key: Key::of([signal.group.as_str()].into_iter().chain(value)).bytes(),
         value: value_of(measured, &signal.value),
     });
 }

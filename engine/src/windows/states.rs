@@ -1,0 +1,134 @@
+//! What is kept of one correlation and one tenant: groups with windows, or values that were seen.
+
+use std::sync::Arc;
+
+use super::first_seen::FirstSeen;
+use super::log::Entry;
+use super::plan::{Measured, Plan};
+use super::state::{Early, PlanState, Worked};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) enum State {
+    Groups(Box<PlanState>),
+    New(Box<FirstSeen>),
+}
+
+/// What was given up for memory.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp {
+    pub(super) groups: u64,
+    pub(super) events: u64,
+    /// Values that are remembered less exactly.
+    pub(super) condensed: u64,
+}
+
+impl State {
+    pub(super) fn new(plan: Arc<Plan>, number: u32, tenant: Arc<str>) -> State {
+        match plan.measured {
+            Measured::New => State::New(Box::new(FirstSeen::new(plan, number, tenant))),
+            _ => State::Groups(Box::new(PlanState::new(plan, number, tenant))),
+        }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        match self {
+            State::Groups(state) => &state.plan,
+            State::New(state) => &state.plan,
+        }
+    }
+
+    pub(super) fn limit(&self) -> Option<i64> {
+        match self {
+            State::Groups(state) => state.limit(),
+            State::New(state) => state.limit(),
+        }
+    }
+
+    /// The watermark from which on the limit can rise.
+    pub(super) fn limit_after(&self) -> i64 {
+        self.limit()
+            .map_or(i64::MIN, |limit| limit.saturating_add(self.plan().step()))
+    }
+
+    /// The highest time up to which can be worked off where everything below `watermark` is known.
+    pub(super) fn limit_for(&self, watermark: i64) -> i64 {
+        let step = self.plan().step();
+        match watermark {
+            i64::MAX => i64::MAX,
+            _ => watermark.div_euclid(step).saturating_mul(step),
+        }
+    }
+
+    /// The end of the first step in which something is due.
+    pub(super) fn next_step_end(&self) -> Option<i64> {
+        match self {
+            State::Groups(state) => state.next_step_end(),
+            State::New(state) => state.next_step_end(),
+        }
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        match self {
+            State::Groups(state) => state.groups(),
+            State::New(state) => state.groups(),
+        }
+    }
+
+    /// Bytes in use, about.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            State::Groups(state) => state.bytes(),
+            State::New(state) => state.bytes(),
+        }
+    }
+
+    /// Takes an event at or above the limit. `false` if it is there already. With `early`, what begins with it is
+    /// announced, where no later event could undo it.
+    pub(super) fn push(&mut self, key: &[u8], hash: u64, entry: Entry, early: Option<Early<'_>>) -> bool {
+        match self {
+            State::Groups(state) => state.push(key, hash, entry, early),
+            State::New(state) => state.push(key, hash, entry),
+        }
+    }
+
+    /// Works everything off up to `limit`, a result of [`State::limit_for`].
+    pub(super) fn advance(&mut self, limit: i64, worked: &mut Worked) {
+        match self {
+            State::Groups(state) => state.advance(limit, worked),
+            State::New(state) => state.advance(limit, worked),
+        }
+    }
+
+    /// Forgets until its bytes are no more than `down_to`, as far as it can: groups of the fewest events first.
+    pub(super) fn give_up(&mut self, down_to: usize, worked: &mut Worked) -> GivenUp {
+        let mut given_up = GivenUp::default();
+        match self {
+            State::Groups(state) => {
+                let mut most = 1;
+                loop {
+                    let last_resort = most > 1 << 40;
+                    let (groups, events) = state.evict(most, last_resort, |bytes| bytes <= down_to, worked);
+                    given_up.groups += groups;
+                    given_up.events += events;
+                    if state.bytes() <= down_to || last_resort {
+                        return given_up;
+                    }
+                    most *= 4;
+                }
+            }
+            State::New(state) => {
+                // Each time half of what there is.
+                while state.bytes() > down_to {
+                    let (condensed, gone) = state.relieve();
+                    given_up.condensed += condensed;
+                    given_up.groups += gone;
+                    if condensed + gone == 0 {
+                        break;
+                    }
+                }
+                given_up
+            }
+        }
+    }
+}

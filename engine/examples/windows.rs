@@ -151,6 +151,61 @@ fn run(work: Work) {
     );
 }
 
+/// Thirty days in which every pair of a user and an address comes three times: how many are said to be new that were there
+/// before, how many that were not are passed over, and what they take.
+fn first_seen(pairs: u64, budget: usize) {
+    let day = 86_400 * SECOND;
+    let plan = Plan {
+        span: 30 * day,
+        monotone: false,
+        ..plan(Measured::New, 1, Test::New { learning: 0 })
+    };
+    let settings = Settings {
+        lateness: Some(60 * SECOND),
+        budget,
+        ..Settings::default()
+    };
+    let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+    let tenant = windows.tenant("default");
+    let events = 3 * pairs;
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let (mut key, mut digits) = (Vec::new(), [0; 12]);
+    let mut met = vec![false; pairs as usize];
+    let (mut first, mut new, mut most) = (0_u64, 0_u64, 0);
+    let started = Watch::new();
+    for number in 0..events {
+        let pair = random.next() % pairs;
+        first += u64::from(!std::mem::replace(&mut met[pair as usize], true));
+        key.clear();
+        push_value(&mut key, text(&mut digits, (pair % 50_000) as u32));
+        push_value(&mut key, text(&mut digits, pair as u32));
+        windows.push(&Signal {
+            plan: 0,
+            slot: 0,
+            tenant,
+            source: 0,
+            time: 1_700_000_000 * SECOND + (29 * day / events as i64).max(1) * number as i64,
+            id: u128::from(number),
+            key: &key,
+            value: 0,
+        });
+        if number % 4096 == 0 {
+            most = most.max(windows.bytes());
+            new += windows.take_final().len() as u64;
+        }
+    }
+    let seconds = started.spent().as_secs_f64();
+    let condensed = windows.counters().condensed;
+    windows.finish();
+    new += windows.take_final().len() as u64;
+    println!(
+        "{:<28} {:>9.0} events/s  {:>6} MiB at most  {first} pairs, {new} said to be new, {condensed} remembered less exactly",
+        format!("first_seen, {} MiB", budget >> 20),
+        events as f64 / seconds,
+        most >> 20,
+    );
+}
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse().ok());
     let events: u64 = arguments.next().unwrap_or(10_000_000);
@@ -197,5 +252,8 @@ fn main() -> ExitCode {
         idle: true,
         ..many("idle groups", plan(Measured::Events, 1, at_least(10.0)))
     });
+    for budget in [512, 96] {
+        first_seen(5 * groups, budget << 20);
+    }
     ExitCode::SUCCESS
 }

@@ -207,6 +207,10 @@ fn windows(summary: &ScanSummary) {
             "groups of correlation rules were given up because the memory for them was full; --window-memory sets it",
         ),
         (
+            counters.condensed,
+            "values of first_seen rules are remembered less exactly, because the memory for them was full: one in some thousand new values may be missed; --window-memory sets it",
+        ),
+        (
             summary.evidence_given_up,
             "stretches of time have alerts that cannot show their events, only name them: too many to keep",
         ),

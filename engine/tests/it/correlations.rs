@@ -639,3 +639,174 @@ correlation:
     let shown = |alert: &Alert| alert.correlation.as_ref().map_or(0, |found| found.evidence.len());
     assert!(alerts.iter().all(|alert| shown(alert) == 2));
 }
+
+#[test]
+fn an_address_that_a_user_never_came_from() {
+    let rules = compiled(&format!(
+        "{LOGONS}---
+title: New address
+id: 00000000-0000-0000-0000-00000000000a
+name: new_address
+correlation:
+    type: first_seen
+    rules: logon
+    group-by: [TargetUserName]
+    timespan: 30m
+    condition: {{field: IpAddress, learning: 5m}}
+---
+title: Two new addresses
+id: 00000000-0000-0000-0000-00000000000b
+correlation:
+    type: value_count
+    rules: new_address
+    group-by: [TargetUserName]
+    timespan: 10m
+    condition: {{field: IpAddress, gte: 2}}
+"
+    ));
+    let lines = vec![
+        logon(0, 4624, "ann", "10.0.0.1"),
+        // Still learning.
+        logon(60, 4624, "ann", "10.0.0.2"),
+        logon(600, 4624, "ann", "10.0.0.1"),
+        logon(610, 4624, "ANN", "10.9.9.9"),
+        logon(620, 4624, "ann", "10.9.9.9"),
+        // Unknown himself.
+        logon(630, 4624, "bob", "10.9.9.9"),
+        logon(640, 4624, "ann", "10.9.9.8"),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let (alerts, _) = scan_in(folder.path(), &rules, std::slice::from_ref(&lines), 1, 100);
+    let told = |alerts: &[Alert]| -> Vec<String> {
+        let mut told: Vec<String> = alerts
+            .iter()
+            .map(|alert| {
+                let found = alert.correlation.as_ref().expect("of a correlation");
+                let group: Vec<String> = found.group.iter().map(|value| value.value.clone()).collect();
+                let title = &alert.rule.title;
+                format!(
+                    "{title} {} {} {}",
+                    group.join(" "),
+                    &alert.time[14..19],
+                    found.evidence.len()
+                )
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    assert_eq!(told(&alerts), ["Two new addresses ann 10:40 2"]);
+    // Each on its own where nobody counts them.
+    let single = compiled(&format!(
+        "{LOGONS}---
+title: New address
+id: 00000000-0000-0000-0000-00000000000a
+correlation:
+    type: first_seen
+    rules: logon
+    group-by: [TargetUserName]
+    timespan: 30m
+    condition: {{field: IpAddress, learning: 5m}}
+"
+    ));
+    let (alerts, _) = scan_in(folder.path(), &single, &[lines], 2, 2);
+    assert_eq!(
+        told(&alerts),
+        [
+            "New address ANN 10.9.9.9 10:10 1",
+            "New address ann 10.9.9.8 10:40 1"
+        ]
+    );
+    let first = alerts[0].correlation.as_ref().expect("of a correlation");
+    assert_eq!(
+        (first.kind.as_str(), first.condition.as_str()),
+        ("first_seen", "IpAddress not seen within 30m")
+    );
+    assert_eq!(first.evidence[0].event["source"]["ip"], "10.9.9.9");
+}
+
+#[test]
+fn signals_about_one_host_add_up() {
+    let rules = compiled(
+        "
+title: Failed logon
+id: 00000000-0000-0000-0000-000000000001
+name: failed_logon
+level: low
+tags: [attack.credential-access]
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Log cleared
+id: 00000000-0000-0000-0000-000000000002
+level: high
+tags: [attack.stealth]
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 1102}, condition: s}
+---
+title: Service
+id: 00000000-0000-0000-0000-000000000003
+level: medium
+tags: [attack.persistence]
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4697}, condition: s}
+---
+title: Risk of a host
+id: 00000000-0000-0000-0000-00000000000a
+level: critical
+correlation:
+    type: risk
+    rules: '*'
+    group-by: [host.name]
+    timespan: 1h
+    condition: {gte: 90}
+---
+title: Many tactics
+id: 00000000-0000-0000-0000-00000000000b
+level: high
+correlation:
+    type: risk
+    rules: '*'
+    group-by: [host.name]
+    timespan: 1h
+    condition: {tactics: 3}
+",
+    );
+    let found = |lines: Vec<String>| -> Vec<String> {
+        let (alerts, _) = scan(&rules, &[lines], 1, 100);
+        let several = alerts
+            .iter()
+            .filter_map(|alert| Some((alert, alert.correlation.as_ref()?)));
+        several
+            .map(|(alert, found)| {
+                let parts: Vec<String> = found
+                    .rules
+                    .iter()
+                    .map(|rule| format!("{}x{}", rule.title, rule.count))
+                    .collect();
+                format!(
+                    "{} {:.0} {}: {}",
+                    alert.rule.title,
+                    found.value,
+                    &alert.time[14..19],
+                    parts.join(", ")
+                )
+            })
+            .collect()
+    };
+    let of = |second, code| logon(second, code, "eve", "10.0.0.1");
+    // A flood of one rule weighs what one of them does.
+    assert_eq!(found((0..200).map(|n| of(n, 4625)).collect()), [""; 0]);
+    // 60 + 30 after one half-life of 15 minutes, and 10 new.
+    assert_eq!(found(vec![of(0, 1102), of(0, 4697), of(900, 4625)]).len(), 2);
+    assert_eq!(
+        found(vec![of(0, 1102), of(5, 4697), of(6, 4625), of(7, 4625)]),
+        [
+            "Risk of a host 100 00:06: Failed logonx2, Log clearedx1, Servicex1",
+            "Many tactics 100 00:06: Failed logonx2, Log clearedx1, Servicex1",
+        ]
+    );
+    // Single events alert as before.
+    let (alerts, _) = scan(&rules, &[vec![of(0, 1102), of(5, 4697)]], 1, 100);
+    assert_eq!(alerts.len(), 2);
+}

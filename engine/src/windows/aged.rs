@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Stretches to the length of the window.
 const STRETCHES: i64 = 8;
 
@@ -32,7 +34,7 @@ const SALTS: [u32; LANES] = [
 ];
 
 /// One filter.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Filter {
     blocks: Box<[[u32; LANES]]>,
 }
@@ -69,7 +71,7 @@ fn bits(hash: u64) -> impl Iterator<Item = u32> {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Aged {
     /// Length of a stretch in microseconds.
     width: i64,

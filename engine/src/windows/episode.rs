@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::keys::Key;
@@ -16,7 +17,7 @@ pub const SAMPLES_OF_SLOT: usize = 3;
 pub(super) const LOOKED_AT: usize = 4096;
 
 /// An event that an episode names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// Event time in microseconds.
     pub time: i64,

@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashTable};
+use serde::{Deserialize, Serialize};
 
 use super::aged::Aged;
 use super::episode::{Episode, Sample, episode_id};
@@ -32,8 +33,8 @@ use super::state::{Began, Worked};
 const SWEEPS: i64 = 16;
 
 /// Occurrences closer together than the span: the first of them, by its time alone for a group, and the time of the last.
-#[derive(Debug, Clone, Copy)]
-struct Run<F> {
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Run<F> {
     first: F,
     last: i64,
 }
@@ -56,8 +57,8 @@ impl Timed for Entry {
 }
 
 /// A value with runs that are not worked off.
-#[derive(Debug)]
-struct Fresh {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Fresh {
     key: Held,
     /// Ascending.
     runs: Vec<Run<Entry>>,
@@ -73,6 +74,26 @@ impl Fresh {
 const GROUP_BYTES: usize = size_of::<(u64, Vec<Run<i64>>)>() + 1 + 32;
 
 type ByHash<V> = HashMap<u64, V, foldhash::fast::FixedState>;
+
+/// What is saved of it: groups, values, those put aside, those not worked off, steps, limits.
+pub(super) type Saved<'s> = (
+    Vec<(u64, &'s Vec<Run<i64>>)>,
+    Vec<(u64, i64)>,
+    &'s Aged,
+    Vec<(u64, &'s Fresh)>,
+    &'s BTreeMap<i64, Vec<u64>>,
+    (Option<i64>, i64),
+);
+
+/// The same, to be taken up.
+pub(super) type Loaded = (
+    Vec<(u64, Vec<Run<i64>>)>,
+    Vec<(u64, i64)>,
+    Aged,
+    Vec<(u64, Fresh)>,
+    BTreeMap<i64, Vec<u64>>,
+    (Option<i64>, i64),
+);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -117,6 +138,32 @@ impl FirstSeen {
             swept: i64::MIN,
             heap: 0,
         }
+    }
+
+    /// What is saved of it.
+    pub(super) fn parts(&self) -> Saved<'_> {
+        (
+            self.groups.iter().map(|(hash, runs)| (*hash, runs)).collect(),
+            self.known.iter().copied().collect(),
+            &self.aged,
+            self.fresh.iter().map(|(hash, fresh)| (*hash, fresh)).collect(),
+            &self.steps,
+            (self.limit, self.swept),
+        )
+    }
+
+    /// Takes up what was saved.
+    pub(super) fn restore(&mut self, (groups, known, aged, fresh, steps, (limit, swept)): Loaded) {
+        self.groups = groups.into_iter().collect();
+        for (hash, last) in known {
+            self.known.insert_unique(hash, (hash, last), |(known, _)| *known);
+        }
+        self.aged = aged;
+        self.heap = fresh.iter().map(|(_, fresh)| fresh.bytes()).sum();
+        self.fresh = fresh.into_iter().collect();
+        self.scheduled = steps.values().map(Vec::len).sum();
+        self.steps = steps;
+        (self.limit, self.swept) = (limit, swept);
     }
 
     pub(super) fn limit(&self) -> Option<i64> {

@@ -6,6 +6,8 @@
 //! (its time plus the span). A group is worked off in order of time from one such change to the next, as far as all
 //! events are known; so the order in which events came does not show.
 
+use serde::{Deserialize, Serialize};
+
 use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
 use super::keys::Held;
 use super::log::{Entry, Log};
@@ -20,7 +22,7 @@ const RECOUNTED: usize = 16;
 pub(super) const NEVER_DUE: i64 = i64::MAX;
 
 /// A stretch that has begun.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Open {
     pub(super) start: i64,
     pub(super) first: i64,
@@ -41,13 +43,14 @@ pub(super) enum Change {
 }
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Group {
     pub(super) key: Held,
     pub(super) log: Log,
     /// The rules that it has met, as bits; those from the 33rd on are not noted.
     seen: u32,
     /// What its window holds, where that is kept.
+    #[serde(skip)]
     window: Option<Box<Window>>,
     open: Option<Box<Open>>,
     /// The window of the newest event, where findings are announced early and there may be some.
@@ -66,6 +69,20 @@ impl Group {
             open: None,
             newest: None,
             due: NEVER_DUE,
+        }
+    }
+
+    /// Makes what is not saved anew.
+    pub(super) fn restore(&mut self, plan: &Plan) {
+        if self.log.within().len() > RECOUNTED {
+            let mut window = Window::new(plan);
+            for entry in self.log.within() {
+                window.add(plan, entry);
+            }
+            self.window = Some(Box::new(window));
+        }
+        if let Some(newest) = &mut self.newest {
+            newest.restore(plan);
         }
     }
 

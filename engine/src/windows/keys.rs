@@ -1,5 +1,6 @@
 //! The values that keep groups apart, in one piece of memory.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The values of a group, in the order of the rule's `group-by`, each preceded by its length: no two lists of values
@@ -41,7 +42,7 @@ impl Key {
 
 /// The bytes of a key as a group holds them: most keys are short enough to need no memory of their own, which is
 /// looked up (and missed in the cache) for every event.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Held {
     Short(u8, [u8; SHORT]),
     Long(Box<[u8]>),

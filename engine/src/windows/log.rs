@@ -1,7 +1,9 @@
 //! The events of a group that windows still need, in order of time.
 
+use serde::{Deserialize, Serialize};
+
 /// One event in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
     /// Event time in microseconds.
     pub time: i64,
@@ -40,7 +42,7 @@ impl Entry {
 ///
 /// *Invariants*: `tail <= head <= entries.len()`; entries before `head` ascend and are below the time up to which the
 /// group was worked off; entries from `head` on are not below it, and ascend if `sorted`.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Log {
     entries: Vec<Entry>,
     tail: u32,

@@ -107,6 +107,17 @@ impl Order {
     }
 }
 
+/// A window that stands for one that was not saved.
+impl Default for Window {
+    fn default() -> Window {
+        Window {
+            events: 0,
+            of_slot: Box::default(),
+            measure: Measure::Events,
+        }
+    }
+}
+
 impl Window {
     /// An empty window.
     pub(super) fn new(plan: &Plan) -> Window {

@@ -50,6 +50,7 @@ pub mod plan;
 mod rank;
 mod relief;
 pub(crate) mod slab;
+mod snapshot;
 mod state;
 mod states;
 mod sums;
@@ -61,6 +62,8 @@ pub use episode::{Episode, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, sa
 use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan};
+pub use snapshot::Loaded;
+pub(crate) use snapshot::PlanName;
 use state::{Began, Early, Worked};
 use states::State;
 pub use sums::LARGEST;

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use super::log::Entry;
 use super::measure::Window;
 use super::plan::{Measured, Plan};
@@ -15,8 +17,9 @@ use super::plan::{Measured, Plan};
 const RECOUNTED: usize = 64;
 
 /// See the [module](self).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Newest {
+    #[serde(skip)]
     window: Window,
     /// What it holds, in order, without those that came late.
     entries: VecDeque<Entry>,
@@ -54,6 +57,12 @@ impl Newest {
         }
         newest.recount(plan);
         newest
+    }
+
+    /// Makes what is not saved anew.
+    pub(super) fn restore(&mut self, plan: &Plan) {
+        self.window = Window::new(plan);
+        self.recount(plan);
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -1,9 +1,11 @@
 //! Things by number, in pieces of memory that never move.
 
+use serde::{Deserialize, Serialize};
+
 const PIECE: usize = 1024;
 
 /// Things by number. Growing copies nothing, so a million take what they take and not up to twice that.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Slab<T> {
     pieces: Vec<Vec<Option<T>>>,
     free: Vec<u32>,
@@ -31,6 +33,12 @@ impl<T> Slab<T> {
             Some((last, full)) => full.len() * PIECE + last.len(),
             None => 0,
         }
+    }
+
+    /// All of them, with their numbers.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        let all = self.pieces.iter_mut().flatten().enumerate();
+        all.filter_map(|(number, thing)| Some((number as u32, thing.as_mut()?)))
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<&T> {

@@ -47,6 +47,12 @@ pub(super) struct Worked {
     pub(super) twice: u64,
 }
 
+/// What is saved of it: groups, steps, the limit.
+pub(super) type Saved<'s> = (&'s Slab<Group>, &'s BTreeMap<i64, Vec<u32>>, Option<i64>);
+
+/// The same, to be taken up.
+pub(super) type Loaded = (Slab<Group>, BTreeMap<i64, Vec<u32>>, Option<i64>);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct PlanState {
@@ -82,6 +88,34 @@ impl PlanState {
             heap: 0,
             hand: 0,
         }
+    }
+
+    /// What is saved of it.
+    pub(super) fn parts(&self) -> Saved<'_> {
+        (&self.groups, &self.steps, self.limit)
+    }
+
+    /// Takes up what was saved.
+    pub(super) fn restore(&mut self, (groups, steps, limit): Loaded) {
+        self.groups = groups;
+        self.heap = 0;
+        let mut hashes = Vec::with_capacity(self.groups.len());
+        for (number, group) in self.groups.iter_mut() {
+            group.restore(&self.plan);
+            self.heap += group.heap_bytes();
+            hashes.push((keys::hash(group.key.bytes()), number));
+        }
+        for (hash, number) in hashes {
+            let groups = &self.groups;
+            self.table.insert_unique(hash, number, |number| {
+                groups
+                    .get(*number)
+                    .map_or(0, |group| keys::hash(group.key.bytes()))
+            });
+        }
+        self.scheduled = steps.values().map(Vec::len).sum();
+        self.steps = steps;
+        self.limit = limit;
     }
 
     pub(super) fn limit(&self) -> Option<i64> {

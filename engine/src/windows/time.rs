@@ -4,14 +4,16 @@
 //! tenant's watermark is the lowest of these, and never falls. Sources that have been quiet for a while are left out:
 //! how long is a matter of a clock, and clocks are the caller's.
 
+use serde::{Deserialize, Serialize};
+
 /// Times of one tenant.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Clock {
     sources: Vec<Source>,
     watermark: Option<i64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Source {
     number: u32,
     highest: i64,
@@ -22,6 +24,12 @@ impl Clock {
     /// The time below which everything is known; events below it are too late.
     pub(crate) fn watermark(&self) -> Option<i64> {
         self.watermark
+    }
+
+    /// The sources that are waited for.
+    pub(crate) fn waited_for(&self) -> impl Iterator<Item = u32> {
+        let waited_for = self.sources.iter().filter(|source| !source.idle);
+        waited_for.map(|source| source.number)
     }
 
     /// The highest time of a source.

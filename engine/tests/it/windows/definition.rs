@@ -148,7 +148,7 @@ fn events(rule: &CorrelationRule) -> impl Strategy<Value = Vec<(Signal, i64)>> +
         })
 }
 
-fn cases() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
+pub(super) fn cases() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
     rules().prop_flat_map(|rule| {
         let events = events(&rule);
         (Just(rule), events)
@@ -156,7 +156,7 @@ fn cases() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
 }
 
 /// In the order in which they come if each is so much late.
-fn arriving(events: &[(Signal, i64)]) -> Vec<Signal> {
+pub(super) fn arriving(events: &[(Signal, i64)]) -> Vec<Signal> {
     let mut order: Vec<&(Signal, i64)> = events.iter().collect();
     order.sort_by_key(|(signal, late)| signal.time + late);
     order.into_iter().map(|(signal, _)| signal.clone()).collect()

@@ -3,6 +3,7 @@
 mod definition;
 mod known_bugs;
 mod limits;
+mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -184,6 +184,15 @@ pub struct ScanArgs {
     /// Memory for the groups of correlation rules, and again for sequences, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 512)]
     pub window_memory: usize,
+    /// Go on where the last scan with this folder ended, or was killed, and leave there where this one ends
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// With --state: nothing comes after these inputs, so decide what waits for more
+    #[arg(long, requires = "state")]
+    pub finish: bool,
+    /// With --state: how often it is saved while the scan runs
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1m", requires = "state", hide = true)]
+    pub state_every: Span,
 }
 
 /// A length of time in microseconds.

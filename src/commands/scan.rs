@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use borzoi_engine::alert::Alert;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::report::ReportMeta;
-use borzoi_engine::scan::{Progress, Scan, ScanError, ScanSink, ScanSummary};
+use borzoi_engine::scan::{Progress, Scan, ScanError, ScanSink, ScanSummary, StateOptions};
 use borzoi_parsers::batch::BuilderCounters;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
@@ -52,6 +52,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
             ));
         }
     }
+    options.state = state(args, live)?;
     let form = args.output.unwrap_or(if io::stdout().is_terminal() {
         ScanOutput::Table
     } else {
@@ -107,6 +108,23 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     }
     let losses = rules.losses || lost_input(&summary);
     Ok(if losses { Exit::WithLosses } else { Exit::Done })
+}
+
+/// Where the scan keeps its state.
+fn state(args: &ScanArgs, live: bool) -> Result<Option<StateOptions>, Failure> {
+    let Some(folder) = &args.state else {
+        return Ok(None);
+    };
+    if !args.finish && !live && args.lateness.is_none() {
+        return Err(Failure::usage(
+            "--state without --finish needs --lateness: how long after a log's newest event older ones of it may still come, in this scan or a later one",
+        ));
+    }
+    Ok(Some(StateOptions {
+        folder: folder.clone(),
+        every: Duration::from_micros(args.state_every.0.unsigned_abs()),
+        finish: args.finish,
+    }))
 }
 
 /// A lake to write to; made if it is not there.
@@ -169,6 +187,7 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
             table::thousands(counters.without_time)
         ));
     }
+    taken_up(summary);
     windows(summary);
     let seconds = summary.elapsed.as_secs_f64().max(1e-6);
     let dim = style::DIM;
@@ -190,6 +209,27 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
             table::thousands(lake.files),
             table::bytes(lake.bytes),
             table::thousands(lake.duplicates),
+        );
+    }
+}
+
+/// Says what an earlier scan had done, and what of it could not be used.
+fn taken_up(summary: &ScanSummary) {
+    for path in &summary.inputs_replaced {
+        warn(&format!(
+            "{path}: another file than the one that an earlier scan read; read from its beginning"
+        ));
+    }
+    for rule in &summary.state_lost {
+        warn(&format!(
+            "rule {rule} is gone or asks something else than in the earlier scan: what was known of it is lost"
+        ));
+    }
+    if summary.inputs_read_before > 0 {
+        let dim = style::DIM;
+        anstream::eprintln!(
+            "{dim}{} inputs were read before and are the same{dim:#}",
+            table::thousands(summary.inputs_read_before)
         );
     }
 }

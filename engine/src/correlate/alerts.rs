@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use borzoi_rules::correlation::{Bound, BoundOperator, CorrelationCondition, CorrelationKind};
 use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kept::KeptEvents;
+use super::kept::{self, KeptEvents};
 use super::signals::Matched;
 use super::{Correlations, told_apart_by};
 use crate::alert::{
     Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
 };
-use crate::windows::{Counters, Episode, Settings, Signal, Windows, episode_id};
+use crate::windows::{self, Counters, Episode, Settings, Signal, Windows, episode_id};
 
 /// Names of each kind that an alert takes from its events.
 const MOST_NAMES: usize = 20;
@@ -47,6 +48,17 @@ pub(crate) struct Correlator {
     ready: VecDeque<Episode>,
 }
 
+/// What was saved of a correlator: datasets by number, windows, events.
+#[derive(Deserialize)]
+pub(crate) struct Loaded(Vec<Arc<str>>, windows::Loaded, kept::Loaded);
+
+/// What was found and is not given out is not saved: that is to be done first.
+impl Serialize for Correlator {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (&self.sources, &self.windows, &self.kept).serialize(to)
+    }
+}
+
 impl Correlator {
     pub(crate) fn new(correlations: Arc<Correlations>, settings: Settings) -> Correlator {
         Correlator {
@@ -57,6 +69,18 @@ impl Correlator {
             heard: BTreeMap::new(),
             ready: VecDeque::new(),
         }
+    }
+
+    /// Takes up what was saved; gives the ids of the rules of which what was known is lost. `at` is when all sources were
+    /// heard of last. To be called before the first signal.
+    pub(crate) fn restore(&mut self, saved: Loaded, at: Instant) -> Vec<String> {
+        let Loaded(sources, windows, kept) = saved;
+        self.sources = sources;
+        let places = self.windows.restore(windows);
+        let now: Vec<Option<usize>> = places.iter().map(|place| place.as_ref().ok().copied()).collect();
+        self.kept.restore(kept, &now);
+        self.heard = self.windows.waited_for().map(|source| (source, at)).collect();
+        places.into_iter().filter_map(Result::err).collect()
     }
 
     /// Takes the signals of a block, in order. What was found is given by [`alerts`](Correlator::alerts).

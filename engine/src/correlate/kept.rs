@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::signals::Matched;
 use crate::alert::Entities;
@@ -17,18 +18,46 @@ use crate::windows::{Episode, Sample, samples_from, samples_of_rule};
 const BUDGET: usize = 256 << 20;
 
 /// What an alert shows of an event.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Evidence {
     pub(crate) event_id: String,
     pub(crate) time: String,
     pub(crate) dataset: Arc<str>,
+    #[serde(with = "plain")]
     pub(crate) entities: Entities,
     /// The event as JSON text.
     pub(crate) event: Box<str>,
 }
 
+/// Entities with all their lists: in JSON empty ones are left out, which only JSON can read.
+mod plain {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::alert::Entities;
+
+    pub(super) fn serialize<S: Serializer>(entities: &Entities, to: S) -> Result<S::Ok, S::Error> {
+        let Entities {
+            hosts,
+            users,
+            addresses,
+            processes,
+        } = entities;
+        (hosts, users, addresses, processes).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Entities, D::Error> {
+        let (hosts, users, addresses, processes) = Deserialize::deserialize(from)?;
+        Ok(Entities {
+            hosts,
+            users,
+            addresses,
+            processes,
+        })
+    }
+}
+
 /// What an alert shows of an event as one of a group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) evidence: Arc<Evidence>,
     /// The group's values as the event writes them.
@@ -42,7 +71,7 @@ impl Kept {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Stretch {
     plan: u32,
     slot: u16,
@@ -51,10 +80,25 @@ struct Stretch {
     key: Box<[u8]>,
 }
 
+/// Events of a stretch: their times, ids, and what alerts show of them.
+type Events = Vec<(i64, u128, Kept)>;
+
+/// What was saved of them, oldest first.
+#[derive(Deserialize)]
+pub(crate) struct Loaded(Vec<(Stretch, Events)>);
+
+impl Serialize for KeptEvents {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let in_order = self.oldest.iter();
+        let all = in_order.filter_map(|stretch| Some((stretch, self.stretches.get(stretch)?)));
+        all.collect::<Vec<_>>().serialize(to)
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct KeptEvents {
-    stretches: HashMap<Stretch, Vec<(i64, u128, Kept)>>,
+    stretches: HashMap<Stretch, Events>,
     oldest: VecDeque<Stretch>,
     bytes: usize,
     /// Stretches whose events were given up.
@@ -62,6 +106,19 @@ pub(crate) struct KeptEvents {
 }
 
 impl KeptEvents {
+    /// Takes up what was saved; `places` gives, for the number that a plan had, the one that it has now.
+    pub(crate) fn restore(&mut self, Loaded(all): Loaded, places: &[Option<usize>]) {
+        for (mut stretch, events) in all {
+            let Some(plan) = places.get(stretch.plan as usize).copied().flatten() else {
+                continue;
+            };
+            stretch.plan = plan as u32;
+            self.bytes += events.iter().map(|(_, _, kept)| kept.bytes()).sum::<usize>();
+            self.oldest.push_back(stretch.clone());
+            self.stretches.insert(stretch, events);
+        }
+    }
+
     /// Takes the event of a signal, if alerts may show it.
     pub(crate) fn add(&mut self, matched: &mut Matched, span: i64, slots: u16) {
         let Some(kept) = matched.kept.take() else {

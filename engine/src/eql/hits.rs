@@ -6,6 +6,7 @@ use std::sync::Arc;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_rules::eql::{Event, Value};
 use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 
 use super::row::{Columns, Kept, Row};
 use super::{NamesOfRoutes, Queries, Way, paths_of, pipe_paths};
@@ -22,7 +23,7 @@ use crate::windows::keys::push_value;
 const MOST_KEYS: usize = 16;
 
 /// An event of a part of a query.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hit {
     pub(crate) query: u32,
     pub(crate) part: u16,
@@ -35,7 +36,7 @@ pub(crate) struct Hit {
 }
 
 /// What results show of an event, and what pipes ask of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct About {
     pub(crate) evidence: Arc<Evidence>,
     pub(super) kept: Arc<Kept>,

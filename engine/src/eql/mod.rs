@@ -17,6 +17,7 @@ pub(crate) mod hits;
 mod relations;
 mod row;
 pub mod run;
+pub(crate) mod snapshot;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

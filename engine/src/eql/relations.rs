@@ -60,6 +60,11 @@ impl Relations {
         }
     }
 
+    /// The events that wait.
+    pub(super) fn waiting(&self) -> &[Hit] {
+        &self.waiting
+    }
+
     pub(super) fn add(&mut self, hit: Hit) {
         let bytes = size_of::<Hit>() + hit.key.len() + hit.about.bytes();
         if self.bytes + bytes > self.budget {

@@ -13,6 +13,7 @@ use borzoi_parsers::batch::{EventBatch, strings};
 use borzoi_parsers::catalog::{Dataset, UNMAPPED};
 use borzoi_rules::eql::{Event, FieldPath, Value};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::matcher::values::{Texts, dotted_name, is_bookkeeping, is_searched};
@@ -274,7 +275,7 @@ fn unmapped_values<'j>(
 }
 
 /// What is kept of an event for the pipes of a query: the values of the fields that they name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Kept {
     values: Vec<(String, Value<'static>)>,
 }

@@ -77,11 +77,14 @@ pub(super) fn plan_of(query: &QueryRule) -> Option<Plan> {
     })
 }
 
+/// A result on its way through pipes: the tenant, and the events.
+pub(super) type Waiting = (u32, Vec<(i64, u128, About)>);
+
 /// One result: an event, or a sequence of them.
-struct Result {
-    tenant: u32,
+pub(super) struct Result {
+    pub(super) tenant: u32,
     query: u32,
-    events: Vec<(i64, u128, About)>,
+    pub(super) events: Vec<(i64, u128, About)>,
     /// Added by a pipe.
     extra: BTreeMap<String, Json>,
     /// Times of the first and last event of all that a pipe has counted, if it gives none of them.
@@ -97,28 +100,28 @@ impl Result {
 
 /// Runs the queries of a scan that are about several events, or have pipes.
 pub(crate) struct QueryRun {
-    queries: Arc<Queries>,
-    sequences: Sequences<About>,
+    pub(super) queries: Arc<Queries>,
+    pub(super) sequences: Sequences<About>,
     /// Those of queries that ask how processes relate: their events come all at once, when nothing is late any more.
-    related: Sequences<About>,
+    pub(super) related: Sequences<About>,
     /// The plan of a query.
-    plans: Vec<Option<u32>>,
+    pub(super) plans: Vec<Option<u32>>,
     /// The query of a plan.
     of_plan: Vec<u32>,
     /// Results of queries with pipes.
-    piped: Vec<Vec<Result>>,
+    pub(super) piped: Vec<Vec<Result>>,
     piped_bytes: usize,
     budget: usize,
     /// By query.
-    results_given_up: Vec<u64>,
+    pub(super) results_given_up: Vec<u64>,
     failed: Vec<String>,
     keys_left_out: u64,
     /// Events of queries that ask how processes relate.
-    relations: Vec<Option<Relations>>,
-    sources: Vec<Arc<str>>,
-    heard: BTreeMap<(u32, u32), Instant>,
+    pub(super) relations: Vec<Option<Relations>>,
+    pub(super) sources: Vec<Arc<str>>,
+    pub(super) heard: BTreeMap<(u32, u32), Instant>,
     /// When a hit came last.
-    heard_last: Option<Instant>,
+    pub(super) heard_last: Option<Instant>,
 }
 
 impl QueryRun {
@@ -360,6 +363,17 @@ impl QueryRun {
             alerts.extend(self.result(result));
         }
         alerts
+    }
+
+    /// Keeps a result that was saved.
+    pub(super) fn keep_again(&mut self, query: u32, tenant: u32, events: Vec<(i64, u128, About)>) {
+        self.keep(Result {
+            tenant,
+            query,
+            events,
+            extra: BTreeMap::new(),
+            span: None,
+        });
     }
 
     /// Keeps a result for the pipes of its query.

@@ -10,7 +10,9 @@
 //! as if the input had ended there.
 
 pub(crate) mod found;
+mod keeper;
 mod sink;
+mod state;
 mod work;
 
 use std::collections::BTreeMap;
@@ -36,7 +38,10 @@ use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Collected, Feed, Settings};
 use crate::windows;
+use keeper::Keeper;
 pub use sink::{Progress, ScanSink};
+use state::Resume;
+pub use state::{StateError, StateOptions};
 use work::{Item, Worker};
 
 /// How often streams are asked whether something came, and the sink and the lake whether something is due.
@@ -59,6 +64,8 @@ pub struct ScanOptions {
     /// How correlation rules wait for late events, and what they may keep. Where no lateness is said, alerts of
     /// correlations come at the end of the inputs; with an input that has no end, [`STREAM_LATENESS`] holds.
     pub windows: windows::Settings,
+    /// Where the state is kept from which the next scan goes on.
+    pub state: Option<StateOptions>,
 }
 
 /// How late events of an input without an end may be for correlation rules, in microseconds, where nothing is said.
@@ -76,6 +83,7 @@ impl Default for ScanOptions {
             enrich: Enrichment::default(),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             windows: windows::Settings::default(),
+            state: None,
         }
     }
 }
@@ -89,6 +97,9 @@ pub enum ScanError {
     /// The sink failed.
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
+    /// The state that another scan left cannot be taken up, or that of this one not be saved.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The machine gave no thread for writing the lake.
     #[error("cannot start the thread that writes the lake: {0}")]
     Runtime(#[source] io::Error),
@@ -127,6 +138,13 @@ pub struct ScanSummary {
     pub raw_bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// Inputs that an earlier scan had read to their end, and that are the same.
+    pub inputs_read_before: u64,
+    /// Inputs that have the name of one that an earlier scan read, and are another file.
+    pub inputs_replaced: Vec<Arc<str>>,
+    /// Ids of rules over several events that an earlier scan had, but that are gone or ask something else: what was known
+    /// of them is lost.
+    pub state_lost: Vec<String>,
     /// Whether [`Scan::stop`] ended it before the end of an input that has one. A stream is over when it is
     /// told to stop.
     pub cut_short: bool,
@@ -168,21 +186,24 @@ impl Scan {
         };
         let stores = self.lake.is_some();
         let live = inputs.inputs.iter().any(|input| input.size.is_none());
-        let correlator = self.rules.as_ref().and_then(|rules| {
-            let mut settings = self.options.windows;
-            if live && settings.lateness.is_none() {
-                settings.lateness = Some(STREAM_LATENESS);
-            }
-            settings.eager |= live;
-            Some(Correlator::new(rules.correlations()?.clone(), settings))
-        });
-        let queries = self.rules.as_ref().and_then(|rules| {
-            let mut settings = self.options.windows;
-            if live && settings.lateness.is_none() {
-                settings.lateness = Some(STREAM_LATENESS);
-            }
-            QueryRun::new(rules.queries()?, &settings)
-        });
+        let mut keeper = self.options.state.clone().map(Keeper::open).transpose()?;
+        let mut settings = self.options.windows;
+        if live && settings.lateness.is_none() {
+            settings.lateness = Some(STREAM_LATENESS);
+        }
+        // What the next scan may only confirm is said by this one.
+        settings.eager |= live || keeper.as_ref().is_some_and(|keeper| !keeper.options.finish);
+        let rules = self.rules.as_ref();
+        let mut correlator =
+            rules.and_then(|rules| Some(Correlator::new(rules.correlations()?.clone(), settings)));
+        let mut queries = rules.and_then(|rules| QueryRun::new(rules.queries()?, &settings));
+        let state_lost = match &mut keeper {
+            Some(keeper) => keeper.take_up(correlator.as_mut(), queries.as_mut())?,
+            None => Vec::new(),
+        };
+        let resumes = keeper
+            .as_ref()
+            .map_or_else(Vec::new, |keeper| keeper.resumes(&inputs.inputs));
         let wants_events = sink.wants_events();
         let store = match self.lake.take() {
             Some(writer) => Some(Store {
@@ -201,14 +222,27 @@ impl Scan {
             inputs: &inputs.inputs,
             streams: false,
             last_block: Instant::now(),
-            summary: ScanSummary::default(),
+            summary: ScanSummary {
+                state_lost,
+                ..ScanSummary::default()
+            },
             current: None,
+            keeper,
         };
+        for (input, resume) in inputs.inputs.iter().zip(&resumes) {
+            match resume {
+                Resume::Skip => collector.summary.inputs_read_before += 1,
+                Resume::Replaced => collector.summary.inputs_replaced.push(input.path.clone()),
+                Resume::Whole | Resume::After(_) => {}
+            }
+        }
         for error in &inputs.errors {
             collector.input_error(error.clone());
         }
         let producer = Producer {
             inputs: &inputs.inputs,
+            resumes: &resumes,
+            goes_on: self.options.state.is_some(),
             input_options: &self.options.input,
             frame_options: &frame_options,
             raw_bytes: &raw_bytes,
@@ -235,14 +269,29 @@ impl Scan {
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
         );
-        let ended = collector.correlations_end(outcome.is_ok());
+        // Somebody who says stop does not say that nothing more comes.
+        let is_over = collector
+            .keeper
+            .as_ref()
+            .is_none_or(|keeper| keeper.options.finish && !self.stop.load(Ordering::Relaxed));
+        let ended = match is_over {
+            true => collector.correlations_end(outcome.is_ok()),
+            false => Ok(collector.correlations_wait()),
+        };
         let outcome = outcome.and(ended);
-        let ended = collector.queries_end(outcome.is_ok());
+        let ended = match is_over {
+            true => collector.queries_end(outcome.is_ok()),
+            false => Ok(collector.queries_wait()),
+        };
         let outcome = outcome
             .and(ended)
             .and_then(|()| collector.progress(raw_bytes.load(Ordering::Relaxed)));
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
+        let outcome = match &stored {
+            Ok(_) => outcome.and_then(|()| collector.save(is_over)),
+            Err(_) => outcome,
+        };
         let mut summary = collector.summary;
         // The lake first: that nobody reads the output any more must not hide that nothing was stored.
         summary.lake = stored?;
@@ -257,6 +306,10 @@ impl Scan {
 /// Reads and frames the inputs, one after another.
 struct Producer<'a> {
     inputs: &'a [Input],
+    /// What an earlier scan has left to do of them; nothing if there was none.
+    resumes: &'a [Resume],
+    /// Whether another scan goes on where this one ends.
+    goes_on: bool,
     input_options: &'a InputOptions,
     frame_options: &'a FrameOptions,
     raw_bytes: &'a AtomicU64,
@@ -266,19 +319,29 @@ struct Producer<'a> {
 
 impl Producer<'_> {
     fn run(&self, feed: &mut Feed<'_, Item>) {
-        for input in self.inputs {
+        for (number, input) in self.inputs.iter().enumerate() {
             if self.stop.load(Ordering::Relaxed) {
                 self.cut_short.store(true, Ordering::Relaxed);
                 return;
             }
-            if !self.read(input, feed) {
+            let resume = self.resumes.get(number).unwrap_or(&Resume::Whole);
+            if !self.read(input, resume, feed) {
                 return;
             }
         }
     }
 
     /// `false` once nobody wants more.
-    fn read(&self, input: &Input, feed: &mut Feed<'_, Item>) -> bool {
+    fn read(&self, input: &Input, resume: &Resume, feed: &mut Feed<'_, Item>) -> bool {
+        let after = match resume {
+            Resume::Skip => {
+                let size = input.size.unwrap_or(0);
+                self.raw_bytes.fetch_add(size, Ordering::Relaxed);
+                return true;
+            }
+            Resume::After(position) => Some(position),
+            Resume::Whole | Resume::Replaced => None,
+        };
         let chunks = match input.open(self.input_options) {
             Ok(chunks) => chunks,
             Err(error) => return feed.push(Item::Error(error)),
@@ -294,12 +357,16 @@ impl Producer<'_> {
             let read_bytes = blocks.chunks().raw_bytes();
             self.raw_bytes.store(before + read_bytes, Ordering::Relaxed);
             let wanted = match read {
-                Read::Block(block) => feed.push(Item::Block(block)),
+                Read::Block(mut block) => {
+                    let is_new = after.is_none_or(|position| position.leave_new(&mut block));
+                    !is_new || feed.push(Item::Block(block))
+                }
                 Read::Error(error) => feed.push(Item::Error(error)),
                 Read::Idle => feed.idle(),
                 Read::End => {
                     return feed.push(Item::Closed {
                         raw_bytes: read_bytes,
+                        is_whole: true,
                     });
                 }
             };
@@ -309,6 +376,13 @@ impl Producer<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 if timeout.is_none() {
                     self.cut_short.store(true, Ordering::Relaxed);
+                    // What would come now ends where reading was stopped; the next scan reads it whole.
+                    if self.goes_on {
+                        return feed.push(Item::Closed {
+                            raw_bytes: read_bytes,
+                            is_whole: false,
+                        });
+                    }
                 }
                 blocks.stop();
             }
@@ -338,6 +412,7 @@ struct Collector<'a> {
     summary: ScanSummary,
     /// The open input and the events it gave.
     current: Option<(Arc<str>, u64)>,
+    keeper: Option<Keeper>,
 }
 
 impl Collector<'_> {
@@ -362,9 +437,17 @@ impl Collector<'_> {
                 let mut opened = self.inputs.iter().filter(|input| input.path == path);
                 self.streams = opened.any(|input| input.size.is_none());
                 self.last_block = Instant::now();
+                if let Some(keeper) = self.keeper.as_mut().filter(|_| !self.streams) {
+                    keeper.opened(&path);
+                }
                 self.current = Some((path, 0));
             }
-            Collected::Result(work::Output::Closed { raw_bytes }) => {
+            Collected::Result(work::Output::Closed { raw_bytes, is_whole }) => {
+                if let (Some(keeper), Some((path, _))) = (&mut self.keeper, &self.current)
+                    && is_whole
+                {
+                    keeper.ended(path, raw_bytes);
+                }
                 let summary = &mut self.summary;
                 match self.current.take() {
                     Some((path, _)) if raw_bytes == 0 => summary.empty_inputs.push(path),
@@ -408,9 +491,13 @@ impl Collector<'_> {
                 // The lake gets the others all the same.
                 self.final_alerts(of_queries.unwrap_or_default(), given.is_ok())?;
                 given?;
+                if let (Some(keeper), Some((path, _))) = (&mut self.keeper, &self.current) {
+                    keeper.reached(path, block.reached);
+                }
             }
         }
         self.progress(raw_bytes)?;
+        self.save_if_due()?;
         if let Some(store) = &mut self.store {
             store.runtime.block_on(async {
                 match store.live {
@@ -542,6 +629,43 @@ impl Collector<'_> {
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
         self.correlation_alerts(sink_takes)
+    }
+
+    /// More may come in another scan: what correlations counted until now.
+    fn correlations_wait(&mut self) {
+        if let Some(correlator) = &self.correlator {
+            self.summary.windows = correlator.counters();
+            self.summary.evidence_given_up = correlator.given_up();
+        }
+    }
+
+    /// The same for queries.
+    fn queries_wait(&mut self) {
+        if let Some(queries) = &self.queries {
+            self.summary.queries = queries.counters();
+        }
+    }
+
+    /// Saves the state if it was not for long.
+    fn save_if_due(&mut self) -> Result<(), ScanError> {
+        if !self.keeper.as_ref().is_some_and(Keeper::is_due) {
+            return Ok(());
+        }
+        // What counts as read must not be lost.
+        if let Some(store) = &mut self.store {
+            store.runtime.block_on(store.writer.flush())?;
+        }
+        self.save(false)
+    }
+
+    /// Saves the state, of which nothing but positions is left where everything is decided.
+    fn save(&mut self, is_over: bool) -> Result<(), ScanError> {
+        let Some(keeper) = &mut self.keeper else {
+            return Ok(());
+        };
+        let correlator = self.correlator.as_ref().filter(|_| !is_over);
+        let queries = self.queries.as_ref().filter(|_| !is_over);
+        Ok(keeper.save(correlator, queries)?)
     }
 
     /// Tells how far it has come.

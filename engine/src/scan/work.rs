@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 
 use super::ScanOptions;
 use super::found::{Matches, find};
+use super::state::Reached;
 use crate::alert::Alert;
 use crate::alert_table::alert_batches;
 use crate::correlate::signals::Matched;
@@ -25,7 +26,7 @@ pub(super) enum Item {
     Opened(Arc<str>),
     Block(FrameBlock),
     Error(InputError),
-    Closed { raw_bytes: u64 },
+    Closed { raw_bytes: u64, is_whole: bool },
 }
 
 /// What comes out of an [`Item`].
@@ -33,11 +34,13 @@ pub(super) enum Output {
     Opened(Arc<str>),
     Block(Box<Block>),
     Error(InputError),
-    Closed { raw_bytes: u64 },
+    Closed { raw_bytes: u64, is_whole: bool },
 }
 
 /// A block's results.
 pub(super) struct Block {
+    /// How far its input was read with it.
+    pub(super) reached: Reached,
     pub(super) decoded: Decoded,
     /// Its events with their derived columns, where the sink wants events and there are such columns.
     pub(super) shown: Option<Vec<EventBatch>>,
@@ -148,8 +151,13 @@ impl Worker {
         match item {
             Item::Opened(path) => Output::Opened(path),
             Item::Error(error) => Output::Error(error),
-            Item::Closed { raw_bytes } => Output::Closed { raw_bytes },
-            Item::Block(block) => Output::Block(Box::new(self.block(block))),
+            Item::Closed { raw_bytes, is_whole } => Output::Closed { raw_bytes, is_whole },
+            Item::Block(block) => {
+                let reached = Reached::of(&block);
+                let mut found = self.block(block);
+                found.reached = reached;
+                Output::Block(Box::new(found))
+            }
         }
     }
 
@@ -219,6 +227,7 @@ impl Worker {
         let shown = self.derived.shown(&decoded.batches);
         let Some(matcher) = &mut self.matcher else {
             return Block {
+                reached: Reached::default(),
                 decoded,
                 shown,
                 alerts: Vec::new(),
@@ -251,6 +260,7 @@ impl Worker {
         };
         let matching = matcher.take_counters();
         Block {
+            reached: Reached::default(),
             matching,
             decoded,
             shown,

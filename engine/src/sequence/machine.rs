@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Found;
 use super::plan::Shape;
-use super::run::Run;
+use super::run::{self, Run};
 use super::waiting::{Queue, Waiting};
 
 /// So many hits are worked off before memory is looked at again.
@@ -26,6 +26,20 @@ impl<P: Clone> Machine<P> {
             run: Run::new(shape, number, tenant, weigh),
             limit: i64::MIN,
         }
+    }
+
+    /// What is saved of it: what waits, what is open, how far it has come.
+    pub(super) fn parts(&self) -> (Vec<&Waiting<P>>, run::Saved<'_, P>, i64) {
+        (self.queue.all().collect(), self.run.parts(), self.limit)
+    }
+
+    /// Takes up what was saved.
+    pub(super) fn restore(&mut self, (waiting, run, limit): (Vec<Waiting<P>>, run::Loaded<P>, i64)) {
+        for hit in waiting {
+            self.queue.push(hit);
+        }
+        self.run.restore(run);
+        self.limit = limit;
     }
 
     pub(super) fn bytes(&self) -> usize {

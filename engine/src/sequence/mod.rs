@@ -62,6 +62,7 @@ mod machine;
 mod plan;
 mod run;
 mod sample;
+mod snapshot;
 mod store;
 mod waiting;
 
@@ -71,6 +72,7 @@ use crate::windows::time::Clock;
 use machine::Machine;
 use plan::Shape;
 pub use plan::{Kind, MOST_SAMPLED, MOST_STAGES, Plan, Step};
+pub use snapshot::Loaded;
 use waiting::Waiting;
 
 /// How sequences work.

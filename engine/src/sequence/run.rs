@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Found;
 use super::plan::{Kind, Role, Shape};
 use super::sample;
-use super::store::{NONE, Of, Partial, Store};
+use super::store::{self, NONE, Of, Partial, Store};
 use super::waiting::Waiting;
 
 /// What one plan of one tenant has come to.
@@ -47,7 +49,26 @@ impl<P> Event<P> {
     }
 }
 
+/// What is saved of it: partial matches, whole sequences that wait, how many there were.
+#[derive(Serialize)]
+pub(super) struct Saved<'s, P>(store::Saved<'s, P>, &'s BTreeMap<(i64, i64), (u32, u32)>, i64);
+
+/// The same, to be taken up.
+#[derive(Deserialize)]
+pub(super) struct Loaded<P>(store::Loaded<P>, BTreeMap<(i64, i64), (u32, u32)>, i64);
+
 impl<P: Clone> Run<P> {
+    /// What is saved of it.
+    pub(super) fn parts(&self) -> Saved<'_, P> {
+        Saved(self.store.parts(), &self.whole, self.wholes)
+    }
+
+    /// Takes up what was saved.
+    pub(super) fn restore(&mut self, Loaded(store, whole, wholes): Loaded<P>) {
+        self.store.restore(store);
+        (self.whole, self.wholes) = (whole, wholes);
+    }
+
     pub(super) fn new(shape: Arc<Shape>, number: u32, tenant: u32, weigh: fn(&P) -> usize) -> Run<P> {
         Run {
             shape,

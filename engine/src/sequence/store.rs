@@ -4,6 +4,7 @@
 //! they have in common. Everything lies in slabs and names others by number, so that what is held is known to the byte.
 
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 
 use crate::windows::keys::{self, Held};
 use crate::windows::slab::Slab;
@@ -12,8 +13,8 @@ use crate::windows::slab::Slab;
 pub(super) const NONE: u32 = u32::MAX;
 
 /// An event of a partial match.
-#[derive(Debug)]
-struct Node<P> {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Node<P> {
     time: i64,
     /// In two halves: whole it would cost alignment.
     id: [u64; 2],
@@ -25,7 +26,7 @@ struct Node<P> {
 }
 
 /// A partial match.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Partial {
     /// The next of the same key, and the one in front.
     next: u32,
@@ -42,7 +43,7 @@ pub(super) struct Partial {
 }
 
 /// One key.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) key: Held,
     /// Partial matches on their way.
@@ -61,8 +62,8 @@ pub(super) struct Entry {
 }
 
 /// Keys in the order in which they were touched.
-#[derive(Debug, Clone, Copy)]
-struct Touched {
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Touched {
     newest: u32,
     oldest: u32,
     len: usize,
@@ -74,6 +75,19 @@ pub(super) enum Of {
     Open,
     Whole,
 }
+
+/// What is saved of it.
+#[derive(Serialize)]
+pub(super) struct Saved<'s, P>(
+    &'s Slab<Entry>,
+    &'s Slab<Partial>,
+    &'s Slab<Node<P>>,
+    [Touched; 2],
+);
+
+/// The same, to be taken up.
+#[derive(Deserialize)]
+pub(super) struct Loaded<P>(Slab<Entry>, Slab<Partial>, Slab<Node<P>>, [Touched; 2]);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -108,6 +122,32 @@ impl<P: Clone> Store<P> {
             heap: 0,
             weigh,
         }
+    }
+
+    /// What is saved of it.
+    pub(super) fn parts(&self) -> Saved<'_, P> {
+        Saved(&self.entries, &self.partials, &self.nodes, self.touched)
+    }
+
+    /// Takes up what was saved.
+    pub(super) fn restore(&mut self, Loaded(entries, partials, nodes, touched): Loaded<P>) {
+        (self.entries, self.partials, self.nodes, self.touched) = (entries, partials, nodes, touched);
+        let keys = self.entries.iter_mut().map(|(number, entry)| {
+            self.heap += entry.key.heap_bytes();
+            (number, keys::hash(entry.key.bytes()))
+        });
+        let keys: Vec<(u32, u64)> = keys.collect();
+        for (number, hash) in keys {
+            let entries = &self.entries;
+            self.table.insert_unique(hash, number, |number| {
+                let entry = entries.get(*number);
+                entry.map_or(0, |entry| keys::hash(entry.key.bytes()))
+            });
+        }
+        let payloads = self.nodes.iter_mut();
+        self.heap += payloads
+            .map(|(_, node)| (self.weigh)(&node.payload))
+            .sum::<usize>();
     }
 
     /// Bytes in use, about.

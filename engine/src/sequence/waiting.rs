@@ -3,8 +3,10 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 /// A hit that waits. Their order is that in which hits are worked off; payloads do not take part.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Waiting<P> {
     pub(super) time: i64,
     /// In two halves: whole it would cost alignment.
@@ -135,7 +137,8 @@ impl<P> Queue<P> {
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Waiting<P>> {
+    /// All of them; pushed in this order they make the same queue.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Waiting<P>> {
         let heap = self.heap.iter().map(|Reverse(hit)| hit);
         self.in_order.iter().chain(heap)
     }

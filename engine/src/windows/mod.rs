@@ -63,7 +63,6 @@ use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan};
 pub use snapshot::Loaded;
-pub(crate) use snapshot::PlanName;
 use state::{Began, Early, Worked};
 use states::State;
 pub use sums::LARGEST;

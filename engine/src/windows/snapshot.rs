@@ -4,8 +4,6 @@
 //! time has come. What follows from that (tables, what lies in each window) is made anew. So windows that were taken up
 //! find what they would have found; `tests/it/windows/snapshot.rs` asks for it at any event.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -16,13 +14,13 @@ use super::{Windows, first_seen, state};
 
 /// Which plan something belongs to: the rule, and a hash of what it asks. With another meaning a rule begins anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PlanName {
+struct PlanName {
     rule: String,
     meaning: u64,
 }
 
 impl PlanName {
-    pub(crate) fn of(plan: &Plan) -> PlanName {
+    fn of(plan: &Plan) -> PlanName {
         let asks = (
             plan.slots,
             plan.group_values,
@@ -34,11 +32,6 @@ impl PlanName {
             rule: plan.rule_id.to_string(),
             meaning: xxh3_64(format!("{asks:?}").as_bytes()),
         }
-    }
-
-    /// The rule's id.
-    pub(crate) fn rule(&self) -> &str {
-        &self.rule
     }
 }
 
@@ -94,9 +87,10 @@ impl Serialize for Windows {
 }
 
 impl Windows {
-    /// Takes up what was saved of windows over other, or the same, plans; gives the ids of the rules that are not there any
-    /// more or ask something else, of which it is lost. To be called before the first signal.
-    pub fn restore(&mut self, Loaded(all): Loaded) -> Vec<String> {
+    /// Takes up what was saved of windows over other, or the same, plans; gives for each plan of then its number now, or
+    /// the id of its rule, if that is not there any more or asks something else: what was known of it is lost. To be called
+    /// before the first signal.
+    pub fn restore(&mut self, Loaded(all): Loaded) -> Vec<Result<usize, String>> {
         let places: Vec<Option<usize>> = all
             .plans
             .iter()
@@ -120,20 +114,13 @@ impl Windows {
         }
         let states = self.tenants.iter().flat_map(|tenant| &tenant.states);
         self.bytes = states.map(State::bytes).sum();
-        let lost = all.plans.into_iter().zip(places);
-        lost.filter(|(_, place)| place.is_none())
-            .map(|(name, _)| name.rule)
-            .collect()
+        let plans = all.plans.into_iter().zip(places);
+        plans.map(|(name, place)| place.ok_or(name.rule)).collect()
     }
 
     /// The sources that are waited for, by tenant.
     pub(crate) fn waited_for(&self) -> impl Iterator<Item = (u32, u32)> {
         let tenants = self.tenants.iter().zip(0..);
         tenants.flat_map(|(tenant, number)| tenant.clock.waited_for().map(move |source| (number, source)))
-    }
-
-    /// The name of a tenant.
-    pub(crate) fn tenant_name(&self, number: u32) -> Option<&Arc<str>> {
-        Some(&self.tenants.get(number as usize)?.name)
     }
 }

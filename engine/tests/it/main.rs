@@ -14,6 +14,7 @@ mod matcher;
 mod rule_tests;
 mod screen;
 mod sequence;
+mod state;
 mod windows;
 
 /// So many cases, times `BORZOI_TEST_EFFORT`: a long search for what is rare, when somebody wants one.

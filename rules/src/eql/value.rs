@@ -15,7 +15,7 @@ use super::text::fold;
 /// - Two texts compare as texts, also if both read as numbers; so do a number and a text that reads as none,
 ///   unless the number is one of the query (then the comparison is null).
 /// - Where a function asks for a text, a number or a truth value gives its text (`5`, `0.5`, `true`).
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub enum Value<'a> {
     /// Absent, or null.
     #[default]

@@ -4,7 +4,7 @@ use borzoi_engine::sequence::{Kind, Plan, Sequences, Settings, Step};
 use borzoi_oracle::sequences::{self as oracle, Hit};
 use proptest::prelude::*;
 
-use super::{given, run, within};
+use super::{given, run, run_in_parts, within};
 use crate::effort;
 
 fn step() -> impl Strategy<Value = Step> {
@@ -130,6 +130,18 @@ proptest! {
                 prop_assert_eq!((counters.open, counters.bytes), (0, 0));
             }
         }
+    }
+
+    #[test]
+    fn what_was_saved_goes_on((plan, hits) in cases(), cuts in prop::collection::vec(0..60_usize, 1..6), waits in any::<bool>()) {
+        let mut arriving = hits.clone();
+        arriving.sort_by_key(|(hit, late)| hit.time + late);
+        let arriving: Vec<Hit> = arriving.into_iter().map(|(hit, _)| hit).collect();
+        let settings = if waits { within(60) } else { Settings::default() };
+        let (whole, counters) = run_in_parts(&plan, settings, &[], &arriving);
+        let (in_parts, after) = run_in_parts(&plan, settings, &cuts, &arriving);
+        prop_assert_eq!(in_parts, whole);
+        prop_assert_eq!((after.open, after.bytes), (counters.open, counters.bytes));
     }
 
     /// What is left of the definition where hits come too late is that of the others.

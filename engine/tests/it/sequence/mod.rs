@@ -69,6 +69,32 @@ fn run(
     (found.into_iter().map(plain).collect(), sequences.counters())
 }
 
+/// As [`run`], one hit at a time, saved and taken up before those at `cuts`.
+fn run_in_parts(
+    plan: &Plan,
+    settings: Settings,
+    cuts: &[usize],
+    hits: &[oracle::Hit],
+) -> (Vec<oracle::Found>, Counters) {
+    let new = || Sequences::new(std::slice::from_ref(plan), settings, |()| 7).expect("it runs");
+    let mut sequences = new();
+    sequences.tenant("default");
+    let mut found = Vec::new();
+    for (number, hit) in hits.iter().enumerate() {
+        if cuts.contains(&number) {
+            let saved = postcard::to_stdvec(&sequences).expect("saved");
+            let before = sequences.counters();
+            sequences = new();
+            sequences.restore(postcard::from_bytes(&saved).expect("read"), &[Some(0)]);
+            let after = sequences.counters();
+            assert_eq!((after.open, after.bytes), (before.open, before.bytes));
+        }
+        found.extend(sequences.take([given(hit, 1)]));
+    }
+    found.extend(sequences.finish());
+    (found.into_iter().map(plain).collect(), sequences.counters())
+}
+
 fn plain(found: Found<()>) -> oracle::Found {
     let events = found.events.iter().map(|(time, id, ())| (*time, *id));
     oracle::Found {

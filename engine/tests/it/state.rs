@@ -41,6 +41,10 @@ title: Guessed
 id: 00000000-0000-0000-0000-000000000004
 correlation: {type: temporal_ordered, rules: [many, logon], group-by: [TargetUserName], timespan: 5m}
 ---
+title: Three failures
+id: 00000000-0000-0000-0000-00000000000a
+correlation: {type: event_count, rules: failed, group-by: [TargetUserName], timespan: 1m, condition: {gte: 3}}
+---
 title: Few addresses
 id: 00000000-0000-0000-0000-000000000005
 correlation:
@@ -292,7 +296,7 @@ fn a_log_that_grows_is_read_on_and_what_waits_is_found_across_scans() {
     let (found, summary) = run();
     assert_eq!(
         (found, summary.decode.events),
-        (vec!["Many failures 3".to_owned()], 1)
+        (vec!["Three failures 3".to_owned()], 1)
     );
     append(&log, &[(50, false, 1, 1), (400, true, 2, 1)]);
     let (found, summary) = run();

@@ -13,13 +13,13 @@ const KILLS: usize = 20;
 const CHAIN: usize = 5;
 
 /// Random moments that can be repeated: `BORZOI_KILL_SEED` sets what a failed run printed.
-struct Moments {
+pub struct Moments {
     state: u64,
     longest: Duration,
 }
 
 impl Moments {
-    fn new(longest: Duration) -> Self {
+    pub fn new(longest: Duration) -> Self {
         let seed = match std::env::var("BORZOI_KILL_SEED") {
             Ok(seed) => seed.parse().expect("a number"),
             Err(_) => SystemTime::now()
@@ -32,7 +32,7 @@ impl Moments {
     }
 
     /// Evenly over the run and a little beyond. SplitMix64.
-    fn next(&mut self) -> Duration {
+    pub fn next(&mut self) -> Duration {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -69,7 +69,7 @@ fn scan(logs: &Path, lake: &Path) -> Command {
 }
 
 /// Starts the command and kills it after `moment`; whether it was still running then.
-fn kill_after(moment: Duration, mut command: Command) -> bool {
+pub fn kill_after(moment: Duration, mut command: Command) -> bool {
     let end = Instant::now() + moment;
     let mut child = command.spawn().expect("the binary under test starts");
     while Instant::now() < end {

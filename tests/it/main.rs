@@ -9,5 +9,6 @@ mod library;
 mod other_readers;
 mod own_datasets;
 mod rules;
+mod state;
 mod stream;
 mod support;

@@ -61,6 +61,29 @@ pub(crate) fn parse(text: &str, names: &[&str], used: &mut [bool]) -> Result<Con
     Ok(condition)
 }
 
+/// The words of a condition that stand for something, each once, with its position: for a condition that has
+/// no list of names beside it.
+pub(crate) fn words(text: &str) -> Result<Vec<(usize, &str)>, ConditionError> {
+    let mut words: Vec<(usize, &str)> = Vec::new();
+    for (offset, token) in tokenize(text)? {
+        let Token::Word(word) = token else { continue };
+        if word.eq_ignore_ascii_case("of") {
+            return error(
+                offset,
+                "condition-quantifier",
+                "`of` chooses from a list, and there is none here",
+            );
+        }
+        let keyword = ["and", "or", "not"]
+            .iter()
+            .any(|keyword| word.eq_ignore_ascii_case(keyword));
+        if !keyword && !words.iter().any(|(_, known)| *known == word) {
+            words.push((offset, word));
+        }
+    }
+    Ok(words)
+}
+
 fn tokenize(text: &str) -> Result<Vec<(usize, Token<'_>)>, ConditionError> {
     let mut tokens = Vec::new();
     let mut word: Option<(usize, usize)> = None;

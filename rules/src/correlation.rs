@@ -3,6 +3,7 @@
 //! A correlation refers to other rules, detections or correlations, in any file. Here it is read and
 //! checked and its references are resolved; running it is the engine's work.
 
+mod bounds;
 mod draft;
 mod own;
 

@@ -292,19 +292,20 @@ impl Loader {
         self.ids.insert(meta.id.to_lowercase(), sink.location(at));
         if let Some(name) = &meta.name {
             let at = node.get("name").map_or(node.at, |node| node.at);
-            match self.names.get(name) {
+            let place = sink.location(at);
+            // The same name in another file is no mistake: a file means its own rules by their names.
+            match self.names.get(name).filter(|first| first.path == place.path) {
                 Some(first) => sink.warn(
                     at,
                     "duplicate-name",
                     format!(
-                        "name `{name}` is taken by {}:{}, references mean that rule",
-                        first.path.display(),
+                        "name `{name}` is taken by line {}, references mean that rule",
                         first.line
                     ),
                     None,
                 ),
                 None => {
-                    self.names.insert(name.clone(), sink.location(at));
+                    self.names.insert(name.clone(), place);
                 }
             }
         }

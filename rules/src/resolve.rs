@@ -1,16 +1,17 @@
 //! What refers across files: filters to rules, correlations to rules and to each other.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::correlation::{CorrelationCondition, CorrelationRule, Draft, Weight};
+use crate::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule, Draft, Weight};
 use crate::filter::{self, FilterRule};
 use crate::ir::{DetectionRule, Meta};
 use crate::problem::{Problem, Reference, Severity, nearest};
 use crate::query::QueryRule;
 
 /// What a reference may point to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Target {
     Detection(usize),
     Correlation(usize),
@@ -19,7 +20,11 @@ enum Target {
 /// Finds rules by id (in any case) or by name.
 struct Index<'r> {
     ids: HashMap<String, Target>,
-    names: HashMap<&'r str, Target>,
+    /// The first rule of each name, and how many have it.
+    names: HashMap<&'r str, (Target, usize)>,
+    /// The first rule of each name of each file: a collection in one file means its own rules, whatever
+    /// others are called. Names are common words (`failed_logon`), and files come from many hands.
+    own: HashMap<(&'r Path, &'r str), Target>,
 }
 
 impl<'r> Index<'r> {
@@ -27,6 +32,7 @@ impl<'r> Index<'r> {
         let mut index = Index {
             ids: HashMap::new(),
             names: HashMap::new(),
+            own: HashMap::new(),
         };
         let detections = detections
             .enumerate()
@@ -37,17 +43,34 @@ impl<'r> Index<'r> {
         for (meta, target) in detections.chain(correlations) {
             index.ids.entry(meta.id.to_lowercase()).or_insert(target);
             if let Some(name) = &meta.name {
-                index.names.entry(name).or_insert(target);
+                index.names.entry(name).or_insert((target, 0)).1 += 1;
+                let path = meta.location.path.as_path();
+                index.own.entry((path, name)).or_insert(target);
             }
         }
         index
     }
 
-    fn find(&self, word: &str) -> Option<Target> {
-        self.names
-            .get(word)
-            .or_else(|| self.ids.get(&word.to_lowercase()))
+    /// By a name of the reference's own file, by a name of any file, by an id.
+    fn find(&self, reference: &Reference) -> Option<Target> {
+        let word = reference.text.as_str();
+        self.own
+            .get(&(reference.location.path.as_path(), word))
             .copied()
+            .or_else(|| self.names.get(word).map(|(first, _)| *first))
+            .or_else(|| self.ids.get(&word.to_lowercase()).copied())
+    }
+
+    /// A warning if the reference may mean one of several rules.
+    fn doubt(&self, reference: &Reference) -> Option<Problem> {
+        let word = reference.text.as_str();
+        let own = (reference.location.path.as_path(), word);
+        let (_, count) = self.names.get(word).filter(|(_, count)| *count > 1)?;
+        if self.own.contains_key(&own) {
+            return None;
+        }
+        let message = format!("{count} rules have the name `{word}`, the first is meant: say its id");
+        Some(reference.problem(Severity::Warning, "ambiguous-name", message, None))
     }
 
     fn near(&self, word: &str) -> Option<String> {
@@ -115,11 +138,13 @@ fn plan(
     }
     let fits = |position: usize| filter::covers(&draft.log_source, &detections[position].log_source);
     let mut chosen = Vec::new();
+    let mut doubts = Vec::new();
     match &draft.targets {
         None => chosen.extend((0..detections.len()).filter(|position| fits(*position))),
         Some(targets) => {
             for target in targets {
-                match index.find(&target.text) {
+                doubts.extend(index.doubt(target));
+                match index.find(target) {
                     Some(Target::Detection(position)) if fits(position) => chosen.push(position),
                     Some(Target::Detection(position)) => warn(
                         target,
@@ -151,6 +176,7 @@ fn plan(
             chosen.dedup();
         }
     }
+    problems.extend(doubts);
     chosen
 }
 
@@ -181,7 +207,7 @@ pub(crate) fn correlations(
         let drafts = drafts.iter().enumerate();
         let good = drafts.filter(|(position, _)| resolver.states[*position] == State::Good);
         let these = good.filter(move |(_, draft)| draft.generate == generate && !draft.is_risk());
-        these.flat_map(|(_, draft)| draft.rules.iter().map(|rule| resolver.id(&rule.text)))
+        these.flat_map(|(_, draft)| draft.rules.iter().map(|rule| resolver.id(rule)))
     };
     let generated: BTreeSet<Arc<str>> = referred(true).collect();
     let silent: BTreeSet<Arc<str>> = referred(false).filter(|id| !generated.contains(id)).collect();
@@ -225,7 +251,7 @@ impl Resolver<'_> {
                 State::New => {
                     self.states[position] = State::Open;
                     for reference in &self.drafts[position].rules {
-                        if let Some(Target::Correlation(next)) = self.index.find(&reference.text)
+                        if let Some(Target::Correlation(next)) = self.index.find(reference)
                             && self.states[next] == State::New
                         {
                             path.push(next);
@@ -262,7 +288,8 @@ impl Resolver<'_> {
             if is_all(draft, reference) {
                 continue;
             }
-            let (code, message, near) = match self.index.find(&reference.text) {
+            self.problems.extend(self.index.doubt(reference));
+            let (code, message, near) = match self.index.find(reference) {
                 Some(Target::Detection(_)) => continue,
                 Some(Target::Correlation(other)) => match self.states[other] {
                     State::Good => continue,
@@ -301,15 +328,32 @@ impl Resolver<'_> {
             self.problems
                 .push(reference.problem(Severity::Error, code, message, near));
         }
+        let mut met = HashSet::new();
+        for reference in &draft.rules {
+            if self.index.find(reference).is_none_or(|target| met.insert(target)) {
+                continue;
+            }
+            // Of which rules occurred, one event would be two; a count is the same.
+            let (severity, advice) = match draft.kind {
+                CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
+                    good = false;
+                    (Severity::Error, "a rule that occurs twice is an `event_count`")
+                }
+                _ => (Severity::Warning, "it counts once"),
+            };
+            let message = format!("`rules` names `{}` twice; {advice}", reference.text);
+            self.problems
+                .push(reference.problem(severity, "duplicate-rule", message, None));
+        }
         let aliases = draft.aliases.values().flatten();
         let aliases = aliases.map(|(reference, _)| (reference, "alias"));
         let scores = draft.scores.iter().map(|(reference, _)| (reference, "score"));
         for (reference, what) in aliases.chain(scores) {
-            let target = self.index.find(&reference.text);
+            let target = self.index.find(reference);
             let is_own = target.is_some()
                 && draft.rules.iter().any(|rule| {
                     let of_all = is_all(draft, rule) && matches!(target, Some(Target::Detection(_)));
-                    of_all || self.index.find(&rule.text) == target
+                    of_all || self.index.find(rule) == target
                 });
             if !is_own {
                 good = false;
@@ -327,11 +371,11 @@ impl Resolver<'_> {
         good
     }
 
-    fn id(&self, word: &str) -> Arc<str> {
-        match self.index.find(word) {
+    fn id(&self, reference: &Reference) -> Arc<str> {
+        match self.index.find(reference) {
             Some(Target::Detection(position)) => Arc::clone(&self.detections[position].meta.id),
             Some(Target::Correlation(position)) => Arc::clone(&self.drafts[position].meta.id),
-            None => word.into(),
+            None => reference.text.as_str().into(),
         }
     }
 
@@ -341,16 +385,14 @@ impl Resolver<'_> {
             .aliases
             .iter()
             .map(|(alias, fields)| {
-                let fields = fields
-                    .iter()
-                    .map(|(rule, field)| (self.id(&rule.text), field.clone()));
+                let fields = fields.iter().map(|(rule, field)| (self.id(rule), field.clone()));
                 (alias.clone(), fields.collect())
             })
             .collect();
         let mut metas: Vec<&Meta> = Vec::new();
         let mut known = BTreeSet::new();
         for reference in &draft.rules {
-            let found = match self.index.find(&reference.text) {
+            let found = match self.index.find(reference) {
                 _ if is_all(draft, reference) => {
                     let alert = self.detections.iter().map(|rule| &rule.meta);
                     alert.filter(|meta| !silent.contains(&meta.id)).collect()
@@ -371,7 +413,7 @@ impl Resolver<'_> {
             let scores: BTreeMap<_, f64> = draft
                 .scores
                 .iter()
-                .map(|(rule, score)| (self.id(&rule.text), *score))
+                .map(|(rule, score)| (self.id(rule), *score))
                 .collect();
             let weight = |meta: &&Meta| {
                 let own = Weight::of(meta);

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Bound, BoundOperator, CorrelationCondition, CorrelationKind, RuleCondition, own};
-use crate::condition;
-use crate::ir::{Comparison, Condition, Meta};
+use super::bounds::condition;
+use super::{CorrelationCondition, CorrelationKind, own};
+use crate::ir::Meta;
 use crate::meta;
 use crate::problem::{Reference, Sink, nearest};
-use crate::value::inside;
-use crate::yaml::{Data, Node, Resolved, Style, resolve};
+use crate::yaml::{Data, Node, Resolved, resolve};
 
 /// A correlation with its references still as written.
 #[derive(Debug)]
@@ -69,12 +68,16 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
                 key.at,
                 "correlation-attribute",
                 format!("a correlation has no attribute `{name}`"),
-                nearest(name, ATTRIBUTES),
+                match name {
+                    // What detection rules of Sigma 1 called it.
+                    "timeframe" => Some("timespan".to_owned()),
+                    _ => nearest(name, ATTRIBUTES),
+                },
             );
         }
     }
     let kind = kind(node, section_key, sink);
-    let rules = rules(node, section_key, sink);
+    let mut rules = rules(node, section_key, kind, sink);
     let group_by = texts(node, "group-by", sink);
     let timespan = timespan(node, section_key, sink);
     let aliases = aliases(node, sink);
@@ -86,20 +89,26 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         Some(kind @ CorrelationKind::Risk) => {
             own::risk(node, section_key, timespan, &mut scores, sink).map(|condition| (kind, condition))
         }
-        Some(kind) => condition(node, section_key, kind, &rules, sink),
+        Some(kind) => condition(node, section_key, kind, &mut rules, sink),
         None => None,
     };
     let generate = generate(document, sink) || generate(node, sink);
     let (Some(meta), Some((kind, condition)), Some(timespan)) = (meta, condition, timespan) else {
         return None;
     };
+    let fields = match &condition {
+        CorrelationCondition::Bounds { fields, .. } | CorrelationCondition::New { fields, .. } => {
+            fields.as_slice()
+        }
+        _ => &[],
+    };
     for alias in aliases.keys() {
-        if !group_by.contains(alias) {
+        if !group_by.contains(alias) && !fields.contains(alias) {
             let at = node.get("aliases").map_or(node.at, |node| node.at);
             sink.warn(
                 at,
                 "unused-alias",
-                format!("alias `{alias}` is not used by `group-by`"),
+                format!("alias `{alias}` is not used by `group-by` or `field`"),
                 nearest(alias, group_by.iter().map(String::as_str)),
             );
         }
@@ -157,8 +166,17 @@ fn kind(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<Corr
     })
 }
 
-fn rules(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Vec<Reference> {
+fn rules(
+    node: &Node<'_>,
+    section: &Node<'_>,
+    kind: Option<CorrelationKind>,
+    sink: &mut Sink<'_>,
+) -> Vec<Reference> {
     let Some(value) = node.get("rules") else {
+        if kind.is_some_and(is_temporal) && node.get("condition").is_some_and(is_text) {
+            // The condition names them.
+            return Vec::new();
+        }
         sink.error(
             section.at,
             "correlation-attribute",
@@ -197,6 +215,14 @@ pub(crate) fn references(value: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Ve
         }
     }
     references
+}
+
+pub(super) fn is_temporal(kind: CorrelationKind) -> bool {
+    matches!(kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered)
+}
+
+pub(super) fn is_text(node: &Node<'_>) -> bool {
+    matches!(node.data, Data::Scalar { .. }) && !node.is_null()
 }
 
 pub(super) fn texts(node: &Node<'_>, key: &str, sink: &mut Sink<'_>) -> Vec<String> {
@@ -324,186 +350,6 @@ fn generate(node: &Node<'_>, sink: &mut Sink<'_>) -> bool {
             );
             false
         }
-    }
-}
-
-/// Reads the condition; gives the kind back because a percentile stands in the condition.
-fn condition(
-    node: &Node<'_>,
-    section: &Node<'_>,
-    kind: CorrelationKind,
-    rules: &[Reference],
-    sink: &mut Sink<'_>,
-) -> Option<(CorrelationKind, CorrelationCondition)> {
-    let temporal = matches!(kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered);
-    let Some(value) = node.get("condition") else {
-        if temporal {
-            return Some((kind, CorrelationCondition::AllRules));
-        }
-        sink.error(
-            section.at,
-            "missing-condition",
-            "the correlation has no `condition`",
-        );
-        return None;
-    };
-    match &value.data {
-        Data::Map(entries) => bounds(entries, value, kind, sink),
-        Data::Scalar { text, .. } if temporal && !value.is_null() => {
-            let names: Vec<&str> = rules.iter().map(|rule| rule.text.as_str()).collect();
-            let mut used = vec![false; names.len()];
-            match condition::parse(text, &names, &mut used) {
-                Ok(parsed) => Some((kind, CorrelationCondition::Rules(over_rules(&parsed)))),
-                Err(error) => {
-                    let at = inside(value, text, error.offset, sink);
-                    sink.error_near(at, error.code, error.message, error.suggestion);
-                    None
-                }
-            }
-        }
-        _ => {
-            sink.error(
-                value.at,
-                "attribute-type",
-                format!(
-                    "`condition` is {}, it must be a map of bounds such as `gte: 10`",
-                    value.kind()
-                ),
-            );
-            None
-        }
-    }
-}
-
-fn over_rules(condition: &Condition) -> RuleCondition {
-    match condition {
-        Condition::All(parts) => RuleCondition::All(parts.iter().map(over_rules).collect()),
-        Condition::Any(parts) => RuleCondition::Any(parts.iter().map(over_rules).collect()),
-        Condition::Not(inner) => RuleCondition::Not(Box::new(over_rules(inner))),
-        Condition::Search(index) => RuleCondition::Rule(*index),
-    }
-}
-
-/// The operator that a key of a condition is.
-pub(super) fn operator(word: &str) -> Option<BoundOperator> {
-    Some(match word {
-        "gt" => BoundOperator::Is(Comparison::Greater),
-        "gte" => BoundOperator::Is(Comparison::GreaterOrEqual),
-        "lt" => BoundOperator::Is(Comparison::Less),
-        "lte" => BoundOperator::Is(Comparison::LessOrEqual),
-        "eq" => BoundOperator::Is(Comparison::Equal),
-        "neq" => BoundOperator::IsNot,
-        _ => return None,
-    })
-}
-
-/// A bound, of whole numbers where something is counted. Nothing if an error was reported.
-pub(super) fn bound(
-    operator: BoundOperator,
-    word: &str,
-    value: &Node<'_>,
-    counts: bool,
-    sink: &mut Sink<'_>,
-) -> Option<Bound> {
-    match number(value) {
-        Some(number) if counts && (number < 0.0 || number.fract() != 0.0) => sink.error(
-            value.at,
-            "correlation-condition",
-            format!("a count is a whole number that is not negative, not {number}"),
-        ),
-        Some(value) => return Some(Bound { operator, value }),
-        None => sink.error(
-            value.at,
-            "correlation-condition",
-            format!("`{word}` takes a number, this is {}", value.kind()),
-        ),
-    }
-    None
-}
-
-fn bounds(
-    entries: &[(Node<'_>, Node<'_>)],
-    node: &Node<'_>,
-    kind: CorrelationKind,
-    sink: &mut Sink<'_>,
-) -> Option<(CorrelationKind, CorrelationCondition)> {
-    const KEYS: [&str; 8] = ["gt", "gte", "lt", "lte", "eq", "neq", "field", "percentile"];
-    let errors = sink.errors;
-    let mut kind = kind;
-    let mut bounds = Vec::new();
-    let takes_field = !matches!(
-        kind,
-        CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
-    );
-    let counts = !takes_field || kind == CorrelationKind::ValueCount;
-    for (key, value) in entries {
-        let word = key.text().unwrap_or_default();
-        if let Some(operator) = operator(word) {
-            bounds.extend(bound(operator, word, value, counts, sink));
-            continue;
-        }
-        match word {
-            "field" if takes_field => {}
-            "field" => sink.error(
-                key.at,
-                "correlation-condition",
-                "`field` has no meaning for this type",
-            ),
-            "percentile" => match (kind, number(value)) {
-                (CorrelationKind::ValuePercentile(_), Some(percentile))
-                    if (0.0..=100.0).contains(&percentile) =>
-                {
-                    kind = CorrelationKind::ValuePercentile(Some(percentile));
-                }
-                (CorrelationKind::ValuePercentile(_), _) => sink.error(
-                    value.at,
-                    "correlation-condition",
-                    "`percentile` is a number between 0 and 100",
-                ),
-                _ => sink.error(
-                    key.at,
-                    "correlation-condition",
-                    "`percentile` belongs to the type `value_percentile`",
-                ),
-            },
-            _ => sink.error_near(
-                key.at,
-                "correlation-condition",
-                format!("unknown bound `{word}`"),
-                nearest(word, KEYS),
-            ),
-        }
-    }
-    if bounds.is_empty() && sink.errors == errors {
-        sink.error(
-            node.at,
-            "correlation-condition",
-            "the condition has no bound such as `gte: 10`",
-        );
-    }
-    let fields = if takes_field {
-        texts(node, "field", sink)
-    } else {
-        Vec::new()
-    };
-    if takes_field && fields.is_empty() && sink.errors == errors {
-        sink.error(
-            node.at,
-            "correlation-condition",
-            "this type needs `field` in its condition",
-        );
-    }
-    (sink.errors == errors).then_some((kind, CorrelationCondition::Bounds { fields, bounds }))
-}
-
-pub(super) fn number(node: &Node<'_>) -> Option<f64> {
-    let Data::Scalar { text, .. } = &node.data else {
-        return None;
-    };
-    match resolve(text, Style::Plain) {
-        Resolved::Int(number) => Some(number as f64),
-        Resolved::Float(number) => Some(number),
-        _ => None,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::draft::{bound, number, operator, parse_timespan, texts};
+use super::bounds::{bound, number, operator};
+use super::draft::{parse_timespan, texts};
 use super::{CorrelationCondition, Risk};
 use crate::problem::{Reference, Sink, nearest};
 use crate::yaml::{Data, Node};

@@ -112,7 +112,7 @@ fn every_type() {
             CorrelationKind::ValueCount,
         ),
         ("temporal", "{gte: 1}", CorrelationKind::Temporal),
-        ("temporal_ordered", "{eq: 2}", CorrelationKind::TemporalOrdered),
+        ("temporal_ordered", "{eq: 1}", CorrelationKind::TemporalOrdered),
         ("value_sum", "{field: Bytes, gt: 1.5}", CorrelationKind::ValueSum),
         ("value_avg", "{field: Bytes, lt: -1}", CorrelationKind::ValueAvg),
         (
@@ -154,6 +154,96 @@ fn temporal_conditions_over_rules() {
             RuleCondition::Not(Box::new(RuleCondition::Rule(1)))
         ]))
     );
+}
+
+#[test]
+fn a_condition_over_rules_may_stand_for_the_list_of_them() {
+    let report = load(
+        "title: C\ncorrelation: {type: temporal_ordered, timespan: 1h, condition: (success or failed) and not success}",
+    );
+    assert_eq!(report.problems, []);
+    let rule = &report.correlations[0];
+    // In the order of their first mention, each once.
+    let ids: Vec<&str> = rule.rules.iter().map(|id| &id[id.len() - 1..]).collect();
+    assert_eq!(ids, ["2", "1"]);
+    let either = RuleCondition::Any(vec![RuleCondition::Rule(0), RuleCondition::Rule(1)]);
+    let not = RuleCondition::Not(Box::new(RuleCondition::Rule(0)));
+    assert_eq!(
+        rule.condition,
+        CorrelationCondition::Rules(RuleCondition::All(vec![either, not]))
+    );
+    assert_eq!(report.referenced_only.len(), 2);
+    // Places are those of the words.
+    let typo = load("title: C\ncorrelation: {type: temporal, timespan: 1h, condition: failed and succes}");
+    assert_eq!(codes(&typo), ["unknown-rule"]);
+    assert_eq!(typo.problems[0].location.column, 67);
+    assert_eq!(typo.problems[0].suggestion.as_deref(), Some("success"));
+    for (body, code) in [
+        ("{type: temporal, timespan: 1h}", "correlation-attribute"),
+        (
+            "{type: temporal, timespan: 1h, condition: {gte: 1}}",
+            "correlation-attribute",
+        ),
+        (
+            "{type: temporal, timespan: 1h, condition: 1 of them}",
+            "condition-quantifier",
+        ),
+        (
+            "{type: temporal, timespan: 1h, condition: failed and and success}",
+            "condition-syntax",
+        ),
+        (
+            "{type: temporal, timespan: 1h, rules: [], condition: failed}",
+            "correlation-attribute",
+        ),
+    ] {
+        let report = load(&format!("title: C\ncorrelation: {body}"));
+        assert_eq!(
+            codes(&report).first(),
+            Some(&code),
+            "{body}: {:?}",
+            report.problems
+        );
+    }
+}
+
+#[test]
+fn a_rule_that_the_condition_leaves_out_is_warned_of() {
+    let report = load(
+        "title: C\ncorrelation: {type: temporal, rules: [failed, success], timespan: 1h, condition: failed}",
+    );
+    let codes: Vec<_> = report.warnings().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["unused-rule"]);
+    assert!(report.problems[0].message.contains("`success`"));
+}
+
+#[test]
+fn a_name_means_the_rule_of_the_same_file() {
+    let rule = |id: &str, event: u32| {
+        format!(
+            "title: Failed {id}\nid: {id}\nname: failed\nlogsource: {{product: windows}}\n\
+             detection: {{s: {{EventID: {event}}}, condition: s}}\n---\n"
+        )
+    };
+    let many = "title: Many\ncorrelation: {type: temporal, rules: [failed], group-by: [u], timespan: 1m, aliases: {u: {failed: A}}}\n";
+    let mut loader = Loader::new();
+    loader.add_text("a.yml", &rule("a", 1));
+    loader.add_text("b.yml", &format!("{}{many}", rule("b", 2)));
+    loader.add_text("c.yml", &many.replace("Many", "Many more"));
+    let report = loader.finish();
+    let read: Vec<&str> = report.correlations.iter().map(|rule| &*rule.rules[0]).collect();
+    assert_eq!(read, ["b", "a"]);
+    assert_eq!(report.correlations[0].aliases["u"]["b"], "A");
+    // A file without a rule of the name leaves it open which is meant.
+    let said: Vec<_> = report
+        .problems
+        .iter()
+        .map(|p| (p.code, p.location.path.to_str()))
+        .collect();
+    assert_eq!(said, [("ambiguous-name", Some("c.yml"))]);
+    // Twice in one file is a mistake.
+    let twice = Loader::new().load_text("t.yml", &format!("{}{}", rule("a", 1), rule("b", 2)));
+    assert_eq!(twice.problems[0].code, "duplicate-name");
 }
 
 #[test]
@@ -239,6 +329,14 @@ fn correlation_mistakes() {
             "correlation-condition",
         ),
         (
+            "{type: value_sum, rules: [failed], timespan: 1h, condition: {field: A, gt: .nan}}",
+            "correlation-condition",
+        ),
+        (
+            "{type: value_sum, rules: [failed], timespan: 1h, condition: {field: [A, B], gt: 1}}",
+            "correlation-condition",
+        ),
+        (
             "{type: value_sum, rules: [failed], timespan: 1h, condition: {field: A, percentile: 1}}",
             "correlation-condition",
         ),
@@ -250,7 +348,7 @@ fn correlation_mistakes() {
         ("{type: temporal, rules: [x], timespan: 1h}", "correlation-circle"),
         (
             "{type: temporal, rules: [failed], timespan: 1h, condition: succes}",
-            "unknown-search",
+            "unknown-rule",
         ),
         ("[a]", "attribute-type"),
     ];
@@ -266,6 +364,77 @@ fn correlation_mistakes() {
     }
     let report = whole("{type: temporal, rules: [faild], timespan: 1h}");
     assert_eq!(report.problems[0].suggestion.as_deref(), Some("failed"));
+}
+
+#[test]
+fn a_rule_named_twice() {
+    let twice = |kind: &str, condition: &str| {
+        // By name and by id it is the same rule.
+        load(&format!(
+            "title: C\ncorrelation: {{type: {kind}, rules: [failed, 11111111-0000-4000-8000-000000000001], timespan: 1h{condition}}}"
+        ))
+    };
+    for kind in ["temporal", "temporal_ordered"] {
+        assert_eq!(codes(&twice(kind, "")), ["duplicate-rule"], "{kind}");
+    }
+    let counted = twice("event_count", ", condition: {gte: 2}");
+    assert_eq!((codes(&counted), counted.counts.correlations), (vec![], 1));
+    assert_eq!(counted.problems[0].code, "duplicate-rule");
+}
+
+#[test]
+fn conditions_that_never_hold_are_warned_of() {
+    let warned = |kind: &str, condition: &str| {
+        let report = load(&format!(
+            "title: C\ncorrelation: {{type: {kind}, rules: [failed, success], timespan: 1h, condition: {{{condition}}}}}"
+        ));
+        assert_eq!(codes(&report), [""; 0], "{kind} {condition}");
+        report
+            .problems
+            .iter()
+            .any(|problem| problem.code == "impossible-condition")
+    };
+    // No window without an event is looked at.
+    for never in [
+        "eq: 0",
+        "lt: 1",
+        "lte: 0",
+        "gt: 2, lt: 3",
+        "eq: 2, neq: 2",
+        "gte: 5, lte: 4",
+    ] {
+        assert!(warned("event_count", never), "{never}");
+        assert!(warned("value_count", &format!("field: A, {never}")), "{never}");
+    }
+    for possible in ["gte: 0", "lte: 1", "neq: 0", "gt: 2, lt: 4", "neq: 1", "gte: 100"] {
+        assert!(!warned("event_count", possible), "{possible}");
+    }
+    for (condition, ever) in [
+        ("gte: 3", false),
+        ("gt: 1", true),
+        ("eq: 0", false),
+        ("lt: 2", true),
+    ] {
+        assert_eq!(!warned("temporal", condition), ever, "{condition}");
+    }
+    for (condition, ever) in [("gte: 3", false), ("eq: 0", true), ("lte: 1", true)] {
+        assert_eq!(!warned("temporal_ordered", condition), ever, "{condition}");
+    }
+    // Sums may be anything.
+    assert!(!warned("value_sum", "field: A, eq: 0"));
+}
+
+#[test]
+fn an_alias_is_used_by_a_field_too() {
+    let report = load(
+        "title: C\ncorrelation: {type: value_count, rules: [failed, success], timespan: 1h, \
+         aliases: {who: {failed: A, success: B}}, condition: {field: who, gte: 2}}",
+    );
+    assert_eq!(report.problems, []);
+    let unused = load(
+        "title: C\ncorrelation: {type: temporal, rules: [failed], timespan: 1h, group-by: [A], aliases: {who: {failed: A}}}",
+    );
+    assert_eq!(unused.problems[0].code, "unused-alias");
 }
 
 #[test]
@@ -511,10 +680,7 @@ correlation:
     };
     assert_eq!(wrong("{half-life: 1h}"), ["correlation-condition"]);
     assert_eq!(wrong("{gte: 0}"), ["correlation-condition"]);
-    assert_eq!(
-        wrong("{lte: 5}"),
-        ["correlation-condition", "correlation-condition"]
-    );
+    assert_eq!(wrong("{lte: 5}"), ["correlation-condition"]);
     assert_eq!(wrong("{gte: 5, scores: {failed: 3}}"), ["unknown-rule"]);
     assert_eq!(wrong("{gte: 5, tactics: many}"), ["correlation-condition"]);
 }

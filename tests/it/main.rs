@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod corpora;
+mod correlation_cases;
 mod correlations;
 mod eql;
 mod kill;

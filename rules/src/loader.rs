@@ -16,7 +16,7 @@ use crate::placeholder::Placeholders;
 use crate::problem::{Problem, Severity, Sink, nearest};
 use crate::query::{self, Language, QueryRule};
 use crate::report::LoadReport;
-use crate::resolve;
+use crate::resolve::{self, SameRule};
 use crate::yaml::{self, Data, Node};
 
 /// Reads rules from files, folders and texts.
@@ -43,6 +43,8 @@ pub struct Loader {
     /// Where each id (in lower case) was first seen.
     ids: HashMap<String, Location>,
     names: HashMap<String, Location>,
+    /// Names of rules that were read in another file.
+    same: Vec<SameRule>,
     /// Files read so far, by their real paths.
     seen: HashSet<PathBuf>,
     detections: Vec<DetectionRule>,
@@ -258,7 +260,10 @@ impl Loader {
         let (Some(mut meta), Some(log_source), Some(body)) = (meta, log_source, body) else {
             return;
         };
-        if sink.errors > errors || !self.claim(&mut meta, node, inherited_id, sink) {
+        if sink.errors > errors || self.is_same(&meta, node, sink) {
+            return;
+        }
+        if !self.claim(&mut meta, node, inherited_id, sink) {
             return;
         }
         self.detections.push(DetectionRule {
@@ -268,6 +273,33 @@ impl Loader {
             conditions: body.conditions,
             waiting_for: body.waiting_for,
         });
+    }
+
+    /// Whether a rule without an id stands word for word in another file that was read before. It is one rule then, and
+    /// its name in this file means that one: files come with the same base rules.
+    fn is_same(&mut self, meta: &Meta, node: &Node<'_>, sink: &mut Sink<'_>) -> bool {
+        if !meta.id.is_empty() {
+            return false;
+        }
+        let id = collection::content_id(node);
+        let place = sink.location(node.at);
+        let Some(first) = self.ids.get(&id).filter(|first| first.path != place.path) else {
+            return false;
+        };
+        let message = format!(
+            "the same rule stands in {}:{} and is read once",
+            first.path.display(),
+            first.line
+        );
+        sink.warn(node.at, "same-rule", message, None);
+        if let Some(name) = &meta.name {
+            self.same.push(SameRule {
+                path: place.path,
+                name: name.clone(),
+                id,
+            });
+        }
+        true
     }
 
     /// Gives the rule its id and name; false if another rule has the id already.
@@ -316,10 +348,21 @@ impl Loader {
     pub fn finish(mut self) -> LoadReport {
         let mut report = self.report;
         let problems = &mut report.problems;
-        report.filters = resolve::filters(self.filters, &mut self.detections, &self.correlations, problems);
+        report.filters = resolve::filters(
+            self.filters,
+            &mut self.detections,
+            &self.correlations,
+            &self.same,
+            problems,
+        );
         let drafts = self.correlations.len();
-        (report.correlations, report.referenced_only) =
-            resolve::correlations(self.correlations, &self.detections, &self.queries, problems);
+        (report.correlations, report.referenced_only) = resolve::correlations(
+            self.correlations,
+            &self.detections,
+            &self.queries,
+            &self.same,
+            problems,
+        );
         report.counts.failed += drafts - report.correlations.len();
         report.detections = self.detections.into_iter().map(Arc::new).collect();
         report.queries = self.queries;

@@ -1,7 +1,7 @@
 //! What refers across files: filters to rules, correlations to rules and to each other.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule, Draft, Weight};
@@ -27,8 +27,21 @@ struct Index<'r> {
     own: HashMap<(&'r Path, &'r str), Target>,
 }
 
+/// A rule that a file repeats word for word from another one.
+#[derive(Debug)]
+pub(crate) struct SameRule {
+    pub path: PathBuf,
+    pub name: String,
+    /// The id of the rule that was read.
+    pub id: String,
+}
+
 impl<'r> Index<'r> {
-    fn new(detections: impl Iterator<Item = &'r Meta>, correlations: impl Iterator<Item = &'r Meta>) -> Self {
+    fn new(
+        detections: impl Iterator<Item = &'r Meta>,
+        correlations: impl Iterator<Item = &'r Meta>,
+        same: &'r [SameRule],
+    ) -> Self {
         let mut index = Index {
             ids: HashMap::new(),
             names: HashMap::new(),
@@ -46,6 +59,11 @@ impl<'r> Index<'r> {
                 index.names.entry(name).or_insert((target, 0)).1 += 1;
                 let path = meta.location.path.as_path();
                 index.own.entry((path, name)).or_insert(target);
+            }
+        }
+        for rule in same {
+            if let Some(target) = index.ids.get(&rule.id) {
+                index.own.entry((&rule.path, &rule.name)).or_insert(*target);
             }
         }
         index
@@ -89,6 +107,7 @@ pub(crate) fn filters(
     drafts: Vec<filter::Draft>,
     detections: &mut [DetectionRule],
     correlations: &[Draft],
+    same: &[SameRule],
     problems: &mut Vec<Problem>,
 ) -> Vec<FilterRule> {
     let mut plans = Vec::with_capacity(drafts.len());
@@ -96,6 +115,7 @@ pub(crate) fn filters(
         let index = Index::new(
             detections.iter().map(|rule| &rule.meta),
             correlations.iter().map(|rule| &rule.meta),
+            same,
         );
         for draft in &drafts {
             plans.push(plan(draft, &index, detections, problems));
@@ -186,12 +206,14 @@ pub(crate) fn correlations(
     drafts: Vec<Draft>,
     detections: &[DetectionRule],
     queries: &[Arc<QueryRule>],
+    same: &[SameRule],
     problems: &mut Vec<Problem>,
 ) -> (Vec<Arc<CorrelationRule>>, BTreeSet<Arc<str>>) {
     let mut resolver = Resolver {
         index: Index::new(
             detections.iter().map(|rule| &rule.meta),
             drafts.iter().map(|draft| &draft.meta),
+            same,
         ),
         drafts: &drafts,
         detections,

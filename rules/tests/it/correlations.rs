@@ -247,6 +247,46 @@ fn a_name_means_the_rule_of_the_same_file() {
 }
 
 #[test]
+fn a_rule_repeated_in_another_file_is_one_rule() {
+    let rule = |event: u32| {
+        format!(
+            "title: Failed\nname: failed\nlogsource: {{product: windows}}\n\
+             detection: {{s: {{EventID: {event}}}, condition: s}}\n"
+        )
+    };
+    let many = |title: &str| {
+        format!("---\ntitle: {title}\ncorrelation: {{type: temporal, rules: [failed], timespan: 1m}}\n")
+    };
+    let mut loader = Loader::new();
+    loader.add_text("a.yml", &(rule(1) + &many("A")));
+    loader.add_text("b.yml", &(rule(2) + &many("B")));
+    loader.add_text("c.yml", &(rule(2) + &many("C")));
+    let report = loader.finish();
+    assert_eq!(codes(&report), [""; 0]);
+    assert_eq!((report.counts.failed, report.counts.detections), (0, 2));
+    let ids: Vec<_> = report
+        .detections
+        .iter()
+        .map(|rule| rule.meta.id.clone())
+        .collect();
+    let read: Vec<_> = report
+        .correlations
+        .iter()
+        .map(|rule| rule.rules[0].clone())
+        .collect();
+    assert_eq!(read, [ids[0].clone(), ids[1].clone(), ids[1].clone()]);
+    let said: Vec<_> = report
+        .problems
+        .iter()
+        .map(|p| (p.code, p.location.path.to_str()))
+        .collect();
+    assert_eq!(said, [("same-rule", Some("c.yml"))]);
+    // Twice in one file it is a slip.
+    let twice = Loader::new().load_text("t.yml", &format!("{}---\n{}", rule(1), rule(1)));
+    assert_eq!(codes(&twice), ["duplicate-id"]);
+}
+
+#[test]
 fn aliases_point_to_rules() {
     let report = load(
         "title: C

@@ -146,7 +146,7 @@ fn alerts_say_when_the_condition_held_and_what_was_measured() {
         "C: 11.5",
         "D: 20",
         "D: 21",
-        "Flood, then one: 11.5 to 12, 2 events, 2.0 at most 2.0, Ann",
+        "Flood, then one: 11.5 to 13.5, 3 events, 2.0 at most 2.0, Ann",
         // It began with the third and held until the second left.
         "Flood: 02 to 11, 4 events, 3.0 at most 4.0, ann",
         "Sum: 09.999999 to 10, 2 events, 0.30000000000000004 at most 0.30000000000000004, ann",

@@ -319,8 +319,9 @@ impl FirstSeen {
         if !self.plan.parents.is_empty() {
             worked.began.push(Began {
                 key: key.clone(),
-                start,
+                time: start,
                 id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
+                goes_on: false,
             });
         }
         let mut of_slot = vec![0; usize::from(self.plan.slots)];

@@ -38,6 +38,8 @@ pub(super) struct Open {
 pub(super) enum Change {
     /// One began at this time.
     Began(i64),
+    /// One that began then goes on with an event of now.
+    GoesOn(i64, i64),
     /// One ended at this time.
     Ended(Box<Open>, i64),
 }
@@ -267,13 +269,17 @@ impl Group {
                         open.last = now;
                     }
                     open.peak = open.peak.max(number);
+                    if self.log.within().len() > before {
+                        changed(Change::GoesOn(open.start, now));
+                    }
                 }
                 Some(_) => {
                     if let Some(open) = self.open.take() {
                         changed(Change::Ended(open, now));
                     }
                 }
-                None if holds => {
+                // Where only an event left, nothing happened that could be told of.
+                None if holds && self.log.within().len() > before => {
                     let of_slot = window.of_slot(plan);
                     self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
                     changed(Change::Began(now));
@@ -312,9 +318,10 @@ fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
     let mut last_id = None;
     for entry in within[begin..].iter().take(LOOKED_AT) {
         let taken = &mut of_slot[usize::from(entry.slot)];
-        // An event with several values is several entries.
+        // An event with several values is several entries, and so is a stretch that goes on.
         let shown = (entry.id(), plan.by_rule().then_some(entry.slot));
-        if *taken >= each || last_id == Some(shown) {
+        let goes_on = |sample: &Sample| sample.id == entry.id() && sample.slot == entry.slot;
+        if *taken >= each || last_id == Some(shown) || found.iter().any(goes_on) {
             continue;
         }
         last_id = Some(shown);

@@ -52,7 +52,8 @@ fn weigh(risk: &Risk, newest: &Newest, time: i64) -> (f64, u32) {
 /// Which steps were taken in order.
 #[derive(Debug, Clone)]
 struct Order {
-    /// Per chain and step: the latest time at which the chain could begin that got so far.
+    /// Per chain and step: the latest time at which the chain could begin that got so far. Where steps are counted, per
+    /// number of steps less one and rule: the latest time at which so many steps could begin that end with this rule.
     begins: Box<[Box<[i64]>]>,
     /// When each rule occurred last.
     last: Box<[i64]>,
@@ -60,23 +61,16 @@ struct Order {
 
 const NEVER: i64 = i64::MIN;
 
-/// The sequence of all rules, for bounds on how many steps were taken.
-fn whole(plan: &Plan) -> Chain {
-    Chain {
-        steps: (0..plan.slots).collect(),
-        absent: Vec::new(),
-    }
-}
-
 impl Order {
     fn new(plan: &Plan) -> Order {
+        let slots = usize::from(plan.slots);
         let begins = |chain: &Chain| vec![NEVER; chain.steps.len()].into_boxed_slice();
         Order {
             begins: match &plan.test {
                 Test::Chains(chains) => chains.iter().map(begins).collect(),
-                _ => [begins(&whole(plan))].into(),
+                _ => vec![vec![NEVER; slots].into(); slots].into(),
             },
-            last: vec![NEVER; usize::from(plan.slots)].into(),
+            last: vec![NEVER; slots].into(),
         }
     }
 
@@ -88,21 +82,31 @@ impl Order {
     /// Events of one time are in every order at once.
     fn add(&mut self, plan: &Plan, slot: u16, time: i64) {
         self.last[usize::from(slot)] = time;
-        let relax = |steps: &mut dyn Iterator<Item = u16>, begins: &mut [i64], last: &[i64]| {
-            for (index, step) in steps.enumerate() {
-                if last[usize::from(step)] == time {
-                    let begin = if index == 0 { time } else { begins[index - 1] };
-                    begins[index] = begins[index].max(begin);
-                }
-            }
-        };
         match &plan.test {
             Test::Chains(chains) => {
                 for (chain, begins) in chains.iter().zip(&mut self.begins) {
-                    relax(&mut chain.steps.iter().copied(), begins, &self.last);
+                    for (index, step) in chain.steps.iter().enumerate() {
+                        if self.last[usize::from(*step)] == time {
+                            let begin = if index == 0 { time } else { begins[index - 1] };
+                            begins[index] = begins[index].max(begin);
+                        }
+                    }
                 }
             }
-            _ => relax(&mut (0..plan.slots), &mut self.begins[0], &self.last),
+            _ => self.count_steps(time),
+        }
+    }
+
+    /// Lengthens what is counted by the rules that occurred at `time`: in their order, so that those of one time follow
+    /// each other.
+    fn count_steps(&mut self, time: i64) {
+        for rule in (0..self.last.len()).filter(|rule| self.last[*rule] == time) {
+            self.begins[0][rule] = time;
+            for steps in 1..=rule {
+                let shorter = self.begins[steps - 1][..rule].iter().copied().max();
+                let begin = shorter.unwrap_or(NEVER);
+                self.begins[steps][rule] = begin.max(self.begins[steps][rule]);
+            }
         }
     }
 }
@@ -263,14 +267,9 @@ impl Window {
                 ranked.percentile(percentile).unwrap_or(f64::NAN)
             }
             (Measure::Order(order), _) if matches!(plan.test, Test::Bounds(_)) => {
-                let within = |begin: &&i64| is_within(**begin, time, plan.span);
-                let farthest = |begins: &[i64]| begins.iter().take_while(within).count();
-                order
-                    .begins
-                    .iter()
-                    .map(|begins| farthest(begins))
-                    .max()
-                    .unwrap_or(0) as f64
+                let within = |begin: &i64| is_within(*begin, time, plan.span);
+                let taken = order.begins.iter().take_while(|begins| begins.iter().any(within));
+                taken.count() as f64
             }
             (Measure::Events, Measured::Rules) | (Measure::Order(_), _) => (0..usize::from(plan.slots))
                 .filter(|slot| self.occurred(*slot))

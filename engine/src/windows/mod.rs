@@ -352,6 +352,11 @@ impl Windows {
             for began in std::mem::take(&mut worked.began) {
                 for parent in &self.plans[plan].parents {
                     let above = &mut tenant.states[parent.plan as usize];
+                    // Where it is counted, a stretch is one event; where it is asked whether it was there, it is there
+                    // with each of its events.
+                    if began.goes_on && !above.plan().by_rule() {
+                        continue;
+                    }
                     let Some((key, entry)) = signal_of(&began, parent, above.plan()) else {
                         continue;
                     };
@@ -414,7 +419,7 @@ fn signal_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Option<(Key,
             number(values.get(place)?)?.to_bits()
         }
     };
-    Some((key, Entry::new(began.start, began.id, parent.slot, value)))
+    Some((key, Entry::new(began.time, began.id, parent.slot, value)))
 }
 
 /// A text as a number that can be measured.

@@ -15,6 +15,9 @@ use borzoi_rules::ir::Comparison;
 /// Most ways in which a condition over rules in order may hold; a rule with more does not run.
 const MOST_CHAINS: usize = 64;
 
+/// Most rules of which is counted how many came in order: each event costs the cube of it.
+const MOST_COUNTED: usize = 32;
+
 /// Most rules of one correlation that run, but for a risk.
 pub const MOST_SLOTS: usize = 1024;
 
@@ -131,6 +134,11 @@ impl Plan {
             CorrelationKind::FirstSeen => Measured::New,
         };
         let ordered = measured == Measured::Order;
+        if ordered && slots > MOST_COUNTED && matches!(rule.condition, CorrelationCondition::Bounds { .. }) {
+            return Err(format!(
+                "how many rules came in order is not counted for more than {MOST_COUNTED} rules"
+            ));
+        }
         let all: Vec<u16> = (0..slots as u16).collect();
         let test = match &rule.condition {
             CorrelationCondition::Bounds { bounds, .. } => Test::Bounds(bounds.clone()),

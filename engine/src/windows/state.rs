@@ -22,12 +22,14 @@ const STEP_BYTES: usize = 48;
 /// So many numbers more than groups may stand in steps before those that are no longer due are taken out.
 const STALE: usize = 1024;
 
-/// A stretch began: what a correlation that reads this one is told.
+/// A stretch began, or an event came while it lasted: what a correlation that reads this one is told.
 #[derive(Debug)]
 pub(super) struct Began {
     pub(super) key: Key,
-    pub(super) start: i64,
+    pub(super) time: i64,
     pub(super) id: u128,
+    /// Whether it began before.
+    pub(super) goes_on: bool,
 }
 
 /// Where what begins is announced before it is final.
@@ -261,7 +263,7 @@ impl PlanState {
             .map(|change| {
                 let announced = match &change {
                     Change::Ended(open, end) => group.settle(open.start, *end),
-                    Change::Began(_) => Box::default(),
+                    Change::Began(_) | Change::GoesOn(..) => Box::default(),
                 };
                 (change, announced)
             })
@@ -287,17 +289,24 @@ impl PlanState {
 
     fn report(&self, key: &Key, change: Change, announced: Box<[i64]>, worked: &mut Worked) {
         match change {
-            Change::Began(start) if !self.plan.parents.is_empty() => worked.began.push(Began {
-                key: key.clone(),
-                start,
-                id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
-            }),
-            Change::Began(_) => {}
+            Change::Began(_) | Change::GoesOn(..) if self.plan.parents.is_empty() => {}
+            Change::Began(start) => self.tell(key, start, start, worked),
+            Change::GoesOn(start, now) => self.tell(key, start, now, worked),
             Change::Ended(open, end) => worked.ended.push(Episode {
                 announced,
                 ..self.episode(key, *open, end)
             }),
         }
+    }
+
+    /// Tells correlations that read this one of a stretch that began at `start`.
+    fn tell(&self, key: &Key, start: i64, time: i64, worked: &mut Worked) {
+        worked.began.push(Began {
+            key: key.clone(),
+            time,
+            id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
+            goes_on: time > start,
+        });
     }
 
     fn episode(&self, key: &Key, open: Open, end: i64) -> Episode {

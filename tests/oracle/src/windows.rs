@@ -86,7 +86,10 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
             let window = within(time - span, time + 1);
             let holds = holds(rule, time, &window);
             match (open, holds) {
-                (None, Some(value)) => open = Some((time, value)),
+                // It begins with an event, not where one has left.
+                (None, Some(value)) if events.iter().any(|event| event.time == time) => {
+                    open = Some((time, value));
+                }
                 (Some((start, value)), None) => {
                     let all = within(start - span, time);
                     found.push(Stretch {
@@ -198,8 +201,11 @@ fn holds(rule: &CorrelationRule, time: i64, window: &[&Signal]) -> Option<f64> {
         CorrelationKind::ValuePercentile(percentile) => percentile_of(numbers(), percentile.unwrap_or(50.0)),
         CorrelationKind::ValueMedian => percentile_of(numbers(), 50.0),
         CorrelationKind::TemporalOrdered if matches!(rule.condition, CorrelationCondition::Bounds { .. }) => {
-            let steps = |length: &usize| in_order(window, &(0..*length).collect::<Vec<_>>());
-            (0..=slots).rev().find(steps).unwrap_or(0) as f64
+            // The most of the rules that came in their order.
+            let chosen =
+                |mask: u32| -> Vec<usize> { (0..slots).filter(|slot| mask & (1 << slot) != 0).collect() };
+            let masks = (0..1_u32 << slots).filter(|mask| in_order(window, &chosen(*mask)));
+            f64::from(masks.map(u32::count_ones).max().unwrap_or(0))
         }
         CorrelationKind::Risk | CorrelationKind::FirstSeen => unreachable!("asked above"),
         CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {

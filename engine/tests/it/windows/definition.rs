@@ -1,5 +1,6 @@
 //! Every type, events in any order, against the definition.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -155,6 +156,13 @@ pub(super) fn cases() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i6
     })
 }
 
+/// Those whose findings have no other values than their group's.
+fn cases_told_apart_by_group() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
+    cases().prop_filter("told apart by values too", |(rule, _)| {
+        rule.kind != CorrelationKind::FirstSeen
+    })
+}
+
 /// In the order in which they come if each is so much late.
 pub(super) fn arriving(events: &[(Signal, i64)]) -> Vec<Signal> {
     let mut order: Vec<&(Signal, i64)> = events.iter().collect();
@@ -229,15 +237,81 @@ proptest! {
         }
     }
 
+    /// Where it is asked whether another one holds, it does with each event of its stretches.
+    #[test]
+    fn findings_beside_findings_are_those_of_the_definition(
+        (below, events) in cases_told_apart_by_group(),
+        beside in prop::collection::vec((0..150_i64, 0..3_usize), 0..12),
+        ordered in any::<bool>(),
+        span in 1..120_u64,
+        // Those of the rule beside it come first, which makes nothing too late.
+        lateness in prop_oneof![Just(Some(300)), Just(None)],
+    ) {
+        let arriving = arriving(&events);
+        let kind = if ordered { CorrelationKind::TemporalOrdered } else { CorrelationKind::Temporal };
+        let above = rule(kind, 2, Duration::from_micros(span), CorrelationCondition::AllRules);
+        let mut signals = Vec::new();
+        for found in oracle::stretches(&below, &arriving) {
+            let id = episode_id("default", "rule", &Key::of([found.group.as_str()]), found.start);
+            let of_group = arriving.iter().filter(|signal| signal.group == found.group);
+            let times: BTreeSet<i64> = of_group.map(|signal| signal.time).collect();
+            signals.extend(times.range(found.start..found.end).map(|time| Signal {
+                time: *time,
+                id,
+                slot: 0,
+                group: found.group.clone(),
+                value: String::new(),
+            }));
+        }
+        let beside: Vec<Signal> = beside
+            .iter()
+            .zip(1000..)
+            .map(|((time, group), id)| Signal {
+                time: *time,
+                id,
+                slot: 1,
+                group: ["a", "b", "bb"][*group].into(),
+                value: String::new(),
+            })
+            .collect();
+        signals.extend(beside.iter().cloned());
+        let expected = oracle::stretches(&above, &signals);
+        let mut child = Plan::of(&below).expect("it runs");
+        let measured = child.measured;
+        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()) });
+        let mut parent = Plan::of(&above).expect("it runs");
+        parent.children.push(0);
+        let settings = Settings { lateness, ..Settings::default() };
+        let mut windows = Windows::new(vec![Arc::new(child), Arc::new(parent)], settings);
+        let tenant = windows.tenant("default");
+        for signal in &beside {
+            windows.push(&borzoi_engine::windows::Signal {
+                plan: 1,
+                slot: 1,
+                tenant,
+                source: 9,
+                time: signal.time,
+                id: signal.id,
+                key: Key::of([signal.group.as_str()]).bytes(),
+                value: 0,
+            });
+        }
+        for signal in &arriving {
+            push(&mut windows, measured, 0, signal);
+        }
+        windows.finish();
+        prop_assert_eq!(windows.counters().too_late, 0);
+        let found: Vec<_> = windows.take_final().into_iter().filter(|episode| episode.plan == 1).collect();
+        prop_assert_eq!(stretches(&found), expected);
+    }
+
     #[test]
     fn findings_of_findings_are_those_of_the_definition(
-        (below, events) in cases(),
+        (below, events) in cases_told_apart_by_group(),
         above in 1..4_u32,
         span in 1..300_u64,
         lateness in prop_oneof![Just(Some(60)), Just(None)],
     ) {
-        // What it has found is told apart by the value too.
-        prop_assume!(below.kind != CorrelationKind::FirstSeen);
         let arriving = arriving(&events);
         let above = rule(CorrelationKind::EventCount, 1, Duration::from_micros(span), at_least(f64::from(above)));
         let key = |group: &str| Key::of([group]);

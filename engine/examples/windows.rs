@@ -34,6 +34,7 @@ fn plan(measured: Measured, slots: u16, test: Test) -> Plan {
         span: 300 * SECOND,
         measured,
         test,
+        handed: Vec::new(),
         parents: Vec::new(),
         children: Vec::new(),
         monotone: true,
@@ -128,6 +129,7 @@ fn run(work: Work) {
             id: u128::from(number),
             key: &key,
             value: value_hash(&value.to_le_bytes()),
+            handed: &[],
         });
         if number % 65_536 == 0 {
             most = most.max(windows.bytes());
@@ -188,6 +190,7 @@ fn first_seen(pairs: u64, budget: usize) {
             id: u128::from(number),
             key: &key,
             value: 0,
+            handed: &[],
         });
         if number % 4096 == 0 {
             most = most.max(windows.bytes());

@@ -61,7 +61,7 @@ detection: {s: {EventID: 4625}, condition: s}
 ---
 title: Child
 name: child
-correlation: {type: event_count, rules: failed, group-by: [TargetUserName], timespan: 5m, condition: {gte: 2}}
+correlation: {type: first_seen, rules: failed, group-by: [TargetUserName], timespan: 5m, condition: {field: WorkstationName}}
 ---
 title: Parent
 correlation: {type: event_count, rules: child, group-by: [IpAddress], timespan: 5m, condition: {gte: 2}}

@@ -110,6 +110,7 @@ impl Correlator {
                 id: matched.id,
                 key: &matched.key,
                 value: matched.value,
+                handed: &matched.handed,
             });
         }
         self.gather();
@@ -440,6 +441,7 @@ correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1m, 
             id: second as u128,
             key: Key::of(["anna"]).bytes().into(),
             value: 0,
+            handed: Box::default(),
             kept: None,
         }
     }

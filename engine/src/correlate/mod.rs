@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use borzoi_parsers::catalog::Dataset;
-use borzoi_rules::correlation::{CorrelationCondition, CorrelationRule};
+use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule};
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
@@ -75,6 +75,8 @@ pub(crate) struct Use {
     group_by: Vec<String>,
     /// What it calls the fields whose values are counted or measured.
     fields: Vec<String>,
+    /// What it calls the fields that events hand up.
+    handed: Vec<String>,
 }
 
 /// Where a rule, under the names of one of its routes, finds what its correlations ask for.
@@ -92,6 +94,7 @@ type Reaches = HashMap<RuleIndex, Arc<[Reach]>>;
 pub(crate) struct Asked {
     pub(crate) group_by: Vec<Arc<FieldKey>>,
     pub(crate) fields: Vec<Arc<FieldKey>>,
+    pub(crate) handed: Vec<Arc<FieldKey>>,
 }
 
 impl Correlations {
@@ -132,8 +135,10 @@ impl Correlations {
         let mut uses: HashMap<RuleIndex, Vec<Use>> = HashMap::new();
         let mut parents: Vec<Vec<Parent>> = vec![Vec::new(); running.len()];
         let read: Vec<Arc<CorrelationRule>> = running.iter().map(|(rule, _)| rule.clone()).collect();
+        let handed = handed_up(&read, &by_id);
         for (number, (rule, plan)) in running.iter_mut().enumerate() {
             let fields = fields_of(rule);
+            plan.handed.clone_from(&handed[number]);
             for (slot, id) in rule.rules.iter().enumerate() {
                 let group_by: Vec<String> = rule
                     .group_by
@@ -141,17 +146,25 @@ impl Correlations {
                     .map(|name| name_for(rule, name, id))
                     .collect();
                 let fields: Vec<String> = fields.iter().map(|name| name_for(rule, name, id)).collect();
+                let hands: Vec<String> = handed[number]
+                    .iter()
+                    .map(|name| name_for(rule, name, id))
+                    .collect();
                 if let Some(&child) = by_id.get(id) {
                     plan.children.push(child as u32);
                     let read = &read[child];
                     let places = |names: &[String]| -> Option<Vec<usize>> {
-                        names.iter().map(|name| place_of(read, name)).collect()
+                        names
+                            .iter()
+                            .map(|name| place_of(read, &handed[child], name))
+                            .collect()
                     };
                     parents[child].push(Parent {
                         plan: number as u32,
                         slot: slot as u16,
                         group: places(&group_by),
                         fields: places(&fields),
+                        handed: places(&hands),
                     });
                 }
                 for index in detected.get(id).into_iter().flatten() {
@@ -160,6 +173,7 @@ impl Correlations {
                         slot: slot as u16,
                         group_by: group_by.clone(),
                         fields: fields.clone(),
+                        handed: hands.clone(),
                     });
                 }
             }
@@ -216,6 +230,7 @@ impl Correlations {
                         .map(|asked| Asked {
                             group_by: keys(&asked.group_by),
                             fields: keys(&asked.fields),
+                            handed: keys(&asked.handed),
                         })
                         .collect(),
                 }
@@ -232,7 +247,8 @@ impl Correlations {
         let mut keys = Vec::new();
         for reach in reaches {
             for asked in reach.iter().flat_map(|reach| &reach.uses) {
-                keys.extend(asked.group_by.iter().chain(&asked.fields).cloned());
+                let asked = [&asked.group_by, &asked.fields, &asked.handed];
+                keys.extend(asked.into_iter().flatten().cloned());
             }
         }
         keys
@@ -266,9 +282,60 @@ fn name_for(rule: &CorrelationRule, name: &str, id: &str) -> String {
     alias.map_or_else(|| name.to_owned(), String::clone)
 }
 
-/// Where a correlation's findings have a field.
-fn place_of(rule: &CorrelationRule, field: &str) -> Option<usize> {
-    told_apart_by(rule).position(|known| known.eq_ignore_ascii_case(field))
+/// Where a correlation's findings have a field, behind which lie those that it hands up.
+fn place_of(rule: &CorrelationRule, handed: &[String], field: &str) -> Option<usize> {
+    let mut fields = told_apart_by(rule).chain(handed);
+    fields.position(|known| known.eq_ignore_ascii_case(field))
+}
+
+/// What each correlation has to hand up, beside the values of its groups, so that those that read it have what they ask for.
+fn handed_up(rules: &[Arc<CorrelationRule>], by_id: &HashMap<Arc<str>, usize>) -> Vec<Vec<String>> {
+    let mut handed: Vec<Vec<String>> = vec![Vec::new(); rules.len()];
+    // What one hands up, those that it reads have to hand up to it. There are no circles, so this ends.
+    let mut grows = true;
+    while grows {
+        grows = false;
+        for (number, rule) in rules.iter().enumerate() {
+            for id in &rule.rules {
+                let Some(&child) = by_id.get(id) else {
+                    continue;
+                };
+                let asked = asked_of_events(rule).chain(handed[number].clone());
+                let asked: Vec<String> = asked.map(|name| name_for(rule, &name, id)).collect();
+                for name in asked {
+                    if place_of(&rules[child], &handed[child], &name).is_none() && hands_up(&rules[child]) {
+                        handed[child].push(name);
+                        grows = true;
+                    }
+                }
+            }
+        }
+    }
+    handed
+}
+
+/// Whether the events of a correlation's stretches can be asked for more than their groups' values.
+fn hands_up(rule: &CorrelationRule) -> bool {
+    // A value that was seen is remembered, not the events that had it.
+    !matches!(rule.condition, CorrelationCondition::New { .. })
+}
+
+/// The fields that a correlation asks of events.
+fn asked_of_events(rule: &CorrelationRule) -> impl Iterator<Item = String> + use<> {
+    let most = match rule.kind {
+        CorrelationKind::EventCount
+        | CorrelationKind::Temporal
+        | CorrelationKind::TemporalOrdered
+        | CorrelationKind::Risk => 0,
+        CorrelationKind::ValueCount | CorrelationKind::FirstSeen => usize::MAX,
+        CorrelationKind::ValueSum
+        | CorrelationKind::ValueAvg
+        | CorrelationKind::ValuePercentile(_)
+        | CorrelationKind::ValueMedian => 1,
+    };
+    let fields = fields_of(rule).iter().take(most);
+    let asked: Vec<String> = rule.group_by.iter().chain(fields).cloned().collect();
+    asked.into_iter()
 }
 
 /// Leaves out correlations that read of another what it does not have, and those that read one that is left out: what
@@ -280,11 +347,8 @@ fn leave_out(running: &mut Vec<(Arc<CorrelationRule>, Plan)>, not_run: &mut Vec<
             .map(|(rule, _)| (rule.meta.id.clone(), rule.clone()))
             .collect();
         let before = running.len();
-        running.retain(|(rule, plan)| {
-            let reason = rule
-                .rules
-                .iter()
-                .find_map(|id| lacks(rule, plan, id, &known, not_run));
+        running.retain(|(rule, _)| {
+            let reason = rule.rules.iter().find_map(|id| lacks(rule, id, &known, not_run));
             let Some(reason) = reason else {
                 return true;
             };
@@ -300,10 +364,18 @@ fn leave_out(running: &mut Vec<(Arc<CorrelationRule>, Plan)>, not_run: &mut Vec<
     }
 }
 
+/// Whether a correlation has a field, or its events can hand it up.
+fn has(rule: &CorrelationRule, name: &str, known: &HashMap<Arc<str>, Arc<CorrelationRule>>) -> bool {
+    let of_those_below = |id: &Arc<str>| {
+        let below = known.get(id);
+        below.is_none_or(|below| has(below, &name_for(rule, name, id), known))
+    };
+    place_of(rule, &[], name).is_some() || hands_up(rule) && rule.rules.iter().all(of_those_below)
+}
+
 /// What `rule` cannot have of the correlation `id`, in words; `None` too if that is a detection rule.
 fn lacks(
     rule: &CorrelationRule,
-    plan: &Plan,
     id: &Arc<str>,
     known: &HashMap<Arc<str>, Arc<CorrelationRule>>,
     not_run: &[NotRun],
@@ -313,20 +385,11 @@ fn lacks(
         return Some(format!("`{title}`, which it reads, does not run"));
     }
     let child = known.get(id)?;
-    let of_events = match plan.measured {
-        Measured::Events | Measured::Rules | Measured::Order | Measured::Risk => 0,
-        Measured::Distinct | Measured::New => usize::MAX,
-        Measured::Sum | Measured::Mean | Measured::Percentile(_) => 1,
-    };
-    let fields = fields_of(rule).iter().take(of_events);
-    let mut names = rule
-        .group_by
-        .iter()
-        .chain(fields)
-        .map(|name| name_for(rule, name, id));
-    let missing = names.find(|name| place_of(child, name).is_none())?;
+    let missing = asked_of_events(rule)
+        .map(|name| name_for(rule, &name, id))
+        .find(|name| !has(child, name, known))?;
     Some(format!(
-        "`{}`, which it reads, has no field `{missing}`: of a correlation's fields only those of its `group-by` can be read",
+        "`{}`, which it reads, has no field `{missing}`: of a rule of type `first_seen` only those of its `group-by` and `field` can be read",
         child.meta.title
     ))
 }

@@ -39,6 +39,8 @@ pub(crate) struct Matched {
     pub(crate) id: u128,
     pub(crate) key: Box<[u8]>,
     pub(crate) value: u64,
+    /// The values that it hands up; empty if it lacks one.
+    pub(crate) handed: Box<[u8]>,
     /// What an alert would show of the event, if it may be one of those that are shown.
     pub(crate) kept: Option<Kept>,
 }
@@ -101,6 +103,7 @@ impl<'a> SignalMaker<'a> {
             if self.correlations.measures(asked.plan) == Measured::New {
                 apart.extend(self.found(&keys.fields));
             }
+            let handed = self.handed(&keys.handed);
             for value in self.values(asked, &keys.fields) {
                 for group in combinations(&apart) {
                     let mut key = Vec::new();
@@ -116,6 +119,7 @@ impl<'a> SignalMaker<'a> {
                         id: id_of(id),
                         key: key.into(),
                         value,
+                        handed: handed.clone(),
                         kept: None,
                     };
                     let origin = Origin {
@@ -131,6 +135,18 @@ impl<'a> SignalMaker<'a> {
 
     fn found(&self, keys: &[Arc<FieldKey>]) -> Vec<Rc<[Found<'a>]>> {
         keys.iter().map(|key| self.texts.values(key)).collect()
+    }
+
+    /// What an event hands up to those that read the correlation: the first value of each field.
+    fn handed(&self, fields: &[Arc<FieldKey>]) -> Box<[u8]> {
+        let mut key = Vec::new();
+        for values in self.found(fields) {
+            let Some(first) = values.first() else {
+                return Box::default();
+            };
+            push_value(&mut key, first.folded());
+        }
+        key.into()
     }
 
     /// What is counted or measured of the event; nothing if it takes no part.

@@ -322,6 +322,7 @@ impl FirstSeen {
                 time: start,
                 id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
                 goes_on: false,
+                handed: Vec::new(),
             });
         }
         let mut of_slot = vec![0; usize::from(self.plan.slots)];

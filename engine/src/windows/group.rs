@@ -36,6 +36,8 @@ pub(super) struct Open {
 
 /// What became of a stretch while a group was worked off.
 pub(super) enum Change {
+    /// An event of this time and id came, and hands up what it has.
+    Entered(i64, u128),
     /// One began at this time.
     Began(i64),
     /// One that began then goes on with an event of now.
@@ -195,7 +197,7 @@ impl Group {
                 self.window = Some(window);
             }
         } else {
-            self.pass(plan, limit);
+            self.pass(plan, limit, changed);
         }
         self.log.trim();
         if !self.is_awake(plan)
@@ -214,9 +216,11 @@ impl Group {
     }
 
     /// Moves on without looking at any window.
-    fn pass(&mut self, plan: &Plan, limit: i64) {
+    fn pass(&mut self, plan: &Plan, limit: i64, changed: &mut dyn FnMut(Change)) {
         while self.log.pending().first().is_some_and(|entry| entry.time < limit) {
-            self.log.enter();
+            if let Some(entry) = self.log.enter().filter(|_| !plan.handed.is_empty()) {
+                changed(Change::Entered(entry.time, entry.id()));
+            }
         }
         while self
             .log
@@ -258,6 +262,9 @@ impl Group {
             while self.log.pending().first().is_some_and(|entry| entry.time == now) {
                 if let Some(entry) = self.log.enter() {
                     window.add(plan, &entry);
+                    if !plan.handed.is_empty() {
+                        changed(Change::Entered(entry.time, entry.id()));
+                    }
                 }
             }
             let (holds, number) = window.ask(plan, now);

@@ -113,6 +113,8 @@ pub struct Signal<'s> {
     pub key: &'s [u8],
     /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0.
     pub value: u64,
+    /// The values of the correlation's [`Plan::handed`], as a key; empty if there are none, or the event lacks one.
+    pub handed: &'s [u8],
 }
 
 /// What windows counted.
@@ -259,7 +261,7 @@ impl Windows {
                 begun: &mut self.begun,
                 reached,
             });
-            if !state.push(signal.key, keys::hash(signal.key), entry, early) {
+            if !state.push(signal.key, keys::hash(signal.key), entry, signal.handed, early) {
                 self.counters.twice += 1;
             }
             self.bytes = self.bytes + state.bytes() - before;
@@ -357,18 +359,19 @@ impl Windows {
                     if began.goes_on && !above.plan().by_rule() {
                         continue;
                     }
-                    let Some((key, entry)) = signal_of(&began, parent, above.plan()) else {
-                        continue;
-                    };
-                    let before = above.bytes();
-                    self.counters.signals += 1;
-                    let early = self.settings.eager.then_some(Early {
-                        begun: &mut self.begun,
-                        reached,
-                    });
-                    let new = above.push(key.bytes(), keys::hash(key.bytes()), entry, early);
-                    self.counters.twice += u64::from(!new);
-                    self.bytes = self.bytes + above.bytes() - before;
+                    let signals = signals_of(&began, parent, above.plan());
+                    for (key, entry, handed) in signals {
+                        let before = above.bytes();
+                        self.counters.signals += 1;
+                        let early = self.settings.eager.then_some(Early {
+                            begun: &mut self.begun,
+                            reached,
+                        });
+                        let hash = keys::hash(key.bytes());
+                        let new = above.push(key.bytes(), hash, entry, handed.bytes(), early);
+                        self.counters.twice += u64::from(!new);
+                        self.bytes = self.bytes + above.bytes() - before;
+                    }
                 }
             }
         }
@@ -396,30 +399,58 @@ pub fn samples_of_rule(slots: u16) -> usize {
     }
 }
 
-/// What a stretch says to a correlation that reads it.
-fn signal_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Option<(Key, Entry)> {
-    let values = began.key.values();
-    let group = parent.group.as_ref()?.iter();
-    // What may be new is part of the key.
-    let new = match above.measured {
-        Measured::New => parent.fields.as_ref()?.as_slice(),
-        _ => &[],
+/// What a stretch says to a correlation that reads it: group, entry, and what that one hands up, for each different group.
+fn signals_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Vec<(Key, Entry, Key)> {
+    // Without values handed up there are those of the group alone.
+    let none = [Box::default()];
+    let handed: &[state::Handed] = match &began.handed[..] {
+        [] => &none,
+        handed => handed,
     };
-    let places = group.chain(new);
-    let key = Key::of(places.filter_map(|&place| values.get(place).copied()));
+    let mut found: Vec<(Key, Entry, Key)> = Vec::new();
+    for more in handed {
+        let more = Key::from_bytes(more);
+        let mut values = began.key.values();
+        values.extend(more.values());
+        if let Some(signal) = signal_of(began, &values, parent, above)
+            && !found.contains(&signal)
+        {
+            found.push(signal);
+        }
+    }
+    found
+}
+
+/// The same for these values.
+fn signal_of(
+    began: &Began,
+    values: &[&str],
+    parent: &plan::Parent,
+    above: &Plan,
+) -> Option<(Key, Entry, Key)> {
+    let at = |places: &Option<Vec<usize>>| -> Option<Vec<String>> {
+        let places = places.as_ref()?.iter();
+        places
+            .map(|place| values.get(*place).map(|value| (*value).to_owned()))
+            .collect()
+    };
+    let key = |values: &[String]| Key::of(values.iter().map(String::as_str));
+    let mut group = at(&parent.group)?;
+    // What may be new is part of the key.
+    if above.measured == Measured::New {
+        group.extend(at(&parent.fields)?);
+    }
     let value = match above.measured {
         Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
-        Measured::Distinct => {
-            let fields = parent.fields.as_ref()?.iter();
-            let fields = Key::of(fields.filter_map(|&place| values.get(place).copied()));
-            keys::value_hash(fields.bytes())
-        }
+        Measured::Distinct => keys::value_hash(key(&at(&parent.fields)?).bytes()),
         Measured::Sum | Measured::Mean | Measured::Percentile(_) => {
             let place = *parent.fields.as_ref()?.first()?;
             number(values.get(place)?)?.to_bits()
         }
     };
-    Some((key, Entry::new(began.time, began.id, parent.slot, value)))
+    let handed = at(&parent.handed).map(|values| key(&values)).unwrap_or_default();
+    let entry = Entry::new(began.time, began.id, parent.slot, value);
+    Some((key(&group), entry, handed))
 }
 
 /// A text as a number that can be measured.

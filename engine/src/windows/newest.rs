@@ -233,6 +233,7 @@ mod tests {
             span: i64::MAX / 4,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),
+            handed: Vec::new(),
             parents: Vec::new(),
             children: Vec::new(),
             monotone: true,

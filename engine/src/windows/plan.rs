@@ -78,11 +78,13 @@ pub struct Parent {
     pub plan: u32,
     /// The position of the other among its `rules`.
     pub slot: u16,
-    /// Where its group values come from: positions of the other's. `None`: one of them is not to be had, and
-    /// nothing of the other takes part.
+    /// Where its group values come from: positions among the values of the other's key and, behind them, those that the
+    /// other [hands up](Plan::handed). `None`: one of them is not to be had, and nothing of the other takes part.
     pub group: Option<Vec<usize>>,
     /// As `group`, for the fields whose values are counted.
     pub fields: Option<Vec<usize>>,
+    /// As `group`, for the values that it hands up itself.
+    pub handed: Option<Vec<usize>>,
 }
 
 /// A correlation, ready to run. Never changes.
@@ -100,6 +102,8 @@ pub struct Plan {
     pub measured: Measured,
     /// What must hold.
     pub test: Test,
+    /// Fields, beside those of the group, whose values the events of a stretch hand up to those that read it.
+    pub handed: Vec<String>,
     /// Who reads what it finds.
     pub parents: Vec<Parent>,
     /// Plans whose findings it reads.
@@ -164,6 +168,7 @@ impl Plan {
             span,
             measured,
             test,
+            handed: Vec::new(),
             parents: Vec::new(),
             children: Vec::new(),
             monotone: false,

@@ -27,6 +27,7 @@ impl PlanName {
             plan.span,
             plan.measured,
             &plan.test,
+            &plan.handed,
         );
         PlanName {
             rule: plan.rule_id.to_string(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 
 use super::episode::{Episode, episode_id};
 use super::group::{Change, Group, NEVER_DUE, Open};
@@ -30,7 +30,15 @@ pub(super) struct Began {
     pub(super) id: u128,
     /// Whether it began before.
     pub(super) goes_on: bool,
+    /// What the events of this time hand up: the values of the plan's [`Plan::handed`], of each event that has them.
+    pub(super) handed: Vec<Handed>,
 }
+
+/// The values that an event hands up, as a key.
+pub(super) type Handed = Box<[u8]>;
+
+/// Bytes of a handed key beside its own.
+const HANDED_BYTES: usize = 64;
 
 /// Where what begins is announced before it is final.
 pub(super) struct Early<'w> {
@@ -49,11 +57,21 @@ pub(super) struct Worked {
     pub(super) twice: u64,
 }
 
-/// What is saved of it: groups, steps, the limit.
-pub(super) type Saved<'s> = (&'s Slab<Group>, &'s BTreeMap<i64, Vec<u32>>, Option<i64>);
+/// What is saved of it: groups, steps, the limit, what is handed up.
+pub(super) type Saved<'s> = (
+    &'s Slab<Group>,
+    &'s BTreeMap<i64, Vec<u32>>,
+    Option<i64>,
+    Vec<((i64, u128), &'s Handed)>,
+);
 
 /// The same, to be taken up.
-pub(super) type Loaded = (Slab<Group>, BTreeMap<i64, Vec<u32>>, Option<i64>);
+pub(super) type Loaded = (
+    Slab<Group>,
+    BTreeMap<i64, Vec<u32>>,
+    Option<i64>,
+    Vec<((i64, u128), Handed)>,
+);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -70,6 +88,8 @@ pub(super) struct PlanState {
     /// Everything below is worked off. `None`: nothing yet.
     limit: Option<i64>,
     spare: Window,
+    /// What events hand up that are not worked off, by their time and id.
+    handed: HashMap<(i64, u128), Handed>,
     heap: usize,
     /// Where the search for groups to evict goes on.
     hand: usize,
@@ -87,6 +107,7 @@ impl PlanState {
             steps: BTreeMap::new(),
             scheduled: 0,
             limit: None,
+            handed: HashMap::new(),
             heap: 0,
             hand: 0,
         }
@@ -94,13 +115,16 @@ impl PlanState {
 
     /// What is saved of it.
     pub(super) fn parts(&self) -> Saved<'_> {
-        (&self.groups, &self.steps, self.limit)
+        let handed = self.handed.iter().map(|(event, handed)| (*event, handed));
+        (&self.groups, &self.steps, self.limit, handed.collect())
     }
 
     /// Takes up what was saved.
-    pub(super) fn restore(&mut self, (groups, steps, limit): Loaded) {
+    pub(super) fn restore(&mut self, (groups, steps, limit, handed): Loaded) {
         self.groups = groups;
-        self.heap = 0;
+        let bytes = handed.iter().map(|(_, handed)| handed.len() + HANDED_BYTES);
+        self.heap = bytes.sum();
+        self.handed = handed.into_iter().collect();
         let mut hashes = Vec::with_capacity(self.groups.len());
         for (number, group) in self.groups.iter_mut() {
             group.restore(&self.plan);
@@ -146,7 +170,21 @@ impl PlanState {
 
     /// Takes an event at or above the limit. `false` if it is there already. With `early`, what begins with it is
     /// announced.
-    pub(super) fn push(&mut self, key: &[u8], hash: u64, entry: Entry, early: Option<Early<'_>>) -> bool {
+    pub(super) fn push(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        entry: Entry,
+        handed: &[u8],
+        early: Option<Early<'_>>,
+    ) -> bool {
+        if !handed.is_empty()
+            && !self.plan.handed.is_empty()
+            && let hashbrown::hash_map::Entry::Vacant(place) = self.handed.entry((entry.time, entry.id()))
+        {
+            self.heap += handed.len() + HANDED_BYTES;
+            place.insert(handed.into());
+        }
         let groups = &self.groups;
         let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
         let number = match self.table.find(hash, is_it) {
@@ -263,7 +301,7 @@ impl PlanState {
             .map(|change| {
                 let announced = match &change {
                     Change::Ended(open, end) => group.settle(open.start, *end),
-                    Change::Began(_) | Change::GoesOn(..) => Box::default(),
+                    Change::Entered(..) | Change::Began(_) | Change::GoesOn(..) => Box::default(),
                 };
                 (change, announced)
             })
@@ -272,9 +310,7 @@ impl PlanState {
         let next = group.next_due(&self.plan);
         if !changes.is_empty() {
             let key = Key::from_bytes(group.key.bytes());
-            for (change, announced) in changes.drain(..) {
-                self.report(&key, change, announced, worked);
-            }
+            self.report_all(&key, changes.drain(..), worked);
         }
         match next {
             Some(time) => {
@@ -287,11 +323,50 @@ impl PlanState {
         }
     }
 
-    fn report(&self, key: &Key, change: Change, announced: Box<[i64]>, worked: &mut Worked) {
+    fn report_all(
+        &mut self,
+        key: &Key,
+        changes: impl Iterator<Item = (Change, Box<[i64]>)>,
+        worked: &mut Worked,
+    ) {
+        // What was handed up by events of the last time.
+        let (mut time, mut handed) = (i64::MIN, Vec::new());
+        for (change, announced) in changes {
+            match change {
+                Change::Entered(now, id) => {
+                    if now > time {
+                        (time, handed) = (now, Vec::new());
+                    }
+                    handed.extend(self.take_handed(now, id));
+                }
+                Change::Began(now) | Change::GoesOn(_, now) => {
+                    let handed = if now == time { handed.clone() } else { Vec::new() };
+                    self.report(key, change, handed, announced, worked);
+                }
+                Change::Ended(..) => self.report(key, change, Vec::new(), announced, worked),
+            }
+        }
+    }
+
+    fn take_handed(&mut self, time: i64, id: u128) -> Option<Handed> {
+        let handed = self.handed.remove(&(time, id))?;
+        self.heap -= handed.len() + HANDED_BYTES;
+        Some(handed)
+    }
+
+    fn report(
+        &self,
+        key: &Key,
+        change: Change,
+        handed: Vec<Handed>,
+        announced: Box<[i64]>,
+        worked: &mut Worked,
+    ) {
         match change {
+            Change::Entered(..) => {}
             Change::Began(_) | Change::GoesOn(..) if self.plan.parents.is_empty() => {}
-            Change::Began(start) => self.tell(key, start, start, worked),
-            Change::GoesOn(start, now) => self.tell(key, start, now, worked),
+            Change::Began(start) => self.tell(key, start, start, handed, worked),
+            Change::GoesOn(start, now) => self.tell(key, start, now, handed, worked),
             Change::Ended(open, end) => worked.ended.push(Episode {
                 announced,
                 ..self.episode(key, *open, end)
@@ -300,12 +375,15 @@ impl PlanState {
     }
 
     /// Tells correlations that read this one of a stretch that began at `start`.
-    fn tell(&self, key: &Key, start: i64, time: i64, worked: &mut Worked) {
+    fn tell(&self, key: &Key, start: i64, time: i64, mut handed: Vec<Handed>, worked: &mut Worked) {
+        handed.sort_unstable();
+        handed.dedup();
         worked.began.push(Began {
             key: key.clone(),
             time,
             id: episode_id(&self.tenant, &self.plan.rule_id, key, start),
             goes_on: time > start,
+            handed,
         });
     }
 
@@ -332,6 +410,11 @@ impl PlanState {
     fn forget(&mut self, number: u32) -> Option<Group> {
         let group = self.groups.remove(number)?;
         self.heap -= group.heap_bytes();
+        if !self.handed.is_empty() {
+            for entry in group.log.pending() {
+                self.take_handed(entry.time, entry.id());
+            }
+        }
         let hash = keys::hash(group.key.bytes());
         if let Ok(entry) = self.table.find_entry(hash, |known| *known == number) {
             entry.remove();
@@ -377,7 +460,7 @@ impl PlanState {
                 for change in changes {
                     if let Change::Ended(open, end) = change {
                         let announced = group.settle(open.start, end);
-                        self.report(&key, Change::Ended(open, end), announced, worked);
+                        self.report(&key, Change::Ended(open, end), Vec::new(), announced, worked);
                     }
                 }
             }
@@ -410,6 +493,7 @@ mod tests {
             span: 1_000_000,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),
+            handed: Vec::new(),
             parents: Vec::new(),
             children: Vec::new(),
             monotone: true,
@@ -418,7 +502,13 @@ mod tests {
         let mut worked = Worked::default();
         for n in 0..100_000_u32 {
             let key = n.to_le_bytes();
-            state.push(&key, keys::hash(&key), Entry::new(0, u128::from(n), 0, 0), None);
+            state.push(
+                &key,
+                keys::hash(&key),
+                Entry::new(0, u128::from(n), 0, 0),
+                &[],
+                None,
+            );
             if state.groups() == 100 {
                 state.evict(1, false, |_| false, &mut worked);
                 assert_eq!(state.groups(), 0);

@@ -85,9 +85,16 @@ impl State {
 
     /// Takes an event at or above the limit. `false` if it is there already. With `early`, what begins with it is
     /// announced, where no later event could undo it.
-    pub(super) fn push(&mut self, key: &[u8], hash: u64, entry: Entry, early: Option<Early<'_>>) -> bool {
+    pub(super) fn push(
+        &mut self,
+        key: &[u8],
+        hash: u64,
+        entry: Entry,
+        handed: &[u8],
+        early: Option<Early<'_>>,
+    ) -> bool {
         match self {
-            State::Groups(state) => state.push(key, hash, entry, early),
+            State::Groups(state) => state.push(key, hash, entry, handed, early),
             State::New(state) => state.push(key, hash, entry),
         }
     }

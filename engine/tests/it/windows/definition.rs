@@ -278,7 +278,7 @@ proptest! {
         let expected = oracle::stretches(&above, &signals);
         let mut child = Plan::of(&below).expect("it runs");
         let measured = child.measured;
-        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()) });
+        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()), handed: None });
         let mut parent = Plan::of(&above).expect("it runs");
         parent.children.push(0);
         let settings = Settings { lateness, ..Settings::default() };
@@ -294,6 +294,7 @@ proptest! {
                 id: signal.id,
                 key: Key::of([signal.group.as_str()]).bytes(),
                 value: 0,
+                handed: &[],
             });
         }
         for signal in &arriving {
@@ -328,7 +329,7 @@ proptest! {
         let expected = oracle::stretches(&above, &signals);
         let mut child = Plan::of(&below).expect("it runs");
         let measured = child.measured;
-        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()) });
+        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()), handed: None });
         let mut parent = Plan::of(&above).expect("it runs");
         parent.children.push(0);
         let settings = Settings { lateness, ..Settings::default() };

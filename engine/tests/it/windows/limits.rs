@@ -319,6 +319,7 @@ fn an_idle_group_takes_less_than_200_bytes() {
             id: u128::from(n),
             key: Key::of([format!("{a}.{b}.{c}.{d}").as_str()]).bytes(),
             value: 0,
+            handed: &[],
         });
     }
     assert!(windows.bytes() / 10_000 < 200, "{}", windows.bytes() / 10_000);
@@ -335,6 +336,7 @@ fn signal<'k>(plan: u32, tenant: u32, time: i64, id: u128, key: &'k Key) -> Sign
         id,
         key: key.bytes(),
         value: 0,
+        handed: &[],
     }
 }
 

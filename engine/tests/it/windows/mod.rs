@@ -86,6 +86,7 @@ fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle:
         id: signal.id,
         key: Key::of([signal.group.as_str()].into_iter().chain(value)).bytes(),
         value: value_of(measured, &signal.value),
+        handed: &[],
     });
 }
 

@@ -58,7 +58,7 @@ proptest! {
         let mut child = Plan::of(&below).expect("it runs");
         let span = below.timespan * 2;
         let above = rule(CorrelationKind::EventCount, 1, span, at_least(2.0));
-        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()) });
+        child.parents.push(Parent { plan: 1, slot: 0, group: Some(vec![0]), fields: Some(Vec::new()), handed: None });
         let mut parent = Plan::of(&above).expect("it runs");
         parent.rule_id = "above".into();
         parent.children.push(0);

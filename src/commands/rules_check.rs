@@ -34,7 +34,17 @@ pub fn run(
         let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
         locate::query_warning(&left_out.rule, "query-not-run", message)
     }));
-    let (_, not_run) = compiled.with_correlations(&report.correlations, &report.referenced_only);
+    let (compiled, not_run) = compiled.with_correlations(&report.correlations, &report.referenced_only);
+    let unknown = compiled
+        .correlations()
+        .map(|correlations| correlations.unknown_fields(&compiled, catalog));
+    located.extend(unknown.into_iter().flatten().map(|unknown| {
+        let message = match &unknown.nearest {
+            Some(nearest) => format!("{unknown}; did you mean `{nearest}`?"),
+            None => unknown.to_string(),
+        };
+        locate::correlation_warning(&unknown.rule, "unknown-field", message)
+    }));
     located.extend(not_run.iter().map(|left_out| {
         let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
         locate::correlation_warning(&left_out.rule, "correlation-not-run", message)

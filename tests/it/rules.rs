@@ -80,6 +80,34 @@ correlation: {type: event_count, rules: child, group-by: [IpAddress], timespan: 
 }
 
 #[test]
+fn check_names_fields_that_a_correlation_cannot_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = "title: Failed logon
+name: failed
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Many
+correlation:
+    type: value_count
+    rules: failed
+    group-by: [TargetUserNmae, who]
+    aliases: {who: {failed: IpAdress}}
+    timespan: 5m
+    condition: {field: WorkstationName, gte: 2}
+";
+    let path = write(&dir.path().join("r.yml"), rules);
+    let ran = run(["rules", "check", &path]);
+    for (field, meant) in [("TargetUserNmae", "TargetUserName"), ("IpAdress", "IpAddress")] {
+        let warning = format!(
+            "`Many` asks `Failed logon` for the field `{field}`, which no dataset of that log source has; did you mean `{meant}`? [unknown-field]"
+        );
+        assert!(ran.stdout.contains(&warning), "{}", ran.stdout);
+    }
+    assert!(ran.stdout.contains("2 warnings"), "{}", ran.stdout);
+}
+
+#[test]
 fn files_in_hidden_folders_are_counted_as_skipped() {
     let dir = tempfile::tempdir().unwrap();
     write(&dir.path().join("r.yml"), RULE);

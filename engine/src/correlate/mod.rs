@@ -16,11 +16,12 @@ pub(crate) mod signals;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use borzoi_parsers::catalog::Dataset;
+use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule};
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
+use crate::matcher::warnings::KnownFields;
 use crate::matcher::{CompiledRules, RuleIndex};
 use crate::resolve::{FieldKey, routes};
 use crate::windows::plan::{Measured, Parent, Plan};
@@ -46,6 +47,30 @@ impl std::fmt::Display for NotRun {
             f,
             "{path}:{}: correlation `{}` does not run: {reason}",
             location.line, rule.meta.title
+        )
+    }
+}
+
+/// A field that a correlation asks of a rule, and that no dataset of the rule's log source has.
+#[derive(Debug, Clone)]
+pub struct UnknownField {
+    /// The correlation.
+    pub rule: Arc<CorrelationRule>,
+    /// The title of the rule that it reads.
+    pub of: Arc<str>,
+    /// The field, as the correlation or its alias calls it.
+    pub field: String,
+    /// A declared name that looks like it.
+    pub nearest: Option<String>,
+}
+
+/// Without the place.
+impl std::fmt::Display for UnknownField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (title, of, field) = (&self.rule.meta.title, &self.of, &self.field);
+        write!(
+            f,
+            "`{title}` asks `{of}` for the field `{field}`, which no dataset of that log source has"
         )
     }
 }
@@ -252,6 +277,32 @@ impl Correlations {
             }
         }
         keys
+    }
+
+    /// Fields that correlations ask of rules whose log sources have none of that name: their events take no part.
+    pub fn unknown_fields(&self, rules: &CompiledRules, catalog: &Catalog) -> Vec<UnknownField> {
+        let mut known = KnownFields::new(catalog);
+        let mut unknown = Vec::new();
+        for (index, rule) in rules.rules().iter().enumerate() {
+            let uses = self.uses(RuleIndex(index as u32));
+            if uses.is_empty() || known.datasets(&rule.log_source).is_empty() {
+                continue;
+            }
+            for asked in uses {
+                let names = [&asked.group_by, &asked.fields, &asked.handed];
+                for name in names.into_iter().flatten() {
+                    if let Some(nearest) = known.unknown(&rule.log_source, name) {
+                        unknown.push(UnknownField {
+                            rule: self.rules[asked.plan as usize].clone(),
+                            of: rule.meta.title.clone(),
+                            field: name.clone(),
+                            nearest,
+                        });
+                    }
+                }
+            }
+        }
+        unknown
     }
 
     /// Whether values of this plan are numbers.

@@ -63,7 +63,7 @@ mod sets;
 pub mod single;
 pub(crate) mod unmapped;
 pub(crate) mod values;
-mod warnings;
+pub(crate) mod warnings;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};

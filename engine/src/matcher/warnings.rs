@@ -115,20 +115,70 @@ impl CompileWarning {
     }
 }
 
+/// Which fields a catalog knows for a log source.
+pub(crate) struct KnownFields<'a> {
+    catalog: &'a Catalog,
+    serving: HashMap<&'a LogSource, Vec<&'a Dataset>>,
+    /// Of fields that are not known: what was probably meant. Rules of one log source name the same fields over and over.
+    unknown: HashMap<(&'a LogSource, &'a str), Option<Option<String>>>,
+}
+
+impl<'a> KnownFields<'a> {
+    pub(crate) fn new(catalog: &'a Catalog) -> KnownFields<'a> {
+        KnownFields {
+            catalog,
+            serving: HashMap::new(),
+            unknown: HashMap::new(),
+        }
+    }
+
+    /// The datasets that serve a log source.
+    pub(crate) fn datasets(&mut self, source: &'a LogSource) -> &[&'a Dataset] {
+        self.serving.entry(source).or_insert_with(|| {
+            let all = self.catalog.datasets().iter().map(|dataset| &**dataset);
+            all.filter(|dataset| !routes(source, dataset).is_empty())
+                .collect()
+        })
+    }
+
+    /// `None` if a dataset of the log source has the field; otherwise what was probably meant, if anything is like it.
+    pub(crate) fn unknown(&mut self, source: &'a LogSource, name: &'a str) -> Option<Option<String>> {
+        self.datasets(source);
+        let datasets = self.serving.get(source).map_or(&[][..], Vec::as_slice);
+        let unknown = self.unknown.entry((source, name));
+        let unknown = unknown.or_insert_with(|| unknown_field(source, name, datasets));
+        unknown.clone()
+    }
+}
+
+fn unknown_field(source: &LogSource, name: &str, datasets: &[&Dataset]) -> Option<Option<String>> {
+    let mut shown_of = None;
+    let declared = datasets.iter().any(|dataset| {
+        if dataset.is_open(name) {
+            return true;
+        }
+        let mut ways = routes(source, dataset).into_iter();
+        ways.any(|route| match route.resolve(dataset, name) {
+            Resolution::Declared(column) => match dataset.only_shown(&column) {
+                Some(made_of) => {
+                    shown_of.get_or_insert(made_of.dotted.to_string());
+                    false
+                }
+                None => true,
+            },
+            Resolution::Undeclared(column) => dataset.makes(&column),
+        })
+    });
+    (!declared).then(|| shown_of.or_else(|| nearest_field(name, datasets.iter().copied())))
+}
+
 /// Warnings about log sources that nothing serves and fields that nothing declares.
 pub(super) fn of_log_sources(rules: &[Arc<DetectionRule>], catalog: &Catalog) -> Vec<CompileWarning> {
     let mut warnings = Vec::new();
-    let mut serving: HashMap<&LogSource, Vec<&Dataset>> = HashMap::new();
-    // Rules of one log source name the same fields over and over.
-    let mut known: HashMap<(&LogSource, &str), Option<Option<String>>> = HashMap::new();
+    let mut known = KnownFields::new(catalog);
     for (number, rule) in rules.iter().enumerate() {
         let source = &rule.log_source;
-        let datasets = serving.entry(source).or_insert_with(|| {
-            let all = catalog.datasets().iter().map(|dataset| &**dataset);
-            all.filter(|dataset| !routes(source, dataset).is_empty())
-                .collect()
-        });
-        if datasets.is_empty() {
+        if known.datasets(source).is_empty() {
             let kind = WarningKind::NoDataset(source.clone());
             warnings.push(CompileWarning::new(number, rule, kind));
             continue;
@@ -138,30 +188,10 @@ pub(super) fn of_log_sources(rules: &[Arc<DetectionRule>], catalog: &Catalog) ->
             field_names(&search.expression, &mut names);
         }
         for name in names {
-            let unknown = known.entry((source, name)).or_insert_with(|| {
-                let mut shown_of = None;
-                let declared = datasets.iter().any(|dataset| {
-                    if dataset.is_open(name) {
-                        return true;
-                    }
-                    let mut ways = routes(source, dataset).into_iter();
-                    ways.any(|route| match route.resolve(dataset, name) {
-                        Resolution::Declared(column) => match dataset.only_shown(&column) {
-                            Some(made_of) => {
-                                shown_of.get_or_insert(made_of.dotted.to_string());
-                                false
-                            }
-                            None => true,
-                        },
-                        Resolution::Undeclared(column) => dataset.makes(&column),
-                    })
-                });
-                (!declared).then(|| shown_of.or_else(|| nearest_field(name, datasets.iter().copied())))
-            });
-            if let Some(nearest) = unknown {
+            if let Some(nearest) = known.unknown(source, name) {
                 let kind = WarningKind::UnknownField {
                     field: name.to_owned(),
-                    nearest: nearest.clone(),
+                    nearest,
                 };
                 warnings.push(CompileWarning::new(number, rule, kind));
             }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use borzoi_engine::windows::keys::{push_value, value_hash};
 use borzoi_engine::windows::plan::{Measured, Plan, Test};
 use borzoi_engine::windows::{Settings, Signal, Windows};
-use borzoi_rules::correlation::{Bound, BoundOperator, RuleCondition};
+use borzoi_rules::correlation::{Bound, BoundOperator, RuleCondition, WindowMode};
 use borzoi_rules::ir::Comparison;
 
 const SECOND: i64 = 1_000_000;
@@ -32,6 +32,7 @@ fn plan(measured: Measured, slots: u16, test: Test) -> Plan {
         slots,
         group_values: 1,
         span: 300 * SECOND,
+        window: WindowMode::Sliding,
         measured,
         test,
         handed: Vec::new(),

@@ -34,6 +34,29 @@ pub struct CorrelationRule {
     pub condition: CorrelationCondition,
     /// Whether the rules that it is about also alert on their own.
     pub generate: bool,
+    /// What the specification does not have.
+    pub options: Options,
+}
+
+/// What a correlation says under `borzoi`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Which events are looked at together.
+    pub window: WindowMode,
+    /// For how long after the start of what was found no more is told of the same group.
+    pub suppress: Option<Duration>,
+}
+
+/// Which events a condition looks at, at a point in time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WindowMode {
+    /// Those of the last `timespan`.
+    #[default]
+    Sliding,
+    /// Those since the last whole multiple of `timespan`, counted from 1970 in UTC.
+    Tumbling,
+    /// Those that go back without a pause of `timespan` or more.
+    Session,
 }
 
 /// What a correlation looks at.

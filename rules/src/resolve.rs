@@ -453,6 +453,7 @@ impl Resolver<'_> {
             aliases,
             condition,
             generate: draft.generate,
+            options: draft.options,
         }
     }
 }

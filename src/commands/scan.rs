@@ -264,6 +264,13 @@ fn windows(summary: &ScanSummary) {
             table::thousands(counters.future)
         ));
     }
+    if summary.suppressed > 0 {
+        let dim = style::DIM;
+        anstream::eprintln!(
+            "{dim}{} findings of correlation rules were not told, as their rules ask (suppress){dim:#}",
+            table::thousands(summary.suppressed),
+        );
+    }
     queries(&summary.queries);
     if counters.signals > 0 {
         let dim = style::DIM;

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::kept::{self, KeptEvents};
 use super::signals::Matched;
+use super::told::{self, Told};
 use super::{Correlations, told_apart_by};
 use crate::alert::{
     Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
@@ -46,16 +47,18 @@ pub(crate) struct Correlator {
     heard: BTreeMap<(u32, u32), Instant>,
     /// What was found and is not yet given out.
     ready: VecDeque<Episode>,
+    told: Told,
+    suppressed: u64,
 }
 
 /// What was saved of a correlator: datasets by number, windows, events.
 #[derive(Deserialize)]
-pub(crate) struct Loaded(Vec<Arc<str>>, windows::Loaded, kept::Loaded);
+pub(crate) struct Loaded(Vec<Arc<str>>, windows::Loaded, kept::Loaded, told::Loaded);
 
 /// What was found and is not given out is not saved: that is to be done first.
 impl Serialize for Correlator {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        (&self.sources, &self.windows, &self.kept).serialize(to)
+        (&self.sources, &self.windows, &self.kept, &self.told).serialize(to)
     }
 }
 
@@ -68,17 +71,20 @@ impl Correlator {
             sources: Vec::new(),
             heard: BTreeMap::new(),
             ready: VecDeque::new(),
+            told: Told::default(),
+            suppressed: 0,
         }
     }
 
     /// Takes up what was saved; gives the ids of the rules of which what was known is lost. `at` is when all sources were
     /// heard of last. To be called before the first signal.
     pub(crate) fn restore(&mut self, saved: Loaded, at: Instant) -> Vec<String> {
-        let Loaded(sources, windows, kept) = saved;
+        let Loaded(sources, windows, kept, told) = saved;
         self.sources = sources;
         let places = self.windows.restore(windows);
         let now: Vec<Option<usize>> = places.iter().map(|place| place.as_ref().ok().copied()).collect();
         self.kept.restore(kept, &now);
+        self.told.restore(told, &now);
         self.heard = self.windows.waited_for().map(|source| (source, at)).collect();
         places.into_iter().filter_map(Result::err).collect()
     }
@@ -176,10 +182,29 @@ impl Correlator {
                 false
             });
         }
-        let found = begun.into_iter().chain(ended);
-        let alerting = &self.correlations.alerting;
-        self.ready
-            .extend(found.filter(|episode| alerting[episode.plan as usize]));
+        for episode in begun.into_iter().chain(ended) {
+            if self.correlations.alerting[episode.plan as usize] && self.is_told(&episode) {
+                self.ready.push_back(episode);
+            }
+        }
+        self.told.forget();
+    }
+
+    /// Whether an alert is made of an episode: not of one that begins soon after one that was told, if its rule says so.
+    fn is_told(&mut self, episode: &Episode) -> bool {
+        let options = &self.correlations.rules[episode.plan as usize].options;
+        let Some(quiet) = options.suppress else {
+            return true;
+        };
+        let quiet = i64::try_from(quiet.as_micros()).unwrap_or(i64::MAX);
+        let is_told = self.told.is_told(episode, quiet);
+        self.suppressed += u64::from(!is_told && episode.is_final);
+        is_told
+    }
+
+    /// Episodes of which no alert was made because one of the same rule and group had been told shortly before.
+    pub(crate) fn suppressed(&self) -> u64 {
+        self.suppressed
     }
 
     /// The next alerts, some at a time; none when all are given out.

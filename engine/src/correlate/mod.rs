@@ -12,6 +12,7 @@
 pub(crate) mod alerts;
 pub(crate) mod kept;
 pub(crate) mod signals;
+mod told;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -289,6 +290,10 @@ impl Correlations {
                 continue;
             }
             for asked in uses {
+                // A risk reads whatever alerts, of which some is about other things than it is.
+                if self.measures(asked.plan) == Measured::Risk {
+                    continue;
+                }
                 let names = [&asked.group_by, &asked.fields, &asked.handed];
                 for name in names.into_iter().flatten() {
                     if let Some(nearest) = known.unknown(&rule.log_source, name) {

@@ -130,6 +130,8 @@ pub struct ScanSummary {
     pub windows: windows::Counters,
     /// Stretches of time of groups whose events could not be kept for alerts to show.
     pub evidence_given_up: u64,
+    /// Findings of correlations of which no alert was made because their rules say that one is enough for a while.
+    pub suppressed: u64,
     /// What queries over several events counted.
     pub queries: eql::run::Counters,
     /// What was stored.
@@ -276,12 +278,18 @@ impl Scan {
             .is_none_or(|keeper| keeper.options.finish && !self.stop.load(Ordering::Relaxed));
         let ended = match is_over {
             true => collector.correlations_end(outcome.is_ok()),
-            false => Ok(collector.correlations_wait()),
+            false => {
+                collector.correlations_wait();
+                Ok(())
+            }
         };
         let outcome = outcome.and(ended);
         let ended = match is_over {
             true => collector.queries_end(outcome.is_ok()),
-            false => Ok(collector.queries_wait()),
+            false => {
+                collector.queries_wait();
+                Ok(())
+            }
         };
         let outcome = outcome
             .and(ended)
@@ -628,6 +636,7 @@ impl Collector<'_> {
         correlator.finish();
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
+        self.summary.suppressed = correlator.suppressed();
         self.correlation_alerts(sink_takes)
     }
 
@@ -636,6 +645,7 @@ impl Collector<'_> {
         if let Some(correlator) = &self.correlator {
             self.summary.windows = correlator.counters();
             self.summary.evidence_given_up = correlator.given_up();
+            self.summary.suppressed = correlator.suppressed();
         }
     }
 

@@ -10,6 +10,9 @@ use super::waiting::{Queue, Waiting};
 /// So many hits are worked off before memory is looked at again.
 const AT_A_TIME: usize = 1024;
 
+/// What was saved of it, to be taken up: what waits, what is open, how far it has come.
+pub(super) type Loaded<P> = (Vec<Waiting<P>>, run::Loaded<P>, i64);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Machine<P> {
@@ -34,7 +37,7 @@ impl<P: Clone> Machine<P> {
     }
 
     /// Takes up what was saved.
-    pub(super) fn restore(&mut self, (waiting, run, limit): (Vec<Waiting<P>>, run::Loaded<P>, i64)) {
+    pub(super) fn restore(&mut self, (waiting, run, limit): Loaded<P>) {
         for hit in waiting {
             self.queue.push(hit);
         }

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Sequences;
-use super::machine::Machine;
-use super::run;
-use super::waiting::Waiting;
+use super::machine::{self, Machine};
 use crate::windows::time::Clock;
 
 #[derive(Serialize, Deserialize)]
@@ -19,7 +17,7 @@ struct Tenant<M> {
 
 /// What was saved of sequences, to be taken up.
 #[derive(Deserialize)]
-pub struct Loaded<P>(Vec<Tenant<(Vec<Waiting<P>>, run::Loaded<P>, i64)>>);
+pub struct Loaded<P>(Vec<Tenant<machine::Loaded<P>>>);
 
 impl<P: Clone + Serialize> Serialize for Sequences<P> {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

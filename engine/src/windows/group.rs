@@ -148,13 +148,14 @@ impl Group {
     pub(super) fn due_for(&self, plan: &Plan, time: i64) -> i64 {
         match self.is_awake(plan) {
             true => time,
-            false => time.saturating_add(plan.span),
+            false => plan.leaves_alone(time),
         }
     }
 
     /// When it is to be looked at next, after it was worked off; `None`: it can be forgotten.
     pub(super) fn next_due(&self, plan: &Plan) -> Option<i64> {
-        let expiry = |entry: &Entry| entry.time.saturating_add(plan.span);
+        let newest = self.log.within().last().map_or(i64::MIN, |entry| entry.time);
+        let expiry = |entry: &Entry| plan.leaves(entry.time, newest.max(entry.time));
         let next = self.log.pending().first();
         if !self.is_awake(plan) {
             let last = self.log.pending().last().or(self.log.within().last());
@@ -226,7 +227,7 @@ impl Group {
             .log
             .within()
             .first()
-            .is_some_and(|entry| entry.time.saturating_add(plan.span) < limit)
+            .is_some_and(|entry| plan.leaves_alone(entry.time) < limit)
         {
             self.log.leave();
         }
@@ -235,11 +236,9 @@ impl Group {
     fn sweep(&mut self, plan: &Plan, limit: i64, window: &mut Window, changed: &mut dyn FnMut(Change)) {
         loop {
             let enters = self.log.pending().first().map(|entry| entry.time);
-            let leaves = self
-                .log
-                .within()
-                .first()
-                .map(|entry| entry.time.saturating_add(plan.span));
+            let within = self.log.within();
+            let newest = within.last().map_or(i64::MIN, |entry| entry.time);
+            let leaves = within.first().map(|entry| plan.leaves(entry.time, newest));
             let Some(now) = [enters, leaves]
                 .into_iter()
                 .flatten()
@@ -252,7 +251,7 @@ impl Group {
                 .log
                 .within()
                 .first()
-                .is_some_and(|entry| entry.time.saturating_add(plan.span) <= now)
+                .is_some_and(|entry| plan.leaves(entry.time, newest) <= now)
             {
                 if let Some(entry) = self.log.leave() {
                     window.remove(&entry);

@@ -5,7 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The values of a group, in the order of the rule's `group-by`, each preceded by its length: no two lists of values
 /// are the same bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Key(Box<[u8]>);
 
 impl Key {

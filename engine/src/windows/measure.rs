@@ -1,6 +1,6 @@
 //! What a window holds, kept up to date as events enter and leave it.
 
-use borzoi_rules::correlation::Risk;
+use borzoi_rules::correlation::{Risk, WindowMode};
 use hashbrown::HashMap;
 
 use super::log::Entry;
@@ -206,6 +206,11 @@ impl Window {
 
     pub(super) fn remove(&mut self, entry: &Entry) {
         self.events -= 1;
+        // What begins after a window that was empty has nothing to do with what was there before.
+        if self.events == 0 {
+            self.clear();
+            return;
+        }
         if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
             *count -= 1;
         }
@@ -267,7 +272,7 @@ impl Window {
                 ranked.percentile(percentile).unwrap_or(f64::NAN)
             }
             (Measure::Order(order), _) if matches!(plan.test, Test::Bounds(_)) => {
-                let within = |begin: &i64| is_within(*begin, time, plan.span);
+                let within = |begin: &i64| is_within(*begin, time, plan);
                 let taken = order.begins.iter().take_while(|begins| begins.iter().any(within));
                 taken.count() as f64
             }
@@ -299,9 +304,7 @@ impl Window {
                 };
                 match &self.measure {
                     Measure::Order(order) => chains.iter().zip(&order.begins).any(|(chain, begins)| {
-                        let taken = begins
-                            .last()
-                            .is_none_or(|begin| is_within(*begin, time, plan.span));
+                        let taken = begins.last().is_none_or(|begin| is_within(*begin, time, plan));
                         taken && absent(chain)
                     }),
                     _ => false,
@@ -312,7 +315,7 @@ impl Window {
     }
 }
 
-/// Whether `begin` lies in the window of `span` that ends with `time`.
-fn is_within(begin: i64, time: i64, span: i64) -> bool {
-    begin != NEVER && begin > time.saturating_sub(span)
+/// Whether `begin` lies in the window that ends with `time`. Of a session all that has not been cleared does.
+fn is_within(begin: i64, time: i64, plan: &Plan) -> bool {
+    begin != NEVER && (plan.window == WindowMode::Session || plan.leaves_alone(begin) > time)
 }

@@ -126,7 +126,7 @@ impl Newest {
         while self.first_is_past(plan) {
             if let Some(gone) = self.pop_first() {
                 self.window.remove(&gone);
-                changed = changed.max(gone.time.saturating_add(plan.span));
+                changed = changed.max(plan.leaves_alone(gone.time));
             }
         }
         changed
@@ -134,7 +134,7 @@ impl Newest {
 
     fn first_is_past(&self, plan: &Plan) -> bool {
         let first = self.first();
-        first.is_some_and(|entry| entry.time.saturating_add(plan.span) <= self.time)
+        first.is_some_and(|entry| plan.leaves_alone(entry.time) <= self.time)
     }
 
     fn recount(&mut self, plan: &Plan) {
@@ -148,7 +148,7 @@ impl Newest {
 
     /// Takes an event.
     pub(super) fn push(&mut self, plan: &Plan, entry: Entry) {
-        if entry.time.saturating_add(plan.span) <= self.time {
+        if plan.leaves_alone(entry.time) <= self.time {
             return;
         }
         if self.holds_entry(plan, &entry) {
@@ -215,7 +215,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use borzoi_rules::correlation::{Bound, BoundOperator};
+    use borzoi_rules::correlation::{Bound, BoundOperator, WindowMode};
     use borzoi_rules::ir::Comparison;
 
     use super::super::plan::Test;
@@ -230,6 +230,7 @@ mod tests {
             rule_id: Arc::from("rule"),
             slots: 1,
             group_values: 1,
+            window: WindowMode::Sliding,
             span: i64::MAX / 4,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use borzoi_rules::correlation::{
     Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition,
+    WindowMode,
 };
 use borzoi_rules::ir::Comparison;
 
@@ -96,8 +97,10 @@ pub struct Plan {
     pub slots: u16,
     /// How many values keep groups apart; where values are asked for that are new, those follow in the key.
     pub group_values: usize,
-    /// Length of the window in microseconds; at least 1.
+    /// Length of the window, or of the pause that ends a session, in microseconds; at least 1.
     pub span: i64,
+    /// Which events lie in the window.
+    pub window: WindowMode,
     /// What is measured.
     pub measured: Measured,
     /// What must hold.
@@ -166,6 +169,7 @@ impl Plan {
             slots: slots as u16,
             group_values: rule.group_by.len(),
             span,
+            window: rule.options.window,
             measured,
             test,
             handed: Vec::new(),
@@ -178,6 +182,10 @@ impl Plan {
     }
 
     fn is_monotone(&self) -> bool {
+        // A late event may make one session of two, and so begin what lasts already.
+        if self.window == WindowMode::Session {
+            return false;
+        }
         match &self.test {
             Test::Bounds(bounds) => {
                 let grows = matches!(
@@ -222,6 +230,23 @@ impl Plan {
     /// and values are counted once, whichever rules match.
     pub(crate) fn by_rule(&self) -> bool {
         matches!(self.measured, Measured::Rules | Measured::Order | Measured::Risk)
+    }
+
+    /// When the oldest of the events in a window, which end with one of `last`, leaves it. In a session all leave together.
+    pub(super) fn leaves(&self, oldest: i64, last: i64) -> i64 {
+        match self.window {
+            WindowMode::Sliding => oldest.saturating_add(self.span),
+            WindowMode::Tumbling => oldest
+                .div_euclid(self.span)
+                .saturating_add(1)
+                .saturating_mul(self.span),
+            WindowMode::Session => last.saturating_add(self.span),
+        }
+    }
+
+    /// The same for an event by itself.
+    pub(super) fn leaves_alone(&self, time: i64) -> i64 {
+        self.leaves(time, time)
     }
 
     /// Width of the steps in which time is worked off: findings are at most so much later than they could be.

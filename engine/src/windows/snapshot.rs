@@ -27,7 +27,7 @@ impl PlanName {
             plan.span,
             plan.measured,
             &plan.test,
-            &plan.handed,
+            (&plan.handed, plan.window),
         );
         PlanName {
             rule: plan.rule_id.to_string(),

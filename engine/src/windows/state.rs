@@ -474,7 +474,7 @@ impl PlanState {
 
 #[cfg(test)]
 mod tests {
-    use borzoi_rules::correlation::{Bound, BoundOperator};
+    use borzoi_rules::correlation::{Bound, BoundOperator, WindowMode};
     use borzoi_rules::ir::Comparison;
 
     use super::super::plan::{Measured, Test};
@@ -490,6 +490,7 @@ mod tests {
             rule_id: "rule".into(),
             slots: 1,
             group_values: 1,
+            window: WindowMode::Sliding,
             span: 1_000_000,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

@@ -913,3 +913,50 @@ correlation:
     let (alerts, _) = scan(&rules, &[vec![of(0, 1102), of(5, 4697)]], 1, 100);
     assert_eq!(alerts.len(), 2);
 }
+
+#[test]
+fn no_more_is_told_of_a_group_for_a_while() {
+    let rules = |suppress: &str| {
+        compiled(&format!(
+            "{LOGONS}---
+title: Two
+id: 00000000-0000-0000-0000-00000000000a
+correlation: {{type: event_count, rules: failed_logon, group-by: [TargetUserName], timespan: 10s, condition: {{gte: 2}}}}
+{suppress}"
+        ))
+    };
+    // Ann at 1, 101, 201, 301 …; bob once.
+    let twice = |second: u32, user: &str| [second, second + 1].map(|at| logon(at, 4625, user, "10.0.0.1"));
+    let mut lines: Vec<String> = (0..6).flat_map(|n| twice(n * 100, "ann")).collect();
+    lines.extend(twice(150, "bob"));
+    let (all, summary) = scan(&rules(""), std::slice::from_ref(&lines), 1, 3);
+    assert_eq!((all.len(), summary.suppressed), (7, 0));
+    let expected = ["Two ann at 00:01", "Two ann at 05:01", "Two bob at 02:31"];
+    let quiet = rules("borzoi: {suppress: 5m}");
+    for batch_rows in [1, 4, 100] {
+        let (told, summary) = scan(&quiet, std::slice::from_ref(&lines), 2, batch_rows);
+        assert_eq!(groups(&told), expected);
+        assert_eq!(summary.suppressed, 4);
+    }
+}
+
+#[test]
+fn windows_that_tumble_and_sessions() {
+    let found = |window: &str| -> Vec<String> {
+        let rules = compiled(&format!(
+            "{LOGONS}---
+title: Three
+id: 00000000-0000-0000-0000-00000000000a
+correlation: {{type: event_count, rules: failed_logon, group-by: [TargetUserName], timespan: 1m, condition: {{gte: 3}}}}
+borzoi: {{window: {window}}}
+"
+        ));
+        // Ann over a minute's end; bob every fifty seconds.
+        let ann = [50, 55, 62].map(|at| logon(at, 4625, "ann", "10.0.0.1"));
+        let bob = [0, 50, 100, 150].map(|at| logon(at, 4625, "bob", "10.0.0.1"));
+        groups(&scan(&rules, &[ann.into_iter().chain(bob).collect()], 1, 2).0)
+    };
+    assert_eq!(found("sliding"), ["Three ann at 01:02"]);
+    assert_eq!(found("tumbling"), [""; 0]);
+    assert_eq!(found("session"), ["Three ann at 01:02", "Three bob at 01:40"]);
+}

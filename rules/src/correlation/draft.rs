@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bounds::condition;
-use super::{CorrelationCondition, CorrelationKind, own};
+use super::{CorrelationCondition, CorrelationKind, Options, own};
 use crate::ir::Meta;
 use crate::meta;
 use crate::problem::{Reference, Sink, nearest};
@@ -23,6 +23,7 @@ pub(crate) struct Draft {
     /// Scores that a risk rule gives to some of its rules.
     pub scores: Vec<(Reference, f64)>,
     pub generate: bool,
+    pub options: Options,
 }
 
 const ATTRIBUTES: [&str; 7] = [
@@ -93,6 +94,7 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         None => None,
     };
     let generate = generate(document, sink) || generate(node, sink);
+    let options = own::options(document, kind, sink);
     let (Some(meta), Some((kind, condition)), Some(timespan)) = (meta, condition, timespan) else {
         return None;
     };
@@ -123,6 +125,7 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         condition,
         scores,
         generate,
+        options,
     })
 }
 

@@ -724,3 +724,26 @@ correlation:
     assert_eq!(wrong("{gte: 5, scores: {failed: 3}}"), ["unknown-rule"]);
     assert_eq!(wrong("{gte: 5, tactics: many}"), ["correlation-condition"]);
 }
+
+#[test]
+fn options_of_our_own() {
+    let rule = |options: &str| {
+        load(&format!(
+            "title: C\ncorrelation: {{type: event_count, rules: failed, timespan: 5m, condition: {{gte: 3}}}}\nborzoi: {options}"
+        ))
+    };
+    let report = rule("{window: session, suppress: 2h}");
+    assert_eq!(report.problems, []);
+    let options = report.correlations[0].options;
+    assert_eq!(options.window, WindowMode::Session);
+    assert_eq!(options.suppress.map(|span| span.as_secs()), Some(7200));
+    assert_eq!(rule("{}").correlations[0].options, Options::default());
+    for (options, code) in [
+        ("{window: hopping}", "correlation-option"),
+        ("{suppres: 1h}", "correlation-option"),
+        ("{suppress: long}", "bad-timespan"),
+        ("session", "attribute-type"),
+    ] {
+        assert_eq!(codes(&rule(options)), [code], "{options}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use borzoi_rules::correlation::{
-    CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition,
+    CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition, WindowMode,
 };
 
 /// One event of one of the correlation's rules, in a group.
@@ -69,21 +69,38 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
     let mut found = Vec::new();
     for (group, events) in groups {
         let mut times: BTreeSet<i64> = BTreeSet::new();
+        // Those at which something changes.
         for event in &events {
-            times.extend([event.time, event.time + span]);
+            let goes_on = |other: &&Signal| (event.time + 1..event.time + span).contains(&other.time);
+            times.insert(event.time);
+            times.extend(match rule.options.window {
+                WindowMode::Sliding => Some(event.time + span),
+                WindowMode::Tumbling => Some((event.time.div_euclid(span) + 1) * span),
+                WindowMode::Session => (!events.iter().any(goes_on)).then_some(event.time + span),
+            });
         }
-        let within = |after: i64, before: i64| -> Vec<&Signal> {
-            let mut chosen: Vec<&Signal> = events
-                .iter()
-                .filter(|event| event.time > after && event.time < before)
-                .copied()
-                .collect();
-            chosen.sort_by_key(|event| (event.time, event.id, event.slot));
-            chosen
+        let mut sorted = events.clone();
+        sorted.sort_by_key(|event| (event.time, event.id, event.slot));
+        // The window that ends with a time.
+        let window_of = |time: i64| -> Vec<&Signal> {
+            let mut since = match rule.options.window {
+                WindowMode::Sliding => time - span + 1,
+                WindowMode::Tumbling => time.div_euclid(span) * span,
+                WindowMode::Session => time - span + 1,
+            };
+            if rule.options.window == WindowMode::Session {
+                for event in sorted.iter().rev().filter(|event| event.time <= time) {
+                    if event.time >= since {
+                        since = event.time - span + 1;
+                    }
+                }
+            }
+            let within = sorted.iter().filter(|event| (since..=time).contains(&event.time));
+            within.copied().collect()
         };
         let mut open: Option<(i64, f64)> = None;
         for &time in &times {
-            let window = within(time - span, time + 1);
+            let window = window_of(time);
             let holds = holds(rule, time, &window);
             match (open, holds) {
                 // It begins with an event, not where one has left.
@@ -91,7 +108,12 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
                     open = Some((time, value));
                 }
                 (Some((start, value)), None) => {
-                    let all = within(start - span, time);
+                    let mut all = window_of(start);
+                    all.extend(
+                        sorted
+                            .iter()
+                            .filter(|event| event.time > start && event.time < time),
+                    );
                     found.push(Stretch {
                         group: group.to_owned(),
                         start,

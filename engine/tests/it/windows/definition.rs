@@ -9,7 +9,8 @@ use borzoi_engine::windows::plan::{Measured, Parent, Plan};
 use borzoi_engine::windows::{Settings, Windows, episode_id};
 use borzoi_oracle::windows::{self as oracle, Signal};
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition, Weight,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition,
+    Weight, WindowMode,
 };
 use borzoi_rules::ir::Comparison;
 use proptest::prelude::*;
@@ -93,7 +94,12 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
         bounds(&limits)
     });
     let span = prop_oneof![1..12_u64, 16..200_u64];
-    (kind, 1..4_usize, span, limits).prop_flat_map(|(kind, slots, span, limits)| {
+    let window = prop_oneof![
+        3 => Just(WindowMode::Sliding),
+        1 => Just(WindowMode::Tumbling),
+        1 => Just(WindowMode::Session),
+    ];
+    (kind, 1..4_usize, span, limits, window).prop_flat_map(|(kind, slots, span, limits, window)| {
         let condition = match kind {
             Temporal | TemporalOrdered => prop_oneof![
                 Just(CorrelationCondition::AllRules),
@@ -105,7 +111,13 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
             Risk => risk(slots).boxed(),
             _ => Just(limits).boxed(),
         };
-        condition.prop_map(move |condition| rule(kind, slots, Duration::from_micros(span), condition))
+        condition.prop_map(move |condition| {
+            let mut rule = rule(kind, slots, Duration::from_micros(span), condition);
+            if kind != FirstSeen {
+                rule.options.window = window;
+            }
+            rule
+        })
     })
 }
 

@@ -14,7 +14,7 @@ use borzoi_engine::windows::plan::{Measured, Plan};
 use borzoi_engine::windows::{Counters, Episode, Settings, Signal, Windows};
 use borzoi_oracle::windows as oracle;
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Options,
 };
 use borzoi_rules::ir::{Comparison, Meta};
 
@@ -37,6 +37,7 @@ fn rule(
         aliases: BTreeMap::new(),
         condition,
         generate: false,
+        options: Options::default(),
     }
 }
 

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let began = Instant::now();
             let mut detector = Detector::default();
             let scores: Vec<f64> =
-                series.iter().map(|&(_, _, time, value)| detector.update(time, value).surprise).collect();
+                series.iter().map(|&(_, _, time, value)| detector.update(time, value).anomaly).collect();
             seconds += began.elapsed().as_secs_f64();
             let mut lines = String::from("timestamp,value,anomaly_score\n");
             for (&(stamp, value_text, _, _), score) in series.iter().zip(&scores) {

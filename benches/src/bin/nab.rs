@@ -30,26 +30,36 @@ fn main() -> Result<(), Box<dyn Error>> {
             let series = parse(&text).map_err(|problem| format!("{}: {problem}", file.display()))?;
             let began = Instant::now();
             let mut detector = Detector::default();
-            let scores: Vec<f64> =
-                series.iter().map(|&(_, _, time, value)| detector.update(time, value).anomaly).collect();
+            let scores: Vec<f64> = series
+                .iter()
+                .map(|&(_, _, time, value)| detector.update(time, value).anomaly)
+                .collect();
             seconds += began.elapsed().as_secs_f64();
             let mut lines = String::from("timestamp,value,anomaly_score\n");
             for (&(stamp, value_text, _, _), score) in series.iter().zip(&scores) {
                 writeln!(lines, "{stamp},{value_text},{score}")?;
             }
-            std::fs::write(group_out.join(file.file_name().ok_or("a file without a name")?), lines)?;
+            std::fs::write(
+                group_out.join(file.file_name().ok_or("a file without a name")?),
+                lines,
+            )?;
             files += 1;
             rows += series.len();
         }
     }
-    println!("{files} files, {rows} values, {:.0} values/s", rows as f64 / seconds);
+    println!(
+        "{files} files, {rows} values, {:.0} values/s",
+        rows as f64 / seconds
+    );
     Ok(())
 }
 
 /// What lies in a folder, sorted by name.
 fn folder(path: &Path) -> Result<Vec<std::path::PathBuf>, Box<dyn Error>> {
     let entries = std::fs::read_dir(path).map_err(|problem| format!("{}: {problem}", path.display()))?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()?;
     paths.sort();
     Ok(paths)
 }
@@ -60,9 +70,14 @@ type Row<'text> = (&'text str, &'text str, i64, f64);
 fn parse(text: &str) -> Result<Vec<Row<'_>>, String> {
     let mut rows = Vec::new();
     for (at, line) in text.lines().enumerate().skip(1) {
-        let (stamp, value) = line.split_once(',').ok_or_else(|| format!("line {}: no comma", at + 1))?;
+        let (stamp, value) = line
+            .split_once(',')
+            .ok_or_else(|| format!("line {}: no comma", at + 1))?;
         let time = micros(stamp).ok_or_else(|| format!("line {}: not a time: {stamp}", at + 1))?;
-        let number = value.trim().parse().map_err(|_| format!("line {}: not a number: {value}", at + 1))?;
+        let number = value
+            .trim()
+            .parse()
+            .map_err(|_| format!("line {}: not a number: {value}", at + 1))?;
         rows.push((stamp, value.trim(), time, number));
     }
     Ok(rows)

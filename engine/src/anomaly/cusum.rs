@@ -42,7 +42,13 @@ impl Cusum {
     /// `allowance` and `threshold` are in units of `deviation`, which is taken as the least positive number if it is
     /// not above zero.
     pub fn new(mean: f64, deviation: f64, allowance: f64, threshold: f64) -> Self {
-        Self { mean, deviation: deviation.max(f64::MIN_POSITIVE), allowance, threshold, sums: [0.0; 2] }
+        Self {
+            mean,
+            deviation: deviation.max(f64::MIN_POSITIVE),
+            allowance,
+            threshold,
+            sums: [0.0; 2],
+        }
     }
 
     /// Takes a value; says so, and begins again, when the sum of a direction is over the threshold.
@@ -52,7 +58,10 @@ impl Cusum {
             return None;
         }
         let [up, down] = self.sums;
-        self.sums = [(up + off - self.allowance).max(0.0), (down - off - self.allowance).max(0.0)];
+        self.sums = [
+            (up + off - self.allowance).max(0.0),
+            (down - off - self.allowance).max(0.0),
+        ];
         let found = match self.sums {
             [up, _] if up > self.threshold => Change::Up,
             [_, down] if down > self.threshold => Change::Down,
@@ -82,7 +91,10 @@ mod tests {
         let mut delays = 0;
         for _ in 0..1_000 {
             let mut cusum = Cusum::new(0.0, 1.0, 0.5, 5.0);
-            delays += 1 + (0..).position(|_| cusum.update(noise.normal() - 1.0) == Some(Change::Down)).unwrap();
+            delays += 1
+                + (0..)
+                    .position(|_| cusum.update(noise.normal() - 1.0) == Some(Change::Down))
+                    .unwrap();
         }
         assert!((9_000..12_000).contains(&delays), "{delays}");
     }

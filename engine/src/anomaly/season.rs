@@ -8,7 +8,7 @@
 //! Periods are counted from the first time of the series, so that no time zone and no calendar is needed: the
 //! same series at another date has the same slots.
 
-use super::ewma::Ewma;
+use super::ewma::{Ewma, limited_square};
 use serde::{Deserialize, Serialize};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -33,7 +33,7 @@ pub struct Forecast {
     pub best: f64,
     /// Of the time of week, once a week was seen.
     pub week: Option<f64>,
-    /// Root of the mean squared error of the best one; zero before it is known.
+    /// Root of the mean squared error of the best ones, wild values limited.
     pub error: f64,
     candidates: [Option<f64>; 3],
 }
@@ -57,7 +57,9 @@ pub struct Forecast {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Season {
     level: Ewma,
+    // Squared errors: all of each forecaster, to compare them; winsorised of the best one, for the band.
     errors: [Ewma; 3],
+    spread: Ewma,
     // Arrays of at most 32 so that they can be serialised without another crate.
     day: [[f32; HOURS]; DAY_SLOTS / HOURS],
     day_counts: [[u8; HOURS]; DAY_SLOTS / HOURS],
@@ -70,6 +72,7 @@ impl Default for Season {
         Self {
             level: Ewma::default(),
             errors: [Ewma::default(); 3],
+            spread: Ewma::default(),
             day: [[0.0; HOURS]; DAY_SLOTS / HOURS],
             day_counts: [[0; HOURS]; DAY_SLOTS / HOURS],
             week: [[0.0; HOURS]; DAYS],
@@ -89,27 +92,49 @@ impl Season {
         let candidates = [level, by_day, by_week];
         let (mut best, mut least) = (level.unwrap_or(0.0), f64::INFINITY);
         for (candidate, error) in candidates.iter().zip(&self.errors) {
-            let (Some(value), Some(mean_square)) = (candidate, error.value()) else { continue };
+            let (Some(value), Some(mean_square)) = (candidate, error.value()) else {
+                continue;
+            };
             if error.count() > MIN_FORECASTS && mean_square < least {
                 (best, least) = (*value, mean_square);
             }
         }
-        let error = if least.is_finite() { least.sqrt() } else { 0.0 };
-        Forecast { best, week: by_week, error, candidates }
+        let error = self.spread.value().unwrap_or(0.0).sqrt();
+        Forecast {
+            best,
+            week: by_week,
+            error,
+            candidates,
+        }
     }
 
     /// Takes the value that came, with the forecast that was made for it.
     pub fn learn(&mut self, since_first: i64, value: f64, forecast: &Forecast) {
         for (candidate, error) in forecast.candidates.iter().zip(&mut self.errors) {
             if let Some(expected) = candidate {
-                error.update((value - expected) * (value - expected), ERROR_RATE);
+                error.update((value - expected).powi(2), ERROR_RATE);
             }
         }
+        let mean_square = self.spread.value().unwrap_or(0.0);
+        let weight = ERROR_RATE.max(1.0 / f64::from(self.spread.count() + 1));
+        let known = self.spread.count() > MIN_FORECASTS;
+        let square = limited_square(mean_square, (value - forecast.best).powi(2), weight, known);
+        self.spread.update(square, ERROR_RATE);
         self.level.update(value, LEVEL_RATE);
         let (half, slot) = day_slot(since_first);
-        learn_slot(&mut self.day[half][slot], &mut self.day_counts[half][slot], value, DAY_RATE);
+        learn_slot(
+            &mut self.day[half][slot],
+            &mut self.day_counts[half][slot],
+            value,
+            DAY_RATE,
+        );
         let (day, hour) = week_slot(since_first);
-        learn_slot(&mut self.week[day][hour], &mut self.week_counts[day][hour], value, WEEK_RATE);
+        learn_slot(
+            &mut self.week[day][hour],
+            &mut self.week_counts[day][hour],
+            value,
+            WEEK_RATE,
+        );
     }
 }
 
@@ -141,14 +166,23 @@ mod tests {
     #[test]
     fn knows_weekdays_from_weekends() {
         let mut season = Season::default();
-        let weekly = |hour: i64| if (hour / 24) % 7 < 5 { 100.0 + (hour % 24) as f64 } else { 7.0 };
+        let weekly = |hour: i64| {
+            if (hour / 24) % 7 < 5 {
+                100.0 + (hour % 24) as f64
+            } else {
+                7.0
+            }
+        };
         for hour in 0..24 * 7 * 6 {
             let forecast = season.forecast(hour * HOUR);
             season.learn(hour * HOUR, weekly(hour), &forecast);
         }
         for hour in 24 * 7 * 6..24 * 7 * 7 {
             let forecast = season.forecast(hour * HOUR);
-            assert!((forecast.best - weekly(hour)).abs() < 1e-3, "hour {hour}: {forecast:?}");
+            assert!(
+                (forecast.best - weekly(hour)).abs() < 1e-3,
+                "hour {hour}: {forecast:?}"
+            );
             season.learn(hour * HOUR, weekly(hour), &forecast);
         }
     }

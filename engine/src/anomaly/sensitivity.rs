@@ -11,8 +11,15 @@ const DAY_MICROS: f64 = 86_400e6;
 /// the rest after an alert as [`Sensitivity::probability`] sets it. Up to a rate of one in a thousand the kinds of
 /// noise agree within a factor of two: records come at the same rate whatever the distribution. Beyond, heavy
 /// tails alert more often than this says.
-const TAIL: [(f64, f64); 7] =
-    [(0.0, -0.3), (0.41, -1.0), (0.62, -2.0), (0.80, -2.68), (0.87, -3.0), (1.05, -3.5), (1.3, -4.2)];
+const TAIL: [(f64, f64); 7] = [
+    (0.0, -0.3),
+    (0.41, -1.0),
+    (0.62, -2.0),
+    (0.80, -2.68),
+    (0.87, -3.0),
+    (1.05, -3.5),
+    (1.3, -4.2),
+];
 
 /// When a [`Detector`](super::Detector) raises an alert: how improbable a value must be, and for how many values after
 /// an alert the next one is held back.
@@ -35,7 +42,10 @@ pub struct Sensitivity {
 
 impl Default for Sensitivity {
     fn default() -> Self {
-        Self { strength: 1.0, rest_limit: 480 }
+        Self {
+            strength: 1.0,
+            rest_limit: 480,
+        }
     }
 }
 
@@ -47,9 +57,16 @@ impl Sensitivity {
 
     /// An alert where the chance per value is at most `probability`.
     pub fn probability(probability: f64) -> Self {
-        let probability = if probability.is_nan() { 1e-12 } else { probability.clamp(1e-12, 0.5) };
+        let probability = if probability.is_nan() {
+            1e-12
+        } else {
+            probability.clamp(1e-12, 0.5)
+        };
         let rest = (0.5 / probability).clamp(1.0, 480.0);
-        Self { strength: strength_of(probability) as f32, rest_limit: rest as u32 }
+        Self {
+            strength: strength_of(probability) as f32,
+            rest_limit: rest as u32,
+        }
     }
 
     /// The strength from which on a value is an alert.
@@ -70,12 +87,19 @@ pub fn tail_probability(strength: f64) -> f64 {
 
 /// The strength whose [`tail_probability`] this is.
 pub fn strength_of(probability: f64) -> f64 {
-    along(TAIL.map(|(strength, log)| (-log, strength)), -probability.clamp(1e-12, 1.0).log10())
+    along(
+        TAIL.map(|(strength, log)| (-log, strength)),
+        -probability.clamp(1e-12, 1.0).log10(),
+    )
 }
 
 /// Straight lines between points, the last one going on.
 fn along(points: [(f64, f64); 7], x: f64) -> f64 {
-    let after = points.iter().position(|&(at, _)| at > x).unwrap_or(points.len() - 1).max(1);
+    let after = points
+        .iter()
+        .position(|&(at, _)| at > x)
+        .unwrap_or(points.len() - 1)
+        .max(1);
     let ((x0, y0), (x1, y1)) = (points[after - 1], points[after]);
     y0 + (x - x0) * (y1 - y0) / (x1 - x0)
 }

@@ -56,7 +56,10 @@ impl Sketch {
     /// Adds what another sketch saw; the same as if this one had seen it.
     pub fn merge(&mut self, other: &Self) {
         self.zeros += other.zeros;
-        for (side, from) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
+        for (side, from) in [
+            (&mut self.positive, &other.positive),
+            (&mut self.negative, &other.negative),
+        ] {
             for (at, &count) in from.counts.iter().enumerate() {
                 if count > 0 {
                     side.add(from.first + at as i32, count);
@@ -77,7 +80,9 @@ impl Sketch {
             return None;
         }
         let rank = (q.clamp(0.0, 1.0) * (count - 1) as f64) as u64;
-        self.ordered().find(|&(_, up_to)| up_to > rank).map(|(value, _)| value)
+        self.ordered()
+            .find(|&(_, up_to)| up_to > rank)
+            .map(|(value, _)| value)
     }
 
     /// Median and median absolute deviation from it (Hampel, *The influence curve and its role in robust
@@ -93,15 +98,27 @@ impl Sketch {
         away.sort_by(|a, b| a.0.total_cmp(&b.0));
         let rank = (self.count() - 1) / 2;
         let mut seen = 0;
-        away.iter().find(|(_, count)| { seen += count; seen > rank }).map(|&(distance, _)| (median, distance))
+        away.iter()
+            .find(|(_, count)| {
+                seen += count;
+                seen > rank
+            })
+            .map(|&(distance, _)| (median, distance))
     }
 
     /// Middles of buckets from the least to the greatest value, with the count of values up to each.
     fn ordered(&self) -> impl Iterator<Item = (f64, u64)> {
-        let negative = self.negative.buckets().rev().map(|(at, count)| (-middle(at), count));
+        let negative = self
+            .negative
+            .buckets()
+            .rev()
+            .map(|(at, count)| (-middle(at), count));
         let zero = std::iter::once((0.0, self.zeros));
         let positive = self.positive.buckets().map(|(at, count)| (middle(at), count));
-        let filled = negative.chain(zero).chain(positive).filter(|&(_, count)| count > 0);
+        let filled = negative
+            .chain(zero)
+            .chain(positive)
+            .filter(|&(_, count)| count > 0);
         filled.scan(0, |sum, (value, count)| {
             *sum += count;
             Some((value, *sum))
@@ -139,7 +156,10 @@ impl Side {
     }
 
     fn buckets(&self) -> impl DoubleEndedIterator<Item = (i32, u64)> {
-        self.counts.iter().enumerate().map(|(at, &count)| (self.first + at as i32, count))
+        self.counts
+            .iter()
+            .enumerate()
+            .map(|(at, &count)| (self.first + at as i32, count))
     }
 }
 
@@ -162,7 +182,11 @@ mod tests {
         let mut sketch = Sketch::default();
         assert_eq!(sketch.median_and_mad(), None);
         for step in 0..100 {
-            sketch.update(if step < 60 { 100.0 + f64::from(step % 5) } else { 1e9 });
+            sketch.update(if step < 60 {
+                100.0 + f64::from(step % 5)
+            } else {
+                1e9
+            });
         }
         let (median, mad) = sketch.median_and_mad().unwrap();
         assert!((90.0..115.0).contains(&median) && mad < 20.0, "{median} {mad}");

@@ -34,7 +34,15 @@ fn noise_at(kind: &str, minute: i64, noise: &mut Noise, state: &mut f64) -> f64 
 #[test]
 fn three_alerts_a_day_are_one_to_six() {
     let kinds = [
-        "white", "seasonal", "heavy", "log-normal", "autocorrelated", "drifting", "walking", "counts", "seasonal heavy",
+        "white",
+        "seasonal",
+        "heavy",
+        "log-normal",
+        "autocorrelated",
+        "drifting",
+        "walking",
+        "counts",
+        "seasonal heavy",
     ];
     for minutes in [1, 5] {
         for kind in kinds {
@@ -47,7 +55,10 @@ fn three_alerts_a_day_are_one_to_six() {
                 }
                 let per_day = alerts as f64 / 30.0;
                 println!("every {minutes} min, {kind}, seed {seed}: {per_day:.2} alerts a day");
-                assert!((1.0..=6.0).contains(&per_day), "every {minutes} min, {kind}, seed {seed}: {per_day}");
+                assert!(
+                    (1.0..=6.0).contains(&per_day),
+                    "every {minutes} min, {kind}, seed {seed}: {per_day}"
+                );
             }
         }
     }
@@ -68,15 +79,25 @@ const TEN_DAYS: i64 = 2_880;
 #[test]
 fn a_spike_a_shift_and_a_silence_are_found() {
     let one_in_two_days = Sensitivity::alerts_per_day(0.5, 5 * MINUTE);
-    let spike = after_ten_days(one_in_two_days, |step| if step == TEN_DAYS { 60.0 } else { 0.0 }, TEN_DAYS + 1);
+    let spike = after_ten_days(
+        one_in_two_days,
+        |step| if step == TEN_DAYS { 60.0 } else { 0.0 },
+        TEN_DAYS + 1,
+    );
     let last = spike.last().unwrap();
     assert!(last.alert && last.cause == Cause::Outside, "{last:?}");
 
-    let shift = after_ten_days(one_in_two_days, |step| if step >= TEN_DAYS { 6.0 } else { 0.0 }, TEN_DAYS + 48);
+    let shift = after_ten_days(
+        one_in_two_days,
+        |step| if step >= TEN_DAYS { 6.0 } else { 0.0 },
+        TEN_DAYS + 48,
+    );
     assert!(shift[TEN_DAYS as usize..].iter().any(|score| score.alert));
 
     // The same shift is inside of all values seen, and of the band of the best day; only time tells.
-    let inside = shift[TEN_DAYS as usize..].iter().all(|score| score.cause != Cause::Outside);
+    let inside = shift[TEN_DAYS as usize..]
+        .iter()
+        .all(|score| score.cause != Cause::Outside);
     assert!(inside || shift.last().unwrap().probability < 0.01);
 }
 
@@ -87,7 +108,10 @@ fn one_episode_is_one_alert() {
         |step| if step >= TEN_DAYS { 40.0 } else { 0.0 },
         TEN_DAYS + 60,
     );
-    let alerts = scores[TEN_DAYS as usize..].iter().filter(|score| score.alert).count();
+    let alerts = scores[TEN_DAYS as usize..]
+        .iter()
+        .filter(|score| score.alert)
+        .count();
     assert!((1..=2).contains(&alerts), "{alerts}");
 }
 
@@ -103,18 +127,33 @@ fn a_slow_ramp_does_not_teach_that_everything_is_usual() {
     );
     let last = scores.last().unwrap();
     assert!(last.alert, "{last:?}");
-    assert!(last.high < last.expected + 40.0, "the band grew with the ramp: {last:?}");
+    assert!(
+        last.high < last.expected + 40.0,
+        "the band grew with the ramp: {last:?}"
+    );
 }
 
 #[test]
 fn a_burst_while_learning_does_not_blind_for_good() {
-    // Twenty values, a hundred times the noise, on the first day.
-    let burst = |step: i64| if (100..120).contains(&step) { 100.0 } else { 0.0 };
-    let spike = |step: i64| if step == TEN_DAYS { 60.0 } else { 0.0 };
+    // Twenty values far outside on the first day; ten days later an hour at half of that.
+    let burst = |step: i64| if (100..120).contains(&step) { 300.0 } else { 0.0 };
+    let spike = |step: i64| if step >= TEN_DAYS { 150.0 } else { 0.0 };
     let day = Sensitivity::alerts_per_day(1.0, 5 * MINUTE);
-    let scores = after_ten_days(day, |step| burst(step) + spike(step), TEN_DAYS + 3);
+    let scores = after_ten_days(day, |step| burst(step) + spike(step), TEN_DAYS + 12);
     let found = scores[TEN_DAYS as usize..].iter().any(|score| score.alert);
     assert!(found, "{:?}", &scores[TEN_DAYS as usize..]);
+    // And what it left of the band: less than three times that of a series without the burst.
+    let calm = after_ten_days(day, spike, TEN_DAYS + 12);
+    let width = |scores: &[super::Score]| {
+        let before = scores[TEN_DAYS as usize];
+        before.high - before.low
+    };
+    assert!(
+        width(&scores) < 3.0 * width(&calm),
+        "{} {}",
+        width(&scores),
+        width(&calm)
+    );
 }
 
 #[test]
@@ -144,7 +183,10 @@ fn extremes_do_no_harm() {
         };
         let time = if step % 11 == 0 { i64::MIN } else { i64::MAX - step };
         let score = detector.update(time, value);
-        assert!(score.strength.is_finite() && (0.0..=1.0).contains(&score.anomaly), "{score:?}");
+        assert!(
+            score.strength.is_finite() && (0.0..=1.0).contains(&score.anomaly),
+            "{score:?}"
+        );
         assert!((0.0..=1.0).contains(&score.probability), "{score:?}");
     }
 }
@@ -171,7 +213,10 @@ fn the_state_is_small_flat_and_goes_to_json_and_back() {
     assert_eq!(detector, again);
     for step in 1_000..1_100 {
         let value = noise.normal();
-        assert_eq!(detector.update(step * MINUTE, value), again.update(step * MINUTE, value));
+        assert_eq!(
+            detector.update(step * MINUTE, value),
+            again.update(step * MINUTE, value)
+        );
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod alert;
 pub mod alert_build;
 pub mod alert_table;
+pub mod anomaly;
 pub mod correlate;
 pub mod engine;
 pub mod eql;

@@ -12,6 +12,7 @@ use super::super::super::text::keys::{Numbered, PairKeys};
 use super::super::super::text::once::Keys;
 use super::extension::{meant, pairs, short};
 use super::products;
+use crate::batch::same_text;
 use crate::time;
 use crate::value::Value;
 
@@ -201,7 +202,7 @@ impl<'l, 'a> Extension<'l, 'a> {
             Role::Received => self.clock(value, numbered.role.rank()),
             Role::Start => return self.moment("event.start", value, numbered.role.rank()),
             Role::End => return self.moment("event.end", value, numbered.role.rank()),
-            Role::Instant => return fields.push(key, self.line.instant(value)),
+            Role::Instant => return fields.push_named(key, self.line.instant(value)),
             Role::Message => return fields.put("message", Value::Str(value)),
             Role::Reason if is_nothing(value) => return,
             Role::Reason => {}
@@ -280,7 +281,7 @@ impl<'l, 'a> Extension<'l, 'a> {
         }
     }
 
-    fn moment(&mut self, name: &'a str, value: &'a str, rank: u8) {
+    fn moment(&mut self, name: &'static str, value: &'a str, rank: u8) {
         let instant = self.line.instant(value);
         if let Value::Time(micros) = instant
             && rank > self.rank
@@ -294,15 +295,16 @@ impl<'l, 'a> Extension<'l, 'a> {
     /// Gives custom fields the names that their labels say.
     pub(super) fn name_custom_fields(&mut self) {
         for &(key, label) in &self.labels.labels[..self.labels.count] {
+            let is_key = |name: &str| same_text(name.as_bytes(), key.as_bytes());
             let value = self
                 .fields
                 .iter()
-                .find_map(|(name, value)| (name == key).then(|| value.clone()));
+                .find_map(|(name, value)| is_key(name).then(|| value.clone()));
             if let Some(value) = value
                 && label.len() <= 64
                 && !matches!(value, Value::Str(text) if is_nothing(text))
             {
-                self.fields.push(self.line.name("label.", label), value);
+                self.fields.push_named(self.line.name("label.", label), value);
             }
         }
     }
@@ -312,12 +314,12 @@ impl<'l, 'a> Extension<'l, 'a> {
 pub(in super::super) fn host<'a>(
     fields: &mut Fields<'a>,
     key: &'a str,
-    [ip, domain]: [&'a str; 2],
+    [ip, domain]: [&'static str; 2],
     value: &'a str,
 ) {
     match address(value) {
         Some(address) => fields.push(ip, Value::Str(address)),
-        None if is_nothing(value) => fields.push(key, Value::Str(value)),
+        None if is_nothing(value) => fields.push_named(key, Value::Str(value)),
         None => fields.push(domain, Value::Str(value)),
     }
 }

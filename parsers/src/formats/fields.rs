@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::batch::same_text;
 use crate::formats::PairKey;
 use crate::formats::text::search::Search;
 
@@ -421,7 +420,7 @@ impl<'a> Fields<'a> {
     fn find(&self, name: &str) -> Option<&Value<'a>> {
         self.values
             .iter()
-            .find(|field| same_text(field.name.as_bytes(), name.as_bytes()))
+            .find(|field| field.name == name)
             .map(|field| &field.value)
     }
 

@@ -12,7 +12,6 @@ use super::super::super::text::keys::{Numbered, PairKeys};
 use super::super::super::text::once::Keys;
 use super::extension::{meant, pairs, short};
 use super::products;
-use crate::batch::same_text;
 use crate::time;
 use crate::value::Value;
 
@@ -295,11 +294,10 @@ impl<'l, 'a> Extension<'l, 'a> {
     /// Gives custom fields the names that their labels say.
     pub(super) fn name_custom_fields(&mut self) {
         for &(key, label) in &self.labels.labels[..self.labels.count] {
-            let is_key = |name: &str| same_text(name.as_bytes(), key.as_bytes());
             let value = self
                 .fields
                 .iter()
-                .find_map(|(name, value)| is_key(name).then(|| value.clone()));
+                .find_map(|(name, value)| (name == key).then(|| value.clone()));
             if let Some(value) = value
                 && label.len() <= 64
                 && !matches!(value, Value::Str(text) if is_nothing(text))

@@ -343,19 +343,48 @@ fn hex(text: &str, digits: usize) -> Option<&str> {
 /// Seconds since the epoch, with an optional fraction, and nothing else (`1772355600.25`). Exact: no
 /// floating point on the way.
 pub fn epoch(text: &str) -> Option<i64> {
+    /// So many digits are below what a number of 64 bits holds.
+    const DIGITS: usize = 18;
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !all_digits(whole) || !all_digits(fraction) {
-        return None;
+    let mut seconds = 0_i64;
+    let mut length = 0;
+    for digit in digits.bytes().map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 {
+            break;
+        }
+        seconds = seconds.wrapping_mul(10).wrapping_add(i64::from(digit));
+        length += 1;
     }
-    let seconds: i64 = whole.parse().ok()?;
-    let micros = micros_of(fraction);
+    if length > DIGITS {
+        seconds = digits[..length].parse().ok()?;
+    }
+    let micros = match &digits.as_bytes()[length..] {
+        _ if length == 0 => return None,
+        [] => 0,
+        [b'.', fraction @ ..] => fraction_micros(fraction)?,
+        _ => return None,
+    };
     let instant = seconds.checked_mul(SECOND)?.checked_add(micros)?;
     Some(if negative { -instant } else { instant })
+}
+
+/// The microseconds of a fraction of one digit or more; those behind the sixth do not count.
+fn fraction_micros(digits: &[u8]) -> Option<i64> {
+    const UNITS: [i64; 7] = [1_000_000, 100_000, 10_000, 1000, 100, 10, 1];
+    let mut micros = 0;
+    for (at, byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        if at < 6 {
+            micros = micros * 10 + i64::from(digit);
+        }
+    }
+    (!digits.is_empty()).then(|| micros * UNITS[digits.len().min(6)])
 }
 
 /// An instant as RFC 3339 text in UTC, the form in which the batch builder takes timestamps. `None` past
@@ -483,13 +512,23 @@ fn any_form(text: &str, reference: i64, zone: Tz) -> Option<(i64, &str)> {
 
 /// A count since the epoch; how long it is says of what (ten digits: seconds).
 pub fn since_epoch(text: &str) -> Option<i64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    match (digits, text.len() - digits) {
-        (9..=11, 0) => text.parse::<i64>().ok()?.checked_mul(SECOND),
+    let mut number = 0_u64;
+    let mut length = 0;
+    for digit in text.bytes().map(|byte| byte.wrapping_sub(b'0')) {
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+        length += 1;
+    }
+    // Nineteen digits fit in 64 bits, if not always beside a sign.
+    let number = i64::try_from(number);
+    match (length, text.len() - length) {
+        (9..=11, 0) => number.ok()?.checked_mul(SECOND),
         (9..=11, _) => epoch(text),
-        (12..=14, 0) => text.parse::<i64>().ok()?.checked_mul(1000),
-        (15..=17, 0) => text.parse().ok(),
-        (18..=19, 0) => Some(text.parse::<i64>().ok()? / 1000),
+        (12..=14, 0) => number.ok()?.checked_mul(1000),
+        (15..=17, 0) => number.ok(),
+        (18..=19, 0) => Some(number.ok()? / 1000),
         _ => None,
     }
 }

@@ -1,31 +1,43 @@
 //! Values that come as numbers and are stored as texts: which text it is shows without writing it, if it came before.
 
+use hashbrown::HashTable;
+
 use super::values::digits;
 
 /// What a value is before it is written as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Code {
+pub(super) struct Code {
+    bits: u64,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Kind {
     /// A whole number.
-    Number(i64),
+    Number,
     /// An address of IPv4.
-    Address([u8; 4]),
+    Address,
 }
 
 /// The keys of values that came as codes, so that few are written as texts only to find out which they are.
 pub(super) struct Codes {
     /// The code that came last at each place, and its key; -1 for none.
     places: [(Code, i32); PLACES],
+    /// All codes, and their keys.
+    all: HashTable<(Code, i32)>,
     /// Scratch: a text.
     pub(super) text: Vec<u8>,
 }
 
 const PLACES: usize = 256;
-const NONE: (Code, i32) = (Code::Number(0), -1);
+const NONE: (Code, i32) = (Code::number(0), -1);
 
 impl Default for Codes {
     fn default() -> Self {
         Codes {
             places: [NONE; PLACES],
+            all: HashTable::new(),
             text: Vec::new(),
         }
     }
@@ -39,33 +51,65 @@ impl Codes {
         (key >= 0 && known == code).then_some(key)
     }
 
+    /// The same for a code that came at any time.
+    pub(super) fn earlier_key(&mut self, code: Code) -> Option<i32> {
+        let &(_, key) = self.all.find(code.hash(), |(known, _)| *known == code)?;
+        self.places[code.place()] = (code, key);
+        Some(key)
+    }
+
+    /// Remembers the key of a code that has none.
     pub(super) fn remember(&mut self, code: Code, key: i32) {
         self.places[code.place()] = (code, key);
+        self.all
+            .insert_unique(code.hash(), (code, key), |(code, _)| code.hash());
     }
 
     /// Forgets all keys.
     pub(super) fn forget(&mut self) {
         self.places.fill(NONE);
+        self.all.clear();
     }
 }
 
 impl Code {
+    pub(super) const fn number(number: i64) -> Self {
+        Code {
+            bits: number as u64,
+            kind: Kind::Number,
+        }
+    }
+
+    pub(super) const fn address(address: [u8; 4]) -> Self {
+        Code {
+            bits: u32::from_be_bytes(address) as u64,
+            kind: Kind::Address,
+        }
+    }
+
+    #[inline(always)]
+    fn spread(self) -> u64 {
+        const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.bits.wrapping_mul(SPREADS)
+    }
+
     #[inline(always)]
     fn place(self) -> usize {
-        const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
-        let code = match self {
-            Code::Number(number) => number as u64,
-            Code::Address(address) => u64::from(u32::from_be_bytes(address)),
-        };
-        (code.wrapping_mul(SPREADS) >> 56) as usize
+        (self.spread() >> 56) as usize
+    }
+
+    /// All bits of a code in the low and in the high ones: a table looks at both ends.
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        self.spread() ^ self.spread() >> 32
     }
 
     /// Appends the text.
     #[inline]
     pub(super) fn write(self, to: &mut Vec<u8>) {
-        match self {
-            Code::Number(number) => to.extend_from_slice(digits(number, &mut [0; 20]).as_bytes()),
-            Code::Address(address) => push_address(address, to),
+        match self.kind {
+            Kind::Number => to.extend_from_slice(digits(self.bits as i64, &mut [0; 20]).as_bytes()),
+            Kind::Address => push_address((self.bits as u32).to_be_bytes(), to),
         }
     }
 }
@@ -109,9 +153,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn text(code: Code) -> String {
-        match code {
-            Code::Number(number) => number.to_string(),
-            Code::Address(address) => std::net::Ipv4Addr::from(address).to_string(),
+        match code.kind {
+            Kind::Number => (code.bits as i64).to_string(),
+            Kind::Address => std::net::Ipv4Addr::from(code.bits as u32).to_string(),
         }
     }
 
@@ -125,7 +169,7 @@ mod tests {
             ] {
                 let mut written = Vec::new();
                 push_address(address, &mut written);
-                assert_eq!(written, text(Code::Address(address)).as_bytes());
+                assert_eq!(written, text(Code::address(address)).as_bytes());
             }
         }
     }
@@ -143,15 +187,24 @@ mod tests {
         ) {
             let (mut coded, mut plain) = (Keywords::default(), Keywords::default());
             for batch in batches {
-                for (row, (is_address, number)) in batch.iter().enumerate() {
-                    let code = match is_address {
-                        true => Code::Address((*number as u32).to_be_bytes()),
-                        false => Code::Number(*number),
-                    };
-                    coded.put_code(row, code);
-                    plain.put(row, text(code).as_bytes());
+                let codes: Vec<Code> = batch
+                    .iter()
+                    .map(|(is_address, number)| match is_address {
+                        true => Code::address((*number as u32).to_be_bytes()),
+                        false => Code::number(*number),
+                    })
+                    .collect();
+                // Some rows in between have no value.
+                let (front, back) = codes.split_at(codes.len() / 3);
+                let gap = batch.len() % 3;
+                coded.put_codes(0, front.iter().copied());
+                coded.put_codes(front.len() + gap, back.iter().copied());
+                let rows = (0..front.len()).chain(front.len() + gap..);
+                for (row, code) in rows.zip(&codes) {
+                    plain.put(row, text(*code).as_bytes());
                 }
-                assert_eq!(&coded.finish(batch.len()), &plain.finish(batch.len()));
+                let rows = codes.len() + gap;
+                assert_eq!(&coded.finish(rows), &plain.finish(rows));
             }
         }
     }

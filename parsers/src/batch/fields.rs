@@ -8,6 +8,7 @@ use super::rows::{put, whole};
 use super::slots::Target;
 use super::{BatchBuilder, PATH, values};
 use crate::catalog::Column;
+use crate::formats::PairKey;
 use crate::formats::fields::Field;
 use crate::formats::flat::{Key, unescape_into};
 use crate::value::Value;
@@ -71,35 +72,58 @@ impl BatchBuilder {
             if matches!(value, Value::Null) {
                 continue;
             }
-            let key = key.index();
-            let known = key.and_then(|key| self.paired.get(key).copied().flatten());
-            let known = match (known, key) {
-                (None, None) if !is_of_line(name) => Some(self.target(name)),
-                (known, _) => known,
+            let known = match key.index() {
+                _ if *key == PairKey::CONSTANT => Some(self.target_of_constant(name)),
+                Some(key) => self.paired.get(key).copied().flatten(),
+                None if !is_of_line(name) => Some(self.target(name)),
+                None => None,
             };
-            if let Some(Target::Column(index)) = known {
-                let (row, column) = (self.rows, &mut self.columns[index as usize]);
-                // A column's first value may be one column too many.
-                let stored = column.any()
-                    && match (&mut column.data, value) {
-                        (Data::Keyword(keywords), Value::Str(text)) => keywords.put_new(row, text.as_bytes()),
-                        (Data::Integer(values), Value::Str(text)) if values.len() <= row => {
-                            put(values, row, whole(text.as_bytes()))
-                        }
-                        (Data::Integer(values), Value::Int(number)) if values.len() <= row => {
-                            put(values, row, Some(*number))
-                        }
-                        _ => false,
-                    };
-                if stored {
-                    column.count();
-                    continue;
-                }
+            if known.is_some_and(|target| self.put_first(target, value)) {
+                continue;
             }
-            match key {
-                Some(key) => self.pair_field(key, name, value),
-                None if is_of_line(name) => self.line_field(name, value),
-                None => self.field_of(name, value),
+            match (key.index(), known) {
+                (Some(key), _) => self.pair_field(key, name, value),
+                (None, Some(target)) => self.put(target, name, value),
+                (None, None) => self.line_field(name, value),
+            }
+        }
+    }
+
+    /// Gives the current event a text or a number in a column of such that has some already. `false`: there is more to it than
+    /// that, or the event has a value there; nothing was done.
+    #[inline(always)]
+    pub(super) fn put_first(&mut self, target: Target, value: &Value<'_>) -> bool {
+        let Target::Column(index) = target else {
+            return false;
+        };
+        let (row, column) = (self.rows, &mut self.columns[index as usize]);
+        // A column's first value may be one column too many.
+        let stored = column.any()
+            && match (&mut column.data, value) {
+                (Data::Keyword(keywords), Value::Str(text)) => keywords.put_new(row, text.as_bytes()),
+                (Data::Integer(values), Value::Str(text)) if values.len() <= row => {
+                    put(values, row, whole(text.as_bytes()))
+                }
+                (Data::Integer(values), Value::Int(number)) if values.len() <= row => {
+                    put(values, row, Some(*number))
+                }
+                _ => false,
+            };
+        if stored {
+            column.count();
+        }
+        stored
+    }
+
+    /// [`target`](BatchBuilder::target) of a name that is a constant of its parser.
+    #[inline]
+    fn target_of_constant(&mut self, name: &str) -> Target {
+        match self.constants.find(name) {
+            Some(target) => target,
+            None => {
+                let target = self.target(name);
+                self.constants.add(name, target);
+                target
             }
         }
     }

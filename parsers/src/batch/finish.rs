@@ -21,21 +21,28 @@ impl BatchBuilder {
         let rows = std::mem::take(&mut self.rows);
         self.used_columns = 0;
         self.used_pairs = 0;
+        // The next batch will be about as large.
+        let times = arrays::timestamps(std::mem::replace(&mut self.times, Vec::with_capacity(rows)));
+        let offsets = std::mem::replace(&mut self.offsets, Vec::with_capacity(rows));
+        let offsets: ArrayRef = Arc::new(arrow::array::Int64Array::from(offsets));
+        let event_ids = arrays::event_ids(&self.event_ids);
+        self.event_ids.clear();
+        self.event_ids.shrink_to(2 * rows);
         let columns = &mut self.columns;
         let mut fields = Vec::with_capacity(columns.len() + 8);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len() + 8);
         for (sql, dotted, column_type) in STANDARD_COLUMNS {
             let array = match *sql {
-                "time" => arrays::timestamps(std::mem::take(&mut self.times)),
+                "time" => times.clone(),
                 "ingest_time" => arrays::timestamps(vec![self.ingest_time; rows]),
                 "tenant" => arrays::constant(&self.options.tenant, rows),
                 "dataset" => arrays::constant(&self.dataset.name, rows),
-                "event_id" => arrays::event_ids(&std::mem::take(&mut self.event_ids)),
+                "event_id" => event_ids.clone(),
                 "host_name" => columns[HOST].finish(rows),
                 "message" => columns[MESSAGE].finish(rows),
                 "original" => columns[ORIGINAL].finish(rows),
                 "log_file_path" => columns[PATH].finish(rows),
-                _ => Arc::new(arrow::array::Int64Array::from(std::mem::take(&mut self.offsets))),
+                _ => offsets.clone(),
             };
             debug_assert!(
                 matches!(column_type, ColumnType::Timestamp)
@@ -68,11 +75,13 @@ impl BatchBuilder {
             ));
             arrays.push(array);
         }
-        let unmapped = std::mem::take(&mut self.unmapped);
-        if unmapped.iter().any(Option::is_some) {
+        if self.unmapped.iter().any(Option::is_some) {
             fields.push(column_field(UNMAPPED, UNMAPPED, DataType::Utf8));
-            arrays.push(Arc::new(arrow::array::StringArray::from(unmapped)));
+            let unmapped: arrow::array::StringArray = self.unmapped.drain(..).collect();
+            arrays.push(Arc::new(unmapped));
         }
+        self.unmapped.clear();
+        self.unmapped.shrink_to(2 * rows);
         if self.columns.len().max(self.slots.len()) > self.many_names() {
             self.forget_columns();
         }

@@ -68,6 +68,7 @@ impl BatchBuilder {
         for ((&target, name), value) in targets.iter().zip(form.names).zip(values) {
             match value {
                 Value::Null => {}
+                value if self.put_first(target, value) => {}
                 _ if !is_written(self, target) => {}
                 value => self.put(target, name, value),
             }

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::codes::{Code, Codes};
 use super::column::Set;
-use super::texts::{PLACES, place, same};
+use super::texts::{PLACES, append, place, same};
 use crate::catalog::Fill;
 use crate::formats::flat::unescape_bytes;
 
@@ -95,7 +95,7 @@ impl Texts {
     /// Appends a text that nobody will look for.
     #[inline]
     fn append(&mut self, text: &[u8]) -> i32 {
-        self.bytes.extend_from_slice(text);
+        append(text, &mut self.bytes);
         self.end()
     }
 
@@ -265,6 +265,26 @@ impl Keywords {
         self.push(row, key);
     }
 
+    /// As [`put`](Keywords::put), for `rows` rows with the same text, which the row before them often has as well.
+    #[inline]
+    pub(super) fn put_many(&mut self, first: usize, rows: usize, text: &[u8]) {
+        if self.plain > 0 {
+            return (first..first + rows).for_each(|row| self.put(row, text));
+        }
+        let last = self.keys.last().copied().filter(|&key| key >= 0);
+        let key = match last.filter(|&key| same(self.distinct.get(key), text)) {
+            Some(key) => key,
+            None => self.key_of(text),
+        };
+        if self.keys.len() < first {
+            self.keys.resize(first, -1);
+        }
+        match rows {
+            1 => self.keys.push(key),
+            _ => self.keys.resize(first + rows, key),
+        }
+    }
+
     /// As [`put`](Keywords::put), for a text whose key in this batch is `known`, or else becomes so; -1 if it is not.
     #[inline]
     pub(super) fn put_again(&mut self, row: usize, text: &[u8], known: &mut i32) {
@@ -290,29 +310,36 @@ impl Keywords {
         is_new
     }
 
-    /// As [`put`](Keywords::put), for the text of a code.
-    #[inline]
-    pub(super) fn put_code(&mut self, row: usize, code: Code) {
-        if self.plain > 0 {
-            code.write(&mut self.distinct.bytes);
-            let key = self.distinct.end();
-            return self.push(row, key);
+    /// As [`put`](Keywords::put), for the texts of codes in rows from `first` on; how many.
+    pub(super) fn put_codes(&mut self, first: usize, all: impl ExactSizeIterator<Item = Code>) -> usize {
+        let count = all.len();
+        self.keys.resize(first, -1);
+        self.keys.reserve(count);
+        let mut codes = self.codes.take().unwrap_or_default();
+        for code in all {
+            let key = match codes.key(code) {
+                _ if self.plain > 0 => {
+                    code.write(&mut self.distinct.bytes);
+                    self.distinct.end()
+                }
+                Some(key) => key,
+                None => self.key_of_code(code, &mut codes),
+            };
+            self.keys.push(key);
         }
-        let known = self.codes.as_ref().and_then(|codes| codes.key(code));
-        let key = known.unwrap_or_else(|| self.key_of_code(code));
-        self.push(row, key);
+        self.codes = Some(codes);
+        count
     }
 
-    fn key_of_code(&mut self, code: Code) -> i32 {
-        let codes = self.codes.get_or_insert_default();
-        let mut text = std::mem::take(&mut codes.text);
-        text.clear();
-        code.write(&mut text);
-        let key = self.key_of(&text);
-        if let Some(codes) = &mut self.codes {
-            codes.remember(code, key);
-            codes.text = text;
+    #[inline(never)]
+    fn key_of_code(&mut self, code: Code, codes: &mut Codes) -> i32 {
+        if let Some(key) = codes.earlier_key(code) {
+            return key;
         }
+        codes.text.clear();
+        code.write(&mut codes.text);
+        let key = self.key_of(&codes.text);
+        codes.remember(code, key);
         key
     }
 
@@ -495,8 +522,15 @@ fn nulls(keys: &[i32]) -> NullBuffer {
 }
 
 fn strings(offsets: Vec<i32>, text: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {
+    let end = offsets.last().copied().unwrap_or_default();
+    let is_plain = text.is_ascii() && usize::try_from(end) == Ok(text.len());
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-    StringArray::new(offsets, Buffer::from_vec(text), nulls)
+    let text = Buffer::from_vec(text);
+    match is_plain {
+        // SAFETY: offsets ascend, the last is where the text ends, and ASCII is text wherever it is cut.
+        true => unsafe { StringArray::new_unchecked(offsets, text, nulls) },
+        false => StringArray::new(offsets, text, nulls),
+    }
 }
 
 /// Values in any order.

@@ -45,7 +45,7 @@ use forms::Forms;
 use lanes::Lanes;
 pub(crate) use planned::{Origin, Plan, Slot, Stored};
 pub(crate) use rows::{Cells, Misfit, Rows};
-use slots::{Slots, Target};
+use slots::{Constants, Slots, Target};
 pub use strings::{StringColumn, strings};
 pub(crate) use texts::same as same_text;
 use unmapped::Unmapped;
@@ -187,6 +187,8 @@ pub struct BatchBuilder {
     slots: Slots,
     /// Names that stand in the text of events; see [`BatchBuilder::line_field`].
     line_slots: Slots,
+    /// Names that parsers have as constants.
+    constants: Constants,
     /// Columns that are filled from others.
     fillings: Fillings,
     /// What the current event says two things about.
@@ -233,6 +235,7 @@ impl BatchBuilder {
             by_sql: HashMap::new(),
             slots: Slots::default(),
             line_slots: Slots::default(),
+            constants: Constants::default(),
             fillings: Fillings::default(),
             doubts: Doubts::default(),
             keyed: Vec::new(),
@@ -253,6 +256,7 @@ impl BatchBuilder {
         self.by_sql.clear();
         self.slots = Slots::default();
         self.line_slots = Slots::default();
+        self.constants = Constants::default();
         self.keyed.clear();
         self.paired.clear();
         self.forms = Forms::default();
@@ -368,7 +372,7 @@ impl BatchBuilder {
     /// Ends the current event.
     pub fn commit(&mut self, meta: EventMeta<'_>) {
         let row = self.rows;
-        self.columns[PATH].set(row, &Value::Str(meta.path));
+        self.columns[PATH].repeat(row, 1, meta.path);
         if self.options.keep_original {
             let raw = String::from_utf8_lossy(meta.raw);
             self.columns[ORIGINAL].set(row, &Value::Str(&raw));

@@ -51,48 +51,41 @@ pub(crate) enum Origin {
 /// Where the values of an event come from, column by column.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    cells: Vec<Cell>,
+    /// Columns and the slots whose texts they get.
+    texts: Vec<(u32, u32)>,
+    /// Columns and the slots whose numbers they get.
+    numbers: Vec<(u32, u32)>,
+    constants: Vec<Constant>,
+    others: Vec<Cell>,
     /// The columns that the builder had when the plan was made; see [`BatchBuilder::era`].
     era: u32,
     /// The batch that the keys of its constants are of.
     batch: u32,
 }
 
+/// A text that a column always gets.
+#[derive(Debug)]
+struct Constant {
+    column: u32,
+    /// Its key in this batch; -1 if it has none yet.
+    key: i32,
+    text: Box<str>,
+}
+
+/// Anything else that a column always gets.
 #[derive(Debug)]
 struct Cell {
     column: u32,
     what: What,
 }
 
-/// What a cell gets, by the type of its column.
 #[derive(Debug)]
 enum What {
-    /// The text of a slot.
-    Text(usize),
-    /// The number of a slot.
-    Number(usize),
     Integer(i64),
     Boolean(bool),
-    /// A text, and its key in this batch; -1 if it has none yet.
-    Constant(Box<str>, i32),
-    /// As `Constant`, for a list.
+    /// A list, and its key in this batch; -1 if it has none yet.
     List(Stored, i32),
     Other(Stored),
-}
-
-impl What {
-    fn new(origin: Origin, data: &Data) -> Option<What> {
-        Some(match (origin, data) {
-            (Origin::Text(slot), Data::Keyword(_)) => What::Text(slot),
-            (Origin::Number(slot), Data::Integer(_) | Data::Timestamp(_)) => What::Number(slot),
-            (Origin::Text(_) | Origin::Number(_), _) => return None,
-            (Origin::Constant(Stored::Text(text)), Data::Keyword(_)) => What::Constant(text, NONE),
-            (Origin::Constant(Stored::Integer(number)), Data::Integer(_)) => What::Integer(number),
-            (Origin::Constant(Stored::Boolean(truth)), Data::Boolean(_)) => What::Boolean(truth),
-            (Origin::Constant(list @ Stored::List(_)), Data::List(_)) => What::List(list, NONE),
-            (Origin::Constant(value), _) => What::Other(value),
-        })
-    }
 }
 
 const NONE: i32 = -1;
@@ -107,23 +100,23 @@ impl BatchBuilder {
         if !is_plain || self.options.keep_original {
             return None;
         }
-        let mut cells = Vec::new();
+        let mut plan = Plan {
+            texts: Vec::new(),
+            numbers: Vec::new(),
+            constants: Vec::new(),
+            others: Vec::new(),
+            era: self.era,
+            batch: self.batch,
+        };
         for (sql, origin) in columns {
             let &index = self.by_sql.get(sql)?;
             let column = &self.columns[index];
             if column.limit == Limit::Pair || index == PATH || index == ORIGINAL {
                 return None;
             }
-            cells.push(Cell {
-                column: u32::try_from(index).ok()?,
-                what: What::new(origin, &column.data)?,
-            });
+            plan.add(u32::try_from(index).ok()?, origin, &column.data)?;
         }
-        Some(Plan {
-            cells,
-            era: self.era,
-            batch: self.batch,
-        })
+        Some(plan)
     }
 
     /// Whether the columns that a plan names are still those of this builder.
@@ -157,19 +150,30 @@ impl BatchBuilder {
             plan.forget_keys();
         }
         let row = self.rows;
-        for cell in &mut plan.cells {
-            let column = &mut self.columns[cell.column as usize];
-            if column.values_set == 0 {
-                self.used_columns += usize::from(cell.column as usize > PATH);
+        for &(column, slot) in &plan.texts {
+            let column = self.planned_column(column);
+            if let Data::Keyword(keywords) = &mut column.data {
+                keywords.put(row, slots[slot as usize].of(line));
+                column.count();
             }
+        }
+        for &(column, slot) in &plan.numbers {
+            let column = self.planned_column(column);
+            if let Data::Integer(values) | Data::Timestamp(values) = &mut column.data {
+                put(values, row, Some(slots[slot as usize].number));
+                column.count();
+            }
+        }
+        for Constant { column, key, text } in &mut plan.constants {
+            let column = self.planned_column(*column);
+            if let Data::Keyword(keywords) = &mut column.data {
+                keywords.put_again(row, text.as_bytes(), key);
+                column.count();
+            }
+        }
+        for cell in &mut plan.others {
+            let column = self.planned_column(cell.column);
             match (&mut cell.what, &mut column.data) {
-                (What::Text(slot), Data::Keyword(keywords)) => keywords.put(row, slots[*slot].of(line)),
-                (What::Constant(text, key), Data::Keyword(keywords)) => {
-                    keywords.put_again(row, text.as_bytes(), key);
-                }
-                (What::Number(slot), Data::Integer(values) | Data::Timestamp(values)) => {
-                    put(values, row, Some(slots[*slot].number));
-                }
                 (What::Integer(number), Data::Integer(values)) => {
                     put(values, row, Some(*number));
                 }
@@ -200,6 +204,16 @@ impl BatchBuilder {
         true
     }
 
+    /// A column that is about to get a value.
+    #[inline(always)]
+    fn planned_column(&mut self, index: u32) -> &mut ColumnBuilder {
+        let column = &mut self.columns[index as usize];
+        if column.values_set == 0 {
+            self.used_columns += usize::from(index as usize > PATH);
+        }
+        column
+    }
+
     /// What a committed event has in its columns, by their SQL names, but for those that are the same for all events of a
     /// source. `None`: something was put aside, or kept for other columns.
     pub(crate) fn stored(&self, row: usize) -> Option<Vec<(&str, Stored)>> {
@@ -220,10 +234,39 @@ impl BatchBuilder {
 }
 
 impl Plan {
+    /// `None`: a column with such `data` cannot get that.
+    fn add(&mut self, column: u32, origin: Origin, data: &Data) -> Option<()> {
+        let what = match (origin, data) {
+            (Origin::Text(slot), Data::Keyword(_)) => {
+                self.texts.push((column, u32::try_from(slot).ok()?));
+                return Some(());
+            }
+            (Origin::Number(slot), Data::Integer(_) | Data::Timestamp(_)) => {
+                self.numbers.push((column, u32::try_from(slot).ok()?));
+                return Some(());
+            }
+            (Origin::Text(_) | Origin::Number(_), _) => return None,
+            (Origin::Constant(Stored::Text(text)), Data::Keyword(_)) => {
+                let key = NONE;
+                self.constants.push(Constant { column, key, text });
+                return Some(());
+            }
+            (Origin::Constant(Stored::Integer(number)), Data::Integer(_)) => What::Integer(number),
+            (Origin::Constant(Stored::Boolean(truth)), Data::Boolean(_)) => What::Boolean(truth),
+            (Origin::Constant(list @ Stored::List(_)), Data::List(_)) => What::List(list, NONE),
+            (Origin::Constant(value), _) => What::Other(value),
+        };
+        self.others.push(Cell { column, what });
+        Some(())
+    }
+
     #[cold]
     fn forget_keys(&mut self) {
-        for cell in &mut self.cells {
-            if let What::Constant(_, key) | What::List(_, key) = &mut cell.what {
+        for constant in &mut self.constants {
+            constant.key = NONE;
+        }
+        for cell in &mut self.others {
+            if let What::List(_, key) = &mut cell.what {
                 *key = NONE;
             }
         }

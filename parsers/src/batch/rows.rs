@@ -65,7 +65,17 @@ impl BatchBuilder {
         distinct.sort_unstable();
         distinct.dedup();
         let own = distinct.len() == found.len();
-        (own && self.used_columns + found.len() <= self.options.max_columns).then_some(found)
+        (own && self.has_room(found.len())).then_some(found)
+    }
+
+    /// Whether so many columns could have their first value now.
+    pub(crate) fn has_room(&self, columns: usize) -> bool {
+        self.used_columns + columns <= self.options.max_columns
+    }
+
+    /// How often all columns were forgotten: in another era their numbers mean others.
+    pub(crate) fn era(&self) -> u32 {
+        self.era
     }
 
     /// Writes the cells of a column of `rows`, the first of which is the current event.
@@ -126,6 +136,32 @@ impl BatchBuilder {
         true
     }
 
+    /// Gives the next `rows` events, in the column of `native`, the sum of their numbers in two other columns, where they have
+    /// both. `false`: one of the three is no column of numbers, or has another use; nothing was done.
+    pub(crate) fn write_sums(&mut self, native: &str, [one, other]: [u32; 2], rows: usize) -> bool {
+        let Some(&[index]) = self.own_columns([native].into_iter()).as_deref() else {
+            return false;
+        };
+        let places = [index, one, other].map(|index| index as usize);
+        let Ok([sums, one, other]) = self.columns.get_disjoint_mut(places) else {
+            return false;
+        };
+        let (Data::Integer(values), Data::Integer(one), Data::Integer(other)) =
+            (&mut sums.data, &one.data, &other.data)
+        else {
+            return false;
+        };
+        let had = sums.values_set > 0;
+        let at = |values: &[Option<i64>], row: usize| values.get(row).copied().flatten();
+        for row in self.rows..self.rows + rows {
+            let both = at(one, row).zip(at(other, row));
+            let sum = both.and_then(|(one, other)| one.checked_add(other));
+            sums.values_set += usize::from(put(values, row, sum));
+        }
+        self.used_columns += usize::from(index as usize > PATH && !had && sums.any());
+        true
+    }
+
     /// Gives the next events these numbers in the column of `native`. `false`: it has no column to itself.
     pub(crate) fn write_numbers(&mut self, native: &str, numbers: impl Iterator<Item = Option<i64>>) -> bool {
         let Some(&[index]) = self.own_columns([native].into_iter()).as_deref() else {
@@ -157,53 +193,53 @@ impl BatchBuilder {
         self.columns[index as usize].column.column_type
     }
 
-    /// Gives the next events these values in a column that takes them; null is none.
-    pub(crate) fn write_values<'v>(&mut self, index: u32, values: impl Iterator<Item = Value<'v>>) {
-        let first = self.rows;
-        let builder = &mut self.columns[index as usize];
-        let had = builder.any();
-        for (row, value) in (first..).zip(values) {
-            let stored = match (&mut builder.data, &value) {
-                (_, Value::Null) => continue,
-                (Data::Integer(values), Value::Int(number)) => put(values, row, Some(*number)),
-                (Data::Timestamp(values), Value::Time(micros)) => put(values, row, Some(*micros)),
-                (Data::Keyword(keywords), Value::Int(number)) => {
-                    keywords.put_code(row, Code::Number(*number));
-                    true
-                }
-                (Data::Keyword(keywords), Value::Str(text)) => {
-                    keywords.put(row, text.as_bytes());
-                    true
-                }
-                _ => false,
-            };
-            match stored {
-                true => builder.count(),
-                false => {
-                    builder.set(row, &value);
-                }
-            }
-        }
-        self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
+    /// Gives the next events these numbers in a column of whole numbers or texts.
+    pub(crate) fn write_whole(&mut self, index: u32, numbers: impl ExactSizeIterator<Item = i64>) {
+        self.write_all(index, |data, first| match data {
+            Data::Integer(values) => put_all(values, first, numbers),
+            Data::Keyword(keywords) => keywords.put_codes(first, numbers.map(Code::number)),
+            _ => 0,
+        });
+    }
+
+    /// Gives the next events these instants, microseconds since the epoch, in a column of such.
+    pub(crate) fn write_times(&mut self, index: u32, times: impl ExactSizeIterator<Item = i64>) {
+        self.write_all(index, |data, first| match data {
+            Data::Timestamp(values) => put_all(values, first, times),
+            _ => 0,
+        });
     }
 
     /// Gives the next events these addresses in a column of texts.
-    pub(crate) fn write_addresses(&mut self, index: u32, addresses: impl Iterator<Item = [u8; 4]>) {
-        let first = self.rows;
+    pub(crate) fn write_addresses(&mut self, index: u32, addresses: impl ExactSizeIterator<Item = [u8; 4]>) {
+        self.write_all(index, |data, first| match data {
+            Data::Keyword(keywords) => keywords.put_codes(first, addresses.map(Code::address)),
+            _ => 0,
+        });
+    }
+
+    /// Gives the next events those of these texts that there are, in a column of texts.
+    pub(crate) fn write_texts(&mut self, index: u32, texts: impl Iterator<Item = Option<&'static str>>) {
+        self.write_all(index, |data, first| match data {
+            Data::Keyword(keywords) => {
+                let mut count = 0;
+                for (row, text) in (first..).zip(texts) {
+                    if let Some(text) = text {
+                        keywords.put(row, text.as_bytes());
+                        count += 1;
+                    }
+                }
+                count
+            }
+            _ => 0,
+        });
+    }
+
+    /// Has `write` give the next events values in a column, and say how many.
+    fn write_all(&mut self, index: u32, write: impl FnOnce(&mut Data, usize) -> usize) {
         let builder = &mut self.columns[index as usize];
         let had = builder.any();
-        for (row, address) in (first..).zip(addresses) {
-            match &mut builder.data {
-                Data::Keyword(keywords) => {
-                    keywords.put_code(row, Code::Address(address));
-                    builder.count();
-                }
-                _ => {
-                    let text = std::net::Ipv4Addr::from(address).to_string();
-                    builder.set(row, &Value::Str(&text));
-                }
-            }
-        }
+        builder.values_set += write(&mut builder.data, self.rows);
         self.used_columns += usize::from(index as usize > PATH && !had && builder.any());
     }
 
@@ -221,16 +257,13 @@ impl BatchBuilder {
 impl ColumnBuilder {
     /// Gives `rows` rows from `first` on this text.
     pub(super) fn repeat(&mut self, first: usize, rows: usize, text: &str) {
+        if let Data::Keyword(keywords) = &mut self.data {
+            keywords.put_many(first, rows, text.as_bytes());
+            self.values_set += rows;
+            return;
+        }
         for row in first..first + rows {
-            match &mut self.data {
-                Data::Keyword(keywords) => {
-                    keywords.put(row, text.as_bytes());
-                    self.count();
-                }
-                _ => {
-                    self.set(row, &Value::Str(text));
-                }
-            }
+            self.set(row, &Value::Str(text));
         }
     }
 
@@ -307,6 +340,17 @@ fn run<R: Rows>(
     (rows.len(), taken)
 }
 
+/// Gives rows from `first` on, behind all others, these values; how many.
+fn put_all<T: Copy>(
+    values: &mut Vec<Option<T>>,
+    first: usize,
+    all: impl ExactSizeIterator<Item = T>,
+) -> usize {
+    values.resize(first, None);
+    values.extend(all.map(Some));
+    values.len() - first
+}
+
 /// Gives `row`, behind all others, this value. `false`: there is none.
 #[inline]
 pub(super) fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) -> bool {
@@ -331,15 +375,40 @@ pub(super) fn whole(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > DIGITS || digits[0] == b'0' && (digits.len() > 1 || negative) {
         return None;
     }
-    let mut number = 0_i64;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
+    let number = match digits.len() {
+        4..=8 => eight_digits(digits)?,
+        _ => {
+            let mut number = 0;
+            for digit in digits {
+                let digit = digit.wrapping_sub(b'0');
+                if digit > 9 {
+                    return None;
+                }
+                number = number * 10 + i64::from(digit);
+            }
+            number
         }
-        number = number * 10 + i64::from(digit);
-    }
+    };
     Some(if negative { -number } else { number })
+}
+
+/// The number that four to eight digits spell, all of them at once.
+#[inline(always)]
+fn eight_digits(digits: &[u8]) -> Option<i64> {
+    // As many zeroes in front as there are digits less than eight; what both words have is the same.
+    let missing = 8 * (8 - digits.len() as u32);
+    let first = u64::from(u32::from_le_bytes(*digits.first_chunk()?)) << missing;
+    let last = u64::from(u32::from_le_bytes(*digits.last_chunk()?)) << 32;
+    let zeroes = 0x3030_3030_3030_3030 << missing;
+    let digits = (first | last) ^ zeroes;
+    // A byte that is more than nine, or was no ASCII, has its highest bit now.
+    if (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    // Ones and tens, then hundreds of these, then ten thousands: each step joins neighbours.
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64)
 }
 
 /// The number that `text` spells with few digits and a point among them. With so few, one division rounds as reading
@@ -375,6 +444,22 @@ mod tests {
 
     #[test]
     fn numbers_as_std_reads_them() {
+        for digits in 1..=18_u32 {
+            for text in [
+                "123456789012345678"[..digits as usize].to_owned(),
+                "9".repeat(digits as usize),
+                format!("1{}", "0".repeat(digits as usize - 1)),
+            ] {
+                assert_eq!(whole(text.as_bytes()), text.parse().ok(), "{text}");
+                for at in 0..text.len() {
+                    for other in [0, b'/', b':', b'x', 0xb0, 0xff] {
+                        let mut bytes = text.clone().into_bytes();
+                        bytes[at] = other;
+                        assert_eq!(whole(&bytes), None, "{bytes:?}");
+                    }
+                }
+            }
+        }
         for text in ["0", "7", "-7", "443", "999999999999999999", "-999999999999999999"] {
             assert_eq!(whole(text.as_bytes()), text.parse().ok(), "{text}");
         }

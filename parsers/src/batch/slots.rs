@@ -125,3 +125,49 @@ impl Slots {
         self.slots.len()
     }
 }
+
+/// Where fields go whose names are constants of their parsers: known by where the name stands in memory, as no other text
+/// ever stands there. The last one at each place.
+pub(super) struct Constants(Box<[Constant; PLACES]>);
+
+#[derive(Clone, Copy)]
+struct Constant {
+    address: usize,
+    length: u32,
+    target: Target,
+}
+
+impl Default for Constants {
+    fn default() -> Self {
+        let none = Constant {
+            address: 0,
+            length: 0,
+            target: Target::Reserved,
+        };
+        Constants(Box::new([none; PLACES]))
+    }
+}
+
+impl Constants {
+    #[inline(always)]
+    fn place(name: &str) -> (usize, usize) {
+        let address = name.as_ptr().addr();
+        (address, (address >> 2 ^ name.len()) % PLACES)
+    }
+
+    #[inline(always)]
+    pub(super) fn find(&self, name: &str) -> Option<Target> {
+        let (address, place) = Constants::place(name);
+        let known = &self.0[place];
+        (known.address == address && known.length as usize == name.len()).then_some(known.target)
+    }
+
+    pub(super) fn add(&mut self, name: &str, target: Target) {
+        let (address, place) = Constants::place(name);
+        self.0[place] = Constant {
+            address,
+            length: name.len() as u32,
+            target,
+        };
+    }
+}

@@ -338,3 +338,55 @@ fn forms_say_what_fields_say() {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn all_fields_of_an_event_say_what_each_says(
+        batches in proptest::collection::vec(
+            proptest::collection::vec(
+                proptest::collection::vec((0..8_usize, proptest::bool::ANY, 0..6_usize), 0..7),
+                1..6,
+            ),
+            1..4,
+        ),
+        max_columns in proptest::sample::select(vec![0, 2, 5, 1000]),
+    ) {
+        const NAMES: [&str; 8] =
+            ["CommandLine", "ProcessId", "process.pid", "Odd", "log_offset", "@timestamp", "kv.x", "message"];
+        let value = |number: usize| match number {
+            0 => Value::Str("4242"),
+            1 => Value::Str("a longer text, of more than sixteen bytes"),
+            2 => Value::Int(7),
+            3 => Value::Time(1_772_355_600_000_000),
+            4 => Value::List(vec![Value::Str("a"), Value::Str("b")]),
+            _ => Value::Null,
+        };
+        let builder = || {
+            let options = BatchOptions { max_columns, ingest_time: 1, ..BatchOptions::default() };
+            BatchBuilder::new(sysmon().dataset.clone(), Arc::new(options))
+        };
+        let (mut one, mut other) = (builder(), builder());
+        for batch in &batches {
+            for (offset, event) in batch.iter().enumerate() {
+                // Names that are no constants stand elsewhere each time.
+                let names: Vec<String> = event.iter().map(|(name, ..)| NAMES[*name].to_owned()).collect();
+                let mut fields = crate::formats::fields::Fields::new();
+                other.begin();
+                for ((name, constant, number), spelled) in event.iter().zip(&names) {
+                    match constant {
+                        true => fields.push(NAMES[*name], value(*number)),
+                        false => fields.push_named(spelled, value(*number)),
+                    }
+                    other.field(spelled, value(*number));
+                }
+                other.commit(meta(offset as u64));
+                one.begin();
+                one.write_fields(fields.all(), |_| false);
+                one.commit(meta(offset as u64));
+            }
+            let batch = [&mut one, &mut other].map(|builder| builder.finish().expect("events").events);
+            proptest::prop_assert_eq!(&batch[0], &batch[1]);
+            proptest::prop_assert_eq!(one.take_counters(), other.take_counters());
+        }
+    }
+}

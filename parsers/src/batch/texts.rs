@@ -29,6 +29,35 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
+/// Appends a text to others; a short one, as most are, as one word.
+#[inline(always)]
+pub(super) fn append(text: &[u8], to: &mut Vec<u8>) {
+    const WORD: usize = size_of::<u128>();
+    if text.len() > WORD {
+        return to.extend_from_slice(text);
+    }
+    let end = to.len() + text.len();
+    to.extend_from_slice(&word(text).to_le_bytes());
+    to.truncate(end);
+}
+
+/// A text of at most sixteen bytes as the bytes of a number, the first the lowest.
+#[inline(always)]
+fn word(text: &[u8]) -> u128 {
+    // What is shifted out of the last bytes are those that the first have, too.
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let behind = u64::from_le_bytes(*last).checked_shr(8 * (16 - length) as u32);
+        u128::from(u64::from_le_bytes(*first)) | u128::from(behind.unwrap_or(0)) << 64
+    } else if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let behind = u32::from_le_bytes(*last).checked_shr(8 * (8 - length) as u32);
+        u128::from(u64::from(u32::from_le_bytes(*first)) | u64::from(behind.unwrap_or(0)) << 32)
+    } else {
+        let bytes = text.iter().rev();
+        u128::from(bytes.fold(0_u32, |word, byte| word << 8 | u32::from(*byte)))
+    }
+}
+
 /// One of 256 places for a text, by its length and up to 24 of its bytes: the first eight and the last sixteen.
 #[inline(always)]
 pub(super) fn place(text: &[u8]) -> usize {
@@ -64,8 +93,12 @@ mod tests {
 
     #[test]
     fn texts_are_the_same_if_all_bytes_are() {
-        for length in 0..200 {
-            let text: Vec<u8> = (0..length).map(|at| at as u8).collect();
+        for length in 0..200_usize {
+            let text: Vec<u8> = (1..=length).map(|at| at as u8).collect();
+            let mut texts = b"before".to_vec();
+            append(&text, &mut texts);
+            append(&text, &mut texts);
+            assert_eq!(texts, [b"before", &text[..], &text[..]].concat());
             assert!(same(&text, &text.clone()), "{length}");
             assert!(!same(&text, &[&text[..], b"x"].concat()), "{length}");
             assert_eq!(place(&text), place(&text.clone()));

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::formats::text::keys::PairKey;
+use crate::formats::PairKey;
 use crate::formats::text::search::Search;
 
 use crate::value::Value;
@@ -29,7 +29,7 @@ pub struct Fields<'a> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Field<'a> {
     pub(crate) name: &'a str,
-    /// The number of its name, if that is a key that has one.
+    /// The number of its name, if that is a key that has one; or that it is a constant of its parser.
     pub(crate) key: PairKey,
     pub(crate) value: Value<'a>,
 }
@@ -143,25 +143,44 @@ impl<'a> Fields<'a> {
 
     /// Sets `name`, unless it is set.
     #[inline]
-    pub fn put(&mut self, name: &'a str, value: Value<'a>) {
-        let is_new = !self.names.may_hold(name) || self.values.len() >= MANY || !self.holds(name);
-        if is_new && !matches!(value, Value::Null) {
-            self.owning |= owns(&value);
-            self.names.insert(name);
-            self.values.push(Field::new(name, value));
+    pub fn put(&mut self, name: &'static str, value: Value<'a>) {
+        if self.is_new(name) && !matches!(value, Value::Null) {
+            self.push(name, value);
         }
+    }
+
+    /// As [`put`](Fields::put), for a name that the line says.
+    #[inline]
+    pub fn put_named(&mut self, name: &'a str, value: Value<'a>) {
+        if self.is_new(name) && !matches!(value, Value::Null) {
+            self.push_named(name, value);
+        }
+    }
+
+    #[inline]
+    fn is_new(&self, name: &str) -> bool {
+        !self.names.may_hold(name) || self.values.len() >= MANY || !self.holds(name)
     }
 
     /// Sets `name` to `value` without asking whether it is set: for readers of many pairs, whose duplicates the batch
     /// builder puts aside.
     #[inline]
-    pub fn push(&mut self, name: &'a str, value: Value<'a>) {
+    pub fn push(&mut self, name: &'static str, value: Value<'a>) {
+        self.owning |= owns(&value);
+        self.names.insert(name);
+        let key = PairKey::CONSTANT;
+        self.values.push(Field { name, key, value });
+    }
+
+    /// As [`push`](Fields::push), for a name that the line says.
+    #[inline]
+    pub fn push_named(&mut self, name: &'a str, value: Value<'a>) {
         self.owning |= owns(&value);
         self.names.insert(name);
         self.values.push(Field::new(name, value));
     }
 
-    /// As [`push`](Fields::push), for a key of the line that may have a number.
+    /// As [`push_named`](Fields::push_named), for a key of the line that may have a number.
     #[inline]
     pub(crate) fn push_pair(&mut self, name: &'a str, key: PairKey, value: &'a str) {
         self.names.insert(name);
@@ -196,26 +215,40 @@ impl<'a> Fields<'a> {
                 self.owning |= owns(&value);
                 present.value = value;
             }
-            None => self.push(name, value),
+            None => self.push_named(name, value),
         }
     }
 
     /// Sets `name` to `text`, unless `text` is empty.
-    pub fn text(&mut self, name: &'a str, text: &'a str) {
+    pub fn text(&mut self, name: &'static str, text: &'a str) {
         if !text.is_empty() {
             self.put(name, Value::Str(text));
         }
     }
 
+    /// As [`text`](Fields::text), for a name that the line says.
+    pub fn text_named(&mut self, name: &'a str, text: &'a str) {
+        if !text.is_empty() {
+            self.put_named(name, Value::Str(text));
+        }
+    }
+
     /// Sets `name` to `text`, unless that is what logs write where there is nothing (`-`, `N/A`, …).
-    pub fn known(&mut self, name: &'a str, text: &'a str) {
+    pub fn known(&mut self, name: &'static str, text: &'a str) {
         if !is_nothing(text) {
             self.put(name, Value::Str(text));
         }
     }
 
+    /// As [`known`](Fields::known), for a name that the line says.
+    pub fn known_named(&mut self, name: &'a str, text: &'a str) {
+        if !is_nothing(text) {
+            self.put_named(name, Value::Str(text));
+        }
+    }
+
     /// Sets `name` to the number that `digits` spells; nothing if it spells none.
-    pub fn number(&mut self, name: &'a str, digits: &str) {
+    pub fn number(&mut self, name: &'static str, digits: &str) {
         if let Ok(number) = digits.parse::<i64>() {
             self.put(name, Value::Int(number));
         }
@@ -244,7 +277,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Sets `ip` if `host` is an address, `domain` if it is a name.
-    pub fn endpoint(&mut self, ip: &'a str, domain: &'a str, host: &'a str) {
+    pub fn endpoint(&mut self, ip: &'static str, domain: &'static str, host: &'a str) {
         match address(host) {
             Some(address) => self.text(ip, address),
             None if !is_nothing(host) && host != "UNKNOWN" && host != "?" && !host.contains(' ') => {
@@ -260,7 +293,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Sets `name` if `port` is one.
-    pub fn port(&mut self, name: &'a str, port: &str) {
+    pub fn port(&mut self, name: &'static str, port: &str) {
         if let Ok(port) = port.parse::<u16>() {
             self.put(name, Value::Int(i64::from(port)));
         }
@@ -431,12 +464,10 @@ fn owns(value: &Value<'_>) -> bool {
 /// Whether `text` is one of the ways in which logs write that there is no value.
 #[inline]
 pub(crate) fn is_nothing(text: &str) -> bool {
-    match text.len() {
-        0 | 1 => matches!(text, "" | "-"),
-        2 => text == "--",
-        3 => text.eq_ignore_ascii_case("n/a"),
-        4 => text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("none"),
-        6 => text == "(null)" || text == "<none>",
+    match text.as_bytes() {
+        [] | b"-" | b"--" | b"(null)" | b"<none>" => true,
+        [b'n' | b'N', b'/', b'a' | b'A'] => true,
+        [b'n' | b'N', rest @ ..] => rest.eq_ignore_ascii_case(b"ull") || rest.eq_ignore_ascii_case(b"one"),
         _ => false,
     }
 }

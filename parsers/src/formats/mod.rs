@@ -45,6 +45,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub use decode::{DecodeCounters, DecodeOptions, Decoded, Decoder};
 pub(crate) use fields::{address, host_port, is_nothing};
 pub(crate) use text::grok;
+pub(crate) use text::keys::PairKey;
 pub(crate) use text::pairs::Style as PairStyle;
 pub(crate) use vendors::event_of_title;
 
@@ -170,6 +171,8 @@ pub struct EventSink {
     flaw: Option<&'static str>,
     /// Events that wait to be written; see [`settle`](EventSink::settle).
     waiting: usize,
+    /// What flow records are.
+    flows: Option<Box<netflow::Flows>>,
 }
 
 impl EventSink {
@@ -184,6 +187,7 @@ impl EventSink {
             ingest_time: None,
             flaw: None,
             waiting: 0,
+            flows: None,
         }
     }
 

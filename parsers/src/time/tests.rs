@@ -193,6 +193,22 @@ proptest! {
     }
 
     #[test]
+    fn seconds_as_they_are_spelled(text in "-?[0-9]{0,20}(\\.[0-9]{0,8})?|[0-9.+ -]{0,8}") {
+        let plain = || {
+            let digits = text.strip_prefix('-').unwrap_or(&text);
+            let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+            let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            if !all_digits(whole) || !all_digits(fraction) {
+                return None;
+            }
+            let micros: i64 = format!("{fraction:0<6}")[..6].parse().ok()?;
+            let instant = whole.parse::<i64>().ok()?.checked_mul(SECOND)?.checked_add(micros)?;
+            Some(if text.starts_with('-') { -instant } else { instant })
+        };
+        prop_assert_eq!(epoch(&text), plain());
+    }
+
+    #[test]
     fn never_panics(text in "\\PC{0,40}", reference in any::<i64>()) {
         let _ = bsd(&text, reference, chrono_tz::UTC);
         let _ = iso(&text, chrono_tz::Europe::Berlin);

@@ -99,34 +99,74 @@ pub(crate) fn decode(frame: &[u8], context: &FrameContext<'_>, sink: &mut EventS
     };
     let (header, rest) = SetHeader::read(frame).ok_or_else(broken)?;
     let length = usize::from(header.fields) * 8;
-    let (template, mut records) = rest.split_at_checked(length).ok_or_else(broken)?;
-    let fields: Vec<Field> = match header.version {
-        5 => V5
-            .iter()
-            .enumerate()
-            .map(
-                |(at, &(number, length))| match V5_SAMPLING.iter().find(|(place, _)| *place == at) {
-                    Some((_, number)) if header.template > 0 => field(*number, length, 0, false),
-                    _ => field(number, length, 0, false),
-                },
-            )
-            .collect(),
-        _ => fields_of(header, template),
-    };
+    let (template, records) = rest.split_at_checked(length).ok_or_else(broken)?;
+    let known = sink.flows.take().filter(|flows| flows.are_of(header, template));
+    let mut flows = known.unwrap_or_else(|| Box::new(Flows::new(header, template)));
+    let result = decode_set(header, &mut flows, records, context, sink);
+    sink.flows = Some(flows);
+    result
+}
+
+/// What the records of the last template are: sets of the same follow each other.
+pub(super) struct Flows {
+    header: SetHeader,
+    template: Vec<u8>,
+    fields: Vec<Field>,
+    plan: Option<together::Plan>,
+}
+
+impl Flows {
+    fn new(header: SetHeader, template: &[u8]) -> Self {
+        let fields: Vec<Field> = match header.version {
+            5 => V5
+                .iter()
+                .enumerate()
+                .map(
+                    |(at, &(number, length))| match V5_SAMPLING.iter().find(|(place, _)| *place == at) {
+                        Some((_, number)) if header.template > 0 => field(*number, length, 0, false),
+                        _ => field(number, length, 0, false),
+                    },
+                )
+                .collect(),
+            _ => fields_of(header, template),
+        };
+        Flows {
+            header,
+            template: template.to_vec(),
+            fields,
+            plan: None,
+        }
+    }
+
+    /// Whether a set with this template has such records.
+    fn are_of(&self, header: SetHeader, template: &[u8]) -> bool {
+        let kind = |header: SetHeader| (header.version, header.scopes, header.template > 0);
+        kind(self.header) == kind(header) && self.template == template
+    }
+}
+
+fn decode_set(
+    header: SetHeader,
+    flows: &mut Flows,
+    mut records: &[u8],
+    context: &FrameContext<'_>,
+    sink: &mut EventSink,
+) -> Result<(), Reject> {
+    let Flows { fields, plan, .. } = flows;
     // Sets are filled up to a multiple of four bytes; a record of nothing would never end.
     let least: usize = fields.iter().map(Field::least).sum();
     if least == 0 {
         return Err(Reject::new("not_netflow", "a template of nothing"));
     }
     let dataset = pinned_or("network.netflow", context, sink)?;
-    if together::write(header, &fields, records, context, sink.begin(&dataset)) {
+    if together::write(header, fields, plan, records, context, sink.begin(&dataset)) {
         return Ok(());
     }
     let mut text = String::new();
     let mut index = 0;
     while records.len() >= least {
         let builder = sink.begin(&dataset);
-        let Some(after) = record(header, &fields, records, builder, &mut text) else {
+        let Some(after) = record(header, fields, records, builder, &mut text) else {
             break;
         };
         let size = records.len() - after.len();

@@ -294,6 +294,53 @@ proptest::proptest! {
     }
 }
 
+/// A set with the template of this number and these fields.
+fn template_of(id: u16, fields: &[(u16, u16)]) -> Vec<u8> {
+    let mut form = words(&[id, fields.len() as u16]);
+    form.extend(
+        fields
+            .iter()
+            .flat_map(|&(number, length)| words(&[number, length])),
+    );
+    set(0, &form)
+}
+
+proptest::proptest! {
+    #[test]
+    fn templates_in_turn_are_read_as_they_stand_then(
+        fields in proptest::collection::vec(proptest::sample::subsequence(ELEMENTS.to_vec(), 1..8), 3),
+        turns in proptest::collection::vec((0..3_usize, 0..2_u16, proptest::bool::ANY), 1..12),
+        bytes in proptest::collection::vec(0..8_u8, 400),
+    ) {
+        let (mut together, mut alone) = (Vec::new(), Vec::new());
+        let mut known = [None; 2];
+        for (form, id, changes) in turns {
+            // A template holds until another one of its number comes.
+            let of_number = &mut known[usize::from(id)];
+            if changes || of_number.is_none() {
+                *of_number = Some(form);
+                let template = v9(&[template_of(300 + id, &fields[form])]);
+                together.extend_from_slice(&template);
+                alone.extend_from_slice(&template);
+            }
+            let size: usize = fields[of_number.unwrap_or(form)].iter().map(|field| usize::from(field.1)).sum();
+            let rows: Vec<&[u8]> = bytes.chunks_exact(size).take(6).collect();
+            together.extend(v9(&[set(300 + id, &rows.concat())]));
+            alone.extend(rows.iter().flat_map(|row| v9(&[set(300 + id, row)])));
+        }
+        let told = |bytes: &[u8]| {
+            let (mut events, rejects) = read(bytes, 10_000);
+            for event in &mut events {
+                let event = event.as_object_mut().unwrap();
+                event.remove("event.id");
+                event.remove("log.offset");
+            }
+            (events, rejects)
+        };
+        proptest::prop_assert_eq!(told(&together), told(&alone));
+    }
+}
+
 #[test]
 fn netflow_5_says_how_it_samples() {
     let mut packet = v5(5);

@@ -24,10 +24,10 @@ pub(super) const SLOTS: usize = 7;
 
 /// What stands in front of a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Head<'l> {
+pub(super) struct Head {
     pub(super) form: Form,
-    /// `%` for a device's message.
-    pub(super) program: &'l [u8],
+    /// The number of the program.
+    pub(super) program: usize,
     /// Where the message begins.
     pub(super) message: usize,
 }
@@ -54,9 +54,16 @@ impl Form {
 /// Instants between which all that follows from one has four digits of a year: 1980 to 9000.
 const YEARS: std::ops::Range<i64> = 315_532_800_000_000..221_845_392_000_000_000;
 
-/// What stands in front of the message of `line`, and its slots.
+/// What stands in front of the message of `line`, and its slots. `known` is the number of a program (`%`: of a device); of
+/// lines of others nothing else is read.
 #[inline]
-pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Slot]) -> Option<Head<'l>> {
+pub(super) fn read(
+    line: &[u8],
+    reference: i64,
+    zone: Tz,
+    known: impl FnOnce(&[u8]) -> Option<usize>,
+    slots: &mut [Slot],
+) -> Option<Head> {
     let mut at = 0;
     let has_priority = line.first() == Some(&b'<');
     if has_priority {
@@ -75,21 +82,18 @@ pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Sl
     if line.get(at + length) != Some(&b' ') {
         return None;
     }
-    let stamp = std::str::from_utf8(stamp).ok()?;
-    let (time, after) = match iso {
-        true => time::iso(stamp, zone)?,
-        false if stamp.as_bytes()[0].is_ascii_uppercase() => time::bsd(stamp, reference, zone)?,
-        false => return None,
-    };
-    if !after.is_empty() || !YEARS.contains(&time) {
-        return None;
-    }
-    slots[TIME].number = time;
     at += length + 1;
     let length = host(&line[at..])?;
     slots[HOST] = piece(at, at + length);
     at += length + 1;
     let rest = line.get(at..)?;
+    let is_name = |b: &&u8| b.is_ascii_alphabetic() || **b == b'-';
+    let name = match rest.first() {
+        Some(b'%') => 1,
+        _ => rest.iter().take_while(is_name).count(),
+    };
+    let program = known(&rest[..name])?;
+    slots[TIME].number = time_of(stamp, iso, reference, zone)?;
     if rest.first() == Some(&b'%') {
         slots[MESSAGE] = piece(at, line.len());
         return Some(Head {
@@ -98,13 +102,10 @@ pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Sl
                 pid: false,
                 iso,
             },
-            program: &rest[..1],
+            program,
             message: at,
         });
     }
-    let is_name = |b: &&u8| b.is_ascii_alphabetic() || **b == b'-';
-    let name = rest.iter().take_while(is_name).count();
-    let program = &rest[..name];
     at += name;
     let has_pid = line.get(at) == Some(&b'[');
     if has_pid {
@@ -141,6 +142,18 @@ pub(super) fn read<'l>(line: &'l [u8], reference: i64, zone: Tz, slots: &mut [Sl
         program,
         message: at,
     })
+}
+
+/// The instant of a stamp of all these bytes.
+#[inline]
+fn time_of(stamp: &[u8], iso: bool, reference: i64, zone: Tz) -> Option<i64> {
+    let text = std::str::from_utf8(stamp).ok()?;
+    let (time, after) = match iso {
+        true => time::iso(text, zone)?,
+        false if stamp.first()?.is_ascii_uppercase() => time::bsd(text, reference, zone)?,
+        false => return None,
+    };
+    (after.is_empty() && YEARS.contains(&time)).then_some(time)
 }
 
 /// Length of `Mar  1 10:00:00`.

@@ -40,16 +40,18 @@ pub(super) fn learn(
             head::sample(key.form, program, &message, sample)
         })
         .collect();
-    let r = read(&lines, scratch, like);
-    if r.is_none() {
-        eprintln!("XX none {}", lines[0]);
-    }
-    let (dataset, rows) = r?;
+    let (dataset, rows) = read(&lines, scratch, like)?;
     let zone = scratch.zone();
     let mut samples = Vec::new();
     for (line, (time, columns)) in lines.into_iter().zip(rows) {
         let mut slots = Room::default();
-        let head = head::read(line.as_bytes(), like.source.reference_time, zone, &mut slots)?;
+        let head = head::read(
+            line.as_bytes(),
+            like.source.reference_time,
+            zone,
+            |_| Some(0),
+            &mut slots,
+        )?;
         let own = slots[TIME].number;
         let same = template.read(line.as_bytes(), head.message, own, &mut slots[SLOTS..])?;
         if head.form != key.form || same != key.same || time != own {

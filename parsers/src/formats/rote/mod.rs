@@ -212,14 +212,15 @@ impl Rote {
 /// The form of a line, and its slots. `guesses` are the forms to be tried first.
 #[inline]
 fn find(line: &[u8], context: &FrameContext<'_>, guesses: &mut Vec<u32>, slots: &mut Room) -> Option<Key> {
-    let head = head::read(line, context.reference_time, context.timezone, slots)?;
-    let program = table::FORMS
-        .iter()
-        .position(|(name, _)| same_text(name.as_bytes(), head.program))?;
+    let known = |program: &[u8]| {
+        let mut programs = table::FORMS.iter();
+        programs.position(|(name, _)| same_text(name.as_bytes(), program))
+    };
+    let head = head::read(line, context.reference_time, context.timezone, known, slots)?;
     let table = &*TABLE;
     let front = front(&line[head.message..]);
-    let group = table.by_front.get(&(program, front));
-    let group = group.copied().unwrap_or(table.any_front[program]);
+    let group = table.by_front.get(&(head.program, front));
+    let group = group.copied().unwrap_or(table.any_front[head.program]);
     if guesses.is_empty() {
         guesses.resize(table.groups.len(), 0);
     }

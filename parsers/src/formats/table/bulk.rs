@@ -23,7 +23,7 @@ use crate::value::Value;
 const WRITTEN: [&str; 3] = ["_path", "network.bytes", "network.packets"];
 
 /// Rows that are read together.
-pub(in crate::formats) const TOGETHER: usize = 1024;
+pub(in crate::formats) const TOGETHER: usize = 256;
 /// Fewer are read one by one.
 const FEWEST: usize = 16;
 
@@ -133,11 +133,20 @@ impl Bulk {
             return false;
         };
         let mut misfits: Vec<Misfit> = Vec::new();
-        for ((column, _, cells), index) in self.columns.iter().zip(indices) {
+        for ((column, _, cells), &index) in self.columns.iter().zip(&indices) {
             builder.write_column(&table, *column, index, *cells, &mut misfits);
         }
         if misfits.is_empty() && !self.derives && builder.commits_rows() {
-            self.commit(builder, &table, block, spans, &times, context);
+            if let (Some(sides), TableHeader::Zeek(header)) = (&self.zeek, header) {
+                builder.write_constant("_path", table.len(), header.path());
+                self.write_sum(builder, &table, "network.bytes", sides.bytes, &indices);
+                self.write_sum(builder, &table, "network.packets", sides.packets, &indices);
+            }
+            let places = spans.iter().zip(&times).map(|(span, time)| {
+                let id = id_of(context, span.offset, block.frame(*span), 0, time.is_some());
+                (id, span.offset)
+            });
+            builder.commit_rows(&times, context.reference_time, context.path, places);
             return true;
         }
         misfits.sort_by_key(|misfit| misfit.row);
@@ -166,31 +175,29 @@ impl Bulk {
         true
     }
 
-    /// Commits the rows of `table`, of which nothing else is to be said.
-    fn commit(
+    /// Writes the sums of both sides' numbers, which their columns (`indices`) hold by now.
+    fn write_sum(
         &self,
         builder: &mut BatchBuilder,
         table: &Table<'_>,
-        block: &FrameBlock,
-        spans: &[FrameSpan],
-        times: &[Option<i64>],
-        context: &FrameContext<'_>,
+        name: &str,
+        sides: Option<(usize, usize)>,
+        indices: &[u32],
     ) {
-        if let (Some(sides), TableHeader::Zeek(header)) = (&self.zeek, table.header) {
-            let sum = |sides: Option<(usize, usize)>, row| {
-                let (a, b) = sides?;
-                table.whole(a, row)?.checked_add(table.whole(b, row)?)
-            };
-            let rows = 0..table.len();
-            builder.write_constant("_path", table.len(), header.path());
-            builder.write_numbers("network.bytes", rows.clone().map(|row| sum(sides.bytes, row)));
-            builder.write_numbers("network.packets", rows.map(|row| sum(sides.packets, row)));
+        let index = |wanted: usize| {
+            let at = self.columns.iter().position(|(column, ..)| *column == wanted)?;
+            indices.get(at).copied()
+        };
+        let Some((one, other)) = sides else {
+            return;
+        };
+        let of_columns = index(one).zip(index(other));
+        if of_columns.is_some_and(|(one, other)| builder.write_sums(name, [one, other], table.len())) {
+            return;
         }
-        let places = spans.iter().zip(times).map(|(span, time)| {
-            let id = id_of(context, span.offset, block.frame(*span), 0, time.is_some());
-            (id, span.offset)
-        });
-        builder.commit_rows(times, context.reference_time, context.path, places);
+        // A catalog that has texts there.
+        let sum = |row| table.whole(one, row)?.checked_add(table.whole(other, row)?);
+        builder.write_numbers(name, (0..table.len()).map(sum));
     }
 
     /// When each row was written. `None`: a row says it in a way that is not understood.

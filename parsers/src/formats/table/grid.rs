@@ -1,9 +1,9 @@
-//! The cells of many rows: where each begins and ends, column after column.
+//! The cells of many rows: where each begins and ends, row after row.
 
 use super::header::TableHeader;
 use crate::batch::Rows;
 use crate::formats::text::cells::cells;
-use crate::formats::text::search::{VECTOR, places};
+use crate::formats::text::search::{BLOCK, places_in_block};
 use crate::formats::text_of;
 use crate::frame::{FrameBlock, FrameSpan};
 use crate::value::Value;
@@ -13,7 +13,7 @@ use crate::value::Value;
 pub(super) struct Scratch {
     /// Where the separators stand.
     marks: Vec<u32>,
-    /// The cells, column after column.
+    /// The cells, row after row.
     cells: Vec<(u32, u32)>,
     /// Texts of cells in which quotes are doubled.
     undoubled: String,
@@ -24,6 +24,7 @@ pub(super) struct Table<'b> {
     text: &'b str,
     undoubled: &'b str,
     cells: &'b [(u32, u32)],
+    columns: usize,
     rows: usize,
     pub(super) header: &'b TableHeader,
     /// A backslash stands somewhere.
@@ -64,7 +65,6 @@ impl<'b> Table<'b> {
         let mut rows = Split {
             text,
             columns,
-            rows: spans.len(),
             separator,
             scratch: &mut *scratch,
             next: 0,
@@ -93,6 +93,7 @@ impl<'b> Table<'b> {
             text,
             undoubled: &scratch.undoubled,
             cells: &scratch.cells,
+            columns,
             rows: spans.len(),
             header,
             escapes,
@@ -111,7 +112,6 @@ impl<'b> Table<'b> {
 struct Split<'s> {
     text: &'s str,
     columns: usize,
-    rows: usize,
     separator: u8,
     scratch: &'s mut Scratch,
     /// The first separator that is not before the row.
@@ -126,7 +126,7 @@ impl Split<'_> {
         {
             return None;
         }
-        let marks = &self.scratch.marks[..];
+        let Scratch { marks, cells, .. } = &mut *self.scratch;
         let mut next = self.next;
         while marks.get(next).is_some_and(|mark| (*mark as usize) < from) {
             next += 1;
@@ -139,13 +139,13 @@ impl Split<'_> {
         {
             return None;
         }
+        let (last, places) = cells[row * self.columns..][..self.columns].split_last_mut()?;
         let mut start = from as u32;
-        let places = self.scratch.cells.iter_mut().skip(row).step_by(self.rows);
-        let ends = own.iter().copied().chain([to as u32]);
-        for (place, end) in places.zip(ends) {
-            *place = (start, end);
+        for (place, end) in places.iter_mut().zip(own) {
+            *place = (start, *end);
             start = end + 1;
         }
+        *last = (start, to as u32);
         self.next = next + own.len();
         Some(())
     }
@@ -158,7 +158,8 @@ impl Split<'_> {
         if !is_whole || !self.separator.is_ascii() || self.separator == b'"' {
             return false;
         }
-        let (bytes, marks) = (self.text.as_bytes(), &self.scratch.marks[..]);
+        let bytes = self.text.as_bytes();
+        let Scratch { marks, cells, .. } = &mut *self.scratch;
         let mark = |number: usize| {
             marks
                 .get(number)
@@ -170,7 +171,7 @@ impl Split<'_> {
             next += 1;
         }
         let mut start = from;
-        for place in self.scratch.cells.iter_mut().skip(row).step_by(self.rows) {
+        for place in &mut cells[row * self.columns..][..self.columns] {
             let end = match mark(next) {
                 Some(quote) if bytes[quote] == b'"' => {
                     next += 1;
@@ -225,7 +226,7 @@ impl Split<'_> {
                     (start, self.text.len() + self.scratch.undoubled.len())
                 }
             };
-            self.scratch.cells[found * self.rows + row] =
+            self.scratch.cells[row * self.columns + found] =
                 (u32::try_from(place.0).ok()?, u32::try_from(place.1).ok()?);
             found += 1;
         }
@@ -240,7 +241,7 @@ impl Rows for Table<'_> {
 
     #[inline]
     fn cell(&self, column: usize, row: usize) -> &str {
-        let (start, end) = self.cells[column * self.rows + row];
+        let (start, end) = self.cells[row * self.columns + column];
         let (start, end) = (start as usize, end as usize);
         let found = match start.checked_sub(self.text.len()) {
             // An empty cell at the very end is no piece of the other text.
@@ -281,10 +282,9 @@ impl Rows for Table<'_> {
 
 /// Where any of `sought` stands in `bytes`, which are less than 4 GiB.
 fn marks<const N: usize>(bytes: &[u8], sought: [u8; N], found: &mut Vec<u32>) {
-    const BLOCK: usize = 64;
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
     for (number, block) in blocks.iter().enumerate() {
-        let mut bits = bits(block, sought);
+        let mut bits = places_in_block(block, sought);
         let base = (number * BLOCK) as u32;
         while bits != 0 {
             found.push(base + bits.trailing_zeros());
@@ -294,16 +294,6 @@ fn marks<const N: usize>(bytes: &[u8], sought: [u8; N], found: &mut Vec<u32>) {
     let base = blocks.len() * BLOCK;
     let last = rest.iter().enumerate().filter(|(_, byte)| sought.contains(byte));
     found.extend(last.map(|(at, _)| (base + at) as u32));
-}
-
-/// Where any of `sought` stands in a block, a bit per byte.
-#[inline(always)]
-fn bits<const N: usize>(block: &[u8; 64], sought: [u8; N]) -> u64 {
-    let (parts, _) = block.as_chunks();
-    let parts = parts.iter().enumerate();
-    parts.fold(0, |bits, (number, part)| {
-        bits | u64::from(places(part, sought)) << (VECTOR * number)
-    })
 }
 
 #[cfg(test)]
@@ -335,7 +325,7 @@ mod tests {
             let [simple, exact] = &mut scratch;
             let [mut simple, mut exact] = [simple, exact].map(|scratch| {
                 scratch.cells.resize(columns * lines.len(), (0, 0));
-                Split { text: &text, columns, rows: lines.len(), separator: b',', scratch, next: 0 }
+                Split { text: &text, columns, separator: b',', scratch, next: 0 }
             });
             let mut from = 0;
             for (row, line) in lines.iter().enumerate() {
@@ -343,7 +333,7 @@ mod tests {
                 if simple.simply_quoted(row, from, to) {
                     assert_eq!(exact.quoted(row, from, to), Some(()), "{line}");
                     for column in 0..columns {
-                        let at = column * lines.len() + row;
+                        let at = row * columns + column;
                         let [one, other] = [&simple, &exact].map(|split| {
                             let (start, end) = split.scratch.cells[at];
                             &text[start as usize..end as usize]
@@ -362,7 +352,7 @@ mod tests {
             marks(text.as_bytes(), [b',', b'"'], &mut scratch.marks);
             scratch.cells.resize(cells.len(), (0, 0));
             let columns = cells.len();
-            let mut split = Split { text: &text, columns, rows: 1, separator: b',', scratch: &mut scratch, next: 0 };
+            let mut split = Split { text: &text, columns, separator: b',', scratch: &mut scratch, next: 0 };
             assert!(split.simply_quoted(0, 0, text.len()), "{text}");
         }
     }

@@ -29,17 +29,19 @@ impl Span {
         loop {
             let rest = record.get(self.at..).unwrap_or_default();
             if !self.quoted {
-                if rest.first() == Some(&b'"') {
-                    self.quoted = true;
-                    self.at += 1;
-                    continue;
-                }
-                match near2(separator, b'\n', rest) {
+                match quote_or_end(rest, separator) {
                     Some(at) if rest[at] == b'\n' => return End::At(self.at + at),
-                    Some(at) => self.at += at + 1,
+                    Some(quote) => {
+                        self.quoted = true;
+                        self.at += quote + 1;
+                    }
                     None if whole => return End::At(record.len()),
-                    // The next bytes are those of the same cell, or it starts with them.
-                    None => return End::Unfinished,
+                    None => {
+                        // The next bytes are those of the last cell, or it starts with them.
+                        let cell = memchr::memrchr(separator, rest).map_or(0, |at| at + 1);
+                        self.at += cell;
+                        return End::Unfinished;
+                    }
                 }
                 continue;
             }
@@ -68,9 +70,76 @@ impl Span {
     }
 }
 
+/// Where the first cell with a quote in front begins, or the record ends; `record` begins with a cell.
+fn quote_or_end(record: &[u8], separator: u8) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + near2(b'"', b'\n', &record[from..])?;
+        let is_first = at == 0 || record[at - 1] == separator;
+        if is_first || record[at] == b'\n' {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The end of a record, cell by cell.
+    fn plain_end(record: &[u8], separator: u8, whole: bool) -> End {
+        let mut at = 0;
+        loop {
+            if record.get(at) != Some(&b'"') {
+                let rest = record.get(at..).unwrap_or_default();
+                match rest
+                    .iter()
+                    .position(|byte| matches!(byte, b'\n') || *byte == separator)
+                {
+                    Some(end) if rest[end] == b'\n' => return End::At(at + end),
+                    Some(end) => at += end + 1,
+                    None if whole => return End::At(record.len()),
+                    None => return End::Unfinished,
+                }
+                continue;
+            }
+            at += 1;
+            at = loop {
+                let Some(quote) = record[at..].iter().position(|byte| *byte == b'"') else {
+                    return End::Unfinished;
+                };
+                let next = at + quote + 1;
+                match &record[next..] {
+                    [] | [b'\r'] if whole => return End::At(record.len()),
+                    [] | [b'\r'] => return End::Unfinished,
+                    [b'\n', ..] => return End::At(next),
+                    [b'\r', b'\n', ..] => return End::At(next + 1),
+                    [b'"', ..] => at = next + 1,
+                    [byte, ..] if *byte == separator => break next + 1,
+                    _ => at = next,
+                }
+            };
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn records_end_where_their_cells_say(text in "[a\",\n\r]{0,40}|([a,]{0,30}\"[a\",\n]{0,6}){0,6}", cut in 0..40_usize) {
+            let record = text.as_bytes();
+            for whole in [false, true] {
+                let wanted = plain_end(record, b',', whole);
+                proptest::prop_assert_eq!(Span::default().end(record, b',', whole), wanted);
+                // The same in two pieces.
+                let mut span = Span::default();
+                let found = match span.end(&record[..cut.min(record.len())], b',', false) {
+                    End::Unfinished => span.end(record, b',', whole),
+                    end => end,
+                };
+                proptest::prop_assert_eq!(found, wanted);
+            }
+        }
+    }
 
     #[test]
     fn ends_of_records() {

@@ -7,7 +7,7 @@
 //! A cell that starts with a quote goes on to the quote that closes it, in which a doubled quote stands for one. A quote
 //! inside a bare cell is text.
 
-use super::search::near;
+use super::search::{every, near};
 
 /// The cells of `line`, in order.
 pub(crate) fn cells(line: &str, separator: u8) -> Cells<'_> {
@@ -15,6 +15,19 @@ pub(crate) fn cells(line: &str, separator: u8) -> Cells<'_> {
         rest: Some(line),
         separator,
     }
+}
+
+/// The cells of a `line` that holds no quotes, in order: as [`cells`] gives them.
+#[inline]
+pub(crate) fn bare_cells(line: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut ends = every(separator, line.as_bytes());
+    let mut start = Some(0);
+    std::iter::from_fn(move || {
+        let from = start?;
+        let end = ends.next();
+        start = end.map(|end| end + 1);
+        line.get(from..end.unwrap_or(line.len()))
+    })
 }
 
 /// See [`cells`].
@@ -107,5 +120,15 @@ mod tests {
         assert_eq!(all(r#""open,d"#), ["\"open", "d"]);
         assert_eq!(all("\"\""), [""]);
         assert_eq!(all(""), [""]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bare_cells_are_as_others(line in "[a,;é]{0,200}") {
+            for separator in [b',', b';'] {
+                let others: Vec<&str> = cells(&line, separator).map(|cell| cell.text).collect();
+                proptest::prop_assert_eq!(bare_cells(&line, separator).collect::<Vec<_>>(), others);
+            }
+        }
     }
 }

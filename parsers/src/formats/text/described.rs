@@ -104,13 +104,13 @@ impl Described {
             {
                 more = Some((value, style));
             } else if !value.is_empty() {
-                event.fields.put(line.keep(name), Value::Str(value));
+                event.fields.put_named(line.keep(name), Value::Str(value));
             }
         }
         // What the pattern names itself stands before what pairs call the same.
         if let Some((value, style)) = more {
             for (key, value) in sure(line, value, style, &mut event.fields) {
-                event.fields.text(key, value);
+                event.fields.text_named(key, value);
             }
         }
         Some((pattern.number, event))

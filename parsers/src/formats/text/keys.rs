@@ -24,11 +24,13 @@ pub(crate) struct PairKey(u32);
 impl PairKey {
     /// That of a key that has none.
     pub(crate) const NONE: PairKey = PairKey(u32::MAX);
+    /// That of a name which does not come from the line, but is a constant: no other text ever stands in its place.
+    pub(crate) const CONSTANT: PairKey = PairKey(u32::MAX - 1);
 
     /// A small number, if it has one.
     #[inline(always)]
     pub(crate) fn index(self) -> Option<usize> {
-        (self != PairKey::NONE).then_some(self.0 as usize)
+        (self.0 < PairKey::CONSTANT.0).then_some(self.0 as usize)
     }
 }
 

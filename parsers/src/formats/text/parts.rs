@@ -16,7 +16,7 @@ pub(crate) fn is_blank(value: &str) -> bool {
 pub(crate) fn put_pairs<'a>(line: &Line<'a>, text: &'a str, style: Style, fields: &mut Fields<'a>) {
     for (key, value) in sure(line, text, style, fields) {
         if !is_blank(value) {
-            fields.put(key, Value::Str(value));
+            fields.put_named(key, Value::Str(value));
         }
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn keyed<'a>(
     }
     for (key, value) in all.settled(&mut event.fields) {
         if !is_blank(value) {
-            event.fields.put(key, Value::Str(value));
+            event.fields.put_named(key, Value::Str(value));
         }
     }
     (seen.count_ones() as usize == keys.len()).then_some(event)
@@ -90,9 +90,9 @@ pub(crate) fn put_user<'a>(fields: &mut Fields<'a>, user: &'a str) {
 /// Puts an address that may be followed by a port (`192.0.2.1:53`, `[2001:db8::1]:53`).
 pub(crate) fn put_peer<'a>(
     fields: &mut Fields<'a>,
-    ip: &'a str,
-    domain: &'a str,
-    port: &'a str,
+    ip: &'static str,
+    domain: &'static str,
+    port: &'static str,
     text: &'a str,
 ) {
     let (host, number) = super::super::fields::host_port(text.trim());
@@ -103,7 +103,12 @@ pub(crate) fn put_peer<'a>(
 }
 
 /// Puts the instant, if there is one.
-pub(crate) fn put_time<'a>(line: &Line<'a>, fields: &mut Fields<'a>, name: &'a str, micros: Option<i64>) {
+pub(crate) fn put_time<'a>(
+    line: &Line<'a>,
+    fields: &mut Fields<'a>,
+    name: &'static str,
+    micros: Option<i64>,
+) {
     if let Some(text) = micros.and_then(crate::time::rfc3339) {
         fields.put(name, Value::Str(line.keep(text)));
     }

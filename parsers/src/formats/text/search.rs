@@ -153,6 +153,76 @@ pub(crate) fn places<const N: usize>(text: &[u8; VECTOR], bytes: [u8; N]) -> u32
     text.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
 }
 
+/// Bytes whose places are known together.
+pub(crate) const BLOCK: usize = 64;
+
+/// Where any of `sought` stands in a block, a bit per byte.
+#[inline(always)]
+pub(crate) fn places_in_block<const N: usize>(block: &[u8; BLOCK], sought: [u8; N]) -> u64 {
+    let (parts, _) = block.as_chunks();
+    let parts = parts.iter().enumerate();
+    parts.fold(0, |bits, (number, part)| {
+        bits | u64::from(places(part, sought)) << (VECTOR * number)
+    })
+}
+
+/// All places of `byte` in `text`, in order: for lines in which it stands often.
+#[inline]
+pub(crate) fn every(byte: u8, text: &[u8]) -> Every<'_> {
+    Every {
+        byte,
+        rest: text,
+        base: 0,
+        bits: 0,
+    }
+}
+
+/// See [`every`].
+pub(crate) struct Every<'t> {
+    byte: u8,
+    /// What is not looked at yet.
+    rest: &'t [u8],
+    /// Where that begins.
+    base: usize,
+    /// The places in the block before it that were not handed out.
+    bits: u64,
+}
+
+impl Iterator for Every<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            let Some((block, rest)) = self.rest.split_first_chunk::<BLOCK>() else {
+                return self.next_of_end();
+            };
+            self.bits = places_in_block(block, [self.byte]);
+            self.rest = rest;
+            self.base += BLOCK;
+        }
+        let at = self.base - BLOCK + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(at)
+    }
+}
+
+impl Every<'_> {
+    /// The next place, where less than a block is left.
+    #[inline(never)]
+    fn next_of_end(&mut self) -> Option<usize> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() {
+            return None;
+        }
+        let mut block = [!self.byte; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        self.bits = places_in_block(&block, [self.byte]);
+        self.base += BLOCK;
+        self.next()
+    }
+}
+
 /// Where the byte of `sought` stands that logs have least of. `None`: nothing is sought.
 #[inline]
 fn rarest(sought: &[u8]) -> Option<usize> {
@@ -210,6 +280,12 @@ mod tests {
             }
             let (one, other) = (bytes[0], bytes[1]);
             proptest::prop_assert_eq!(near2(one, other, text), memchr::memchr2(one, other, text));
+        }
+
+        #[test]
+        fn every_place_of_a_byte(text in "[a-cé]{0,200}", byte in b'a'..b'd') {
+            let found: Vec<usize> = every(byte, text.as_bytes()).collect();
+            proptest::prop_assert_eq!(found, memchr::memchr_iter(byte, text.as_bytes()).collect::<Vec<_>>());
         }
 
         #[test]

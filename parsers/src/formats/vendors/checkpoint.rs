@@ -235,7 +235,7 @@ impl<'a> Reading<'_, 'a> {
         match key {
             "action" | "origin" | "product" | "loguid" | "sequencenum" | "tcp_flags" | "originsicname" => {
                 self.known += 1;
-                fields.push(key, Value::Str(value));
+                fields.push_named(key, Value::Str(value));
             }
             "time" => {
                 self.time = self.time.or_else(|| time::since_epoch(value));
@@ -253,7 +253,7 @@ impl<'a> Reading<'_, 'a> {
             "proto" => fields.transport(value),
             "resource" | "url" => fields.url(value),
             "service" if value.parse::<u16>().is_err() => fields.push("service_id", Value::Str(value)),
-            _ => fields.push(key, Value::Str(value)),
+            _ => fields.push_named(key, Value::Str(value)),
         }
     }
 }

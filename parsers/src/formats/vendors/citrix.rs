@@ -212,7 +212,7 @@ fn put_part<'a>(fields: &mut Fields<'a>, name: &'a str, value: &'a str) {
         }
         "Context" | "SessionId" | "SPCBId" | "Session" | "LogoutMethod" | "Access" | "Duration"
         | "ADM_User" | "HandshakeTime" | "Browser_type" | "SSLVPN_client_type" | "Issuer" | "Subject" => {
-            fields.text(name, value)
+            fields.text_named(name, value)
         }
         _ => {}
     }

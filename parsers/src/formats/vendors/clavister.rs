@@ -63,7 +63,9 @@ fn put_section<'a>(line: &Line<'a>, section: &'a str, event: &mut Event<'a>) {
             "ipproto" if ethernet => "ethertype",
             name => name,
         };
-        event.fields.put(name, Value::Str(value(line, pair).trim_end()));
+        event
+            .fields
+            .put_named(name, Value::Str(value(line, pair).trim_end()));
     }
 }
 

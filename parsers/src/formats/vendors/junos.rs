@@ -82,7 +82,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         if id.starts_with("junos@2636") {
             structured = true;
             if !is_blank(value) {
-                fields.put(name, Value::Str(value));
+                fields.put_named(name, Value::Str(value));
             }
         }
     }
@@ -118,7 +118,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         let inner = inner.strip_suffix(']').unwrap_or(inner);
         for (key, value) in sure(line, inner, Style::SPACED, fields) {
             if !is_blank(value) {
-                fields.put(key, Value::Str(value));
+                fields.put_named(key, Value::Str(value));
             }
         }
     } else if name.starts_with("RT_FLOW_SESSION_") {

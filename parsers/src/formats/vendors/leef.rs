@@ -183,9 +183,9 @@ fn attribute_of<'a>(
             if let Value::Time(instant) = line.instant(value) {
                 *time = Some(instant);
             }
-            fields.push(key, Value::Str(value));
+            fields.push_named(key, Value::Str(value));
         }
-        _ => fields.push(key, Value::Str(value)),
+        _ => fields.push_named(key, Value::Str(value)),
     }
 }
 

@@ -306,7 +306,7 @@ fn alsid<'a>(line: &Line<'a>) -> Option<Event<'a>> {
                 fields.text("user.name", name);
             }
             "UserDomain" => fields.text("user.domain", value),
-            _ => fields.text(line.name("tenable.ad.", name), value),
+            _ => fields.text_named(line.name("tenable.ad.", name), value),
         }
     }
     Some(event)
@@ -378,7 +378,7 @@ fn huawei<'a>(line: &Line<'a>) -> Option<Event<'a>> {
                 }
                 "UserName" | "User" => put_user(fields, value),
                 "VpnName" | "Reason" | "State" | "Task" | "Command" => {
-                    fields.text(line.name("huawei.vrp.", key), value);
+                    fields.text_named(line.name("huawei.vrp.", key), value);
                 }
                 _ => {}
             }

@@ -78,7 +78,7 @@ fn elements<'a>(line: &Line<'a>, document: &'a str, fields: &mut Fields<'a>) {
             Ok(Xml::End(_)) => {
                 let value = text.trim();
                 if !name.is_empty() && !value.is_empty() {
-                    fields.put(name, Value::Str(line.keep(value)));
+                    fields.put_named(name, Value::Str(line.keep(value)));
                 }
                 (name, text) = ("", String::new());
             }
@@ -89,7 +89,7 @@ fn elements<'a>(line: &Line<'a>, document: &'a str, fields: &mut Fields<'a>) {
 }
 
 /// `DOMAIN\name`, or the name alone.
-fn account<'a>(fields: &mut Fields<'a>, native: &str, domain: &'a str, name: &'a str) {
+fn account<'a>(fields: &mut Fields<'a>, native: &str, domain: &'static str, name: &'static str) {
     let account = text_of(fields, native);
     match account.split_once('\\') {
         Some((of, who)) => {

@@ -84,13 +84,13 @@ fn write<'a>(key: &'a str, value: &'a str, line: &Line<'a>, fields: &mut Fields<
         "HostName" | "VmName" | "SourceHostName" if address(value).is_some() => {
             // A list in ECS: several parts of an event may name machines.
             fields.text("host.ip", value);
-            fields.text(line.name("", key), value);
+            fields.text_named(line.name("", key), value);
         }
         "Description" => {
             fields.text("event.reason", value);
             fields.text("message", value);
         }
-        _ => fields.text(key, value),
+        _ => fields.text_named(key, value),
     }
 }
 

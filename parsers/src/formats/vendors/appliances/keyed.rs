@@ -233,7 +233,7 @@ fn zscaler<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     let fields = &mut event.fields;
     for pair in pairs.trim_end().split('\t') {
         if let Some((key, value)) = pair.split_once('=') {
-            fields.known(key, value);
+            fields.known_named(key, value);
         }
     }
     let url = text_of(fields, "url");
@@ -270,7 +270,7 @@ fn dlp<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         };
         let value = &after[..at];
         if !key.contains(' ') && !value.contains("UNKNOWN VARIABLE") {
-            fields.known(key, value);
+            fields.known_named(key, value);
         }
         rest = &after[at + quote.len()..];
     }
@@ -288,7 +288,7 @@ fn semperis<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     while let Some((name, after)) = rest.split_once("] ") {
         let (value, next) = after.split_once(" [").unwrap_or((after, ""));
         if !name.contains(' ') && name.len() <= 64 {
-            fields.known(name, value);
+            fields.known_named(name, value);
         }
         rest = next;
     }
@@ -366,7 +366,7 @@ fn cylance<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             | "Zone Names"
             | "Policy Name"
             | "Status") => {
-                fields.known(key, value);
+                fields.known_named(key, value);
             }
             _ => {}
         }

@@ -432,7 +432,7 @@ fn arbor<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     Some(event)
 }
 
-fn put_instant<'a>(line: &Line<'a>, fields: &mut Fields<'a>, name: &'a str, text: &'a str) {
+fn put_instant<'a>(line: &Line<'a>, fields: &mut Fields<'a>, name: &'static str, text: &'a str) {
     if let found @ Value::Time(_) = line.instant(text) {
         fields.put(name, found);
     }

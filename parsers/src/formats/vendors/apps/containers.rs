@@ -65,7 +65,7 @@ fn jboss<'a>(line: &Line<'a>) -> Option<Event<'a>> {
                 fields.put("x_forwarded_for", Value::List(all));
             }
             // A dotted key would be a column of its own choice.
-            key if !key.contains('.') => fields.known(key, value),
+            key if !key.contains('.') => fields.known_named(key, value),
             _ => {}
         }
     }

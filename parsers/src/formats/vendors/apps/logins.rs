@@ -200,14 +200,14 @@ fn keycloak<'a>(line: &Line<'a>) -> Option<Event<'a>> {
                     false => "success",
                 };
                 fields.event(value, outcome);
-                fields.known(key, value);
+                fields.known_named(key, value);
             }
             "error" => {
                 fields.known("event.reason", value);
-                fields.known(key, value);
+                fields.known_named(key, value);
             }
             // A name that the server does not write would be one of a stranger's choice.
-            _ if KEYS.contains(&key) => fields.known(key, value),
+            _ if KEYS.contains(&key) => fields.known_named(key, value),
             _ => {}
         }
     }

@@ -201,7 +201,7 @@ impl<'l, 'a> Extension<'l, 'a> {
             Role::Received => self.clock(value, numbered.role.rank()),
             Role::Start => return self.moment("event.start", value, numbered.role.rank()),
             Role::End => return self.moment("event.end", value, numbered.role.rank()),
-            Role::Instant => return fields.push(key, self.line.instant(value)),
+            Role::Instant => return fields.push_named(key, self.line.instant(value)),
             Role::Message => return fields.put("message", Value::Str(value)),
             Role::Reason if is_nothing(value) => return,
             Role::Reason => {}
@@ -280,7 +280,7 @@ impl<'l, 'a> Extension<'l, 'a> {
         }
     }
 
-    fn moment(&mut self, name: &'a str, value: &'a str, rank: u8) {
+    fn moment(&mut self, name: &'static str, value: &'a str, rank: u8) {
         let instant = self.line.instant(value);
         if let Value::Time(micros) = instant
             && rank > self.rank
@@ -302,7 +302,7 @@ impl<'l, 'a> Extension<'l, 'a> {
                 && label.len() <= 64
                 && !matches!(value, Value::Str(text) if is_nothing(text))
             {
-                self.fields.push(self.line.name("label.", label), value);
+                self.fields.push_named(self.line.name("label.", label), value);
             }
         }
     }
@@ -312,12 +312,12 @@ impl<'l, 'a> Extension<'l, 'a> {
 pub(in super::super) fn host<'a>(
     fields: &mut Fields<'a>,
     key: &'a str,
-    [ip, domain]: [&'a str; 2],
+    [ip, domain]: [&'static str; 2],
     value: &'a str,
 ) {
     match address(value) {
         Some(address) => fields.push(ip, Value::Str(address)),
-        None if is_nothing(value) => fields.push(key, Value::Str(value)),
+        None if is_nothing(value) => fields.push_named(key, Value::Str(value)),
         None => fields.push(domain, Value::Str(value)),
     }
 }

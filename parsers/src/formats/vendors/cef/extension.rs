@@ -169,8 +169,15 @@ pub(crate) fn short(key: &str) -> &str {
 
 /// What a value means: quotes around the whole of it left out and, if the text that it stands in is `escaped`, its escapes
 /// undone.
-#[inline]
+#[inline(always)]
 pub(crate) fn meant<'a>(value: &'a str, escaped: bool, line: &Line<'a>) -> &'a str {
+    match escaped || matches!(value.as_bytes().first(), Some(b'"' | b'\'')) {
+        true => meant_in_quotes(value, escaped, line),
+        false => value,
+    }
+}
+
+fn meant_in_quotes<'a>(value: &'a str, escaped: bool, line: &Line<'a>) -> &'a str {
     let value = match value.as_bytes() {
         [quote @ (b'"' | b'\''), inner @ .., last]
             if quote == last && memchr::memchr(*quote, inner).is_none() =>

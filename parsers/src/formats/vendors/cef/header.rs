@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::super::text::Line;
+use super::super::super::text::search::near2;
 use super::extension::unescaped;
 
 /// The header of a line.
@@ -93,7 +94,7 @@ pub(super) fn header<'a>(text: &'a str, line: &Line<'a>) -> Option<Header<'a>> {
 /// Takes the next field off `rest`; `None` at the end.
 fn next<'a>(rest: &mut &'a str, line: &Line<'a>) -> Option<&'a str> {
     let text: &'a str = rest;
-    let end = text.bytes().position(|b| b == b'|' || b == b'\\');
+    let end = near2(b'|', b'\\', text.as_bytes());
     if let Some((field, after)) = end.and_then(|end| Some((&text[..end], text[end..].strip_prefix('|')?))) {
         *rest = after;
         let is_plain = |b: Option<&u8>| b.is_none_or(u8::is_ascii_graphic);

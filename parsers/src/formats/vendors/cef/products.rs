@@ -24,20 +24,20 @@ pub(super) fn pair<'a>(dataset: &str, key: &'a str, value: &'a str, fields: &mut
                 let items = items
                     .map(|item| Value::Str(item.trim_matches(['\'', '"'])))
                     .collect();
-                fields.push(key, Value::List(items));
+                fields.push_named(key, Value::List(items));
                 true
             }
             _ => false,
         },
         "cisco.esa_cef" if key == "duser" && value.contains(';') => {
             let all = value.split(';').map(|one| Value::Str(one.trim())).collect();
-            fields.push(key, Value::List(all));
+            fields.push_named(key, Value::List(all));
             true
         }
         "sonicwall.firewall_cef" if matches!(key, "susr" | "usr") => match value.rsplit_once('\\') {
             Some((domain, name)) => {
                 fields.push("user.domain", Value::Str(domain.trim_end_matches('\\')));
-                fields.push(key, Value::Str(name));
+                fields.push_named(key, Value::Str(name));
                 true
             }
             None => false,
@@ -173,7 +173,7 @@ pub(super) fn finish<'a>(dataset: &str, header: &Header<'a>, fields: &mut Fields
                     && let Some((domain, user)) = user.rsplit_once('\\')
                 {
                     fields.replace(key, Value::Str(user));
-                    fields.push(
+                    fields.push_named(
                         line.name(name, ".domain"),
                         Value::Str(domain.trim_end_matches('\\')),
                     );

@@ -129,7 +129,7 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
                 fields.text("user.name", account);
                 fields.text("user.domain", domain);
             }
-            fields.text(name, value);
+            fields.text_named(name, value);
         }
         // The line itself is the event's `message`.
         "Message" => fields.text("intrusion_message", value),
@@ -147,7 +147,7 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
                 fields.put("event.duration", nanoseconds);
             }
         }
-        _ => fields.text(name, value),
+        _ => fields.text_named(name, value),
     }
 }
 

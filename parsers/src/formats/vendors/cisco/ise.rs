@@ -226,7 +226,7 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
                 }
             }
             Some(("url-redirect", url)) => put_url(fields, url),
-            Some((name, value)) => fields.text(line.name("av.", name), value),
+            Some((name, value)) => fields.text_named(line.name("av.", name), value),
             None => {}
         },
         "Response" => {
@@ -248,7 +248,7 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
         "StepData" => {
             if let Some((step, data)) = value.split_once('=') {
                 let name = line.name("step_data.", step.trim());
-                fields.text(line.name(name, "_code"), data.trim());
+                fields.text_named(line.name(name, "_code"), data.trim());
             }
         }
         "Calling-Station-ID" | "EndPointMACAddress" | "EndpointMacAddress" | "PeerAddress" => {
@@ -264,7 +264,7 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
                 None => fields.text("user.name", value),
             }
             station("source.mac", "", value, fields);
-            fields.text(name, value);
+            fields.text_named(name, value);
         }
         // The line itself is the event's `message`.
         "MESSAGE" | "Message" | "message" => {
@@ -276,16 +276,16 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
         // The log repeats these in pairs of one name.
         "NetworkDeviceGroups" => {
             if let Some((tree, _)) = value.split_once('#') {
-                fields.text(line.name("device_group.", tree), value);
+                fields.text_named(line.name("device_group.", tree), value);
             }
         }
         "Step" => {}
-        _ => fields.text(name, value),
+        _ => fields.text_named(name, value),
     }
 }
 
 /// An address of a card (`00-11-22-33-44-55`, with a name behind it on wireless networks) or of a host.
-fn station<'a>(mac: &'a str, ip: &'a str, value: &'a str, fields: &mut Fields<'a>) {
+fn station<'a>(mac: &'static str, ip: &'static str, value: &'a str, fields: &mut Fields<'a>) {
     let head = value.get(..17).unwrap_or_default();
     let is_mac = head.bytes().enumerate().all(|(at, b)| match at % 3 {
         2 => matches!(b, b':' | b'-'),

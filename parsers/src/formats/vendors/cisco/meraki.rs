@@ -248,7 +248,7 @@ fn given<'a>(front: &[&str], line: &Line<'a>, text: &'a str, fields: &mut Fields
             "url" => put_url(fields, value),
             "user" | "identity" => user(value, fields),
             "type" => fields.text("type", value),
-            key => fields.text(key, value),
+            key => fields.text_named(key, value),
         }
     }
 }

@@ -135,7 +135,7 @@ fn pair<'a>(line: &Line<'a>, name: &'a str, value: &'a str, fields: &mut Fields<
         "ID" if fields.get("id").is_some() => fields.text("icmp.id", value),
         "ID" => fields.text("id", value),
         "SEQ" if fields.get("icmp.type").is_some() => fields.text("icmp.seq", value),
-        _ => fields.text(native(name), value),
+        _ => fields.text_named(native(name), value),
     }
 }
 

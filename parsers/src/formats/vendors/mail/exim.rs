@@ -373,7 +373,7 @@ fn host<'a>(text: &'a str, side: Side, fields: &mut Fields<'a>) -> bool {
     !found.ip.is_empty() && address(found.ip).is_some()
 }
 
-fn put_mailbox<'a>(name: &'a str, domain: &'a str, mailbox: &'a str, fields: &mut Fields<'a>) {
+fn put_mailbox<'a>(name: &'static str, domain: &'static str, mailbox: &'a str, fields: &mut Fields<'a>) {
     if !mailbox.is_empty() {
         fields.put(name, Value::List(vec![Value::Str(mailbox)]));
         fields.text(domain, domain_of(mailbox));

@@ -85,7 +85,7 @@ fn message<'a>(body: &'a str, named: bool, fields: &mut Fields<'a>) -> bool {
                 fields.text("email.local_id", id);
             }
             for (name, value) in about {
-                fields.put(name, value);
+                fields.put_named(name, value);
             }
             true
         }

@@ -14,10 +14,11 @@
 mod columns;
 
 use super::super::fields::{Fields, address, is_nothing};
-use super::super::text::cells::cells;
+use super::super::text::cells::{bare_cells, cells};
 use super::super::text::{Event, Grammar, Line};
 use crate::time;
 use crate::value::Value;
+use columns::{Column, Role};
 
 /// Asked before marks are sought: the fourth cell decides.
 pub(super) const GRAMMARS: &[Grammar] = &[Grammar {
@@ -33,7 +34,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         return None;
     }
     let kind = kind(body)?;
-    let mut names = columns::columns(kind)?;
+    let mut columns = columns::columns(kind)?;
     let body = body.trim_end_matches(['\n', '\r']);
     if kind == "CONFIG" {
         // Flags stand behind the sequence number, wherever that is.
@@ -41,25 +42,31 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             .nth(15)
             .is_some_and(|cell| cell.text.starts_with("0x"));
         if !flags {
-            names = columns::detailed();
+            columns = columns::detailed();
         }
     }
     let mut seen = Seen {
         line,
-        fields: Fields::with_room(names.len()),
+        fields: Fields::with_room(columns.len()),
         subtype: "",
         instants: [""; 3],
     };
     seen.fields.push("log.logger", Value::Str(kind));
-    for (name, cell) in names.iter().zip(cells(body, b',')) {
-        if name.is_empty() || cell.text.is_empty() {
-            continue;
+    match memchr::memchr(b'"', body.as_bytes()) {
+        None => {
+            for (column, text) in columns.iter().zip(bare_cells(body, b',')) {
+                seen.cell(column, text);
+            }
         }
-        let text = match cell.doubled {
-            true => line.keep(cell.undoubled()),
-            false => cell.text,
-        };
-        seen.cell(name, text);
+        Some(_) => {
+            for (column, cell) in columns.iter().zip(cells(body, b',')) {
+                let text = match cell.doubled {
+                    true => line.keep(cell.undoubled()),
+                    false => cell.text,
+                };
+                seen.cell(column, text);
+            }
+        }
     }
     let Seen {
         mut fields, instants, ..
@@ -109,20 +116,33 @@ struct Seen<'l, 'a> {
 }
 
 impl<'a> Seen<'_, 'a> {
-    fn cell(&mut self, name: &'static str, text: &'a str) {
+    #[inline(always)]
+    fn cell(&mut self, column: &Column, text: &'a str) {
+        let &Column { name, role } = column;
+        if text.is_empty() {
+            return;
+        }
+        match role {
+            Role::Plain if is_nothing(text) => {}
+            Role::Plain => self.fields.push(name, Value::Str(text)),
+            Role::Unused => {}
+            Role::Instant(kind) => self.instants[kind] = text,
+            role => self.peculiar(name, role, text),
+        }
+    }
+
+    fn peculiar(&mut self, name: &'static str, role: Role, text: &'a str) {
         let fields = &mut self.fields;
-        match name.as_bytes() {
-            b"high_res_timestamp" => self.instants[0] = text,
-            b"time_generated" => self.instants[1] = text,
-            b"receive_time" => self.instants[2] = text,
-            b"start" => {
+        match role {
+            Role::Plain | Role::Unused | Role::Instant(_) => {}
+            Role::Start => {
                 if let instant @ Value::Time(_) = self.line.instant(text) {
                     fields.push("event.start", instant);
                 }
             }
-            b"srcuser" | b"user" | b"admin" => self.user(["source.user.domain", "source.user.name"], text),
-            b"dstuser" => self.user(["destination.user.domain", "destination.user.name"], text),
-            b"threatid" => match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+            Role::SourceUser => self.user(["source.user.domain", "source.user.name"], text),
+            Role::DestinationUser => self.user(["destination.user.domain", "destination.user.name"], text),
+            Role::Threat => match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
                 Some((threat, id)) => {
                     fields.push("event.code", Value::Str(id));
                     fields.push("threat.id", Value::Str(id));
@@ -136,7 +156,7 @@ impl<'a> Seen<'_, 'a> {
                     fields.push("threat.id", Value::Str(text));
                 }
             },
-            b"misc" => match self.subtype {
+            Role::Misc => match self.subtype {
                 "file" | "virus" | "wildfire" | "wildfire-virus" | "data" | "vulnerability" | "ml-virus" => {
                     fields.push("file.path", Value::Str(text));
                     let name = text.rsplit(['/', '\\']).next().unwrap_or(text);
@@ -144,17 +164,19 @@ impl<'a> Seen<'_, 'a> {
                 }
                 _ => fields.url(text),
             },
-            b"filedigest" => fields.file_hash(text),
-            b"proto" => fields.transport(text),
-            b"host" | b"ip" | b"public_ip" => {
+            Role::Digest => fields.file_hash(text),
+            Role::Protocol => fields.transport(text),
+            Role::Host => {
                 if let Some(address) = address(text) {
                     fields.push(name, Value::Str(address));
                 } else {
                     fields.push("source.domain", Value::Str(text));
                 }
             }
-            b"tls_version" => fields.push(name, Value::Str(text.strip_prefix("TLS").unwrap_or(text))),
-            b"eventid" => {
+            Role::TlsVersion => {
+                fields.push(name, Value::Str(text.strip_prefix("TLS").unwrap_or(text)));
+            }
+            Role::EventId => {
                 fields.push(name, Value::Str(text));
                 if text.ends_with("-success") || text.ends_with("-succ") {
                     fields.push("event.outcome", Value::Str("success"));
@@ -162,10 +184,8 @@ impl<'a> Seen<'_, 'a> {
                     fields.push("event.outcome", Value::Str("failure"));
                 }
             }
-            _ => {
-                if name == "subtype" {
-                    self.subtype = text;
-                }
+            Role::Subtype => {
+                self.subtype = text;
                 if !is_nothing(text) {
                     fields.push(name, Value::Str(text));
                 }
@@ -178,7 +198,8 @@ impl<'a> Seen<'_, 'a> {
         if text.starts_with("x-fwd-for:") {
             return;
         }
-        let user = match text.rsplit_once('\\') {
+        let cut = memchr::memrchr(b'\\', text.as_bytes());
+        let user = match cut.map(|at| (&text[..at], &text[at + 1..])) {
             Some((group, user)) => {
                 self.fields.push(domain, Value::Str(group.trim_end_matches('\\')));
                 user

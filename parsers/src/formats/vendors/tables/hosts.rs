@@ -294,7 +294,7 @@ fn endpoint_central<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         if let serde_json::Value::String(value) = value
             && !is_blank(value)
         {
-            fields.put(line.keep(name), Value::Str(line.keep(value)));
+            fields.put_named(line.keep(name), Value::Str(line.keep(value)));
         }
     }
     let remarks = members.get("alertRemarks").and_then(serde_json::Value::as_str);

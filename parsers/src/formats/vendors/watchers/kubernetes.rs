@@ -62,7 +62,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         let mut more = crate::formats::fields::Fields::new();
         put_pairs(line, pairs, Style::SPACED, &mut more);
         for (name, value) in more {
-            fields.push(line.name("kubernetes.klog.", name), value);
+            fields.push_named(line.name("kubernetes.klog.", name), value);
         }
     }
     Some(event)

@@ -55,7 +55,7 @@ fn read<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             "msg" => fields.event(value, ""),
             _ => {}
         }
-        fields.text(key, value);
+        fields.text_named(key, value);
     }
     fields.text("message", text);
     Some(event)

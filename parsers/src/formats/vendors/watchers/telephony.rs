@@ -120,7 +120,7 @@ fn security<'a>(line: &Line<'a>, message: &'a str, fields: &mut Fields<'a>) {
                     fields.number(side[1], port);
                 }
             }
-            _ => fields.text(line.name("asterisk.", key), value),
+            _ => fields.text_named(line.name("asterisk.", key), value),
         }
     }
 }

@@ -227,7 +227,7 @@ pub(super) fn form<'a>(message: &'a str, line: &Line<'a>, fields: &mut Fields<'a
 
 fn end_list<'a>(list: &mut Option<(&'a str, String)>, line: &Line<'a>, fields: &mut Fields<'a>) {
     if let Some((name, items)) = list.take() {
-        fields.known(name, line.keep(items));
+        fields.known_named(name, line.keep(items));
     }
 }
 
@@ -312,7 +312,7 @@ pub(super) fn plain<'a>(message: &'a str, fields: &mut Fields<'a>) {
             && !key.is_empty()
             && key.bytes().all(|b| b.is_ascii_alphanumeric())
         {
-            fields.known(key, value.trim());
+            fields.known_named(key, value.trim());
         }
     }
 }
@@ -345,7 +345,7 @@ fn put<'a>(name: &'a str, value: &'a str, role: Role, fields: &mut Fields<'a>) {
         return;
     }
     match name {
-        "IpAddress" => return fields.text(name, address(value).unwrap_or(value)),
+        "IpAddress" => return fields.text_named(name, address(value).unwrap_or(value)),
         "ClientAddress" => fields.source(value),
         "ClientName" | "Workstation" => fields.text("source.domain", value),
         "IpPort" => fields.port("source.port", value),
@@ -366,5 +366,5 @@ fn put<'a>(name: &'a str, value: &'a str, role: Role, fields: &mut Fields<'a>) {
         }
         _ => {}
     }
-    fields.text(name, value);
+    fields.text_named(name, value);
 }

@@ -138,7 +138,7 @@ fn pairs<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             _ if key.contains('\n') => break,
             _ => line.name("winlog.", key),
         };
-        fields.known(name, value);
+        fields.known_named(name, value);
     }
     if dataset == "windows.security" || dataset == "windows.eventlog" {
         form(message, line, &mut fields);
@@ -178,7 +178,7 @@ fn nxlog<'a>(line: &Line<'a>) -> Option<Event<'a>> {
     of("EventID")?;
     let mut fields = Fields::new();
     for (_, name, value) in data() {
-        fields.known(name, line.keep(value));
+        fields.known_named(name, line.keep(value));
     }
     fields.text("System_Computer", header.host.unwrap_or_default());
     fields.text("Execution_ProcessID", header.process_id.unwrap_or_default());

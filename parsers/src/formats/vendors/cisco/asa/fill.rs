@@ -260,7 +260,7 @@ fn original<'a>(letter: &str, text: &'a str, fields: &mut Fields<'a>) {
 }
 
 /// `LOCAL\mara`, `LOCAL\corp\mara`, `mara@corp.example`: name and domain.
-fn user<'a>(name: &'a str, domain: &'a str, text: &'a str, fields: &mut Fields<'a>) {
+fn user<'a>(name: &'static str, domain: &'static str, text: &'a str, fields: &mut Fields<'a>) {
     if text.is_empty() {
         return;
     }

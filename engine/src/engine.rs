@@ -10,6 +10,7 @@ use borzoi_rules::{LoadReport, Loader};
 
 use crate::alert::Alert;
 use crate::hunt::{Hunt, HuntError, HuntOptions, HuntResult};
+use crate::indicators;
 use crate::lake::{Lake, LakeError, LakeWriter, WriterOptions};
 use crate::matcher::CompiledRules;
 use crate::scan::{Scan, ScanError, ScanOptions, ScanSink, ScanSummary};
@@ -60,6 +61,9 @@ pub enum EngineError {
     /// No rule under the paths given.
     #[error("no rule found under {}", .0.display())]
     NoRules(PathBuf),
+    /// A list of indicators that cannot be read to its end. The text shows file, line and reason.
+    #[error("a list of indicators cannot be read: {0}")]
+    Indicators(String),
     /// The lake cannot be opened or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -106,6 +110,30 @@ impl EngineBuilder {
             return Err(EngineError::NoRules(path.to_owned()));
         }
         Ok(self.loaded_rules(report))
+    }
+
+    /// Looks for the indicators in these lists, files or folders of them ([`crate::indicators`]): each list is a rule that
+    /// alerts wherever one of its values is met; may be called several times. Entries that are none cost themselves
+    /// alone and are logged. Correlations in rule files refer to those rules only if both are loaded together
+    /// ([`Loader::add_rule`], [`EngineBuilder::loaded_rules`]).
+    ///
+    /// # Errors
+    /// If a list cannot be read at all.
+    pub fn indicators<P: AsRef<Path>>(self, paths: impl IntoIterator<Item = P>) -> Result<Self, EngineError> {
+        let loaded = indicators::load(paths);
+        for problem in loaded.problems() {
+            tracing::warn!("{problem}");
+        }
+        if let Some(file) = loaded.files.iter().find(|file| file.failed) {
+            let problem = file.problems.last();
+            let first = problem.map_or_else(|| file.path.display().to_string(), ToString::to_string);
+            return Err(EngineError::Indicators(first));
+        }
+        let mut loader = Loader::new();
+        for rule in indicators::rules(&loaded.set) {
+            loader.add_rule(rule);
+        }
+        Ok(self.loaded_rules(loader.finish()))
     }
 
     /// Takes rules that are loaded already; what failed in the report is the caller's to tell.

@@ -300,6 +300,7 @@ fn test_of(matcher: &Matcher) -> Result<Test, String> {
         Matcher::Cidr(cidr) => Test::Cidr(*cidr),
         Matcher::Number(comparison, bound) => Test::Number(*comparison, *bound),
         Matcher::TimePart(part, comparison, bound) => Test::TimePart(*part, *comparison, *bound),
+        Matcher::Listed(listed) => Test::Listed(listed.clone()),
         other => return Err(format!("{other:?} asks nothing of a text")),
     })
 }

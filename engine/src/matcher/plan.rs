@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use borzoi_parsers::catalog::Dataset;
+use borzoi_parsers::enrich::derived;
 use borzoi_rules::ir::{Condition, DetectionRule, Expression, LogSource, Matcher, Part, Pattern, Relation};
 use hashbrown::HashMap;
 
@@ -147,6 +148,7 @@ enum AtomKey {
     Cidr(borzoi_rules::ir::Cidr),
     Number(borzoi_rules::ir::Comparison, u64),
     TimePart(borzoi_rules::ir::TimePart, borzoi_rules::ir::Comparison, i64),
+    Listed(borzoi_rules::ir::Listed),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -315,6 +317,11 @@ impl<'d> Builder<'d> {
                 Formula::any(parts)
             }
             Expression::Not(inner) => self.expression(inner, slot_of).not(),
+            // What is made of other values says nothing that they do not, and would have to be made for every event.
+            Expression::Field {
+                name,
+                matcher: Matcher::Listed(_),
+            } if is_derived(self.dataset, name) => Formula::False,
             Expression::Field { name, matcher } => {
                 let slot = slot_of(self, name);
                 self.matcher(slot, matcher, slot_of)
@@ -373,6 +380,7 @@ impl<'d> Builder<'d> {
                 AtomKey::TimePart(*part, *comparison, *bound),
                 Atom::TimePart(*part, *comparison, *bound),
             ),
+            Matcher::Listed(listed) => (AtomKey::Listed(listed.clone()), Atom::Listed(listed.clone())),
         };
         self.atom(field, atom_key, atom)
     }
@@ -616,6 +624,13 @@ impl<'d> Builder<'d> {
     }
 }
 
+/// Whether a field is a derived column that the dataset leaves open.
+pub(super) fn is_derived(dataset: &Dataset, name: &str) -> bool {
+    let resolved = dataset.resolve(name, None);
+    let sql = &resolved.column().sql;
+    !dataset.is_filled(sql) && derived(sql).is_some_and(|derived| derived.is_open_in(dataset))
+}
+
 fn condition_formula(condition: &Condition, searches: &[Formula]) -> Formula {
     match condition {
         Condition::All(parts) => Formula::all(parts.iter().map(|part| condition_formula(part, searches))),
@@ -639,6 +654,8 @@ fn cost(atom: &Atom, key: Option<&FieldKey>) -> f64 {
     let cost = match atom {
         Atom::Present | Atom::Pattern(Shape::Anything, _) => 1.0,
         Atom::Number(..) | Atom::TimePart(..) => 0.5,
+        // Lists are long, and events of what is in them few.
+        Atom::Listed(_) => 1e-6,
         Atom::Cidr(cidr) => by_length(usize::from(cidr.prefix) / 2, 0.5),
         Atom::Regex(regex) => {
             let needed = regex.needed.as_ref();

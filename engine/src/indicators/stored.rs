@@ -67,10 +67,6 @@ impl TextsBuilder {
         Some(number)
     }
 
-    pub(super) fn get(&self, number: TextNumber) -> &str {
-        self.texts.get(number)
-    }
-
     pub(super) fn finish(mut self) -> Texts {
         self.texts.bytes.shrink_to_fit();
         self.texts.ends.shrink_to_fit();

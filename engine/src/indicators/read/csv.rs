@@ -99,6 +99,8 @@ enum Place {
     Quoted,
     /// Behind a quote that may have been closed, or be the first of two.
     Behind,
+    /// Where no row gets to whose quotes are right.
+    Wrong,
 }
 
 impl Place {
@@ -107,9 +109,10 @@ impl Place {
             (Place::CellStart | Place::Behind, b'"') => Place::Quoted,
             (Place::Quoted, b'"') => Place::Behind,
             (Place::Quoted, _) => Place::Quoted,
-            (_, byte) if byte == separator => Place::CellStart,
+            (Place::CellStart | Place::Cell | Place::Behind, byte) if byte == separator => Place::CellStart,
             (Place::CellStart, b' ') => Place::CellStart,
-            (Place::Behind, _) => Place::Behind,
+            (Place::Behind, b' ') => Place::Behind,
+            (Place::Behind | Place::Wrong, _) => Place::Wrong,
             _ => Place::Cell,
         })
     }
@@ -186,24 +189,35 @@ impl Table {
             return self.row(number, line, sink);
         }
         self.open.push(line.to_owned());
-        if self.place != Place::Quoted {
+        if self.place == Place::Wrong {
+            self.reconsider(sink);
+        } else if self.place != Place::Quoted {
             let row = std::mem::take(&mut self.open).join("\n");
             self.row(self.begun, &row, sink);
         } else if self.open.len() > MOST_LINES
             || self.open.iter().map(String::len).sum::<usize>() > LONGEST_LINE
         {
-            self.give_up(sink);
+            self.reconsider(sink);
         }
     }
 
-    /// Takes each line of a row that is never closed for a row, the first one left out.
+    /// Leaves out the first line of a row that is not closed, or wrongly, and reads the others as if it were not there.
+    fn reconsider(&mut self, sink: &mut Sink<'_>) {
+        let lines = std::mem::take(&mut self.open);
+        let begun = self.begun;
+        if lines.is_empty() {
+            return;
+        }
+        sink.refuse(begun, "a quote in this row is not closed; the row is left out");
+        for (number, line) in (begun..).zip(lines).skip(1) {
+            self.line(number, &line, sink);
+        }
+    }
+
+    /// Nothing follows that could close a row.
     fn give_up(&mut self, sink: &mut Sink<'_>) {
-        for (number, line) in (self.begun..).zip(std::mem::take(&mut self.open)) {
-            let is_closed = Place::CellStart.after(&line, self.separator) != Place::Quoted;
-            match is_closed && number > self.begun {
-                true => self.row(number, &line, sink),
-                false => sink.refuse(number, "a quote in this row is not closed; the row is left out"),
-            }
+        while !self.open.is_empty() {
+            self.reconsider(sink);
         }
     }
 

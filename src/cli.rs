@@ -245,6 +245,9 @@ pub enum RulesCommand {
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
+        /// Lists of indicators that correlations refer to; may be repeated
+        #[arg(long, value_name = "PATH")]
+        indicators: Vec<PathBuf>,
         /// The catalog that fields and log sources are looked up in.
         #[command(flatten)]
         catalog: CatalogArgs,

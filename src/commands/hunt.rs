@@ -34,8 +34,9 @@ pub struct HuntArgs {
     /// something else of it; may be repeated
     #[arg(long = "rule", value_name = "FILE")]
     pub rules: Vec<PathBuf>,
-    /// Lists of indicators for `indicator(…)` in SQL, files or folders; without SQL, the events that they are met in
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    /// A list of indicators, or a folder of them, for `indicator(…)` in SQL; without SQL, the events that they are met in;
+    /// may be repeated
+    #[arg(long, value_name = "PATH")]
     pub indicators: Vec<PathBuf>,
     /// Only events of this tenant; may be repeated
     #[arg(long = "tenant", value_name = "TENANT")]

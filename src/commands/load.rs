@@ -219,6 +219,19 @@ fn rules_with(paths: &[PathBuf], placeholders: Placeholders, more: Vec<Detection
     loader.load(paths)
 }
 
+/// Rules as [`rules`] loads them, together with those of lists.
+pub fn rules_and_lists(
+    paths: &[PathBuf],
+    values: Option<&PathBuf>,
+    lists: &[PathBuf],
+) -> Result<LoadReport, Failure> {
+    let lists = indicators(lists, true)?;
+    let lists = lists
+        .iter()
+        .flat_map(|loaded| borzoi_engine::indicators::rules(&loaded.set));
+    Ok(rules_with(paths, placeholders(values)?, lists.collect()))
+}
+
 /// Reads lists of indicators; problems go to standard error. `None` if none is named.
 pub fn indicators(paths: &[PathBuf], quiet: bool) -> Result<Option<Loaded>, Failure> {
     if paths.is_empty() {

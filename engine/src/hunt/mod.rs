@@ -229,6 +229,12 @@ impl Hunt {
                     continue;
                 }
                 served = true;
+                // A rule for all datasets is one for those that are there, or the answer would have their thousands of
+                // columns.
+                let is_stored = || self.stored.iter().any(|stored| stored.dataset == dataset.name);
+                if rule.log_source == LogSource::default() && !is_stored() {
+                    continue;
+                }
                 if datasets.iter().all(|known| known.name != dataset.name) {
                     datasets.push(dataset.clone());
                 }

@@ -38,15 +38,18 @@
 //! 32 bytes an entry, the bytes of its value (4 for an IPv4 address, 32 for a SHA-256, the text of a name), 5 to 12 for the
 //! table that finds it, and what its list says of it, each distinct text once. [`IndicatorSet::memory`] counts all of it.
 
+mod build;
 pub mod read;
 mod rules;
 mod set;
 mod stored;
+mod url;
 pub mod value;
 
+pub use build::{Added, SetBuilder};
 pub use read::{FileReport, Loaded, Problem, load};
 pub use rules::{rule_name, rules, words};
-pub use set::{About, Asked, Indicator, IndicatorSet, ListInfo, ListNumber, Memory, SetBuilder, Settings};
+pub use set::{About, Asked, Indicator, IndicatorSet, ListInfo, ListNumber, Memory, Settings};
 pub use value::{Kind, Value};
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ use borzoi_parsers::input::{ChunkSource, Input, InputOptions, Next};
 use borzoi_rules::ir::Level;
 use walkdir::WalkDir;
 
-use super::set::{About, Added, IndicatorSet, ListNumber, SetBuilder, Settings};
+use super::build::{Added, SetBuilder};
+use super::set::{About, IndicatorSet, ListNumber, Settings};
 use super::value::Value;
 
 /// Problems that are told of one file; all are counted.

@@ -36,7 +36,7 @@ pub enum Command {
     /// Find the attacks in a generated day of logs, then ask the logs questions
     Demo(DemoArgs),
     /// Match rules against logs; with --lake also store the events and alerts
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// Print events as ECS JSON lines
     Parse(ParseArgs),
     /// Query the lake with SQL, or with a Sigma rule

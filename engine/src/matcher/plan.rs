@@ -18,10 +18,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use borzoi_parsers::catalog::{Dataset, Fill};
-use borzoi_rules::ir::{
-    Condition, DetectionRule, Expression, Lists, LogSource, Matcher, Part, Pattern, Relation,
-};
+use borzoi_parsers::catalog::Dataset;
+use borzoi_rules::ir::{Condition, DetectionRule, Expression, LogSource, Matcher, Part, Pattern, Relation};
 use hashbrown::HashMap;
 
 use super::RegexTable;
@@ -232,7 +230,7 @@ struct Builder<'d> {
     fields: Vec<FieldBuilder>,
     /// With whether only what events write is seen.
     by_key: HashMap<(Option<FieldKey>, bool), usize>,
-    taken: Vec<(&'d Fill, Arc<dyn Lists>, Arc<dyn Lists>)>,
+    taken: Vec<listed::Known<'d>>,
     /// What the numbers in formulas over atoms mean.
     leaves: Vec<Leaf>,
     row_tests: Vec<RowTest>,

@@ -109,7 +109,7 @@ fn a_hit_is_an_alert_that_says_what_the_list_says() {
     assert_eq!(summary.matching.passed, 1);
     let first = &alerts[0];
     assert_eq!(
-        (&*first.rule.title, first.rule.level.clone()),
+        (&*first.rule.title, first.rule.level),
         ("Indicator of bot nets", borzoi_rules::ir::Level::High)
     );
     let matched = &first.matched[0];

@@ -197,7 +197,7 @@ fn bundles_of_stix() {
 
 #[test]
 fn events_of_misp() {
-    let text = r#"{"response": [{"Event": {"info": "Campaign", "threat_level_id": "1", "Orgc": {"name": "CERT"},
+    let event = r#"{"Event": {"info": "Campaign", "threat_level_id": "1", "Orgc": {"name": "CERT"},
         "Tag": [{"name": "tlp:green"}], "Attribute": [
             {"type": "ip-dst|port", "value": "192.0.2.1|443", "to_ids": true, "comment": "c2", "category": "Network activity"},
             {"type": "ip-dst", "value": "192.0.2.2", "to_ids": false},
@@ -206,40 +206,34 @@ fn events_of_misp() {
             {"type": "ip-src", "value": "nobody", "to_ids": true},
             {"type": "yara", "value": "rule x", "to_ids": true}],
         "Object": [{"name": "file", "Attribute": [
-            {"type": "filename|md5", "value": "a.exe|d41d8cd98f00b204e9800998ecf8427e", "to_ids": "1"}]}]}}]}"#;
+            {"type": "filename|md5", "value": "a.exe|d41d8cd98f00b204e9800998ecf8427e", "to_ids": "1"}]}]}}"#;
     for text in [
-        text.to_owned(),
-        text.replace(r#"{"response": "#, "")
-            .trim_end_matches('}')
-            .to_owned()
-            + "}",
+        event.to_owned(),
+        format!("[{event}]"),
+        format!(r#"{{"response": [{event}]}}"#),
     ] {
-        let text = if text.starts_with('[') {
-            format!("{}]", text.trim_end_matches(['}', ']'])) + ""
-        } else {
-            text
-        };
         let loaded = load_text("misp.json", text.as_bytes());
         let found: Vec<String> = loaded.set.indicators().map(|found| found.value()).collect();
-        if loaded.files[0].failed {
-            continue;
-        }
-        assert_eq!(
-            found,
-            [
-                "192.0.2.1",
-                "evil.example",
-                "192.0.2.4",
-                "d41d8cd98f00b204e9800998ecf8427e"
-            ]
-        );
+        let expected = [
+            "192.0.2.1",
+            "evil.example",
+            "192.0.2.4",
+            "d41d8cd98f00b204e9800998ecf8427e",
+        ];
+        assert_eq!(found, expected, "{text}");
         let report = &loaded.files[0];
-        assert_eq!((report.refused, report.passed_over), (1, 3));
+        assert_eq!((report.refused, report.passed_over, report.failed), (1, 3, false));
         let first = loaded.set.find(Asked::Address, "192.0.2.1")[0];
         assert_eq!(first.about().description, "c2; Campaign");
         assert_eq!(first.about().labels, "tlp:green\nNetwork activity");
         assert_eq!(first.about().source, "CERT");
+        assert_eq!(first.about().severity, Some(borzoi_rules::ir::Level::High));
     }
+    let attributes = r#"{"response": {"Attribute": [{"type": "md5", "value": "d41d8cd98f00b204e9800998ecf8427e", "to_ids": true}]}}"#;
+    assert_eq!(
+        values("a.json", attributes).0,
+        ["d41d8cd98f00b204e9800998ecf8427e"]
+    );
 }
 
 #[test]

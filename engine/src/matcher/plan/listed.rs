@@ -57,19 +57,28 @@ impl<'d> Builder<'d> {
 
     /// The lists, looked up with what a column takes of its source.
     fn taken(&mut self, fill: &'d Fill, lists: &Arc<dyn Lists>) -> Arc<dyn Lists> {
-        let is_it = |known: &&(&'d Fill, Arc<dyn Lists>, Arc<dyn Lists>)| {
-            std::ptr::eq(known.0, fill) && Arc::ptr_eq(&known.1, lists)
-        };
-        if let Some((_, _, taken)) = self.taken.iter().find(is_it) {
-            return taken.clone();
+        let is_it = |known: &&Known<'d>| std::ptr::eq(known.fill, fill) && Arc::ptr_eq(&known.lists, lists);
+        if let Some(known) = self.taken.iter().find(is_it) {
+            return known.taken.clone();
         }
         let taken: Arc<dyn Lists> = Arc::new(Taken {
             fill: fill.clone(),
             lists: lists.clone(),
         });
-        self.taken.push((fill, lists.clone(), taken.clone()));
+        self.taken.push(Known {
+            fill,
+            lists: lists.clone(),
+            taken: taken.clone(),
+        });
         taken
     }
+}
+
+/// [`Taken`] that were made already, by what they are made of.
+pub(super) struct Known<'d> {
+    fill: &'d Fill,
+    lists: Arc<dyn Lists>,
+    taken: Arc<dyn Lists>,
 }
 
 /// Lists, looked up with what a filled column takes of its source.

@@ -115,6 +115,10 @@ pub struct RuleArgs {
     /// YAML file with the values of %placeholders%
     #[arg(long, value_name = "FILE")]
     pub placeholders: Option<PathBuf>,
+    /// Lists of indicators (addresses, networks, domains, hashes, URLs): CSV, plain lists, JSON, STIX 2.1, MISP; files or
+    /// folders. Each list is one more rule, which correlations call `indicator_NAME`
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub indicators: Vec<PathBuf>,
     /// Leave out rules below this level
     #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
     pub min_level: Option<LevelName>,
@@ -170,10 +174,10 @@ pub struct ScanArgs {
     #[arg(long, value_name = "N", default_value_t = WriterOptions::default().flush_rows, hide = true)]
     pub flush_rows: usize,
     /// Run this EQL query instead of rules: one alert for every match, with its events in order
-    #[arg(long, value_name = "QUERY", group = "query", conflicts_with_all = ["rules", "min_level"])]
+    #[arg(long, value_name = "QUERY", group = "query", conflicts_with_all = ["rules", "indicators", "min_level"])]
     pub eql: Option<String>,
     /// Run this KQL query instead of rules
-    #[arg(long, value_name = "QUERY", group = "query", conflicts_with_all = ["rules", "min_level"])]
+    #[arg(long, value_name = "QUERY", group = "query", conflicts_with_all = ["rules", "indicators", "min_level"])]
     pub kql: Option<String>,
     /// Case counts in the query
     #[arg(long, requires = "query")]
@@ -241,6 +245,9 @@ pub enum RulesCommand {
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
+        /// Lists of indicators that correlations refer to; may be repeated
+        #[arg(long, value_name = "PATH")]
+        indicators: Vec<PathBuf>,
         /// The catalog that fields and log sources are looked up in.
         #[command(flatten)]
         catalog: CatalogArgs,

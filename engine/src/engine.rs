@@ -10,6 +10,7 @@ use borzoi_rules::{LoadReport, Loader};
 
 use crate::alert::Alert;
 use crate::hunt::{Hunt, HuntError, HuntOptions, HuntResult};
+use crate::indicators::{self, IndicatorSet};
 use crate::lake::{Lake, LakeError, LakeWriter, WriterOptions};
 use crate::matcher::CompiledRules;
 use crate::scan::{Scan, ScanError, ScanOptions, ScanSink, ScanSummary};
@@ -60,6 +61,9 @@ pub enum EngineError {
     /// No rule under the paths given.
     #[error("no rule found under {}", .0.display())]
     NoRules(PathBuf),
+    /// A list of indicators that cannot be read to its end. The text shows file, line and reason.
+    #[error("a list of indicators cannot be read: {0}")]
+    Indicators(String),
     /// The lake cannot be opened or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -82,6 +86,7 @@ pub enum EngineError {
 pub struct EngineBuilder {
     catalog: Option<Arc<Catalog>>,
     rules: Vec<LoadReport>,
+    indicators: Option<Arc<IndicatorSet>>,
     lake: Option<PathBuf>,
     options: ScanOptions,
     writer: WriterOptions,
@@ -106,6 +111,30 @@ impl EngineBuilder {
             return Err(EngineError::NoRules(path.to_owned()));
         }
         Ok(self.loaded_rules(report))
+    }
+
+    /// Looks for the indicators in these lists, files or folders of them ([`crate::indicators`]): each list is a rule that
+    /// alerts wherever one of its values is met. A second call replaces the lists of the first. Entries that are none
+    /// cost themselves alone and are logged. [`Engine::hunt`] has `indicator` and `indicator_of` then. Correlations in
+    /// rule files refer to those rules only if both are loaded together ([`Loader::add_rule`]).
+    ///
+    /// # Errors
+    /// If a list cannot be read at all.
+    pub fn indicators<P: AsRef<Path>>(
+        mut self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Self, EngineError> {
+        let loaded = indicators::load(paths);
+        for problem in loaded.problems() {
+            tracing::warn!("{problem}");
+        }
+        if let Some(file) = loaded.files.iter().find(|file| file.failed) {
+            let problem = file.problems.last();
+            let first = problem.map_or_else(|| file.path.display().to_string(), ToString::to_string);
+            return Err(EngineError::Indicators(first));
+        }
+        self.indicators = Some(loaded.set);
+        Ok(self)
     }
 
     /// Takes rules that are loaded already; what failed in the report is the caller's to tell.
@@ -152,6 +181,11 @@ impl EngineBuilder {
         let reports = || self.rules.iter();
         let detections: Vec<_> = reports()
             .flat_map(|report| report.detections.iter().cloned())
+            .chain(
+                self.indicators
+                    .iter()
+                    .flat_map(|set| indicators::rules(set).into_iter().map(Arc::new)),
+            )
             .collect();
         let correlations: Vec<_> = reports()
             .flat_map(|report| report.correlations.iter().cloned())
@@ -176,6 +210,7 @@ impl EngineBuilder {
         Ok(Engine {
             catalog,
             rules,
+            indicators: self.indicators,
             lake: self.lake,
             options: self.options,
             writer: self.writer,
@@ -188,6 +223,7 @@ impl EngineBuilder {
 pub struct Engine {
     catalog: Arc<Catalog>,
     rules: Option<Arc<CompiledRules>>,
+    indicators: Option<Arc<IndicatorSet>>,
     lake: Option<PathBuf>,
     options: ScanOptions,
     writer: WriterOptions,
@@ -248,7 +284,11 @@ impl Engine {
     /// If there is no lake, or the query is wrong: the message names the place and the nearest name.
     pub async fn hunt(&self, sql: &str) -> Result<HuntResult, EngineError> {
         let path = self.lake.as_ref().ok_or(EngineError::NoLake)?;
-        let hunt = Hunt::open(&Lake::open(path)?, HuntOptions::default()).await?;
+        let options = HuntOptions {
+            indicators: self.indicators.clone(),
+            ..HuntOptions::default()
+        };
+        let hunt = Hunt::open(&Lake::open(path)?, options).await?;
         Ok(hunt.sql(sql).await?)
     }
 }

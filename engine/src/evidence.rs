@@ -104,9 +104,10 @@ impl<'v, 'a> Evidence<'v, 'a> {
             return;
         }
         let field = question.name.as_deref();
-        let matcher = &*question.matcher;
         let values = view.values(question);
         for found in matching.iter().map(|&index| &values[index]) {
+            let matcher = view.said_of(question, found);
+            let matcher = &*matcher;
             let full = self.notes.len() >= MOST_FIELDS;
             let same = self.notes.iter_mut().find(|known| {
                 known.selection == selection && known.field == field && shown_alike(known.found, found)

@@ -14,6 +14,7 @@ pub mod eql;
 mod evidence;
 pub mod explain;
 pub mod hunt;
+pub mod indicators;
 pub mod lake;
 pub mod matcher;
 pub mod pipeline;

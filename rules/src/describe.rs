@@ -20,6 +20,7 @@ impl fmt::Display for Matcher {
             Matcher::Null => f.write_str("is null"),
             Matcher::Exists(true) => f.write_str("exists"),
             Matcher::Exists(false) => f.write_str("does not exist"),
+            Matcher::Listed(listed) => write!(f, "in list {}", listed.lists.name(listed.list)),
             Matcher::FieldRef {
                 field,
                 relation,

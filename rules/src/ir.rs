@@ -11,6 +11,7 @@
 //!   as `true` and `false`. A number that a rule writes in another form (`1.50`, `0x10`) has become a
 //!   choice of two texts: that form, and the decimal one.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -169,6 +170,70 @@ pub enum Matcher {
         /// Whether case counts.
         cased: bool,
     },
+    /// The text is in a list that is kept outside of the rule, and at the event's time still was. No rule file says so;
+    /// such rules are made of lists. It must not stand under a `not`: evaluators may first ask without the time.
+    Listed(Listed),
+}
+
+/// One of many lists, and the sort of text that is looked up in it.
+#[derive(Clone)]
+pub struct Listed {
+    /// The lists.
+    pub lists: Arc<dyn Lists>,
+    /// Which one.
+    pub list: u32,
+    /// What sort of text, as the lists number them.
+    pub sort: u32,
+}
+
+impl Listed {
+    fn identity(&self) -> (*const (), u32, u32) {
+        (Arc::as_ptr(&self.lists).cast(), self.list, self.sort)
+    }
+}
+
+/// The same list of the same lists, asked about the same sort of text.
+impl PartialEq for Listed {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Listed {}
+
+impl std::hash::Hash for Listed {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lists, list, sort) = self.identity();
+        write!(
+            f,
+            "Listed({:?} {list} of {lists:?}, {sort})",
+            self.lists.name(self.list)
+        )
+    }
+}
+
+/// Lists of values, so many that they are looked up together.
+pub trait Lists: Send + Sync {
+    /// The name of a list.
+    fn name(&self, list: u32) -> &str;
+
+    /// Calls `found` with every list that a text of this sort is or ever was in, maybe more than once.
+    fn lists_of(&self, sort: u32, text: &str, found: &mut dyn FnMut(u32));
+
+    /// Whether values of a list are in it only until some time.
+    fn expires(&self, list: u32) -> bool;
+
+    /// Whether a text of this sort is in a list at a time, in microseconds since the epoch.
+    fn holds_at(&self, list: u32, sort: u32, text: &str, time: i64) -> bool;
+
+    /// What a list says of a text of this sort that is in it at a time, in words.
+    fn describe(&self, list: u32, sort: u32, text: &str, time: i64) -> String;
 }
 
 /// A wildcard pattern.

@@ -59,6 +59,19 @@ impl Loader {
         Self::default()
     }
 
+    /// Adds a rule that stands in no file, to which correlations and filters may refer like to any other.
+    pub fn add_rule(&mut self, rule: DetectionRule) {
+        self.ids
+            .entry(rule.meta.id.to_lowercase())
+            .or_insert_with(|| rule.meta.location.clone());
+        if let Some(name) = &rule.meta.name {
+            self.names
+                .entry(name.clone())
+                .or_insert_with(|| rule.meta.location.clone());
+        }
+        self.detections.push(rule);
+    }
+
     /// Gives the placeholders their values.
     #[must_use]
     pub fn placeholders(mut self, placeholders: Placeholders) -> Self {

@@ -18,13 +18,18 @@ static PACK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/pack");
 /// ```
 pub fn load(placeholders: Placeholders) -> LoadReport {
     let mut loader = Loader::new().placeholders(placeholders);
+    add_to(&mut loader);
+    loader.finish()
+}
+
+/// Adds the rules of the pack to others.
+pub fn add_to(loader: &mut Loader) {
     let mut files: Vec<(&Path, &str)> = Vec::new();
     collect(&PACK, &mut files);
     files.sort_unstable();
     for (path, text) in files {
         loader.add_text(path, text);
     }
-    loader.finish()
 }
 
 /// The test events of a rule of the pack.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use borzoi_engine::hunt::output::{AnswerWriter, Format, Layout};
 use borzoi_engine::hunt::{Hunt, HuntError, HuntOptions, HuntStats, statements};
+use borzoi_engine::indicators::{Loaded, rules};
 use borzoi_engine::lake::Lake;
 use tokio::runtime::Runtime;
 
@@ -33,6 +34,10 @@ pub struct HuntArgs {
     /// something else of it; may be repeated
     #[arg(long = "rule", value_name = "FILE")]
     pub rules: Vec<PathBuf>,
+    /// A list of indicators, or a folder of them, for `indicator(…)` in SQL; without SQL, the events that they are met in;
+    /// may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub indicators: Vec<PathBuf>,
     /// Only events of this tenant; may be repeated
     #[arg(long = "tenant", value_name = "TENANT")]
     pub tenants: Vec<String>,
@@ -65,6 +70,7 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
         borzoi_engine::lake::check_tenant(tenant).map_err(Failure::usage)?;
     }
     let lake = Lake::open(&args.lake).map_err(Failure::new)?;
+    let indicators = super::load::indicators(&args.indicators, true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -74,16 +80,18 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
         memory_limit: Some(args.memory << 20),
         catalog: Some(super::load::catalog(args.catalog.as_ref())?),
         own_networks: super::load::networks(&args.own_networks)?,
+        indicators: indicators.as_ref().map(|loaded| loaded.set.clone()),
         ..HuntOptions::default()
     };
     let mut hunt = runtime.block_on(Hunt::open(&lake, options)).map_err(failure)?;
-    if !args.rules.is_empty() {
-        add_rules(&mut hunt, &args.rules)?;
+    let has_rules = !args.rules.is_empty() || indicators.is_some();
+    if has_rules {
+        add_rules(&mut hunt, &args.rules, indicators.as_ref())?;
     }
     let hunt = Arc::new(hunt);
     match &args.sql {
         Some(sql) if sql != "-" => answer_all(&runtime, &hunt, sql, args)?,
-        None if !args.rules.is_empty() => answer_all(&runtime, &hunt, MATCHES, args)?,
+        None if has_rules => answer_all(&runtime, &hunt, MATCHES, args)?,
         None if std::io::stdin().is_terminal() => {
             hunt_prompt::run(&runtime, &hunt, args.output, args.limit)?;
         }
@@ -96,8 +104,12 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn add_rules(hunt: &mut Hunt, paths: &[PathBuf]) -> Result<(), Failure> {
-    let report = borzoi_rules::Loader::new().load(paths);
+fn add_rules(hunt: &mut Hunt, paths: &[PathBuf], indicators: Option<&Loaded>) -> Result<(), Failure> {
+    let mut loader = borzoi_rules::Loader::new();
+    for rule in indicators.iter().flat_map(|loaded| rules(&loaded.set)) {
+        loader.add_rule(rule);
+    }
+    let report = loader.load(paths);
     if let Some(problem) = report.errors().next() {
         return Err(Failure::new(problem));
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use borzoi_engine::indicators::{FileReport, Loaded};
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::ScanOptions;
 use borzoi_parsers::catalog::{Catalog, Dataset, ServedLogSource};
@@ -14,13 +15,13 @@ use borzoi_parsers::formats::{DecodeOptions, Format};
 use borzoi_parsers::frame::FrameOptions;
 use borzoi_parsers::pins::Pins;
 use borzoi_rules::correlation::CorrelationRule;
-use borzoi_rules::ir::{DetectionRule, Expression, Level};
+use borzoi_rules::ir::{DetectionRule, Expression, Level, Matcher};
 use borzoi_rules::query::{Language, QueryRule};
 use borzoi_rules::{LoadReport, Loader, Placeholders};
 
 use crate::cli::{InputArgs, RuleArgs};
 use crate::exit::Failure;
-use crate::ui::style;
+use crate::ui::{style, table};
 
 /// The shipped catalog, with the user's folder on top if one is named.
 pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
@@ -118,6 +119,11 @@ fn mentions(expression: &Expression, is: &impl Fn(&str) -> bool) -> bool {
     match expression {
         Expression::All(parts) | Expression::Any(parts) => parts.iter().any(|part| mentions(part, is)),
         Expression::Not(part) => mentions(part, is),
+        // Not looked for where they are made of other values: those are looked up themselves.
+        Expression::Field {
+            matcher: Matcher::Listed(_),
+            ..
+        } => false,
         Expression::Field { name, .. } => is(name),
         Expression::Keyword(_) => false,
     }
@@ -198,11 +204,74 @@ pub fn placeholders(file: Option<&PathBuf>) -> Result<Placeholders, Failure> {
 
 /// Loads rules: those named, or the shipped pack.
 pub fn rules(paths: &[PathBuf], placeholders: Placeholders) -> LoadReport {
+    rules_with(paths, placeholders, Vec::new())
+}
+
+/// The same with rules that stand in no file.
+fn rules_with(paths: &[PathBuf], placeholders: Placeholders, more: Vec<DetectionRule>) -> LoadReport {
+    let mut loader = Loader::new().placeholders(placeholders);
     if paths.is_empty() {
-        borzoi_rules::pack::load(placeholders)
-    } else {
-        Loader::new().placeholders(placeholders).load(paths)
+        borzoi_rules::pack::add_to(&mut loader);
     }
+    for rule in more {
+        loader.add_rule(rule);
+    }
+    loader.load(paths)
+}
+
+/// Rules as [`rules`] loads them, together with those of lists.
+pub fn rules_and_lists(
+    paths: &[PathBuf],
+    values: Option<&PathBuf>,
+    lists: &[PathBuf],
+) -> Result<LoadReport, Failure> {
+    let lists = indicators(lists, true)?;
+    let lists = lists
+        .iter()
+        .flat_map(|loaded| borzoi_engine::indicators::rules(&loaded.set));
+    Ok(rules_with(paths, placeholders(values)?, lists.collect()))
+}
+
+/// Reads lists of indicators; problems go to standard error. `None` if none is named.
+pub fn indicators(paths: &[PathBuf], quiet: bool) -> Result<Option<Loaded>, Failure> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let loaded = borzoi_engine::indicators::load(paths);
+    for file in &loaded.files {
+        for problem in &file.problems {
+            anstream::eprintln!("{}warning:{:#} {problem}", style::WARNING, style::WARNING);
+        }
+        let untold = (file.refused + u64::from(file.failed)).saturating_sub(file.problems.len() as u64);
+        if untold > 0 {
+            let path = file.path.display();
+            anstream::eprintln!("         {path}: … and {} more", table::thousands(untold));
+        }
+    }
+    if loaded.set.is_empty() {
+        return Err(Failure::new("no indicator in the lists given with --indicators"));
+    }
+    if !quiet {
+        let total = |count: fn(&FileReport) -> u64| loaded.files.iter().map(count).sum::<u64>();
+        let parts = [
+            (total(|file| file.again), "twice in a list"),
+            (total(|file| file.passed_over), "of other kinds or withdrawn"),
+            (total(|file| file.refused), "not understood"),
+        ];
+        let parts = parts.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(count, what)| format!(", {} {what}", table::thousands(*count)))
+            .collect();
+        let dim = style::DIM;
+        anstream::eprintln!(
+            "{dim}{} indicators in {} lists ({}){}{dim:#}",
+            table::thousands(loaded.set.len() as u64),
+            loaded.set.lists().len(),
+            table::bytes(loaded.set.memory().total() as u64),
+            parts.concat()
+        );
+    }
+    Ok(Some(loaded))
 }
 
 /// Prints what kept rules from loading.
@@ -233,7 +302,15 @@ pub struct ReadyRules {
 
 /// Loads, filters by level and compiles; problems go to standard error.
 pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<ReadyRules, Failure> {
-    let report = rules(&args.rules, placeholders(args.placeholders.as_ref())?);
+    let indicators = indicators(&args.indicators, quiet)?;
+    let lists = indicators
+        .iter()
+        .flat_map(|loaded| borzoi_engine::indicators::rules(&loaded.set));
+    let report = rules_with(
+        &args.rules,
+        placeholders(args.placeholders.as_ref())?,
+        lists.collect(),
+    );
     const SHOWN: usize = 10;
     let errors = report.errors().count();
     for problem in report.errors().take(SHOWN) {
@@ -284,7 +361,7 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     let errors = errors + not_run.len() + queries.len();
     Ok(ReadyRules {
         compiled: Arc::new(compiled),
-        losses: errors > 0,
+        losses: errors > 0 || indicators.is_some_and(|loaded| loaded.has_losses()),
     })
 }
 

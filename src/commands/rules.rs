@@ -17,12 +17,14 @@ pub fn run(command: &RulesCommand) -> Result<Exit, Failure> {
         RulesCommand::Check {
             paths,
             placeholders,
+            indicators,
             catalog,
             strict,
             output,
         } => {
             let catalog = load::catalog(catalog.catalog.as_ref())?;
-            rules_check::run(paths, placeholders.as_ref(), &catalog, *strict, *output)
+            let report = load::rules_and_lists(paths, placeholders.as_ref(), indicators)?;
+            rules_check::run(report, &catalog, *strict, *output)
         }
         RulesCommand::List { paths, output } => list(paths, *output),
         RulesCommand::Explain {

@@ -1,7 +1,6 @@
 //! `borzoi rules check`: load rules and report every mistake.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use borzoi_engine::matcher::{CompileWarning, CompiledRules, WarningKind};
 use borzoi_parsers::catalog::Catalog;
@@ -15,14 +14,7 @@ use crate::ui::style;
 use crate::ui::table;
 
 /// Runs the command.
-pub fn run(
-    paths: &[PathBuf],
-    placeholders: Option<&PathBuf>,
-    catalog: &Catalog,
-    strict: bool,
-    output: Structured,
-) -> Result<Exit, Failure> {
-    let report = load::rules(paths, load::placeholders(placeholders)?);
+pub fn run(report: LoadReport, catalog: &Catalog, strict: bool, output: Structured) -> Result<Exit, Failure> {
     let (compiled, compile_warnings) =
         CompiledRules::compile_with_queries(report.detections.clone(), report.queries.clone(), catalog);
     let mut located: Vec<Problem> = compile_warnings

@@ -5,6 +5,7 @@ mod corpora;
 mod correlation_cases;
 mod correlations;
 mod eql;
+mod indicators;
 mod kill;
 mod library;
 mod other_readers;

@@ -139,7 +139,10 @@ impl Lowering<'_> {
         };
         Ok(match expression {
             Expression::All(parts) => all_of(each(parts)?),
-            Expression::Any(parts) => any_of(each(parts)?),
+            Expression::Any(parts) => match one_list(parts) {
+                Some((listed, names)) => self.listed(&listed, &names),
+                None => any_of(each(parts)?),
+            },
             Expression::Not(inner) => not(self.expression(inner, false)?),
             Expression::Keyword(matcher) => self.keyword(matcher)?,
             Expression::Field { name, matcher } => {
@@ -196,13 +199,40 @@ impl Lowering<'_> {
                 any.extend(self.in_unmapped(
                     Question::Holds {
                         test,
-                        within: Where::Unmapped(Some(key)),
+                        within: Where::Unmapped(Some(vec![key])),
                     },
                     label,
                 ));
                 any_of(any)
             }
         })
+    }
+
+    /// Whether one of many fields is in a list: `unmapped` is looked through once for all of them.
+    fn listed(&self, matcher: &Matcher, names: &[&str]) -> Expr {
+        let Ok(test) = test_of(matcher) else {
+            return lit(false);
+        };
+        let keys: Vec<FieldKey> = names
+            .iter()
+            .map(|name| FieldKey::of(&self.route.column(self.dataset, name)))
+            .collect();
+        let label = format!("{matcher:?}");
+        let asked = |field: &Field| {
+            let question = Question::Holds {
+                test: test.clone(),
+                within: Where::Columns,
+            };
+            self.call(question, label.clone(), vec![column(field)])
+        };
+        let columns = keys.iter().flat_map(|key| self.columns(key));
+        let mut any: Vec<Expr> = columns.map(asked).collect();
+        let question = Question::Holds {
+            test: test.clone(),
+            within: Where::Unmapped(Some(keys)),
+        };
+        any.extend(self.in_unmapped(question, label.clone()));
+        any_of(any)
     }
 
     fn keyword(&self, matcher: &Matcher) -> Result<Expr, String> {
@@ -248,7 +278,7 @@ impl Lowering<'_> {
             .collect();
         any.extend(self.in_unmapped(
             Question::Present {
-                within: Where::Unmapped(Some(key.clone())),
+                within: Where::Unmapped(Some(vec![key.clone()])),
             },
             "present".to_owned(),
         ));
@@ -284,6 +314,25 @@ impl Lowering<'_> {
     }
 }
 
+/// The list and the fields, if all parts ask whether a field is in the same list.
+fn one_list(parts: &[Expression]) -> Option<(Matcher, Vec<&str>)> {
+    let mut names = Vec::with_capacity(parts.len());
+    let mut list: Option<&Matcher> = None;
+    for part in parts {
+        match part {
+            Expression::Field {
+                name,
+                matcher: matcher @ Matcher::Listed(_),
+            } if list.is_none_or(|list| list == matcher) => {
+                list = Some(matcher);
+                names.push(name.as_str());
+            }
+            _ => return None,
+        }
+    }
+    Some((list?.clone(), names))
+}
+
 fn column(field: &Field) -> Expr {
     Expr::Column(Column::from_name(field.name()))
 }
@@ -300,6 +349,7 @@ fn test_of(matcher: &Matcher) -> Result<Test, String> {
         Matcher::Cidr(cidr) => Test::Cidr(*cidr),
         Matcher::Number(comparison, bound) => Test::Number(*comparison, *bound),
         Matcher::TimePart(part, comparison, bound) => Test::TimePart(*part, *comparison, *bound),
+        Matcher::Listed(listed) => Test::Listed(listed.clone()),
         other => return Err(format!("{other:?} asks nothing of a text")),
     })
 }

@@ -55,6 +55,7 @@ pub use error::HuntError;
 pub use names::{is_complete, statements};
 pub use tables::{StoredTable, TableColumn};
 
+use crate::indicators::IndicatorSet;
 use crate::lake::Lake;
 use error::translate;
 use functions::UnreadableJson;
@@ -73,6 +74,8 @@ pub struct HuntOptions {
     pub catalog: Option<Arc<Catalog>>,
     /// Networks of one's own beside the private ones, for `network.direction`.
     pub own_networks: Vec<Network>,
+    /// The lists that `indicator` and `indicator_of` look into.
+    pub indicators: Option<Arc<IndicatorSet>>,
 }
 
 /// What a query cost.
@@ -226,6 +229,12 @@ impl Hunt {
                     continue;
                 }
                 served = true;
+                // A rule for all datasets is one for those that are there, or the answer would have their thousands of
+                // columns.
+                let is_stored = || self.stored.iter().any(|stored| stored.dataset == dataset.name);
+                if rule.log_source == LogSource::default() && !is_stored() {
+                    continue;
+                }
                 if datasets.iter().all(|known| known.name != dataset.name) {
                     datasets.push(dataset.clone());
                 }
@@ -416,7 +425,7 @@ fn session(options: &HuntOptions, unreadable: &UnreadableJson) -> Result<Session
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
     }
     let context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
-    for function in functions::all(unreadable) {
+    for function in functions::all(unreadable, options.indicators.as_ref()) {
         context.register_udf(function);
     }
     Ok(context)

@@ -29,8 +29,8 @@ use crate::resolve::FieldKey;
 pub(super) enum Where {
     /// In the columns given as arguments.
     Columns,
-    /// In the JSON of the one argument: what belongs to this field, or everything.
-    Unmapped(Option<FieldKey>),
+    /// In the JSON of the one argument: what belongs to one of these fields, or everything.
+    Unmapped(Option<Vec<FieldKey>>),
 }
 
 /// What is asked of a row.
@@ -153,11 +153,11 @@ impl ScalarUDFImpl for SigmaFunction {
             } => any_column(&arrays, rows, |_| true)?,
             Question::Holds {
                 test,
-                within: Where::Unmapped(key),
-            } => self.any_unmapped(&arrays, rows, key.as_ref(), |text| test.holds(text))?,
+                within: Where::Unmapped(keys),
+            } => self.any_unmapped(&arrays, rows, keys.as_deref(), |text| test.holds(text))?,
             Question::Present {
-                within: Where::Unmapped(key),
-            } => self.any_unmapped(&arrays, rows, key.as_ref(), |_| true)?,
+                within: Where::Unmapped(keys),
+            } => self.any_unmapped(&arrays, rows, keys.as_deref(), |_| true)?,
             Question::Relates {
                 left,
                 right,
@@ -189,7 +189,7 @@ impl SigmaFunction {
         &self,
         arrays: &[ArrayRef],
         rows: usize,
-        key: Option<&FieldKey>,
+        keys: Option<&[FieldKey]>,
         mut holds: impl FnMut(&str) -> bool,
     ) -> Result<BooleanArray> {
         let Some(json) = arrays.first() else {
@@ -203,12 +203,12 @@ impl SigmaFunction {
                 if any {
                     return;
                 }
-                let belongs = match key {
+                let belongs = match keys {
                     None => true,
-                    Some(key) => match ours.get(path) {
+                    Some(keys) => match ours.get(path) {
                         Some(&known) => known,
                         None => {
-                            let belongs = key.is_unmapped_path(&self.dataset, path);
+                            let belongs = keys.iter().any(|key| key.is_unmapped_path(&self.dataset, path));
                             ours.insert(path.to_owned(), belongs);
                             belongs
                         }

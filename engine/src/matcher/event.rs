@@ -13,6 +13,7 @@ use borzoi_parsers::catalog::UNMAPPED;
 use hashbrown::HashMap;
 
 use super::values::{Found, Texts, dotted_name, is_searched, visit_unmapped};
+use crate::alert_build::micros_at;
 use crate::resolve::{FieldKey, UnmappedPath};
 
 /// The texts of the events of a batch, of one event at a time.
@@ -57,6 +58,11 @@ impl<'a> EventTexts<'a> {
             self.every = OnceCell::new();
             self.unmapped = OnceCell::new();
         }
+    }
+
+    /// When the current event happened, in microseconds.
+    pub(crate) fn time(&self) -> i64 {
+        micros_at(self.batch, self.row)
     }
 
     /// The column with this dotted name.

@@ -9,6 +9,7 @@
 //!            │  (all of these without case, and again for patterns in which case counts)
 //!            ├─ address → one look-up per prefix length ▶ networks
 //!            ├─ number, point in time ────────────────▶ comparisons
+//!            ├─ one look-up for all lists ────────────▶ listed
 //!            └─ the rest, one by one ─────────────────▶ regexes without a needed literal
 //! ```
 //!
@@ -23,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use borzoi_parsers::value::parse_timestamp;
-use borzoi_rules::ir::{Cidr, Comparison, TimePart};
+use borzoi_rules::ir::{Cidr, Comparison, Listed, Lists, TimePart};
 use hashbrown::HashMap;
 
 use super::fold::fold_into;
@@ -43,6 +44,8 @@ pub(super) enum Atom {
     Cidr(Cidr),
     Number(Comparison, f64),
     TimePart(TimePart, Comparison, i64),
+    /// Is in a list, at any time.
+    Listed(Listed),
 }
 
 /// Whether case counts.
@@ -107,6 +110,24 @@ pub(super) struct FieldIndex {
     numbers: Vec<(Comparison, f64, u32)>,
     times: Vec<(TimePart, Comparison, i64, u32)>,
     networks: Networks,
+    lists: Vec<AskedLists>,
+}
+
+/// Lists that are looked up together.
+struct AskedLists {
+    lists: Arc<dyn Lists>,
+    sort: u32,
+    /// The atom of each list, by number.
+    atoms: HashMap<u32, u32>,
+}
+
+impl std::fmt::Debug for AskedLists {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AskedLists")
+            .field(&self.sort)
+            .field(&self.atoms)
+            .finish()
+    }
 }
 
 /// Networks by prefix length.
@@ -203,6 +224,7 @@ impl FieldIndex {
             numbers: Vec::new(),
             times: Vec::new(),
             networks: Networks::default(),
+            lists: Vec::new(),
         };
         for (number, atom) in atoms.iter().enumerate() {
             if !wanted(number) {
@@ -256,6 +278,7 @@ impl FieldIndex {
                 Atom::TimePart(part, comparison, bound) => {
                     index.times.push((*part, *comparison, *bound, number));
                 }
+                Atom::Listed(listed) => add_list(&mut index.lists, listed, number),
             }
             index.verifiers.push(verifier);
         }
@@ -276,6 +299,7 @@ impl FieldIndex {
             numbers,
             times,
             networks,
+            lists,
         } = self;
         folded.is_empty()
             && raw.is_empty()
@@ -284,6 +308,7 @@ impl FieldIndex {
             && numbers.is_empty()
             && times.is_empty()
             && networks.is_empty()
+            && lists.is_empty()
     }
 
     /// Whether its literals can be looked for [line by line](FieldIndex::marks_of).
@@ -381,6 +406,11 @@ impl FieldIndex {
             if canonical != address {
                 self.networks.search(canonical, atoms);
             }
+        }
+        for asked in &self.lists {
+            asked
+                .lists
+                .lists_of(asked.sort, text, &mut |list| atoms.extend(asked.atoms.get(&list)));
         }
         atoms.sort_unstable();
         atoms.dedup();
@@ -496,6 +526,21 @@ impl Networks {
                 }
             }
         }
+    }
+}
+
+fn add_list(all: &mut Vec<AskedLists>, listed: &Listed, atom: u32) {
+    let together =
+        |asked: &&mut AskedLists| asked.sort == listed.sort && Arc::ptr_eq(&asked.lists, &listed.lists);
+    match all.iter_mut().find(together) {
+        Some(asked) => {
+            asked.atoms.insert(listed.list, atom);
+        }
+        None => all.push(AskedLists {
+            lists: listed.lists.clone(),
+            sort: listed.sort,
+            atoms: HashMap::from_iter([(listed.list, atom)]),
+        }),
     }
 }
 

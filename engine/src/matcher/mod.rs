@@ -147,6 +147,8 @@ pub struct CompiledRules {
     regexes: RegexTable,
     /// What alerts say of each rule, made when it first matches.
     faces: Vec<OnceLock<AlertRule>>,
+    /// Rules on lists whose values are in them only for a time.
+    timed: Vec<bool>,
     /// Rules that have matched, ready to say why, by dataset.
     ready: RwLock<HashMap<Arc<str>, ReadyRules>>,
     /// Plans by dataset, made when the dataset's first batch arrives.
@@ -197,6 +199,7 @@ impl CompiledRules {
         }
         let compiled = CompiledRules {
             faces: rules.iter().map(|_| OnceLock::new()).collect(),
+            timed: rules.iter().map(|rule| is_timed(rule)).collect(),
             silent: vec![false; rules.len()],
             correlations: None,
             queries: None,
@@ -357,6 +360,26 @@ impl CompiledRules {
             .collect()
     }
 
+    /// Leaves out the signals of lists whose values were in them at other times only.
+    fn keep_timely(&self, batch: &EventBatch, signals: &mut Vec<Signal>) {
+        let is_timed = |signal: &Signal| self.timed[signal.rule.0 as usize];
+        if !signals.iter().any(is_timed) {
+            return;
+        }
+        let mut texts = event::EventTexts::new(batch);
+        signals.retain(|signal| {
+            if !is_timed(signal) {
+                return true;
+            }
+            texts.go_to(signal.row as usize);
+            let conditions = &self.rule(signal.rule).conditions;
+            self.ready(signal.rule, &batch.dataset).ways.iter().any(|way| {
+                let view = row::RowView::new(&texts, way);
+                view.expression(&way.when) && conditions.iter().any(|condition| view.condition(condition))
+            })
+        });
+    }
+
     fn plan(&self, dataset: &Dataset) -> Arc<Plan> {
         let plans = self.plans.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(plan) = plans.get(&dataset.name) {
@@ -367,6 +390,17 @@ impl CompiledRules {
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         plans.entry(dataset.name.clone()).or_insert(plan).clone()
     }
+}
+
+/// Whether a rule asks for something that depends on when an event happened.
+fn is_timed(rule: &DetectionRule) -> bool {
+    let mut timed = false;
+    for search in &rule.searches {
+        visit_matchers(&search.expression, &mut |matcher| {
+            timed |= matches!(matcher, Matcher::Listed(listed) if listed.lists.expires(listed.list));
+        });
+    }
+    timed
 }
 
 /// Calls `visit` with every matcher of an expression.
@@ -456,6 +490,7 @@ impl BatchMatcher {
                 rule: RuleIndex(plan.rules[rule as usize].rule),
             })
             .collect();
+        self.rules.keep_timely(batch, &mut signals);
         signals.sort_unstable();
         self.counters.signals += signals.len() as u64;
         signals

@@ -12,6 +12,8 @@
 //! distinct set ([`super::sets`]). On both levels a formula is looked at only if one of its *witnesses*
 //! holds (see [`Formula::witness`]).
 
+mod listed;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -50,6 +52,9 @@ pub(super) struct RowTest {
 pub(super) struct FieldPlan {
     /// `None`: the keyword slot, which sees every text of the event.
     pub key: Option<FieldKey>,
+    /// Whether a screen may take what stands in the record for all there is: what the column is filled with is asked for
+    /// elsewhere.
+    pub as_written: bool,
     /// The atoms that are witnesses of a predicate.
     witnesses: FieldIndex,
     /// The other ones.
@@ -147,6 +152,7 @@ enum AtomKey {
     Cidr(borzoi_rules::ir::Cidr),
     Number(borzoi_rules::ir::Comparison, u64),
     TimePart(borzoi_rules::ir::TimePart, borzoi_rules::ir::Comparison, i64),
+    Listed(borzoi_rules::ir::Listed),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -176,6 +182,7 @@ impl AtomKey {
 #[derive(Default)]
 struct FieldBuilder {
     key: Option<FieldKey>,
+    as_written: bool,
     atoms: Vec<Atom>,
     costs: Vec<f64>,
     /// The leaf that each atom is.
@@ -221,7 +228,9 @@ struct Builder<'d> {
     regexes: &'d RegexTable,
     ways: HashMap<LogSource, Rc<[Way<'d>]>>,
     fields: Vec<FieldBuilder>,
-    by_key: HashMap<Option<FieldKey>, usize>,
+    /// With whether only what events write is seen.
+    by_key: HashMap<(Option<FieldKey>, bool), usize>,
+    taken: Vec<listed::Known<'d>>,
     /// What the numbers in formulas over atoms mean.
     leaves: Vec<Leaf>,
     row_tests: Vec<RowTest>,
@@ -243,6 +252,7 @@ impl Plan {
             ways: HashMap::new(),
             fields: Vec::new(),
             by_key: HashMap::new(),
+            taken: Vec::new(),
             leaves: Vec::new(),
             row_tests: Vec::new(),
             facts: Vec::new(),
@@ -315,6 +325,10 @@ impl<'d> Builder<'d> {
                 Formula::any(parts)
             }
             Expression::Not(inner) => self.expression(inner, slot_of).not(),
+            Expression::Field {
+                name,
+                matcher: Matcher::Listed(listed),
+            } => self.listed(name, listed, slot_of),
             Expression::Field { name, matcher } => {
                 let slot = slot_of(self, name);
                 self.matcher(slot, matcher, slot_of)
@@ -373,20 +387,27 @@ impl<'d> Builder<'d> {
                 AtomKey::TimePart(*part, *comparison, *bound),
                 Atom::TimePart(*part, *comparison, *bound),
             ),
+            Matcher::Listed(listed) => (AtomKey::Listed(listed.clone()), Atom::Listed(listed.clone())),
         };
         self.atom(field, atom_key, atom)
     }
 
     fn field(&mut self, key: Option<FieldKey>) -> usize {
-        if let Some(&slot) = self.by_key.get(&key) {
+        self.field_seen(key, false)
+    }
+
+    fn field_seen(&mut self, key: Option<FieldKey>, as_written: bool) -> usize {
+        let identity = (key, as_written);
+        if let Some(&slot) = self.by_key.get(&identity) {
             return slot;
         }
         let slot = self.fields.len();
-        self.by_key.insert(key.clone(), slot);
         self.fields.push(FieldBuilder {
-            key,
+            key: identity.0.clone(),
+            as_written,
             ..FieldBuilder::default()
         });
+        self.by_key.insert(identity, slot);
         slot
     }
 
@@ -563,6 +584,7 @@ impl<'d> Builder<'d> {
                     },
                     costs,
                     key: builder.key,
+                    as_written: builder.as_written,
                     rules_of_predicate: vec![Vec::new(); builder.predicates.len()],
                     predicates: builder.predicates,
                     predicates_of_atom,
@@ -639,6 +661,8 @@ fn cost(atom: &Atom, key: Option<&FieldKey>) -> f64 {
     let cost = match atom {
         Atom::Present | Atom::Pattern(Shape::Anything, _) => 1.0,
         Atom::Number(..) | Atom::TimePart(..) => 0.5,
+        // Lists are long, and events of what is in them few.
+        Atom::Listed(_) => 1e-6,
         Atom::Cidr(cidr) => by_length(usize::from(cidr.prefix) / 2, 0.5),
         Atom::Regex(regex) => {
             let needed = regex.needed.as_ref();

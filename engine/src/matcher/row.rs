@@ -3,15 +3,16 @@
 //! The batch matcher says *that* a rule matches; this says *why*, for alerts and explanations. It walks
 //! the rule as it was written, and answers each of its questions at most once.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
 use borzoi_parsers::catalog::Column;
-use borzoi_rules::ir::Condition;
+use borzoi_rules::ir::{Condition, Listed};
 
 use super::event::EventTexts;
 use super::ready::{Asks, Question, Ready, Way};
-use super::single::relates;
+use super::single::{Test, relates};
 use super::values::Found;
 
 /// What a rule, under the names of one route, makes of one event.
@@ -71,7 +72,8 @@ impl<'v, 'a> RowView<'v, 'a> {
                 Asks::Absent(_) | Asks::Value(_, Err(_)) | Asks::AnyText(Err(_)) => Vec::new(),
                 Asks::Present(_) => (0..values.len()).collect(),
                 Asks::Value(_, Ok(test)) | Asks::AnyText(Ok(test)) => {
-                    positions(values, |value| test.holds_for(value))
+                    let time = self.event.time();
+                    positions(values, |value| test.holds_for(value, time))
                 }
                 Asks::Related {
                     other,
@@ -89,6 +91,16 @@ impl<'v, 'a> RowView<'v, 'a> {
                 }
             }
         })
+    }
+
+    /// What was asked of a value that satisfies a question, in words: of one in a list, what the list says.
+    pub(crate) fn said_of<'q>(&self, question: &'q Question, value: &Found<'_>) -> Cow<'q, str> {
+        match &question.asks {
+            Asks::Value(_, Ok(Test::Listed(Listed { lists, list, sort }))) => {
+                Cow::Owned(lists.describe(*list, *sort, &value.text, self.event.time()))
+            }
+            _ => Cow::Borrowed(&question.matcher),
+        }
     }
 
     /// Whether the answer to a question is yes.

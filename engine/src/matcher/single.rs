@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use borzoi_parsers::value::parse_timestamp;
-use borzoi_rules::ir::{Cidr, Comparison, Matcher, Regex, Relation, TimePart};
+use borzoi_rules::ir::{Cidr, Comparison, Listed, Matcher, Regex, Relation, TimePart};
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use super::fold::fold;
@@ -28,6 +28,8 @@ pub enum Test {
     Number(Comparison, f64),
     /// A part of a point in time.
     TimePart(TimePart, Comparison, i64),
+    /// A list.
+    Listed(Listed),
 }
 
 impl Test {
@@ -48,21 +50,23 @@ impl Test {
             Matcher::Cidr(cidr) => Test::Cidr(*cidr),
             Matcher::Number(comparison, bound) => Test::Number(*comparison, *bound),
             Matcher::TimePart(part, comparison, bound) => Test::TimePart(*part, *comparison, *bound),
+            Matcher::Listed(listed) => Test::Listed(listed.clone()),
             Matcher::Null | Matcher::Exists(_) | Matcher::FieldRef { .. } => {
                 return Err("asks for more than the text of one value".to_owned());
             }
         })
     }
 
-    /// Whether it holds for a value that is asked about many times.
-    pub(crate) fn holds_for(&self, value: &Found<'_>) -> bool {
+    /// Whether it holds for a value that is asked about many times, of an event of this time.
+    pub(crate) fn holds_for(&self, value: &Found<'_>, time: i64) -> bool {
         match self {
+            Test::Listed(Listed { lists, list, sort }) => lists.holds_at(*list, *sort, &value.text, time),
             Test::Glob(glob) if !glob.is_cased() => glob.matches_ready(value.folded()),
             other => other.holds(&value.text),
         }
     }
 
-    /// Whether it holds for `text`.
+    /// Whether it holds for `text`, at any time.
     pub fn holds(&self, text: &str) -> bool {
         match self {
             Test::Glob(glob) => glob.matches(text),
@@ -73,6 +77,11 @@ impl Test {
             }
             Test::TimePart(part, comparison, bound) => {
                 time_part(text, *part).is_some_and(|value| compares_whole(value, *comparison, *bound))
+            }
+            Test::Listed(Listed { lists, list, sort }) => {
+                let mut is_in = false;
+                lists.lists_of(*sort, text, &mut |found| is_in |= found == *list);
+                is_in
             }
         }
     }

@@ -207,6 +207,11 @@ fn field_names<'e>(expression: &'e Expression, names: &mut BTreeSet<&'e str>) {
             parts.iter().for_each(|part| field_names(part, names));
         }
         Expression::Not(inner) => field_names(inner, names),
+        // Lists are looked up wherever they may be met.
+        Expression::Field {
+            matcher: Matcher::Listed(_),
+            ..
+        } => {}
         Expression::Field { name, matcher } => {
             names.insert(name);
             if let Matcher::FieldRef { field, .. } = matcher {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 const STRETCHES: i64 = 8;
 
 /// Bits of a filter for each value.
-const BITS: usize = 20;
+const BITS: usize = 24;
 
 /// Lanes of a block; a value sets a bit in each.
 const LANES: usize = 8;

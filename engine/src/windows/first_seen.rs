@@ -12,7 +12,7 @@
 //! # Memory
 //!
 //! A value whose run is worked off takes 16 bytes in a table that is 7/16 to 7/8 full (19 to 38 bytes); one that is not yet,
-//! about 150 with its text. Where memory is full, the older half of the former moves to [filters](super::aged): about 2.5
+//! about 150 with its text. Where memory is full, the older half of the former moves to [filters](super::aged): 3
 //! bytes each; their errors make a value that is new pass for seen, never the other way round. Values are told apart by 64
 //! bits of hash: among 5 million the probability that any two are taken for one is below 1 in a million.
 

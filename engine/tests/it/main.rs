@@ -9,6 +9,7 @@ mod correlations;
 mod derived;
 mod eql;
 mod hunt;
+mod indicators;
 mod lake;
 mod matcher;
 mod rule_tests;

@@ -92,7 +92,7 @@ fn seen(alerts: &[Alert], summary: &ScanSummary) -> (Vec<Json>, Json) {
 }
 
 /// Scans all ways; says how many events were passed over.
-fn all_agree(lines: &[String], rules: Vec<Arc<DetectionRule>>) -> Result<u64, TestCaseError> {
+pub fn all_agree(lines: &[String], rules: Vec<Arc<DetectionRule>>) -> Result<u64, TestCaseError> {
     let rules = Arc::new(CompiledRules::compile(rules, &Catalog::builtin()).0);
     let mut everything = Everything(Vec::new());
     let looked_at = scan(lines, &rules, None, &mut everything);

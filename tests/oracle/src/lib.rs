@@ -377,6 +377,12 @@ fn text_matches(matcher: &Matcher, text: &str) -> bool {
             }
             None => false,
         },
+        Matcher::Listed(listed) => {
+            let mut is_in = false;
+            let list = |list| is_in |= list == listed.list;
+            listed.lists.lists_of(listed.sort, text, &mut { list });
+            is_in
+        }
         Matcher::Null | Matcher::Exists(_) | Matcher::FieldRef { .. } => {
             panic!("not about the text of one value")
         }

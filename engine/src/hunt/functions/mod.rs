@@ -10,24 +10,32 @@
 //! | `domain_of(name_or_url)` | the registered domain (`example.co.uk`), after the public suffix list |
 //! | `entropy(text)` | Shannon entropy in bits per character |
 //! | `base64_decode(text)` | the decoded text (UTF-8, or UTF-16LE as PowerShell writes it) |
+//! | `indicator(text)` | what the lists that are loaded say of an address, name, hash or URL; null if they do not have it |
+//! | `indicator_of(list, text)` | whether a list has it |
 //! | `json_get(json, path)` | the value at a dotted path of a JSON text, as text; null and counted if it is no JSON |
 //! | `json_get_int(json, path)` | the same as a whole number |
 
 pub(super) mod derived;
 mod function;
+mod indicators;
 mod json;
 mod net;
 mod text;
 mod values;
 
+use std::sync::Arc;
+
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::indicators::IndicatorSet;
 pub(crate) use json::UnreadableJson;
 pub(crate) use values::over_texts_bool;
 
-/// Every function, ready to register; JSON texts that cannot be read are counted in `unreadable`.
-pub(crate) fn all(unreadable: &UnreadableJson) -> Vec<ScalarUDF> {
+/// Every function, ready to register; JSON texts that cannot be read are counted in `unreadable`, lists are those of
+/// `indicators`.
+pub(crate) fn all(unreadable: &UnreadableJson, indicators: Option<&Arc<IndicatorSet>>) -> Vec<ScalarUDF> {
     let mut functions = net::functions();
+    functions.extend(indicators::functions(indicators));
     functions.extend(text::functions());
     functions.extend(json::functions(unreadable));
     functions
@@ -70,6 +78,16 @@ pub const HELP: &[FunctionHelp] = &[
         name: "base64_decode",
         usage: "base64_decode(text)",
         gives: "the decoded text, null if it is none",
+    },
+    FunctionHelp {
+        name: "indicator",
+        usage: "indicator(destination_ip)",
+        gives: "what the lists loaded with --indicators say of it, null if they do not have it",
+    },
+    FunctionHelp {
+        name: "indicator_of",
+        usage: "indicator_of('list', dns_question_name)",
+        gives: "whether the list has it",
     },
     FunctionHelp {
         name: "json_get",

@@ -73,7 +73,9 @@ fn pieces_of(atom: &Atom) -> Option<Vec<String>> {
             }]
         }
         Atom::Regex(regex) => regex.needed.clone()?,
-        Atom::Present | Atom::Cidr(_) | Atom::Number(..) | Atom::TimePart(..) => return None,
+        Atom::Present | Atom::Cidr(_) | Atom::Number(..) | Atom::TimePart(..) | Atom::Listed(_) => {
+            return None;
+        }
     };
     literals.iter().map(|literal| piece(literal)).collect()
 }

@@ -100,7 +100,7 @@ impl DatasetScreen {
             .iter()
             .map(|field| match &field.key {
                 None => Sight::Keywords,
-                Some(key) if is_hidden(key) || is_made(key, &dataset) => Sight::Hidden,
+                Some(key) if is_hidden(key) || !field.as_written && is_made(key, &dataset) => Sight::Hidden,
                 Some(key) if tells_kind.contains(key) => {
                     kind_slots += 1;
                     Sight::Kind(kind_slots - 1)
@@ -112,7 +112,7 @@ impl DatasetScreen {
             let slot = plan
                 .fields
                 .iter()
-                .position(|field| field.key.as_ref() == Some(key))?;
+                .position(|field| field.key.as_ref() == Some(key) && !field.as_written)?;
             (sights[slot] != Sight::Hidden).then_some(slot as u32)
         };
         let slots_of = |test: &RowTest| Some([slot_of(&test.field)?, slot_of(&test.other)?]);

@@ -29,6 +29,7 @@ fn at_least(number: f64) -> Test {
 fn plan(measured: Measured, slots: u16, test: Test) -> Plan {
     Plan {
         rule_id: "bench".into(),
+        meaning: 0,
         slots,
         group_values: 1,
         span: 300 * SECOND,

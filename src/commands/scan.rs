@@ -44,7 +44,8 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
         .transpose()?;
     let inputs = InputSet::expand(&args.input.paths);
     let live = inputs.inputs.iter().any(|input| input.size.is_none());
-    if let Some(queries) = rules.compiled.queries().filter(|_| live && !quiet) {
+    let waits = live || args.state.is_some() && !args.finish;
+    if let Some(queries) = rules.compiled.queries().filter(|_| waits && !quiet) {
         for query in queries.wait_for_the_end() {
             warn(&format!(
                 "`{}` answers when the input ends: it has pipes, or asks how processes relate",
@@ -52,12 +53,12 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
             ));
         }
     }
-    options.state = state(args, live)?;
     let form = args.output.unwrap_or(if io::stdout().is_terminal() {
         ScanOutput::Table
     } else {
         ScanOutput::Jsonl
     });
+    options.state = state(args, form, live)?;
     let title = args.input.paths.join(" ");
     let mut sink = CommandSink {
         output: AlertOutput::new(form, args.report.clone(), title)?,
@@ -111,7 +112,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
 }
 
 /// Where the scan keeps its state.
-fn state(args: &ScanArgs, live: bool) -> Result<Option<StateOptions>, Failure> {
+fn state(args: &ScanArgs, form: ScanOutput, live: bool) -> Result<Option<StateOptions>, Failure> {
     let Some(folder) = &args.state else {
         return Ok(None);
     };
@@ -122,7 +123,11 @@ fn state(args: &ScanArgs, live: bool) -> Result<Option<StateOptions>, Failure> {
     }
     Ok(Some(StateOptions {
         folder: folder.clone(),
-        every: Duration::from_micros(args.state_every.0.unsigned_abs()),
+        // A table and a report are written at the end: before that, nothing was given out that a crash would not lose.
+        every: match args.report.is_some() || form == ScanOutput::Table {
+            true => Duration::MAX,
+            false => Duration::from_micros(args.state_every.0.unsigned_abs()),
+        },
         finish: args.finish,
     }))
 }

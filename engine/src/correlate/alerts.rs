@@ -1,6 +1,6 @@
 //! Windows at the end of a scan's way: signals in, alerts of correlations out.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub(crate) struct Correlator {
     sources: Vec<Arc<str>>,
     /// When tenants and datasets that are waited for last had a match.
     heard: BTreeMap<(u32, u32), Instant>,
+    /// Those that had a match since this began, or was taken up.
+    heard_now: BTreeSet<(u32, u32)>,
     /// What was found and is not yet given out.
     ready: VecDeque<Episode>,
     told: Told,
@@ -70,6 +72,7 @@ impl Correlator {
             kept: KeptEvents::default(),
             sources: Vec::new(),
             heard: BTreeMap::new(),
+            heard_now: BTreeSet::new(),
             ready: VecDeque::new(),
             told: Told::default(),
             suppressed: 0,
@@ -107,6 +110,7 @@ impl Correlator {
             self.kept.add(&mut matched, plan.span, plan.slots);
             let tenant = self.windows.tenant(&matched.tenant);
             self.heard.insert((tenant, source as u32), at);
+            self.heard_now.insert((tenant, source as u32));
             self.windows.push(&Signal {
                 plan: matched.plan,
                 slot: matched.slot,
@@ -132,6 +136,19 @@ impl Correlator {
             }
             waits
         });
+        self.gather();
+    }
+
+    /// More comes in another scan only: datasets that had no match in this one hold nobody up.
+    pub(crate) fn pause(&mut self) {
+        let silent: Vec<(u32, u32)> = self
+            .windows
+            .waited_for()
+            .filter(|source| !self.heard_now.contains(source))
+            .collect();
+        for (tenant, source) in silent {
+            self.windows.idle(tenant, source);
+        }
         self.gather();
     }
 

@@ -1,6 +1,6 @@
 //! The end of a query's way: hits in; sequences, pipes and alerts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,6 +120,8 @@ pub(crate) struct QueryRun {
     pub(super) relations: Vec<Option<Relations>>,
     pub(super) sources: Vec<Arc<str>>,
     pub(super) heard: BTreeMap<(u32, u32), Instant>,
+    /// Those that had a hit since this began, or was taken up.
+    heard_now: BTreeSet<(u32, u32)>,
     /// When a hit came last.
     pub(super) heard_last: Option<Instant>,
 }
@@ -170,6 +172,7 @@ impl QueryRun {
                 .collect(),
             sources: Vec::new(),
             heard: BTreeMap::new(),
+            heard_now: BTreeSet::new(),
             heard_last: None,
         })
     }
@@ -218,6 +221,7 @@ impl QueryRun {
             let source = self.source(&hit.about.evidence.dataset);
             if !are_related {
                 self.heard.insert((tenant, source), at);
+                self.heard_now.insert((tenant, source));
             }
             taken.push(sequence::Hit {
                 time: hit.time,
@@ -276,6 +280,19 @@ impl QueryRun {
             }
             waits
         });
+        self.found(found)
+    }
+
+    /// More comes in another scan only: datasets that had no hit in this one hold nobody up.
+    pub(crate) fn pause(&mut self) -> Vec<Alert> {
+        let waited_for = self.sequences.waited_for();
+        let silent: Vec<(u32, u32)> = waited_for
+            .filter(|source| !self.heard_now.contains(source))
+            .collect();
+        let mut found = Vec::new();
+        for (tenant, source) in silent {
+            found.extend(self.sequences.idle(tenant, source));
+        }
         self.found(found)
     }
 

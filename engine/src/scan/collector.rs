@@ -39,6 +39,8 @@ pub(super) struct Collector<'a> {
     /// The open input and the events it gave.
     pub(super) current: Option<(Arc<str>, u64)>,
     pub(super) keeper: Option<Keeper>,
+    /// Whether the open input was read in part by an earlier scan.
+    pub(super) goes_on: bool,
 }
 
 impl Collector<'_> {
@@ -67,9 +69,8 @@ impl Collector<'_> {
                 let mut opened = self.inputs.iter().filter(|input| input.path == path);
                 self.streams = opened.any(|input| input.size.is_none());
                 self.last_block = Instant::now();
-                if let Some(keeper) = self.keeper.as_mut().filter(|_| !self.streams) {
-                    keeper.opened(&path);
-                }
+                let keeper = self.keeper.as_mut().filter(|_| !self.streams);
+                self.goes_on = keeper.is_some_and(|keeper| keeper.opened(&path));
                 self.current = Some((path, 0));
             }
             Collected::Result(work::Output::Closed { raw_bytes, is_whole }) => {
@@ -81,7 +82,8 @@ impl Collector<'_> {
                 let summary = &mut self.summary;
                 match self.current.take() {
                     Some((path, _)) if raw_bytes == 0 => summary.empty_inputs.push(path),
-                    Some((path, 0)) => summary.inputs_without_events.push(path),
+                    // Of one that was read before, nothing more may have come.
+                    Some((path, 0)) if is_whole && !self.goes_on => summary.inputs_without_events.push(path),
                     _ => {}
                 }
             }
@@ -262,19 +264,27 @@ impl Collector<'_> {
         self.correlation_alerts(sink_takes)
     }
 
-    /// More may come in another scan: what correlations counted until now.
-    pub(super) fn correlations_wait(&mut self) {
-        if let Some(correlator) = &self.correlator {
+    /// More may come in another scan: what correlations and queries found and counted until now.
+    pub(super) fn wait(&mut self, sink_takes: bool) -> Result<(), ScanError> {
+        if let Some(correlator) = &mut self.correlator {
+            correlator.pause();
             self.summary.windows = correlator.counters();
             self.summary.evidence_given_up = correlator.given_up();
             self.summary.suppressed = correlator.suppressed();
         }
+        let given = self.correlation_alerts(sink_takes);
+        if let Some(queries) = &mut self.queries {
+            let alerts = queries.pause();
+            self.summary.queries = queries.counters();
+            self.final_alerts(alerts, sink_takes && given.is_ok())?;
+        }
+        given
     }
 
-    /// The same for queries.
-    pub(super) fn queries_wait(&mut self) {
-        if let Some(queries) = &self.queries {
-            self.summary.queries = queries.counters();
+    /// Forgets what is known of files that are gone.
+    pub(super) fn tidy(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.tidy();
         }
     }
 

@@ -1,5 +1,7 @@
 //! When the state of a scan is saved, and what of it.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,11 +59,20 @@ impl Keeper {
     }
 
     /// A file was opened to be read, from its start if it is not known or another one than it was.
-    pub(super) fn opened(&mut self, path: &Arc<str>) {
+    /// Whether it goes on.
+    pub(super) fn opened(&mut self, path: &Arc<str>) -> bool {
+        let size = fs::metadata(&**path).ok().map(|file| file.len());
         let known = self.positions.get(path);
-        if known.is_none_or(|known| known.resume(path, None) == Resume::Replaced) {
-            self.positions.insert(path.clone(), Position::at_start(path));
+        if let Some(Resume::After(_)) = known.map(|known| known.resume(path, size)) {
+            return true;
         }
+        self.positions.insert(path.clone(), Position::at_start(path));
+        false
+    }
+
+    /// Forgets files that are gone.
+    pub(super) fn tidy(&mut self) {
+        self.positions.retain(|path, _| Path::new(&**path).exists());
     }
 
     /// A block of a file was read.

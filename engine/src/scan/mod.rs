@@ -232,6 +232,7 @@ impl Scan {
             },
             current: None,
             keeper,
+            goes_on: false,
         };
         for (input, resume) in inputs.inputs.iter().zip(&resumes) {
             match resume {
@@ -280,18 +281,12 @@ impl Scan {
             .is_none_or(|keeper| keeper.options.finish && !self.stop.load(Ordering::Relaxed));
         let ended = match is_over {
             true => collector.correlations_end(outcome.is_ok()),
-            false => {
-                collector.correlations_wait();
-                Ok(())
-            }
+            false => collector.wait(outcome.is_ok()),
         };
         let outcome = outcome.and(ended);
         let ended = match is_over {
             true => collector.queries_end(outcome.is_ok()),
-            false => {
-                collector.queries_wait();
-                Ok(())
-            }
+            false => Ok(()),
         };
         let outcome = outcome
             .and(ended)
@@ -299,7 +294,10 @@ impl Scan {
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();
         let outcome = match &stored {
-            Ok(_) => outcome.and_then(|()| collector.save(is_over)),
+            Ok(_) => outcome.and_then(|()| {
+                collector.tidy();
+                collector.save(is_over)
+            }),
             Err(_) => outcome,
         };
         let mut summary = collector.summary;

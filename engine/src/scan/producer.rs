@@ -59,6 +59,7 @@ impl Producer<'_> {
         let before = self.raw_bytes.load(Ordering::Relaxed);
         let timeout = chunks.is_stream().then_some(TICK);
         let mut blocks = BlockReader::new(chunks, self.frame_options.clone());
+        let mut failed = false;
         loop {
             let read = blocks.next(timeout);
             let read_bytes = blocks.chunks().raw_bytes();
@@ -68,12 +69,15 @@ impl Producer<'_> {
                     let is_new = after.is_none_or(|position| position.leave_new(&mut block));
                     !is_new || feed.push(Item::Block(block))
                 }
-                Read::Error(error) => feed.push(Item::Error(error)),
+                Read::Error(error) => {
+                    failed = true;
+                    feed.push(Item::Error(error))
+                }
                 Read::Idle => feed.idle(),
                 Read::End => {
                     return feed.push(Item::Closed {
                         raw_bytes: read_bytes,
-                        is_whole: true,
+                        is_whole: !failed,
                     });
                 }
             };

@@ -74,8 +74,8 @@ pub(super) struct Position {
     whole: Option<u64>,
     /// The offset of the last frame that was read.
     last: Option<u64>,
-    /// How many blocks of frames were read.
-    blocks: u64,
+    /// How many blocks of frames were read, and how many frames of the last of them.
+    blocks: (u64, u64),
 }
 
 /// What is to be done with an input.
@@ -107,8 +107,9 @@ impl Position {
             Some(now) if now == (length, hash) => {}
             _ => return Resume::Replaced,
         }
-        match self.whole {
-            Some(whole) if Some(whole) == size => Resume::Skip,
+        match (self.whole, size) {
+            (Some(whole), Some(size)) if size < whole => Resume::Replaced,
+            (Some(whole), Some(size)) if size == whole => Resume::Skip,
             _ if self.last.is_none() => Resume::Whole,
             _ => Resume::After(self.clone()),
         }
@@ -117,7 +118,12 @@ impl Position {
     /// A block was read.
     pub(super) fn add(&mut self, read: Reached) {
         self.last = self.last.max(read.last);
-        self.blocks = self.blocks.max(read.blocks);
+        let (blocks, frames) = read.blocks;
+        self.blocks = match self.blocks.0 == blocks {
+            // The rest of a block of which some was read before.
+            true => (blocks, self.blocks.1 + frames),
+            false => read.blocks,
+        };
     }
 
     /// It was read to its end.
@@ -135,8 +141,21 @@ impl Position {
             return true;
         };
         match block.framing {
-            // Their frames do not lie in the order of their offsets; their blocks are always the same.
-            Framing::Evtx | Framing::Auditd => block.sequence >= self.blocks,
+            // Their frames do not lie in the order of their offsets. Their blocks are always the same but for the last one,
+            // which a file that grows fills up.
+            Framing::Evtx | Framing::Auditd => {
+                let (blocks, frames) = self.blocks;
+                match block.sequence + 1 {
+                    number if number < blocks => return false,
+                    number if number == blocks => {
+                        let read = usize::try_from(frames).unwrap_or(usize::MAX);
+                        block.frames.drain(..read.min(block.frames.len()));
+                        block.rejects.clear();
+                    }
+                    _ => {}
+                }
+                !(block.frames.is_empty() && block.rejects.is_empty())
+            }
             _ => {
                 block.frames.retain(|frame| frame.offset > last);
                 block.rejects.retain(|reject| reject.offset > last);
@@ -150,16 +169,16 @@ impl Position {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Reached {
     last: Option<u64>,
-    blocks: u64,
+    blocks: (u64, u64),
 }
 
 impl Reached {
     pub(super) fn of(block: &FrameBlock) -> Reached {
         let frames = block.frames.iter().map(|frame| frame.offset);
-        let rejects = block.rejects.iter().map(|reject| reject.offset);
         Reached {
-            last: frames.chain(rejects).max(),
-            blocks: block.sequence + 1,
+            // What was refused at the end of a file may only be cut short.
+            last: frames.max(),
+            blocks: (block.sequence + 1, block.frames.len() as u64),
         }
     }
 }

@@ -371,6 +371,11 @@ impl FirstSeen {
     /// Makes room: the older half of what is remembered one by one moves to filters; what is there goes last. Gives how many
     /// values moved, and how many are forgotten for good.
     pub(super) fn relieve(&mut self) -> (u64, u64) {
+        // Where filters hold most, the oldest of them go.
+        let known = self.known.capacity() * (size_of::<(u64, i64)>() + 1);
+        if self.aged.bytes() > known && self.aged.drop_first() {
+            return (0, 1);
+        }
         if self.known.is_empty() {
             let gone = (self.fresh.len() + self.groups.len()) as u64;
             self.fresh = ByHash::default();

@@ -36,8 +36,8 @@ pub(super) struct Open {
 
 /// What became of a stretch while a group was worked off.
 pub(super) enum Change {
-    /// An event of this time and id came, and hands up what it has.
-    Entered(i64, u128),
+    /// This event came, and hands up what it has.
+    Entered(Entry),
     /// One began at this time.
     Began(i64),
     /// One that began then goes on with an event of now.
@@ -220,7 +220,7 @@ impl Group {
     fn pass(&mut self, plan: &Plan, limit: i64, changed: &mut dyn FnMut(Change)) {
         while self.log.pending().first().is_some_and(|entry| entry.time < limit) {
             if let Some(entry) = self.log.enter().filter(|_| !plan.handed.is_empty()) {
-                changed(Change::Entered(entry.time, entry.id()));
+                changed(Change::Entered(entry));
             }
         }
         while self
@@ -262,7 +262,7 @@ impl Group {
                 if let Some(entry) = self.log.enter() {
                     window.add(plan, &entry);
                     if !plan.handed.is_empty() {
-                        changed(Change::Entered(entry.time, entry.id()));
+                        changed(Change::Entered(entry));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One event in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
     /// Event time in microseconds.
     pub time: i64,

@@ -361,6 +361,10 @@ impl Windows {
                     }
                     let signals = signals_of(&began, parent, above.plan());
                     for (key, entry, handed) in signals {
+                        if above.limit().is_some_and(|limit| entry.time < limit) {
+                            self.counters.too_late += 1;
+                            continue;
+                        }
                         let before = above.bytes();
                         self.counters.signals += 1;
                         let early = self.settings.eager.then_some(Early {
@@ -412,12 +416,10 @@ fn signals_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Vec<(Key, E
         let more = Key::from_bytes(more);
         let mut values = began.key.values();
         values.extend(more.values());
-        if let Some(signal) = signal_of(began, &values, parent, above)
-            && !found.contains(&signal)
-        {
-            found.push(signal);
-        }
+        found.extend(signal_of(began, &values, parent, above));
     }
+    found.sort_unstable();
+    found.dedup();
     found
 }
 

@@ -228,6 +228,7 @@ mod tests {
         };
         Plan {
             rule_id: Arc::from("rule"),
+            meaning: 0,
             slots: 1,
             group_values: 1,
             window: WindowMode::Sliding,

@@ -12,6 +12,7 @@ use borzoi_rules::correlation::{
     WindowMode,
 };
 use borzoi_rules::ir::Comparison;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Most ways in which a condition over rules in order may hold; a rule with more does not run.
 const MOST_CHAINS: usize = 64;
@@ -93,6 +94,8 @@ pub struct Parent {
 pub struct Plan {
     /// The id of the rule: part of the ids of its episodes.
     pub rule_id: Arc<str>,
+    /// A hash of what the rule asks: of one that asks something else nothing is taken up.
+    pub meaning: u64,
     /// How many rules it is about.
     pub slots: u16,
     /// How many values keep groups apart; where values are asked for that are new, those follow in the key.
@@ -166,6 +169,7 @@ impl Plan {
         let span = micros(rule.timespan).max(1);
         let mut plan = Plan {
             rule_id: rule.meta.id.clone(),
+            meaning: meaning_of(rule),
             slots: slots as u16,
             group_values: rule.group_by.len(),
             span,
@@ -261,6 +265,19 @@ fn most_slots(kind: CorrelationKind) -> usize {
         CorrelationKind::Risk => usize::from(u16::MAX),
         _ => MOST_SLOTS,
     }
+}
+
+fn meaning_of(rule: &CorrelationRule) -> u64 {
+    let asks = (
+        &rule.kind,
+        &rule.rules,
+        &rule.group_by,
+        &rule.timespan,
+        &rule.aliases,
+        &rule.condition,
+        &rule.options,
+    );
+    xxh3_64(format!("{asks:?}").as_bytes())
 }
 
 fn micros(duration: Duration) -> i64 {

@@ -62,7 +62,7 @@ pub(super) type Saved<'s> = (
     &'s Slab<Group>,
     &'s BTreeMap<i64, Vec<u32>>,
     Option<i64>,
-    Vec<((i64, u128), &'s Handed)>,
+    Vec<((u32, Entry), &'s Handed)>,
 );
 
 /// The same, to be taken up.
@@ -70,7 +70,7 @@ pub(super) type Loaded = (
     Slab<Group>,
     BTreeMap<i64, Vec<u32>>,
     Option<i64>,
-    Vec<((i64, u128), Handed)>,
+    Vec<((u32, Entry), Handed)>,
 );
 
 /// See the [module](self).
@@ -88,8 +88,8 @@ pub(super) struct PlanState {
     /// Everything below is worked off. `None`: nothing yet.
     limit: Option<i64>,
     spare: Window,
-    /// What events hand up that are not worked off, by their time and id.
-    handed: HashMap<(i64, u128), Handed>,
+    /// What events hand up that are not worked off, by group and event.
+    handed: HashMap<(u32, Entry), Handed>,
     heap: usize,
     /// Where the search for groups to evict goes on.
     hand: usize,
@@ -178,13 +178,6 @@ impl PlanState {
         handed: &[u8],
         early: Option<Early<'_>>,
     ) -> bool {
-        if !handed.is_empty()
-            && !self.plan.handed.is_empty()
-            && let hashbrown::hash_map::Entry::Vacant(place) = self.handed.entry((entry.time, entry.id()))
-        {
-            self.heap += handed.len() + HANDED_BYTES;
-            place.insert(handed.into());
-        }
         let groups = &self.groups;
         let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
         let number = match self.table.find(hash, is_it) {
@@ -201,6 +194,7 @@ impl PlanState {
                         .map_or(0, |group| keys::hash(group.key.bytes()))
                 });
                 self.schedule(number, due);
+                self.keep_handed(number, entry, handed);
                 self.peek(number, entry, early);
                 return true;
             }
@@ -218,9 +212,18 @@ impl PlanState {
             self.schedule(number, due);
         }
         if new {
+            self.keep_handed(number, entry, handed);
             self.peek(number, entry, early);
         }
         new
+    }
+
+    fn keep_handed(&mut self, number: u32, entry: Entry, handed: &[u8]) {
+        if !handed.is_empty() && !self.plan.handed.is_empty() {
+            let before = self.handed.insert((number, entry), handed.into());
+            let before = before.map_or(0, |before| before.len() + HANDED_BYTES);
+            self.heap = self.heap + handed.len() + HANDED_BYTES - before;
+        }
     }
 
     fn peek(&mut self, number: u32, entry: Entry, early: Option<Early<'_>>) {
@@ -310,7 +313,7 @@ impl PlanState {
         let next = group.next_due(&self.plan);
         if !changes.is_empty() {
             let key = Key::from_bytes(group.key.bytes());
-            self.report_all(&key, changes.drain(..), worked);
+            self.report_all(number, &key, changes.drain(..), worked);
         }
         match next {
             Some(time) => {
@@ -325,6 +328,7 @@ impl PlanState {
 
     fn report_all(
         &mut self,
+        number: u32,
         key: &Key,
         changes: impl Iterator<Item = (Change, Box<[i64]>)>,
         worked: &mut Worked,
@@ -333,11 +337,11 @@ impl PlanState {
         let (mut time, mut handed) = (i64::MIN, Vec::new());
         for (change, announced) in changes {
             match change {
-                Change::Entered(now, id) => {
-                    if now > time {
-                        (time, handed) = (now, Vec::new());
+                Change::Entered(entry) => {
+                    if entry.time > time {
+                        (time, handed) = (entry.time, Vec::new());
                     }
-                    handed.extend(self.take_handed(now, id));
+                    handed.extend(self.take_handed(number, entry));
                 }
                 Change::Began(now) | Change::GoesOn(_, now) => {
                     let handed = if now == time { handed.clone() } else { Vec::new() };
@@ -348,8 +352,8 @@ impl PlanState {
         }
     }
 
-    fn take_handed(&mut self, time: i64, id: u128) -> Option<Handed> {
-        let handed = self.handed.remove(&(time, id))?;
+    fn take_handed(&mut self, number: u32, entry: Entry) -> Option<Handed> {
+        let handed = self.handed.remove(&(number, entry))?;
         self.heap -= handed.len() + HANDED_BYTES;
         Some(handed)
     }
@@ -412,7 +416,7 @@ impl PlanState {
         self.heap -= group.heap_bytes();
         if !self.handed.is_empty() {
             for entry in group.log.pending() {
-                self.take_handed(entry.time, entry.id());
+                self.take_handed(number, *entry);
             }
         }
         let hash = keys::hash(group.key.bytes());
@@ -488,6 +492,7 @@ mod tests {
         };
         let plan = Plan {
             rule_id: "rule".into(),
+            meaning: 0,
             slots: 1,
             group_values: 1,
             window: WindowMode::Sliding,

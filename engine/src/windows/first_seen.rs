@@ -370,10 +370,9 @@ impl FirstSeen {
 
     /// Makes room: the older half of what is remembered one by one moves to filters; what is there goes last. Gives how many
     /// values moved, and how many are forgotten for good.
-    pub(super) fn relieve(&mut self) -> (u64, u64) {
-        // Where filters hold most, the oldest of them go.
-        let known = self.known.capacity() * (size_of::<(u64, i64)>() + 1);
-        if self.aged.bytes() > known && self.aged.drop_first() {
+    pub(super) fn relieve(&mut self, down_to: usize) -> (u64, u64) {
+        // Filters have half of the room; beyond it, what was seen longest ago is forgotten.
+        if self.aged.bytes() > down_to / 2 && self.aged.drop_first() {
             return (0, 1);
         }
         if self.known.is_empty() {

@@ -127,7 +127,7 @@ impl State {
             State::New(state) => {
                 // Each time half of what there is.
                 while state.bytes() > down_to {
-                    let (condensed, gone) = state.relieve();
+                    let (condensed, gone) = state.relieve(down_to);
                     given_up.condensed += condensed;
                     given_up.groups += gone;
                     if condensed + gone == 0 {

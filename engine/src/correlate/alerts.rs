@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::kept::{self, KeptEvents};
 use super::signals::Matched;
+use super::statistics;
 use super::told::{self, Told};
 use super::{Correlations, told_apart_by};
 use crate::alert::{
@@ -107,7 +108,7 @@ impl Correlator {
                 }
             };
             let plan = &self.correlations.plans()[matched.plan as usize];
-            self.kept.add(&mut matched, plan.span, plan.slots);
+            self.kept.add(&mut matched, plan.sample_span(), plan.slots);
             let tenant = self.windows.tenant(&matched.tenant);
             self.heard.insert((tenant, source as u32), at);
             self.heard_now.insert((tenant, source as u32));
@@ -243,7 +244,7 @@ impl Correlator {
 
     /// Bytes of the events that the alert of an episode shows.
     fn bytes_shown(&self, episode: &Episode) -> usize {
-        let span = self.correlations.plans()[episode.plan as usize].span;
+        let span = self.correlations.plans()[episode.plan as usize].sample_span();
         let samples = episode.samples.iter();
         let kept = samples.filter_map(|sample| self.kept.find(episode, sample, span));
         kept.map(|kept| kept.evidence.event.len()).sum()
@@ -260,7 +261,7 @@ impl Correlator {
         let mut event = Arc::new(Value::Null);
         let mut dataset = None;
         for sample in &episode.samples {
-            let kept = self.kept.find(episode, sample, plan.span);
+            let kept = self.kept.find(episode, sample, plan.sample_span());
             let json = kept.and_then(|kept| serde_json::from_str(&kept.evidence.event).ok());
             let json: Arc<Value> = Arc::new(json.unwrap_or(Value::Null));
             if let Some(kept) = kept {
@@ -305,6 +306,7 @@ impl Correlator {
                 CorrelationCondition::Bounds { .. } => format!("{}", episode.value),
                 // To a tenth: what is left of old signals has many digits that say nothing.
                 CorrelationCondition::Risk(_) => format!("{:.1}", episode.value),
+                CorrelationCondition::Statistic(_) => statistics::in_short(episode),
                 _ => episode.count.to_string(),
             },
             matcher: condition.clone(),
@@ -350,6 +352,8 @@ impl Correlator {
                 joins,
                 group,
                 rules: contributions.collect(),
+                figures: statistics::figures(episode),
+                series: statistics::series(episode),
                 evidence,
             })),
         }
@@ -396,6 +400,7 @@ fn type_name(kind: CorrelationKind) -> &'static str {
         CorrelationKind::ValueMedian => "value_median",
         CorrelationKind::FirstSeen => "first_seen",
         CorrelationKind::Risk => "risk",
+        CorrelationKind::Statistic(kind) => kind.name(),
     }
 }
 
@@ -416,6 +421,7 @@ fn in_words(rule: &borzoi_rules::correlation::CorrelationRule) -> String {
             let either: Vec<String> = score.into_iter().chain(tactics).collect();
             either.join(" or ")
         }
+        CorrelationCondition::Statistic(statistic) => statistics::in_words(rule.kind, statistic),
         CorrelationCondition::AllRules => "all rules".into(),
         CorrelationCondition::Rules(_) => "the condition over rules".into(),
     };

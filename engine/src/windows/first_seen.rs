@@ -349,6 +349,7 @@ impl FirstSeen {
                 slot: entry.slot,
             }]
             .into(),
+            figures: None,
         });
     }
 

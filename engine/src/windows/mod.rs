@@ -51,17 +51,19 @@ mod rank;
 mod relief;
 pub(crate) mod slab;
 mod snapshot;
+mod series;
 mod state;
 mod states;
 mod sums;
 pub(crate) mod time;
+mod watch;
 
 use std::sync::Arc;
 
-pub use episode::{Episode, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, samples_from};
+pub use episode::{Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, samples_from};
 use keys::Key;
 use log::Entry;
-use plan::{Measured, Plan};
+use plan::{Measured, Plan, Taken};
 pub use snapshot::Loaded;
 use state::{Began, Early, Worked};
 use states::State;
@@ -339,6 +341,7 @@ impl Windows {
         else {
             return;
         };
+        let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
         let mut worked = Worked::default();
         for &plan in &self.order {
             let children = &self.plans[plan].children;
@@ -349,7 +352,7 @@ impl Windows {
             let state = &mut tenant.states[plan];
             let limit = state.limit_for(known);
             let before = state.bytes();
-            state.advance(limit, &mut worked);
+            state.advance(limit, highest, &mut worked);
             self.bytes = self.bytes + state.bytes() - before;
             for began in std::mem::take(&mut worked.began) {
                 for parent in &self.plans[plan].parents {
@@ -439,13 +442,19 @@ fn signal_of(
     let key = |values: &[String]| Key::of(values.iter().map(String::as_str));
     let mut group = at(&parent.group)?;
     // What may be new is part of the key.
-    if above.measured == Measured::New {
+    if above.tells_values_apart() {
         group.extend(at(&parent.fields)?);
     }
     let value = match above.measured {
         Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
-        Measured::Distinct => keys::value_hash(key(&at(&parent.fields)?).bytes()),
-        Measured::Sum | Measured::Mean | Measured::Percentile(_) => {
+        Measured::Unusual(Taken::Event) => 0,
+        Measured::Distinct | Measured::Unusual(Taken::Value) => keys::value_hash(key(&at(&parent.fields)?).bytes()),
+        Measured::Unusual(taken @ (Taken::Entropy | Taken::Place | Taken::Name)) => {
+            let found = at(&parent.fields)?;
+            let texts: Vec<&str> = found.iter().map(String::as_str).collect();
+            taken_of(taken, &texts)?
+        }
+        Measured::Sum | Measured::Mean | Measured::Percentile(_) | Measured::Unusual(Taken::Number) => {
             let place = *parent.fields.as_ref()?.first()?;
             number(values.get(place)?)?.to_bits()
         }
@@ -453,6 +462,19 @@ fn signal_of(
     let handed = at(&parent.handed).map(|values| key(&values)).unwrap_or_default();
     let entry = Entry::new(began.time, began.id, parent.slot, value);
     Some((key(&group), entry, handed))
+}
+
+/// What a statistic takes of the first values of its fields.
+pub(crate) fn taken_of(taken: Taken, texts: &[&str]) -> Option<u64> {
+    let first = *texts.first()?;
+    match taken {
+        Taken::Event => Some(0),
+        Taken::Number => Some(number(first)?.to_bits()),
+        Taken::Value => None,
+        Taken::Entropy => (!first.is_empty()).then(|| watch::entropy(first).to_bits()),
+        Taken::Place => watch::place_of(texts),
+        Taken::Name => Some(watch::name_value(first)),
+    }
 }
 
 /// A text as a number that can be measured.

@@ -407,6 +407,7 @@ impl PlanState {
             value: open.value,
             peak: open.peak,
             samples: open.samples,
+            figures: None,
         }
     }
 

@@ -34,18 +34,25 @@
 //!
 //! `docs/anomaly.md` has figures, and what was tried and did not help.
 
+pub mod beacon;
 pub mod cusum;
 pub mod detector;
 pub mod deviation;
+pub mod distinct;
 pub mod ewma;
+pub mod hours;
+pub mod peers;
 pub mod range;
+pub mod rare;
+pub mod rates;
 pub mod season;
 pub mod sensitivity;
-#[cfg(test)]
-mod simulate;
+pub mod silence;
+pub mod simulate;
 pub mod sketch;
 #[cfg(test)]
 mod tests;
+pub mod travel;
 
 pub use detector::{Cause, Detector, Score};
 pub use sensitivity::Sensitivity;

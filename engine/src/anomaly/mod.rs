@@ -41,6 +41,7 @@ pub mod deviation;
 pub mod distinct;
 pub mod ewma;
 pub mod hours;
+pub mod names;
 pub mod peers;
 pub mod range;
 pub mod rare;

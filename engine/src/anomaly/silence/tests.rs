@@ -1,54 +1,14 @@
 //! Outages, nights and false alarms on generated sources.
 
 use super::*;
-use crate::anomaly::simulate::Noise;
+use crate::anomaly::simulate::{Noise, Source};
 use crate::anomaly::{Detector, Sensitivity};
 
 const DAY: i64 = 24 * HOUR_MICROS;
 
-/// Ascending times over so many days.
-fn talk(kind: &str, noise: &mut Noise, days: i64) -> Vec<i64> {
-    let (mut times, mut at, mut day, mut works) = (Vec::new(), 0.0, -1, true);
-    while at < days as f64 * 86_400.0 {
-        let hour = at / 3_600.0 % 24.0;
-        match kind {
-            "steady" => {
-                at += 60.0 * noise.wait();
-                times.push(at);
-            }
-            "bursts" => {
-                at += 600.0 * noise.wait();
-                for click in 0..noise.pareto(1.2).min(200.0) as usize {
-                    times.push(at + 2.0 * click as f64);
-                }
-            }
-            "day and night" => {
-                at += 20.0 * noise.wait();
-                let busy = 0.55 - 0.45 * (hour * std::f64::consts::TAU / 24.0).cos();
-                if noise.uniform() < busy {
-                    times.push(at);
-                }
-            }
-            "office" => {
-                at += 60.0 * noise.wait();
-                let today = (at / 86_400.0) as i64;
-                if today != day {
-                    (day, works) = (today, today % 7 < 5 && noise.uniform() < 0.97);
-                }
-                if works && (8.0..17.0).contains(&hour) && !(12.0..12.7).contains(&hour) {
-                    times.push(at);
-                }
-            }
-            _ => unreachable!("{kind}"),
-        }
-    }
-    times.sort_by(f64::total_cmp);
-    times.into_iter().map(|at| (at * 1e6) as i64).collect()
-}
-
 /// Alerts per day without an outage after the first week, and hours until the deadline after an outage that begins at
 /// 10 h on a working day of the seventh week.
-fn alerts_and_delays(kind: &str, alerts_per_day: f64) -> (f64, Vec<f64>) {
+fn alerts_and_delays(kind: Source, alerts_per_day: f64) -> (f64, Vec<f64>) {
     let settings = Settings {
         alerts_per_day,
         ..Settings::default()
@@ -56,7 +16,7 @@ fn alerts_and_delays(kind: &str, alerts_per_day: f64) -> (f64, Vec<f64>) {
     let (sources, days) = (6, 49);
     let (mut alerts, mut delays) = (0, Vec::new());
     for source in 0..sources {
-        let times = talk(kind, &mut Noise::new(3_000 + source as u64), days);
+        let times = kind.times(&mut Noise::new(3_000 + source as u64), days);
         let mut silence = Silence::new(settings);
         let outage = (42 + source % 5) * DAY + 10 * HOUR_MICROS;
         let mut at_outage = None;
@@ -79,17 +39,17 @@ fn alerts_and_delays(kind: &str, alerts_per_day: f64) -> (f64, Vec<f64>) {
 #[test]
 fn an_outage_is_found_and_false_alarms_are_as_few_as_asked_for() {
     for (kind, most_hours) in [
-        ("steady", 0.5),
-        ("day and night", 0.5),
-        ("bursts", 3.0),
-        ("office", 4.0),
+        (Source::Steady, 0.5),
+        (Source::DayAndNight, 0.5),
+        (Source::Bursts, 3.0),
+        (Source::Office, 4.0),
     ] {
         let (per_day, delays) = alerts_and_delays(kind, 0.1);
         // With lunch and days off, a little more than asked for.
-        assert!(per_day <= 0.25, "{kind}: {per_day}");
+        assert!(per_day <= 0.25, "{kind:?}: {per_day}");
         assert!(
             delays.iter().all(|&hours| hours <= most_hours),
-            "{kind}: {delays:?}"
+            "{kind:?}: {delays:?}"
         );
     }
 }
@@ -97,7 +57,7 @@ fn an_outage_is_found_and_false_alarms_are_as_few_as_asked_for() {
 #[test]
 fn a_night_is_no_silence_but_a_missing_morning_is() {
     let mut silence = Silence::new(Settings::default());
-    for &time in &talk("office", &mut Noise::new(12), 28) {
+    for &time in &Source::Office.times(&mut Noise::new(12), 28) {
         silence.update(time);
     }
     // Day 28 is a working day. Nothing all night, and nothing by the afternoon.
@@ -114,7 +74,7 @@ fn a_night_is_no_silence_but_a_missing_morning_is() {
 #[test]
 fn an_outage_while_learning_does_not_blind() {
     let mut silence = Silence::new(Settings::default());
-    for &time in &talk("steady", &mut Noise::new(4), 21) {
+    for &time in &Source::Steady.times(&mut Noise::new(4), 21) {
         if !(3 * DAY..3 * DAY + DAY / 2).contains(&time) {
             silence.update(time);
         }
@@ -125,10 +85,10 @@ fn an_outage_while_learning_does_not_blind() {
 
 #[test]
 fn the_deadline_is_when_the_check_alerts() {
-    for kind in ["steady", "bursts", "office"] {
+    for kind in [Source::Steady, Source::Bursts, Source::Office] {
         let mut silence = Silence::new(Settings::default());
         let (mut noise, mut last) = (Noise::new(7), i64::MIN);
-        for (step, &time) in talk(kind, &mut noise, 30).iter().enumerate() {
+        for (step, &time) in kind.times(&mut noise, 30).iter().enumerate() {
             silence.update(time);
             if step % 500 != 0 {
                 continue;
@@ -138,12 +98,12 @@ fn the_deadline_is_when_the_check_alerts() {
             };
             assert!(
                 !silence.clone().check(deadline - MINUTE_MICROS).alert,
-                "{kind} at {time}"
+                "{kind:?} at {time}"
             );
-            assert!(silence.clone().check(deadline + 1).alert, "{kind} at {time}");
+            assert!(silence.clone().check(deadline + 1).alert, "{kind:?} at {time}");
             last = deadline;
         }
-        assert!(last > i64::MIN, "{kind}: nothing was tried");
+        assert!(last > i64::MIN, "{kind:?}: nothing was tried");
     }
 }
 
@@ -196,7 +156,7 @@ fn times_may_be_anything_and_the_state_is_small() {
         silence.check(noise.bits() as i64);
     }
     let mut silence = Silence::new(Settings::default());
-    for &time in &talk("office", &mut noise, 15) {
+    for &time in &Source::Office.times(&mut noise, 15) {
         silence.update(time);
     }
     let text = serde_json::to_string(&silence).unwrap();

@@ -156,7 +156,8 @@ fn model() -> &'static Model {
     MODEL.get_or_init(|| Model::learn(words()))
 }
 
-fn words() -> impl Iterator<Item = &'static str> + Clone {
+/// The list that the model is learned from.
+pub fn words() -> impl Iterator<Item = &'static str> + Clone {
     let lines = LIST.lines().filter(|line| !line.starts_with('#'));
     lines.flat_map(str::split_whitespace)
 }
@@ -282,160 +283,57 @@ fn shifted(second: usize, last: usize, next: usize) -> (usize, usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simulate::Noise;
+    use super::super::simulate::{Family, Noise, of_people};
     use super::*;
 
-    /// Made up here and not in the list, as people name what they own.
-    const PEOPLE: &[&str] = &[
-        "hendersonplumbing",
-        "tinyorchardbooks",
-        "quickmortgagequotes",
-        "bluewhalelogistics",
-        "stmarysprimaryschool",
-        "thegreencrocodile",
-        "my-little-workshop",
-        "fahrschule-lindemann",
-        "zahnarztpraxis-berger",
-        "baeckereischmidt",
-        "boulangeriedupont",
-        "lesjardinsdelise",
-        "ristorantedaluigi",
-        "agriturismolepiane",
-        "panaderiasanjuan",
-        "viajesdelsur",
-        "padariacentral",
-        "supermercadosbomdia",
-        "wijnhandeljansen",
-        "fietsenmakerutrecht",
-        "skolaostrava",
-        "warsztatykrakow",
-        "nakamuradenki",
-        "sushibarkyoto",
-        "pizzeriavesuvio",
-        "northcountyfire",
-        "cityofwestbrook",
-        "univ-lehrte",
-        "kindergarten-sonnenschein",
-        "autohausmeier24",
-        "hotelbellavista",
-        "cloudmetricsapi",
-        "devopsdigest",
-        "pixelforge",
-        "datawranglers",
-        "openledgerhq",
-        "getfluffy",
-        "trysnackly",
-        "usefathomly",
-        "joinbarkbox",
-        "appointlet",
-        "zipparoo",
-        "snapkit",
-        "voxalytics",
-        "quibblr",
-        "flixnest",
-        "kwikfit",
-        "bizkit",
-        "nuvolaweb",
-        "xenonlabs",
-        "hyperscalr",
-        "techhub3000",
-        "radio92fm",
-        "route66diner",
-        "4seasonsgarden",
-        "web2print",
-        "abc-taxi",
-        "mvb-immobilien",
-        "jkl-consulting",
-        "bmt-engineering",
-        "vhs-musterstadt",
-        "tsv-neustadt",
-        "fc-harburg",
-        "ibk-bau",
-        "sparklingcleaners",
-        "oldmillbrewery",
-        "wanderlustjournal",
-        "thursdaynightchess",
-        "catsittersclub",
-        "rugbyclubtoulon",
-    ];
-
-    fn share(over: f64, names: impl Iterator<Item = String>) -> f64 {
-        let (mut count, mut found) = (0.0, 0.0);
-        for name in names {
-            count += 1.0;
-            found += f64::from(u8::from(generated(&name).probability > over));
-        }
-        found / count
-    }
-
-    fn random(alphabet: &'static [u8], length: usize) -> impl Iterator<Item = String> {
+    fn share(over: f64, family: Family) -> f64 {
         let mut noise = Noise::new(77);
-        (0..500).map(move |_| {
-            let label: String = (0..length)
-                .map(|_| char::from(alphabet[noise.below(alphabet.len())]))
-                .collect();
-            label + ".com"
-        })
+        let found = (0..500).filter(|_| generated(&family.name(&mut noise)).probability > over);
+        found.count() as f64 / 500.0
     }
-
-    const LETTERS_ONLY: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
-    const CONSONANTS: &[u8] = b"bcdfghjklmnpqrstvwxzbcdfghjklmnpqrstvwxzaeiou";
-    const HEXADECIMAL: &[u8] = b"0123456789abcdef";
-    const BOTH: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
     #[test]
     fn names_of_people_are_not_generated() {
-        let odd: Vec<_> = PEOPLE
-            .iter()
-            .filter(|name| generated(name).probability > 0.5)
-            .collect();
-        assert!(odd.len() * 50 <= PEOPLE.len(), "{odd:?}");
-    }
-
-    #[test]
-    fn families_of_random_letters_and_digits_are_found() {
-        for (alphabet, length, over_half, over_most) in [
-            (LETTERS_ONLY, 8, 0.45, 0.0),
-            (LETTERS_ONLY, 12, 0.85, 0.6),
-            (LETTERS_ONLY, 16, 0.95, 0.85),
-            (CONSONANTS, 12, 0.9, 0.7),
-            (HEXADECIMAL, 8, 0.95, 0.9),
-            (HEXADECIMAL, 16, 0.99, 0.99),
-            (BOTH, 12, 0.8, 0.4),
-            (BOTH, 16, 0.95, 0.8),
-        ] {
-            let found = [0.5, 0.9].map(|over| share(over, random(alphabet, length)));
+        let names: Vec<&str> = of_people().collect();
+        let known: std::collections::HashSet<&str> = words().collect();
+        assert!(names.iter().all(|name| !known.contains(name)));
+        for (over, most) in [(0.5, 0.015), (0.9, 0.003)] {
+            let odd: Vec<_> = names
+                .iter()
+                .filter(|name| generated(name).probability > over)
+                .collect();
             assert!(
-                found[0] >= over_half && found[1] >= over_most,
-                "{length} of {alphabet:?}: {found:?}"
+                odd.len() as f64 <= most * names.len() as f64,
+                "{odd:?} of {}",
+                names.len()
             );
         }
     }
 
     #[test]
-    fn a_linear_congruential_family_is_found() {
-        // The shape of many families: a seed by the day, letters from a generator without the last of the alphabet.
-        let mut seed = 20_261_123u32;
-        let names = (0..500).map(|_| {
-            let letters = (0..14).map(|_| {
-                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                char::from(b'a' + ((seed >> 16) % 25) as u8)
-            });
-            letters.collect::<String>() + ".net"
-        });
-        let found = share(0.5, names);
-        assert!(found > 0.9, "{found}");
+    fn families_of_random_letters_and_digits_are_found() {
+        for (family, over_half, over_most) in [
+            (Family::Letters(8), 0.45, 0.0),
+            (Family::Letters(12), 0.85, 0.6),
+            (Family::Letters(16), 0.95, 0.85),
+            (Family::Consonants(12), 0.87, 0.55),
+            (Family::Congruential(14), 0.9, 0.75),
+            (Family::Hexadecimal(8), 0.95, 0.9),
+            (Family::Hexadecimal(16), 0.99, 0.99),
+            (Family::LettersAndDigits(12), 0.8, 0.4),
+            (Family::LettersAndDigits(16), 0.95, 0.8),
+        ] {
+            let found = [0.5, 0.9].map(|over| share(over, family));
+            assert!(
+                found[0] >= over_half && found[1] >= over_most,
+                "{family:?}: {found:?}"
+            );
+        }
     }
 
     #[test]
     fn a_dictionary_family_is_not_found() {
-        let words: Vec<&str> = words().collect();
-        let mut noise = Noise::new(5);
-        let names = (0..500).map(|_| {
-            let word = |noise: &mut Noise| words[noise.below(words.len())];
-            format!("{}{}.com", word(&mut noise), word(&mut noise))
-        });
-        let found = share(0.5, names);
+        let found = share(0.5, Family::Words);
         assert!(found < 0.01, "{found}: better than stated");
     }
 

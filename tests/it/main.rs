@@ -12,5 +12,6 @@ mod other_readers;
 mod own_datasets;
 mod rules;
 mod state;
+mod statistics;
 mod stream;
 mod support;

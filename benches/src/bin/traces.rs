@@ -336,7 +336,10 @@ fn plots(seed: u64) {
         let score = worker.clone().update(42 * DAY + hour * HOUR);
         (format!("{hour} h"), score.share)
     });
-    bars("share of the active hours of an office on a working day, by hour", rows);
+    bars(
+        "share of the active hours of an office on a working day, by hour",
+        rows,
+    );
 
     let mut office = Silence::new(silence::Settings::default());
     for time in Source::Office.times(&mut noise(), 42) {

@@ -115,6 +115,11 @@ impl Hours {
         }
     }
 
+    /// From now on another sensitivity: how many alerts a day one of several may give depends on how many there are.
+    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.settings.alerts_per_day = alerts_per_day;
+    }
+
     /// Says how unusual it is to be active at a time, then learns it. Another event in the same hour says the same and
     /// does not alert; so does one whose time goes back.
     pub fn update(&mut self, time_micros: i64) -> Score {

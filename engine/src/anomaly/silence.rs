@@ -135,6 +135,11 @@ impl Silence {
         }
     }
 
+    /// From now on another sensitivity: how many alerts a day one of several may give depends on how many there are.
+    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.settings.alerts_per_day = alerts_per_day;
+    }
+
     /// Takes an event, and says what the gap was that it ends. A time that goes back ends no gap.
     pub fn update(&mut self, time_micros: i64) -> Score {
         if self.first.is_none() {

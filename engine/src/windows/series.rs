@@ -382,7 +382,7 @@ impl Series {
         };
         let found = group.machine.event(&event, &self.ask, span, &mut self.shared);
         if group.due.is_none()
-            && let Some(deadline) = group.machine.deadline()
+            && let Some(deadline) = group.machine.deadline(&self.ask, self.live)
         {
             group.due = Some(deadline);
             self.deadlines.insert((deadline, number));
@@ -441,7 +441,7 @@ impl Series {
             return;
         };
         group.due = None;
-        match group.machine.deadline() {
+        match group.machine.deadline(&self.ask, self.live) {
             Some(deadline) if deadline > due => {
                 group.due = Some(deadline);
                 self.deadlines.insert((deadline, number));

@@ -282,6 +282,7 @@ impl Machine {
                 None
             }
             Machine::Hours(hours) => {
+                hours.set_alerts_per_day(ask.alerts_per_day / told.live.max(1) as f64);
                 let score = hours.update(time);
                 score.alert.then(|| Found {
                     value: score.share,
@@ -402,10 +403,13 @@ impl Machine {
         numbers.history.in_order()
     }
 
-    /// When silence becomes too long.
-    pub(super) fn deadline(&self) -> Option<i64> {
+    /// When silence becomes too long for one of so many groups.
+    pub(super) fn deadline(&mut self, ask: &Statistic, live: usize) -> Option<i64> {
         match self {
-            Machine::Silence(silence) => silence.deadline(),
+            Machine::Silence(silence) => {
+                silence.set_alerts_per_day(ask.alerts_per_day / live.max(1) as f64);
+                silence.deadline()
+            }
             _ => None,
         }
     }

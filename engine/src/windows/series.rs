@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 
 use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, Watched, episode_id, samples_from};
@@ -23,8 +23,12 @@ use super::state::{Began, Worked};
 use super::watch::{Band, Found, Machine, Shared, Told};
 use crate::anomaly::Sensitivity;
 
-/// Groups without an event for so long are forgotten, or, where numbers are watched, for so many intervals if that is longer.
+/// Groups without an event for so long are forgotten.
 const FORGET: i64 = 14 * 86_400_000_000;
+/// Where numbers are watched, after so many intervals without an event if that is shorter: each costs an update of each
+/// group. But not within a long weekend, and not within so few intervals.
+const MOST_EMPTY: i64 = 2000;
+const FORGET_LEAST: i64 = 3 * 86_400_000_000;
 const FORGET_INTERVALS: i64 = 60;
 
 /// Bytes of an event that waits, about.
@@ -93,6 +97,8 @@ pub(super) struct Series {
     /// When somebody's silence is too long, as far as was known when it was written down.
     deadlines: BTreeSet<(i64, u32)>,
     shared: Shared,
+    /// How many groups that have begun have the same last value, by its hash; of beacons only.
+    with_last: HashMap<u64, u32>,
     /// Everything below is worked off.
     limit: Option<i64>,
     /// The start of the interval that is open.
@@ -124,6 +130,7 @@ impl Series {
             steps: BTreeMap::new(),
             waiting: 0,
             deadlines: BTreeSet::new(),
+            with_last: HashMap::new(),
             limit: None,
             open: None,
             sweep: None,
@@ -150,6 +157,9 @@ impl Series {
         for (number, group) in self.groups.iter_mut() {
             self.heap += group.heap_bytes();
             self.live += usize::from(group.began.is_some());
+            if self.kind == StatisticKind::Beaconing && group.began.is_some() {
+                *self.with_last.entry(last_value(group.key.bytes())).or_default() += 1;
+            }
             hashes.push((keys::hash(group.key.bytes()), number));
         }
         for (hash, number) in hashes {
@@ -187,7 +197,7 @@ impl Series {
     /// Bytes in use, about.
     pub(super) fn bytes(&self) -> usize {
         let steps = self.steps.len() * STEP_BYTES + self.waiting * WAITING_BYTES;
-        let deadlines = self.deadlines.len() * 32;
+        let deadlines = self.deadlines.len() * 32 + self.with_last.len() * 16;
         self.groups.len() * GROUP_BYTES + self.heap + steps + deadlines + self.shared.bytes()
     }
 
@@ -317,7 +327,10 @@ impl Series {
         let span = self.plan.span;
         match self.kind {
             StatisticKind::Anomaly | StatisticKind::PeerAnomaly => {
-                FORGET.max(span.saturating_mul(FORGET_INTERVALS))
+                let intervals = |count: i64| span.saturating_mul(count);
+                intervals(MOST_EMPTY)
+                    .clamp(FORGET_LEAST, FORGET)
+                    .max(intervals(FORGET_INTERVALS))
             }
             StatisticKind::Silence => FORGET.max(span).saturating_mul(4),
             StatisticKind::UnusualTime => FORGET.max(span.saturating_mul(4)),
@@ -352,6 +365,9 @@ impl Series {
             group.began = Some(entry.time);
             self.live += 1;
             group.machine = Machine::new(self.kind, &self.ask, span, self.live);
+            if self.kind == StatisticKind::Beaconing {
+                *self.with_last.entry(last_value(group.key.bytes())).or_default() += 1;
+            }
             if self.kind.is_series() {
                 self.open.get_or_insert(samples_from(entry.time, span));
             }
@@ -378,6 +394,13 @@ impl Series {
             group: keys::hash(keys::first_values(group.key.bytes(), self.plan.group_values)),
             value: keys::hash(group.key.bytes()),
             live: self.live,
+            peers: match self.kind {
+                StatisticKind::Beaconing => self
+                    .with_last
+                    .get(&last_value(group.key.bytes()))
+                    .map_or(0, |count| count.saturating_sub(1)),
+                _ => 0,
+            },
             entry,
         };
         let found = group.machine.event(&event, &self.ask, span, &mut self.shared);
@@ -415,7 +438,18 @@ impl Series {
         let Some(group) = self.groups.get_mut(number) else {
             return;
         };
-        self.live -= usize::from(group.began.is_some());
+        if group.began.is_some() {
+            self.live -= 1;
+            let last = last_value(group.key.bytes());
+            if self.kind == StatisticKind::Beaconing
+                && let Some(count) = self.with_last.get_mut(&last)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.with_last.remove(&last);
+                }
+            }
+        }
         self.heap -= group.heap_bytes();
         if let Some(due) = group.due.take() {
             self.deadlines.remove(&(due, number));
@@ -625,6 +659,7 @@ impl Series {
         self.steps.clear();
         self.waiting = 0;
         self.deadlines.clear();
+        self.with_last = HashMap::new();
         self.groups = Slab::default();
         self.table = HashTable::new();
         self.shared = Shared::new(self.kind, &self.ask, self.plan.span);
@@ -653,6 +688,14 @@ fn seen(
         probability: band.probability,
         told,
     }
+}
+
+/// A hash of the last value of a key.
+fn last_value(key: &[u8]) -> u64 {
+    let key = Key::from_bytes(key);
+    let values = key.values();
+    let last = values.last().copied().unwrap_or_default();
+    keys::hash(last.as_bytes())
 }
 
 fn of_slots(samples: &[Sample], slots: u16) -> Box<[u64]> {

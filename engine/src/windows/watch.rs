@@ -40,6 +40,8 @@ pub(super) struct Told {
     pub(super) value: u64,
     /// How many groups there are.
     pub(super) live: usize,
+    /// How many others have the same last value.
+    pub(super) peers: u32,
 }
 
 /// What was expected of a number.
@@ -320,7 +322,7 @@ impl Machine {
                 })
             }
             Machine::Names(names) => names.event(told, ask, span),
-            Machine::Shared => shared.rare(told),
+            Machine::Shared => shared.rare(told, ask),
         }
     }
 
@@ -436,7 +438,8 @@ impl Calls {
             self.told &= score.probability < 0.1;
             return None;
         }
-        if self.told || f64::from(score.callbacks) < ask.at_least {
+        let many = ask.at_most_peers.is_some_and(|most| told.peers > most);
+        if self.told || many || f64::from(score.callbacks) < ask.at_least {
             return None;
         }
         self.told = true;
@@ -448,6 +451,7 @@ impl Calls {
                 (Figure::Jitter, score.jitter),
                 (Figure::Callbacks, f64::from(score.callbacks)),
                 (Figure::Missing, f64::from(score.missing)),
+                (Figure::PeersWith, f64::from(told.peers)),
                 (Figure::Probability, score.probability),
             ],
             series: Vec::new(),
@@ -534,12 +538,13 @@ impl Shared {
         }
     }
 
-    fn rare(&mut self, told: &Told) -> Option<Found> {
+    fn rare(&mut self, told: &Told, ask: &Statistic) -> Option<Found> {
         let Shared::Rare(rare) = self else {
             return None;
         };
         let score = rare.update(told.entry.time, told.group, told.value);
-        score.alert.then(|| Found {
+        let few = ask.at_most_peers.is_none_or(|most| score.peers_with <= most);
+        (score.alert && few).then(|| Found {
             value: f64::from(score.peers_with),
             count: 1,
             figures: vec![

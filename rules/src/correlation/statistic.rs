@@ -69,9 +69,9 @@ impl StatisticKind {
                 "direction",
                 "at-least",
             ],
-            StatisticKind::Beaconing => &["alerts-per-day", "at-least"],
+            StatisticKind::Beaconing => &["alerts-per-day", "at-least", "at-most-peers"],
             StatisticKind::Silence | StatisticKind::UnusualTime => &["alerts-per-day", "learning"],
-            StatisticKind::RareValue => &["field", "alerts-per-day", "learning"],
+            StatisticKind::RareValue => &["field", "alerts-per-day", "learning", "at-most-peers"],
             StatisticKind::ImpossibleTravel => &["field", "speed", "at-least"],
             StatisticKind::GeneratedNames => &["field", "at-least"],
         }
@@ -182,6 +182,8 @@ pub struct Statistic {
     pub at_least: f64,
     /// Nobody travels faster, in km/h.
     pub speed: f64,
+    /// No more other groups may have the same: the rare value; of beacons the last value of `group-by`.
+    pub at_most_peers: Option<u32>,
 }
 
 /// Reads the condition of a statistic: `{metric: sum, field: network.bytes, alerts-per-day: 0.5}`. It may be absent where
@@ -220,6 +222,7 @@ pub(super) fn read(
         direction: Direction::Up,
         at_least: kind.least(),
         speed: 1000.0,
+        at_most_peers: None,
     };
     for (key, value) in entries {
         let word = key.text().unwrap_or_default();
@@ -237,6 +240,16 @@ pub(super) fn read(
                 statistic.alerts_per_day = positive(value, word, 1e4, sink).unwrap_or(1.0);
             }
             "at-least" => statistic.at_least = positive(value, word, 1e18, sink).unwrap_or_default(),
+            "at-most-peers" => match number(value) {
+                Some(count) if (0.0..1e9).contains(&count) && count.fract() == 0.0 => {
+                    statistic.at_most_peers = Some(count as u32);
+                }
+                _ => sink.error(
+                    value.at,
+                    "correlation-condition",
+                    "`at-most-peers` is a whole number: how many other groups may have the same",
+                ),
+            },
             "speed" => statistic.speed = positive(value, word, 1e6, sink).unwrap_or_default(),
             _ => {}
         }

@@ -55,6 +55,7 @@ fn statistic(kind: StatisticKind, metric: Metric, span: i64, learning: i64) -> C
             _ => 0.0,
         },
         speed: 1000.0,
+        at_most_peers: None,
     });
     let span = Duration::from_micros(span as u64);
     rule(CorrelationKind::Statistic(kind), 1, span, condition)

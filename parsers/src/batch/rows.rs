@@ -366,7 +366,7 @@ pub(super) fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) 
 
 /// The number that `text` spells in the only way it can be spelled, if it is not too long for a quick look.
 #[inline]
-pub(super) fn whole(text: &[u8]) -> Option<i64> {
+pub(crate) fn whole(text: &[u8]) -> Option<i64> {
     const DIGITS: usize = 18;
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

@@ -148,31 +148,27 @@ impl BatchBuilder {
         if plan.batch != self.batch {
             plan.batch = self.batch;
             plan.forget_keys();
+            self.count_columns(plan);
         }
         let row = self.rows;
         for &(column, slot) in &plan.texts {
-            let column = self.planned_column(column);
-            if let Data::Keyword(keywords) = &mut column.data {
+            if let Data::Keyword(keywords) = &mut self.columns[column as usize].data {
                 keywords.put(row, slots[slot as usize].of(line));
-                column.count();
             }
         }
         for &(column, slot) in &plan.numbers {
-            let column = self.planned_column(column);
+            let column = &mut self.columns[column as usize];
             if let Data::Integer(values) | Data::Timestamp(values) = &mut column.data {
                 put(values, row, Some(slots[slot as usize].number));
-                column.count();
             }
         }
         for Constant { column, key, text } in &mut plan.constants {
-            let column = self.planned_column(*column);
-            if let Data::Keyword(keywords) = &mut column.data {
+            if let Data::Keyword(keywords) = &mut self.columns[*column as usize].data {
                 keywords.put_again(row, text.as_bytes(), key);
-                column.count();
             }
         }
         for cell in &mut plan.others {
-            let column = self.planned_column(cell.column);
+            let column = &mut self.columns[cell.column as usize];
             match (&mut cell.what, &mut column.data) {
                 (What::Integer(number), Data::Integer(values)) => {
                     put(values, row, Some(*number));
@@ -184,15 +180,12 @@ impl BatchBuilder {
                 (What::List(list, key), _) => {
                     list.with(|list| column.set(row, list));
                     *key = column.list_key(row).unwrap_or(NONE);
-                    continue;
                 }
                 (What::Other(value), _) => {
                     value.with(|value| column.set(row, value));
-                    continue;
                 }
-                _ => continue,
+                _ => {}
             }
-            column.count();
         }
         self.columns[PATH].repeat(row, 1, path);
         let (event_id, offset) = place;
@@ -204,14 +197,15 @@ impl BatchBuilder {
         true
     }
 
-    /// A column that is about to get a value.
-    #[inline(always)]
-    fn planned_column(&mut self, index: u32) -> &mut ColumnBuilder {
-        let column = &mut self.columns[index as usize];
-        if column.values_set == 0 {
-            self.used_columns += usize::from(index as usize > PATH);
+    /// Notes that the columns of a plan have values in this batch, the first of which they are about to get. How many there are
+    /// nobody asks, so that the events after the first are not counted.
+    #[cold]
+    fn count_columns(&mut self, plan: &Plan) {
+        for index in plan.columns() {
+            let column = &mut self.columns[index as usize];
+            self.used_columns += usize::from(index as usize > PATH && !column.any());
+            column.count();
         }
-        column
     }
 
     /// What a committed event has in its columns, by their SQL names, but for those that are the same for all events of a
@@ -258,6 +252,14 @@ impl Plan {
         };
         self.others.push(Cell { column, what });
         Some(())
+    }
+
+    /// The columns that it writes, by index.
+    fn columns(&self) -> impl Iterator<Item = u32> {
+        let slots = self.texts.iter().chain(&self.numbers);
+        let columns = slots.map(|(column, _)| *column);
+        let columns = columns.chain(self.constants.iter().map(|constant| constant.column));
+        columns.chain(self.others.iter().map(|cell| cell.column))
     }
 
     #[cold]

@@ -411,6 +411,41 @@ fn eight_digits(digits: &[u8]) -> Option<i64> {
     Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64)
 }
 
+/// The number that 9 to 19 digits spell, if it is less than 2^63.
+#[inline]
+pub(crate) fn long_digits(digits: &[u8]) -> Option<i64> {
+    let (front, last) = digits.split_last_chunk::<8>()?;
+    let last = eight_digits(last)?;
+    let mut number = 0_i64;
+    let front = match front.len() {
+        12.. => return None,
+        9.. => {
+            let (first, middle) = front.split_last_chunk::<8>()?;
+            number = eight_digits(middle)?;
+            first
+        }
+        4.. => {
+            number = eight_digits(front)?;
+            &[]
+        }
+        _ => front,
+    };
+    let mut first = 0_i64;
+    for digit in front {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        first = first * 10 + i64::from(digit);
+    }
+    if digits.len() < 12 {
+        number = first;
+    } else {
+        number = first.checked_mul(100_000_000)?.checked_add(number)?;
+    }
+    number.checked_mul(100_000_000)?.checked_add(last)
+}
+
 /// The number that `text` spells with few digits and a point among them. With so few, one division rounds as reading
 /// them would.
 fn decimal(text: &str) -> Option<f64> {
@@ -441,6 +476,27 @@ fn decimal(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_numbers_as_std_reads_them() {
+        for digits in 9..=19 {
+            for text in [
+                "1234567890123456789"[..digits].to_owned(),
+                "9".repeat(digits),
+                "0".repeat(digits),
+                "9223372036854775808"[..digits].to_owned(),
+            ] {
+                assert_eq!(long_digits(text.as_bytes()), text.parse().ok(), "{text}");
+                for at in 0..text.len() {
+                    for other in [0, b'/', b':', b'x', 0xb0, 0xff] {
+                        let mut bytes = text.clone().into_bytes();
+                        bytes[at] = other;
+                        assert_eq!(long_digits(&bytes), None, "{bytes:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn numbers_as_std_reads_them() {

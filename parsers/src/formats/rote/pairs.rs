@@ -20,7 +20,7 @@ use super::{FEW, State};
 use crate::batch::{Slot, same_text};
 use crate::formats::decode::Decoder;
 use crate::formats::text::pairs::{Style, pairs};
-use crate::formats::text::search::near;
+use crate::formats::text::search::{BLOCK, VECTOR, any_odd, near, places_in_block};
 use crate::formats::vendors::{CefRole, FortigateRole, cef_dataset, cef_key_before, cef_pairs};
 use crate::formats::{EventSink, FrameContext, id_of};
 use crate::frame::FrameBlock;
@@ -63,6 +63,16 @@ struct Cell {
     slot: usize,
 }
 
+impl Cell {
+    /// Whether a value between others is of its class, and nothing stands around it.
+    #[inline(always)]
+    fn takes_open(&self, line: &[u8], start: usize, end: usize, slots: &mut [Slot]) -> bool {
+        let value = &line[start..end];
+        let odd = matches!(value.first(), Some(b'"' | b'\'' | b' ')) || value.last() == Some(&b' ');
+        !odd && self.class.read(line, start, end, &mut slots[self.slot..])
+    }
+}
+
 /// A form of lines.
 struct Form {
     writer: Writer,
@@ -82,6 +92,8 @@ pub(super) struct PairForms {
     /// By what they begin with: which, and the place of the last one that a line had.
     groups: HashMap<u64, (Vec<u32>, usize)>,
     slots: Vec<Slot>,
+    /// Where signs stand in the line.
+    signs: Vec<u32>,
     /// Lines that had a form, less those that had none.
     luck: i32,
     untried: u32,
@@ -157,14 +169,18 @@ impl PairForms {
         let sign = near(b'=', &line[at..])?;
         let front = &line[at..=at + sign];
         let group = xxh3_64(front);
-        self.slots.resize(SLOTS, Slot::default());
+        if self.slots.len() < SLOTS {
+            self.slots.resize(SLOTS, Slot::default());
+        }
         self.slots[..SLOTS].copy_from_slice(&head[..SLOTS]);
-        let forms = &self.forms;
-        let slots = &mut self.slots;
+        if writer != Writer::Fortigate {
+            find_signs(line, &mut self.signs);
+        }
+        let (forms, signs, slots) = (&self.forms, &self.signs, &mut self.slots);
         if let Some((members, last)) = self.groups.get_mut(&group) {
             let mut read = |number: u32| {
                 let form = &forms[number as usize];
-                (form.writer == writer && form.read(line, at, slots)).then_some(number as usize)
+                (form.writer == writer && form.read(line, at, signs, slots)).then_some(number as usize)
             };
             if let Some(found) = members.get(*last).and_then(|&number| read(number)) {
                 return Some(found);
@@ -204,10 +220,38 @@ impl PairForms {
 /// Whether a line consists of printing ASCII without what may mean something else than itself.
 #[inline]
 fn is_plain(line: &[u8]) -> bool {
-    let plain = |b: &u8| b.wrapping_sub(b' ') < 0x5f && *b != b'\\' && *b != b'%';
-    let (blocks, rest) = line.as_chunks::<32>();
-    let all = |block: &[u8]| block.iter().fold(true, |all, b| all & plain(b));
-    blocks.iter().all(|block| all(block)) && all(rest)
+    const ODD: [u8; 2] = *b"\\%";
+    let (vectors, _) = line.as_chunks::<VECTOR>();
+    let is_odd = vectors
+        .iter()
+        .fold(false, |odd, vector| odd | any_odd(vector, ODD));
+    let plain = |b: &u8| matches!(b, b' '..=b'~') && !ODD.contains(b);
+    // The last vector overlaps the one before it.
+    let ends_odd = || match line.last_chunk() {
+        Some(last) => any_odd(last, ODD),
+        None => !line.iter().all(plain),
+    };
+    !is_odd && !ends_odd()
+}
+
+/// Where signs stand in `line`.
+#[inline]
+fn find_signs(line: &[u8], signs: &mut Vec<u32>) {
+    signs.clear();
+    let (blocks, rest) = line.as_chunks::<BLOCK>();
+    let mut base = 0;
+    let mut add = |block: &[u8; BLOCK]| {
+        let mut bits = places_in_block(block, [b'=']);
+        while bits != 0 {
+            signs.push(base + bits.trailing_zeros());
+            bits &= bits - 1;
+        }
+        base += BLOCK as u32;
+    };
+    blocks.iter().for_each(&mut add);
+    let mut last = [0; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    add(&last);
 }
 
 impl Form {
@@ -257,7 +301,7 @@ impl Form {
         }
         let mut slots = vec![Slot::default(); form.slots];
         // What the grammar passes over between pairs has no place in a form.
-        form.read(line, at, &mut slots).then_some(form)
+        form.read_whole(line, at, &mut slots).then_some(form)
     }
 
     fn add(&mut self, care: Care, lead: &mut Vec<u8>, value: &str, quoted: bool) -> Option<()> {
@@ -273,14 +317,21 @@ impl Form {
         (self.cells.len() <= PAIRS).then_some(())
     }
 
-    /// Whether the pairs that begin at `at` of `line` are of this form; their slots.
+    /// As [`read`](Form::read), for a line whose signs are not found yet.
+    fn read_whole(&self, line: &[u8], at: usize, slots: &mut Vec<Slot>) -> bool {
+        let mut signs = Vec::new();
+        find_signs(line, &mut signs);
+        self.read(line, at, &signs, slots)
+    }
+
+    /// Whether the pairs that begin at `at` of `line`, in which `signs` stand, are of this form; their slots.
     #[inline]
-    fn read(&self, line: &[u8], at: usize, slots: &mut Vec<Slot>) -> bool {
+    fn read(&self, line: &[u8], at: usize, signs: &[u32], slots: &mut Vec<Slot>) -> bool {
         if slots.len() < self.slots + MOST {
             slots.resize(self.slots + MOST, Slot::default());
         }
         match self.writer {
-            Writer::Cef(_) => self.read_open(line, at, slots),
+            Writer::Cef(_) => self.read_open(line, at, signs, slots),
             Writer::Fortigate => self.read_closed(line, at, slots),
         }
     }
@@ -320,8 +371,8 @@ impl Form {
 
     /// Pairs whose values end where the next key begins.
     #[inline]
-    fn read_open(&self, line: &[u8], at: usize, slots: &mut [Slot]) -> bool {
-        let Some(first) = self.cells.first() else {
+    fn read_open(&self, line: &[u8], at: usize, signs: &[u32], slots: &mut [Slot]) -> bool {
+        let Some((first, rest)) = self.cells.split_first() else {
             return false;
         };
         let mut start = at + first.lead.len();
@@ -331,20 +382,37 @@ impl Form {
         {
             return false;
         }
-        for (number, cell) in self.cells.iter().enumerate() {
-            let next = self.cells.get(number + 1).map(|next| &*next.lead);
-            let Some((end, after)) = end_of_open(line, start, next) else {
-                return false;
+        let mut signs = signs.iter().map(|sign| *sign as usize);
+        // Its own, and those in front of it.
+        if !signs.any(|sign| sign + 1 == start) {
+            return false;
+        }
+        let mut cell = first;
+        for next in rest {
+            // The sign that ends the next key, or one in the value, which has no word of its own in front of it.
+            let end = loop {
+                let Some(sign) = signs.next() else {
+                    return false;
+                };
+                let end = (sign + 1).wrapping_sub(next.lead.len());
+                if end >= start
+                    && let Some(lead) = line.get(end..=sign)
+                    && same_text(lead, &next.lead)
+                {
+                    break end;
+                }
+                if cef_key_before(line, start, sign).is_some() {
+                    return false;
+                }
             };
-            let value = &line[start..end];
-            let blank = |b: Option<&u8>| b == Some(&b' ');
-            let odd = matches!(value.first(), Some(b'"' | b'\'' | b' ')) || blank(value.last());
-            if odd || !cell.class.read(line, start, end, &mut slots[cell.slot..]) {
+            if !cell.takes_open(line, start, end, slots) {
                 return false;
             }
-            start = after;
+            start = end + next.lead.len();
+            cell = next;
         }
-        true
+        let is_last = !signs.any(|sign| cef_key_before(line, start, sign).is_some());
+        is_last && cell.takes_open(line, start, line.len(), slots)
     }
 
     /// Samples of this form are read the long way, and its columns traced.
@@ -369,7 +437,7 @@ impl Form {
                 let mut stamps = head::Stamps::default();
                 slots[head::TIME].number = stamps.time(line.as_bytes(), &front, around.0, around.1)?;
             }
-            (writer == self.writer && self.read(line.as_bytes(), at, &mut slots)).then_some(slots)
+            (writer == self.writer && self.read_whole(line.as_bytes(), at, &mut slots)).then_some(slots)
         };
         let learned = learn_from(lines, slots, &(texts, numbers), scratch, block)?;
         let Learned {
@@ -405,28 +473,6 @@ impl Form {
             Writer::Fortigate => format!("{}{pairs}", ["<86>", "<165>", "<46>"][sample]),
         }
     }
-}
-
-/// Where the value that begins at `start` ends, and where that of the pair behind it begins, in front of which `next` stands. `None`:
-/// another pair is next.
-#[inline(always)]
-fn end_of_open(line: &[u8], start: usize, next: Option<&[u8]>) -> Option<(usize, usize)> {
-    let mut from = start;
-    while let Some(found) = near(b'=', &line[from..]) {
-        let sign = from + found;
-        if let Some(next) = next
-            && let Some(end) = (sign + 1).checked_sub(next.len())
-            && end >= start
-            && same_text(&line[end..=sign], next)
-        {
-            return Some((end, sign + 1));
-        }
-        if cef_key_before(line, start, sign).is_some() {
-            return None;
-        }
-        from = sign + 1;
-    }
-    next.is_none().then_some((line.len(), line.len()))
 }
 
 /// What a line of CEF has in front of its pairs, if the reader looks at nothing else of it than that it is of some product.

@@ -1,10 +1,10 @@
 //! Classes of values in lines of pairs. As the [kinds](super::slots) of sentences, each is so narrow that the reader of the
 //! pair treats all values of the class alike; which classes the values of a key are parted into, its meaning says ([`Care`]).
 
-use crate::batch::{Slot, same_text};
+use crate::batch::{Slot, long_digits, same_text, whole_number};
 use crate::formats::fields::is_v4;
 use crate::formats::is_nothing;
-use crate::formats::text::search::near;
+use crate::formats::text::search::{near, near2};
 use crate::formats::vendors::{CefRole, FortigateRole};
 
 /// How closely a reader looks at the values of a key.
@@ -178,7 +178,7 @@ impl Class {
         let fits = match self {
             Class::Only(only) => return same_text(value, only),
             Class::Text => !value.is_empty() && !stands_for_none(value),
-            Class::Number => match crate::batch::whole_number(value) {
+            Class::Number => match whole_number(value) {
                 Some(found) => {
                     number = found;
                     true
@@ -245,6 +245,22 @@ impl Class {
     }
 }
 
+/// Letters, digits and `signs`.
+const fn letters(signs: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut sign = 0;
+    while sign < signs.len() {
+        table[signs[sign] as usize] = true;
+        sign += 1;
+    }
+    table
+}
+
 fn piece(start: usize, end: usize) -> Slot {
     Slot {
         start: start as u32,
@@ -264,8 +280,11 @@ fn stands_for_none(value: &[u8]) -> bool {
 
 #[inline]
 fn is_word(value: &[u8]) -> bool {
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    !value.is_empty() && value.iter().all(plain) && !stands_for_none(value) && !is_v4(value)
+    const LETTERS: [bool; 256] = letters(b"_-.");
+    let is_plain = value.iter().all(|b| LETTERS[usize::from(*b)]);
+    // An address begins with a digit.
+    let is_address = || value[0].is_ascii_digit() && is_v4(value);
+    !value.is_empty() && is_plain && !stands_for_none(value) && !is_address()
 }
 
 /// So many digits, the first of which is no zero, and what they come to in microseconds.
@@ -274,16 +293,13 @@ fn count(value: &[u8], digits: usize, unit: i64, number: &mut i64) -> bool {
     if value.len() != digits || value[0] == b'0' {
         return false;
     }
-    let mut all = 0_i64;
-    for byte in value {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return false;
+    match long_digits(value).and_then(|count| count.checked_mul(unit)) {
+        Some(micros) => {
+            *number = micros;
+            true
         }
-        all = all.wrapping_mul(10).wrapping_add(i64::from(digit));
+        None => false,
     }
-    *number = all.wrapping_mul(unit);
-    true
 }
 
 /// Whether digits and signs stand where `form` has zeroes and such.
@@ -304,18 +320,19 @@ fn read_url(line: &[u8], start: usize, end: usize, scheme: &[u8], query: bool, s
     let Some(host) = near(b'/', rest) else {
         return false;
     };
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    const LETTERS: [bool; 256] = letters(b"-.");
     let at = start + scheme.len();
     slots[0] = piece(start, end);
     slots[1] = piece(at, at + host);
-    host > 0 && rest[..host].iter().all(plain) && read_path(line, at + host, end, query, &mut slots[2..])
+    let is_host = host > 0 && rest[..host].iter().all(|b| LETTERS[usize::from(*b)]);
+    is_host && read_path(line, at + host, end, query, &mut slots[2..])
 }
 
 /// A path that begins with `/`, and what is asked behind it.
 #[inline]
 fn read_path(line: &[u8], start: usize, end: usize, query: bool, slots: &mut [Slot]) -> bool {
     let text = &line[start..end];
-    if text.iter().any(|b| matches!(b, b'#' | b' ')) {
+    if near2(b'#', b' ', text).is_some() {
         return false;
     }
     let asked = near(b'?', text);

@@ -18,6 +18,13 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// There is no such piece.
+    pub(crate) const NONE: Slot = Slot {
+        start: u32::MAX,
+        end: u32::MAX,
+        number: 0,
+    };
+
     /// The piece of `line`.
     #[inline]
     pub(crate) fn of(self, line: &[u8]) -> &[u8] {
@@ -42,6 +49,8 @@ pub(crate) enum Stored {
 pub(crate) enum Origin {
     /// The text of a slot.
     Text(usize),
+    /// The text of a slot, of which an event may have none: then the slot is [`Slot::NONE`].
+    TextIfAny(usize),
     /// The number of a slot; of a column of times, microseconds since the epoch.
     Number(usize),
     /// It is always this.
@@ -53,6 +62,8 @@ pub(crate) enum Origin {
 pub(crate) struct Plan {
     /// Columns and the slots whose texts they get.
     texts: Vec<(u32, u32)>,
+    /// Columns and the slots whose texts they get, if there are any.
+    texts_if_any: Vec<(u32, u32)>,
     /// Columns and the slots whose numbers they get.
     numbers: Vec<(u32, u32)>,
     constants: Vec<Constant>,
@@ -102,6 +113,7 @@ impl BatchBuilder {
         }
         let mut plan = Plan {
             texts: Vec::new(),
+            texts_if_any: Vec::new(),
             numbers: Vec::new(),
             constants: Vec::new(),
             others: Vec::new(),
@@ -117,6 +129,11 @@ impl BatchBuilder {
             plan.add(u32::try_from(index).ok()?, origin, &column.data)?;
         }
         Some(plan)
+    }
+
+    /// Makes a column for `native`, so that a plan can have it.
+    pub(crate) fn add_column_of(&mut self, native: &str) {
+        self.target(native);
     }
 
     /// Whether the columns that a plan names are still those of this builder.
@@ -154,6 +171,18 @@ impl BatchBuilder {
         for &(column, slot) in &plan.texts {
             if let Data::Keyword(keywords) = &mut self.columns[column as usize].data {
                 keywords.put(row, slots[slot as usize].of(line));
+            }
+        }
+        for &(index, slot) in &plan.texts_if_any {
+            let slot = slots[slot as usize];
+            if slot.start == Slot::NONE.start {
+                continue;
+            }
+            let column = &mut self.columns[index as usize];
+            self.used_columns += usize::from(index as usize > PATH && !column.any());
+            if let Data::Keyword(keywords) = &mut column.data {
+                keywords.put(row, slot.of(line));
+                column.count();
             }
         }
         for &(column, slot) in &plan.numbers {
@@ -235,11 +264,15 @@ impl Plan {
                 self.texts.push((column, u32::try_from(slot).ok()?));
                 return Some(());
             }
+            (Origin::TextIfAny(slot), Data::Keyword(_)) => {
+                self.texts_if_any.push((column, u32::try_from(slot).ok()?));
+                return Some(());
+            }
             (Origin::Number(slot), Data::Integer(_) | Data::Timestamp(_)) => {
                 self.numbers.push((column, u32::try_from(slot).ok()?));
                 return Some(());
             }
-            (Origin::Text(_) | Origin::Number(_), _) => return None,
+            (Origin::Text(_) | Origin::TextIfAny(_) | Origin::Number(_), _) => return None,
             (Origin::Constant(Stored::Text(text)), Data::Keyword(_)) => {
                 let key = NONE;
                 self.constants.push(Constant { column, key, text });
@@ -254,7 +287,7 @@ impl Plan {
         Some(())
     }
 
-    /// The columns that it writes, by index.
+    /// The columns that every event of it gets, by index.
     fn columns(&self) -> impl Iterator<Item = u32> {
         let slots = self.texts.iter().chain(&self.numbers);
         let columns = slots.map(|(column, _)| *column);

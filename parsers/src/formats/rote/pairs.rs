@@ -15,9 +15,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::head::{self, Form as HeadForm, Front, MESSAGE, SLOTS};
 use super::learn::{Learned, learn_from};
 use super::slots::SAMPLES;
-use super::values::{Care, Class, MOST};
+use super::values::{Care, Class, MOST, OPTIONAL};
 use super::{FEW, State};
-use crate::batch::{Slot, same_text};
+use crate::batch::{Origin, Slot, same_text};
 use crate::formats::decode::Decoder;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::search::{BLOCK, VECTOR, any_odd, near, places_in_block};
@@ -416,16 +416,62 @@ impl Form {
     }
 
     /// Samples of this form are read the long way, and its columns traced.
-    fn learned(&mut self, scratch: &mut Decoder, block: &FrameBlock, sink: &EventSink) -> Option<State> {
-        let lines = (0..SAMPLES).map(|sample| self.sample(sample)).collect();
+    fn learned(&mut self, scratch: &mut Decoder, block: &FrameBlock, sink: &mut EventSink) -> Option<State> {
+        let Learned {
+            dataset,
+            time,
+            mut columns,
+        } = self.traced(true, scratch, block)?;
+        // Whether a name that the line has is that of its header decides what becomes of the header's.
+        let names_host =
+            |(name, origin): &(String, Origin)| name == "host_name" && *origin != Origin::Text(head::HOST);
+        if matches!(self.writer, Writer::Cef(_)) && columns.iter().any(names_host) {
+            return None;
+        }
+        let cells = self.cells.iter();
+        let optional: Vec<usize> = cells
+            .filter_map(|cell| Some(cell.slot + cell.class.optional()?))
+            .collect();
+        if !optional.is_empty() {
+            // Without what may be missing, only the columns that it has are missing.
+            let is_optional =
+                |origin: &Origin| matches!(origin, Origin::Text(slot) if optional.contains(slot));
+            let without = self.traced(false, scratch, block)?;
+            let kept = columns.iter().filter(|(_, origin)| !is_optional(origin));
+            let is_same = without.dataset.name == dataset.name && without.time == time;
+            if !is_same || !kept.eq(&without.columns) {
+                return None;
+            }
+            for (_, origin) in &mut columns {
+                if let Origin::Text(slot) = *origin
+                    && optional.contains(&slot)
+                {
+                    *origin = Origin::TextIfAny(slot);
+                }
+            }
+        }
+        self.time = time;
+        let builder = sink.builder_of(&dataset)?;
+        if !optional.is_empty() {
+            // It may be that no event had one yet.
+            sink.builders[builder].add_column_of(OPTIONAL);
+        }
+        let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
+        let plan = sink.builders[builder].plan(origins)?;
+        Some(State::Known(builder, Box::new(plan)))
+    }
+
+    /// Where the columns of samples come from, with all that may be missing or without it.
+    fn traced(&self, full: bool, scratch: &mut Decoder, block: &FrameBlock) -> Option<Learned> {
+        let lines = (0..SAMPLES).map(|sample| self.sample(sample, full)).collect();
         let (mut texts, mut numbers) = (vec![MESSAGE], Vec::new());
-        if let Writer::Cef(form) = self.writer {
+        if let Writer::Cef(_) = self.writer {
             texts = vec![head::HOST];
             numbers = vec![head::TIME, head::PRIORITY, head::FACILITY, head::SEVERITY];
-            debug_assert!(form.priority);
         }
         for cell in &self.cells {
             let (with_text, with_number) = cell.class.kinds();
+            let with_text = with_text.filter(|slot| full || cell.class.optional() != Some(*slot));
             texts.extend(with_text.map(|slot| cell.slot + slot));
             numbers.extend(with_number.map(|slot| cell.slot + slot));
         }
@@ -439,33 +485,16 @@ impl Form {
             }
             (writer == self.writer && self.read_whole(line.as_bytes(), at, &mut slots)).then_some(slots)
         };
-        let learned = learn_from(lines, slots, &(texts, numbers), scratch, block)?;
-        let Learned {
-            dataset,
-            time,
-            columns,
-        } = learned;
-        // Whether a name that the line has is that of its header decides what becomes of the header's.
-        let names_host = |(name, origin): &(String, crate::batch::Origin)| {
-            name == "host_name" && *origin != crate::batch::Origin::Text(head::HOST)
-        };
-        if matches!(self.writer, Writer::Cef(_)) && columns.iter().any(names_host) {
-            return None;
-        }
-        self.time = time;
-        let builder = sink.builder_of(&dataset)?;
-        let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
-        let plan = sink.builders[builder].plan(origins)?;
-        Some(State::Known(builder, Box::new(plan)))
+        learn_from(lines, slots, &(texts, numbers), scratch, block)
     }
 
     /// A line of this form.
-    fn sample(&self, sample: usize) -> String {
+    fn sample(&self, sample: usize, full: bool) -> String {
         let mut pairs = String::new();
         for cell in &self.cells {
             let spaces = cell.quoted || matches!(self.writer, Writer::Cef(_));
             pairs.push_str(&String::from_utf8_lossy(&cell.lead));
-            pairs.push_str(&cell.class.sample(cell.slot, sample, spaces));
+            pairs.push_str(&cell.class.sample(cell.slot, sample, spaces, full));
         }
         pairs.push_str(&String::from_utf8_lossy(self.tail));
         match self.writer {

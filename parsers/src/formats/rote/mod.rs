@@ -26,6 +26,7 @@
 
 mod head;
 mod learn;
+mod pair_lines;
 mod pairs;
 #[cfg(test)]
 mod pairs_tests;
@@ -42,7 +43,8 @@ use chrono_tz::Tz;
 use hashbrown::HashMap;
 
 use self::learn::Learned;
-use self::pairs::{PairForms, PairLine, Writer};
+use self::pair_lines::Writer;
+use self::pairs::{PairForms, PairLine};
 use self::template::{MOST, Template, templates};
 use super::decode::Decoder;
 use super::{EventSink, FrameContext, id_of};
@@ -191,7 +193,7 @@ impl Rote {
         let mut slots = Room::default();
         let scratch = |sink: &EventSink| Box::new(scratch(sink));
         let place = (block, context);
-        if let Some(at) = pairs::fortigate(line) {
+        if let Some(at) = pair_lines::fortigate(line) {
             let line = PairLine {
                 writer: Writer::Fortigate,
                 text: line,
@@ -204,7 +206,7 @@ impl Rote {
             return false;
         };
         let around = (context.reference_time, context.timezone);
-        if let Some(form) = pairs::cef(line, &front) {
+        if let Some(form) = pair_lines::cef(line, &front) {
             let Some(time) = self.stamps.time(line, &front, around.0, around.1) else {
                 return false;
             };

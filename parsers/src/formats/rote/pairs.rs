@@ -12,16 +12,17 @@
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::head::{self, Form as HeadForm, Front, MESSAGE, SLOTS};
+use super::head::{self, MESSAGE, SLOTS};
 use super::learn::{Learned, learn_from};
+use super::pair_lines::{Writer, cef_header, find_signs, is_plain, writer_of};
 use super::slots::SAMPLES;
 use super::values::{Care, Class, MOST, OPTIONAL};
 use super::{FEW, State};
 use crate::batch::{Origin, Slot, same_text};
 use crate::formats::decode::Decoder;
 use crate::formats::text::pairs::{Style, pairs};
-use crate::formats::text::search::{BLOCK, VECTOR, any_odd, near, places_in_block};
-use crate::formats::vendors::{CefRole, FortigateRole, cef_dataset, cef_key_before, cef_pairs};
+use crate::formats::text::search::near;
+use crate::formats::vendors::{CefRole, FortigateRole, cef_key_before, cef_pairs};
 use crate::formats::{EventSink, FrameContext, id_of};
 use crate::frame::FrameBlock;
 
@@ -33,15 +34,6 @@ const TRIED: usize = 32;
 const PAIRS: usize = 96;
 /// How many lines without a known form may come for one that has one, on the whole, before lines are let pass untried.
 const PATIENCE: i32 = if cfg!(test) { i32::MAX / 2 } else { 1024 };
-
-/// Whose pairs they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writer {
-    /// `<134>Mar  1 10:00:00 host CEF:0|…|key=value key=some words`
-    Cef(HeadForm),
-    /// `<134>date=2026-03-01 key=value key="some words"`
-    Fortigate,
-}
 
 /// A line that may have a form.
 #[derive(Debug, Clone, Copy)]
@@ -215,43 +207,6 @@ impl PairForms {
             self.forms.push(form);
         }
     }
-}
-
-/// Whether a line consists of printing ASCII without what may mean something else than itself.
-#[inline]
-fn is_plain(line: &[u8]) -> bool {
-    const ODD: [u8; 2] = *b"\\%";
-    let (vectors, _) = line.as_chunks::<VECTOR>();
-    let is_odd = vectors
-        .iter()
-        .fold(false, |odd, vector| odd | any_odd(vector, ODD));
-    let plain = |b: &u8| matches!(b, b' '..=b'~') && !ODD.contains(b);
-    // The last vector overlaps the one before it.
-    let ends_odd = || match line.last_chunk() {
-        Some(last) => any_odd(last, ODD),
-        None => !line.iter().all(plain),
-    };
-    !is_odd && !ends_odd()
-}
-
-/// Where signs stand in `line`.
-#[inline]
-fn find_signs(line: &[u8], signs: &mut Vec<u32>) {
-    signs.clear();
-    let (blocks, rest) = line.as_chunks::<BLOCK>();
-    let mut base = 0;
-    let mut add = |block: &[u8; BLOCK]| {
-        let mut bits = places_in_block(block, [b'=']);
-        while bits != 0 {
-            signs.push(base + bits.trailing_zeros());
-            bits &= bits - 1;
-        }
-        base += BLOCK as u32;
-    };
-    blocks.iter().for_each(&mut add);
-    let mut last = [0; BLOCK];
-    last[..rest.len()].copy_from_slice(rest);
-    add(&last);
 }
 
 impl Form {
@@ -502,45 +457,4 @@ impl Form {
             Writer::Fortigate => format!("{}{pairs}", ["<86>", "<165>", "<46>"][sample]),
         }
     }
-}
-
-/// What a line of CEF has in front of its pairs, if the reader looks at nothing else of it than that it is of some product.
-fn cef_header(text: &str) -> Option<&str> {
-    let last = memchr::memchr_iter(b'|', text.as_bytes()).nth(6)?;
-    let (header, pairs) = text.split_at(last + 1);
-    let mut parts = header.strip_prefix("CEF:")?.split('|');
-    let (_, vendor, product) = (parts.next()?, parts.next()?.trim(), parts.next()?.trim());
-    let whole = !vendor.is_empty() && !pairs.starts_with(['=', ' ']);
-    (whole && cef_dataset(vendor, product) == "generic.cef").then_some(header)
-}
-
-/// Who writes pairs as `line` has them, where they begin, and the slots of what stands in front.
-#[inline]
-pub(super) fn writer_of(line: &[u8], slots: &mut [Slot]) -> Option<(Writer, usize)> {
-    if let Some(at) = fortigate(line) {
-        return Some((Writer::Fortigate, at));
-    }
-    let front = head::front(line, slots)?;
-    Some((Writer::Cef(cef(line, &front)?), front.end))
-}
-
-/// Where FortiGate's pairs begin.
-#[inline]
-pub(super) fn fortigate(line: &[u8]) -> Option<usize> {
-    if line.first() != Some(&b'<') || !line.get(7..10)?.contains(&b'=') {
-        return None;
-    }
-    let (at, _) = head::priority(line)?;
-    line[at..].starts_with(b"date=20").then_some(at)
-}
-
-/// What varies in front of CEF.
-#[inline]
-pub(super) fn cef(line: &[u8], front: &Front) -> Option<HeadForm> {
-    let starts = front.priority && line[front.end..].starts_with(b"CEF:");
-    starts.then_some(HeadForm {
-        priority: true,
-        pid: false,
-        iso: front.iso,
-    })
 }

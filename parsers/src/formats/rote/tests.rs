@@ -566,7 +566,7 @@ fn lines_of_the_corpora_as_read() {
             .flat_map(|raw| raw.lines())
             // Others are none of the forms here.
             .filter(|line| {
-                let is_of_pairs = pairs::fortigate(line.as_bytes()).is_some();
+                let is_of_pairs = pair_lines::fortigate(line.as_bytes()).is_some();
                 is_of_pairs || head::front(line.as_bytes(), &mut Room::default()).is_some()
             })
             .map(str::to_owned)

@@ -26,6 +26,7 @@ use std::cell::Cell;
 use chrono::{Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
+use crate::batch::{eight_digits, long_digits};
 use crate::formats::event_time::plain_time;
 
 /// Microseconds of one second.
@@ -345,6 +346,13 @@ fn hex(text: &str, digits: usize) -> Option<&str> {
 pub fn epoch(text: &str) -> Option<i64> {
     /// So many digits are below what a number of 64 bits holds.
     const DIGITS: usize = 18;
+    // As Zeek writes all of this century.
+    if let ([seconds @ .., b'.', _, _, _, _, _, _], 17) = (text.as_bytes(), text.len())
+        && let Some(seconds) = long_digits(seconds)
+        && let Some(micros) = eight_digits(&text.as_bytes()[11..])
+    {
+        return Some(seconds * SECOND + micros);
+    }
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),

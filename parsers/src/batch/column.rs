@@ -28,6 +28,7 @@ pub(super) struct ColumnBuilder {
     pub(super) column: Column,
     pub(super) limit: Limit,
     pub(super) data: Data,
+    /// How many rows have a value, at most; none if it is 0.
     pub(super) values_set: usize,
 }
 

@@ -44,7 +44,7 @@ pub(crate) use forms::Form;
 use forms::Forms;
 use lanes::Lanes;
 pub(crate) use planned::{Origin, Plan, Slot, Stored};
-pub(crate) use rows::{Cells, Misfit, Rows};
+pub(crate) use rows::{Cells, Misfit, Rows, eight_digits, long_digits, whole as whole_number};
 use slots::{Constants, Slots, Target};
 pub use strings::{StringColumn, strings};
 pub(crate) use texts::same as same_text;

@@ -18,6 +18,13 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// There is no such piece.
+    pub(crate) const NONE: Slot = Slot {
+        start: u32::MAX,
+        end: u32::MAX,
+        number: 0,
+    };
+
     /// The piece of `line`.
     #[inline]
     pub(crate) fn of(self, line: &[u8]) -> &[u8] {
@@ -42,6 +49,8 @@ pub(crate) enum Stored {
 pub(crate) enum Origin {
     /// The text of a slot.
     Text(usize),
+    /// The text of a slot, of which an event may have none: then the slot is [`Slot::NONE`].
+    TextIfAny(usize),
     /// The number of a slot; of a column of times, microseconds since the epoch.
     Number(usize),
     /// It is always this.
@@ -53,6 +62,8 @@ pub(crate) enum Origin {
 pub(crate) struct Plan {
     /// Columns and the slots whose texts they get.
     texts: Vec<(u32, u32)>,
+    /// Columns and the slots whose texts they get, if there are any.
+    texts_if_any: Vec<(u32, u32)>,
     /// Columns and the slots whose numbers they get.
     numbers: Vec<(u32, u32)>,
     constants: Vec<Constant>,
@@ -102,6 +113,7 @@ impl BatchBuilder {
         }
         let mut plan = Plan {
             texts: Vec::new(),
+            texts_if_any: Vec::new(),
             numbers: Vec::new(),
             constants: Vec::new(),
             others: Vec::new(),
@@ -117,6 +129,11 @@ impl BatchBuilder {
             plan.add(u32::try_from(index).ok()?, origin, &column.data)?;
         }
         Some(plan)
+    }
+
+    /// Makes a column for `native`, so that a plan can have it.
+    pub(crate) fn add_column_of(&mut self, native: &str) {
+        self.target(native);
     }
 
     /// Whether the columns that a plan names are still those of this builder.
@@ -148,31 +165,39 @@ impl BatchBuilder {
         if plan.batch != self.batch {
             plan.batch = self.batch;
             plan.forget_keys();
+            self.count_columns(plan);
         }
         let row = self.rows;
         for &(column, slot) in &plan.texts {
-            let column = self.planned_column(column);
-            if let Data::Keyword(keywords) = &mut column.data {
+            if let Data::Keyword(keywords) = &mut self.columns[column as usize].data {
                 keywords.put(row, slots[slot as usize].of(line));
+            }
+        }
+        for &(index, slot) in &plan.texts_if_any {
+            let slot = slots[slot as usize];
+            if slot.start == Slot::NONE.start {
+                continue;
+            }
+            let column = &mut self.columns[index as usize];
+            self.used_columns += usize::from(index as usize > PATH && !column.any());
+            if let Data::Keyword(keywords) = &mut column.data {
+                keywords.put(row, slot.of(line));
                 column.count();
             }
         }
         for &(column, slot) in &plan.numbers {
-            let column = self.planned_column(column);
+            let column = &mut self.columns[column as usize];
             if let Data::Integer(values) | Data::Timestamp(values) = &mut column.data {
                 put(values, row, Some(slots[slot as usize].number));
-                column.count();
             }
         }
         for Constant { column, key, text } in &mut plan.constants {
-            let column = self.planned_column(*column);
-            if let Data::Keyword(keywords) = &mut column.data {
+            if let Data::Keyword(keywords) = &mut self.columns[*column as usize].data {
                 keywords.put_again(row, text.as_bytes(), key);
-                column.count();
             }
         }
         for cell in &mut plan.others {
-            let column = self.planned_column(cell.column);
+            let column = &mut self.columns[cell.column as usize];
             match (&mut cell.what, &mut column.data) {
                 (What::Integer(number), Data::Integer(values)) => {
                     put(values, row, Some(*number));
@@ -184,15 +209,12 @@ impl BatchBuilder {
                 (What::List(list, key), _) => {
                     list.with(|list| column.set(row, list));
                     *key = column.list_key(row).unwrap_or(NONE);
-                    continue;
                 }
                 (What::Other(value), _) => {
                     value.with(|value| column.set(row, value));
-                    continue;
                 }
-                _ => continue,
+                _ => {}
             }
-            column.count();
         }
         self.columns[PATH].repeat(row, 1, path);
         let (event_id, offset) = place;
@@ -204,14 +226,15 @@ impl BatchBuilder {
         true
     }
 
-    /// A column that is about to get a value.
-    #[inline(always)]
-    fn planned_column(&mut self, index: u32) -> &mut ColumnBuilder {
-        let column = &mut self.columns[index as usize];
-        if column.values_set == 0 {
-            self.used_columns += usize::from(index as usize > PATH);
+    /// Notes that the columns of a plan have values in this batch, the first of which they are about to get. How many there are
+    /// nobody asks, so that the events after the first are not counted.
+    #[cold]
+    fn count_columns(&mut self, plan: &Plan) {
+        for index in plan.columns() {
+            let column = &mut self.columns[index as usize];
+            self.used_columns += usize::from(index as usize > PATH && !column.any());
+            column.count();
         }
-        column
     }
 
     /// What a committed event has in its columns, by their SQL names, but for those that are the same for all events of a
@@ -241,11 +264,15 @@ impl Plan {
                 self.texts.push((column, u32::try_from(slot).ok()?));
                 return Some(());
             }
+            (Origin::TextIfAny(slot), Data::Keyword(_)) => {
+                self.texts_if_any.push((column, u32::try_from(slot).ok()?));
+                return Some(());
+            }
             (Origin::Number(slot), Data::Integer(_) | Data::Timestamp(_)) => {
                 self.numbers.push((column, u32::try_from(slot).ok()?));
                 return Some(());
             }
-            (Origin::Text(_) | Origin::Number(_), _) => return None,
+            (Origin::Text(_) | Origin::TextIfAny(_) | Origin::Number(_), _) => return None,
             (Origin::Constant(Stored::Text(text)), Data::Keyword(_)) => {
                 let key = NONE;
                 self.constants.push(Constant { column, key, text });
@@ -258,6 +285,14 @@ impl Plan {
         };
         self.others.push(Cell { column, what });
         Some(())
+    }
+
+    /// The columns that every event of it gets, by index.
+    fn columns(&self) -> impl Iterator<Item = u32> {
+        let slots = self.texts.iter().chain(&self.numbers);
+        let columns = slots.map(|(column, _)| *column);
+        let columns = columns.chain(self.constants.iter().map(|constant| constant.column));
+        columns.chain(self.others.iter().map(|cell| cell.column))
     }
 
     #[cold]

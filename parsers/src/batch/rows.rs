@@ -366,7 +366,7 @@ pub(super) fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) 
 
 /// The number that `text` spells in the only way it can be spelled, if it is not too long for a quick look.
 #[inline]
-pub(super) fn whole(text: &[u8]) -> Option<i64> {
+pub(crate) fn whole(text: &[u8]) -> Option<i64> {
     const DIGITS: usize = 18;
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -375,26 +375,23 @@ pub(super) fn whole(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > DIGITS || digits[0] == b'0' && (digits.len() > 1 || negative) {
         return None;
     }
-    let number = match digits.len() {
-        4..=8 => eight_digits(digits)?,
-        _ => {
-            let mut number = 0;
-            for digit in digits {
-                let digit = digit.wrapping_sub(b'0');
-                if digit > 9 {
-                    return None;
-                }
-                number = number * 10 + i64::from(digit);
-            }
-            number
-        }
+    let one = |digit: u8| {
+        let digit = digit.wrapping_sub(b'0');
+        (digit <= 9).then_some(i64::from(digit))
+    };
+    let number = match digits {
+        [a] => one(*a)?,
+        [a, b] => one(*a)? * 10 + one(*b)?,
+        [a, b, c] => one(*a)? * 100 + one(*b)? * 10 + one(*c)?,
+        _ if digits.len() <= 8 => eight_digits(digits)?,
+        _ => long_digits(digits)?,
     };
     Some(if negative { -number } else { number })
 }
 
 /// The number that four to eight digits spell, all of them at once.
 #[inline(always)]
-fn eight_digits(digits: &[u8]) -> Option<i64> {
+pub(crate) fn eight_digits(digits: &[u8]) -> Option<i64> {
     // As many zeroes in front as there are digits less than eight; what both words have is the same.
     let missing = 8 * (8 - digits.len() as u32);
     let first = u64::from(u32::from_le_bytes(*digits.first_chunk()?)) << missing;
@@ -409,6 +406,41 @@ fn eight_digits(digits: &[u8]) -> Option<i64> {
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
     Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64)
+}
+
+/// The number that 9 to 19 digits spell, if it is less than 2^63.
+#[inline]
+pub(crate) fn long_digits(digits: &[u8]) -> Option<i64> {
+    let (front, last) = digits.split_last_chunk::<8>()?;
+    let last = eight_digits(last)?;
+    let mut number = 0_i64;
+    let front = match front.len() {
+        12.. => return None,
+        9.. => {
+            let (first, middle) = front.split_last_chunk::<8>()?;
+            number = eight_digits(middle)?;
+            first
+        }
+        4.. => {
+            number = eight_digits(front)?;
+            &[]
+        }
+        _ => front,
+    };
+    let mut first = 0_i64;
+    for digit in front {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        first = first * 10 + i64::from(digit);
+    }
+    if digits.len() < 12 {
+        number = first;
+    } else {
+        number = first.checked_mul(100_000_000)?.checked_add(number)?;
+    }
+    number.checked_mul(100_000_000)?.checked_add(last)
 }
 
 /// The number that `text` spells with few digits and a point among them. With so few, one division rounds as reading
@@ -441,6 +473,27 @@ fn decimal(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_numbers_as_std_reads_them() {
+        for digits in 9..=19 {
+            for text in [
+                "1234567890123456789"[..digits].to_owned(),
+                "9".repeat(digits),
+                "0".repeat(digits),
+                "9223372036854775808"[..digits].to_owned(),
+            ] {
+                assert_eq!(long_digits(text.as_bytes()), text.parse().ok(), "{text}");
+                for at in 0..text.len() {
+                    for other in [0, b'/', b':', b'x', 0xb0, 0xff] {
+                        let mut bytes = text.clone().into_bytes();
+                        bytes[at] = other;
+                        assert_eq!(long_digits(&bytes), None, "{bytes:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn numbers_as_std_reads_them() {

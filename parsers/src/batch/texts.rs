@@ -58,7 +58,7 @@ fn word(text: &[u8]) -> u128 {
     }
 }
 
-/// One of 256 places for a text, by its length and up to 24 of its bytes: the first eight and the last sixteen.
+/// One of [`PLACES`] places for a text, by its length and up to 24 of its bytes: the first eight and the last sixteen.
 #[inline(always)]
 pub(super) fn place(text: &[u8]) -> usize {
     const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -81,7 +81,7 @@ pub(super) fn place(text: &[u8]) -> usize {
         1..4 => u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16,
         0 => 0,
     };
-    ((mixed ^ length as u64).wrapping_mul(SPREADS) >> 56) as usize
+    ((mixed ^ length as u64).wrapping_mul(SPREADS) >> (64 - PLACES.ilog2())) as usize
 }
 
 /// How many [`place`]s there are.

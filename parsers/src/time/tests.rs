@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn seconds_as_they_are_spelled(text in "-?[0-9]{0,20}(\\.[0-9]{0,8})?|[0-9.+ -]{0,8}") {
+    fn seconds_as_they_are_spelled(text in "-?[0-9]{0,20}(\\.[0-9]{0,8})?|[0-9.+ -]{0,8}|[0-9-]{10}[.0][0-9x]{6}") {
         let plain = || {
             let digits = text.strip_prefix('-').unwrap_or(&text);
             let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));

@@ -8,7 +8,7 @@
 
 use chrono_tz::Tz;
 
-use crate::batch::Slot;
+use crate::batch::{Slot, same_text};
 use crate::formats::syslog::header::named_priority;
 use crate::time;
 
@@ -54,16 +54,20 @@ impl Form {
 /// Instants between which all that follows from one has four digits of a year: 1980 to 9000.
 const YEARS: std::ops::Range<i64> = 315_532_800_000_000..221_845_392_000_000_000;
 
-/// What stands in front of the message of `line`, and its slots. `known` is the number of a program (`%`: of a device); of
-/// lines of others nothing else is read.
+/// What stands in front of a program's name or a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Front {
+    pub(super) priority: bool,
+    pub(super) iso: bool,
+    /// Where the stamp begins and ends.
+    stamp: (usize, usize),
+    /// Where what follows begins.
+    pub(super) end: usize,
+}
+
+/// Priority, stamp and host of `line`, and their slots; the stamp is not read yet.
 #[inline]
-pub(super) fn read(
-    line: &[u8],
-    reference: i64,
-    zone: Tz,
-    known: impl FnOnce(&[u8]) -> Option<usize>,
-    slots: &mut [Slot],
-) -> Option<Head> {
+pub(super) fn front(line: &[u8], slots: &mut [Slot]) -> Option<Front> {
     let mut at = 0;
     let has_priority = line.first() == Some(&b'<');
     if has_priority {
@@ -78,14 +82,62 @@ pub(super) fn read(
         true => iso_length(&line[at..])?,
         false => BSD,
     };
-    let stamp = line.get(at..at + length)?;
+    let stamp = (at, at + length);
     if line.get(at + length) != Some(&b' ') {
         return None;
     }
     at += length + 1;
     let length = host(&line[at..])?;
     slots[HOST] = piece(at, at + length);
-    at += length + 1;
+    Some(Front {
+        priority: has_priority,
+        iso,
+        stamp,
+        end: at + length + 1,
+    })
+}
+
+/// The stamp that was read last, and what it came to: neighbours are often of the same second.
+#[derive(Default)]
+pub(super) struct Stamps {
+    text: Vec<u8>,
+    around: Option<(i64, Tz)>,
+    time: i64,
+}
+
+impl Stamps {
+    /// The instant of the stamp of `line`.
+    #[inline]
+    pub(super) fn time(&mut self, line: &[u8], front: &Front, reference: i64, zone: Tz) -> Option<i64> {
+        let stamp = line.get(front.stamp.0..front.stamp.1)?;
+        if self.around == Some((reference, zone)) && same_text(stamp, &self.text) {
+            return Some(self.time);
+        }
+        let time = time_of(stamp, front.iso, reference, zone)?;
+        self.text.clear();
+        self.text.extend_from_slice(stamp);
+        (self.around, self.time) = (Some((reference, zone)), time);
+        Some(time)
+    }
+}
+
+/// What stands in front of the message of `line` behind its `front`, and its slots. `known` is the number of a program (`%`: of
+/// a device); of lines of others nothing else is read.
+#[inline]
+pub(super) fn read(
+    line: &[u8],
+    front: &Front,
+    stamps: &mut Stamps,
+    (reference, zone): (i64, Tz),
+    known: impl FnOnce(&[u8]) -> Option<usize>,
+    slots: &mut [Slot],
+) -> Option<Head> {
+    let Front {
+        priority: has_priority,
+        iso,
+        end: mut at,
+        ..
+    } = *front;
     let rest = line.get(at..)?;
     let is_name = |b: &&u8| b.is_ascii_alphabetic() || **b == b'-';
     let name = match rest.first() {
@@ -93,7 +145,7 @@ pub(super) fn read(
         _ => rest.iter().take_while(is_name).count(),
     };
     let program = known(&rest[..name])?;
-    slots[TIME].number = time_of(stamp, iso, reference, zone)?;
+    slots[TIME].number = stamps.time(line, front, reference, zone)?;
     if rest.first() == Some(&b'%') {
         slots[MESSAGE] = piece(at, line.len());
         return Some(Head {
@@ -196,7 +248,7 @@ fn piece(start: usize, end: usize) -> Slot {
 
 /// `<134>`: its length, and the number.
 #[inline]
-fn priority(line: &[u8]) -> Option<(usize, i64)> {
+pub(super) fn priority(line: &[u8]) -> Option<(usize, i64)> {
     let mut number = 0;
     for (at, byte) in line.iter().enumerate().skip(1).take(4) {
         match byte {

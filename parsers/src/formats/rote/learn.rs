@@ -11,16 +11,23 @@ use crate::catalog::Dataset;
 use crate::formats::decode::Decoder;
 use crate::frame::{FrameBlock, FrameSpan, Framing};
 
-/// What is known of a form: its dataset, and where each column comes from, by SQL name.
-pub(super) type Learned = (Arc<Dataset>, Vec<(String, Origin)>);
+/// What is known of a form.
+pub(super) struct Learned {
+    pub(super) dataset: Arc<Dataset>,
+    /// The slot whose number is the time of an event.
+    pub(super) time: usize,
+    /// Where each column comes from, by SQL name.
+    pub(super) columns: Vec<(String, Origin)>,
+}
 
 /// The time of an event, and its columns by SQL name.
 type Row = (i64, Vec<(String, Stored)>);
 
-/// A sample line, and what its reader made of it.
+/// A sample line, its slots, and what its reader made of it.
 struct Sample {
     line: String,
-    slots: Room,
+    slots: Vec<Slot>,
+    time: i64,
     columns: Vec<(String, Stored)>,
 }
 
@@ -34,42 +41,71 @@ pub(super) fn learn(
     scratch: &mut Decoder,
     like: &FrameBlock,
 ) -> Option<Learned> {
-    let lines: Vec<String> = (0..SAMPLES)
-        .map(|sample| {
-            let message = template.sample(sample, key.same);
-            head::sample(key.form, program, &message, sample)
-        })
-        .collect();
-    let (dataset, rows) = read(&lines, scratch, like)?;
-    let zone = scratch.zone();
-    let mut samples = Vec::new();
-    for (line, (time, columns)) in lines.into_iter().zip(rows) {
+    let lines = (0..SAMPLES).map(|sample| {
+        let message = template.sample(sample, key.same);
+        head::sample(key.form, program, &message, sample)
+    });
+    let around = (like.source.reference_time, scratch.zone());
+    let slots = |line: &str| {
         let mut slots = Room::default();
+        let front = head::front(line.as_bytes(), &mut slots)?;
+        let mut stamps = head::Stamps::default();
         let head = head::read(
             line.as_bytes(),
-            like.source.reference_time,
-            zone,
+            &front,
+            &mut stamps,
+            around,
             |_| Some(0),
             &mut slots,
         )?;
         let own = slots[TIME].number;
         let same = template.read(line.as_bytes(), head.message, own, &mut slots[SLOTS..])?;
-        if head.form != key.form || same != key.same || time != own {
-            return None;
-        }
-        samples.push(Sample { line, slots, columns });
-    }
-    let mut learned = Vec::new();
+        (head.form == key.form && same == key.same).then(|| slots.to_vec())
+    };
+    let learned = learn_from(lines.collect(), slots, &slots_of(template, key), scratch, like)?;
+    (learned.time == TIME).then_some(learned)
+}
+
+/// As [`learn`], from `lines` whose slots `slots` finds. `kinds` are the slots that have a text, and those that have a number.
+pub(super) fn learn_from(
+    lines: Vec<String>,
+    slots: impl Fn(&str) -> Option<Vec<Slot>>,
+    kinds: &(Vec<usize>, Vec<usize>),
+    scratch: &mut Decoder,
+    like: &FrameBlock,
+) -> Option<Learned> {
+    let (dataset, rows) = read(&lines, scratch, like)?;
+    let samples = lines.into_iter().zip(rows).map(|(line, (time, columns))| {
+        let slots = slots(&line)?;
+        Some(Sample {
+            line,
+            slots,
+            time,
+            columns,
+        })
+    });
+    let samples: Vec<Sample> = samples.collect::<Option<_>>()?;
+    let is_time = |slot: &&usize| {
+        samples
+            .iter()
+            .all(|sample| sample.slots[**slot].number == sample.time)
+    };
+    let time = *kinds.1.iter().find(is_time)?;
+    let mut columns = Vec::new();
     for (name, _) in &samples.first()?.columns {
-        learned.push((name.clone(), origin(name, template, key, &samples)?));
+        columns.push((name.clone(), origin(name, kinds, &samples)?));
     }
-    let many = learned.len();
+    let many = columns.len();
     let all_alike = samples.iter().all(|sample| sample.columns.len() == many);
-    all_alike.then_some((dataset, learned))
+    all_alike.then_some(Learned {
+        dataset,
+        time,
+        columns,
+    })
 }
 
 /// Where the values of a column come from.
-fn origin(name: &str, template: &Template, key: Key, samples: &[Sample]) -> Option<Origin> {
+fn origin(name: &str, (texts, numbers): &(Vec<usize>, Vec<usize>), samples: &[Sample]) -> Option<Origin> {
     let values: Vec<&Stored> = samples
         .iter()
         .map(|sample| {
@@ -89,9 +125,8 @@ fn origin(name: &str, template: &Template, key: Key, samples: &[Sample]) -> Opti
         Stored::Integer(number) | Stored::Time(number) => *number == slot.number,
         _ => false,
     };
-    let (texts, numbers) = slots_of(template, key);
-    let text = texts.into_iter().find(|&slot| holds(&is_text, slot));
-    let number = || numbers.into_iter().find(|&slot| holds(&is_number, slot));
+    let text = texts.iter().copied().find(|&slot| holds(&is_text, slot));
+    let number = || numbers.iter().copied().find(|&slot| holds(&is_number, slot));
     let found = text.map(Origin::Text).or_else(|| number().map(Origin::Number));
     found.or_else(|| {
         let always = values.iter().all(|value| *value == values[0]);

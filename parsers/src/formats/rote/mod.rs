@@ -26,16 +26,25 @@
 
 mod head;
 mod learn;
+mod pair_lines;
+mod pairs;
+#[cfg(test)]
+mod pairs_tests;
 mod slots;
 mod table;
 mod template;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::sync::LazyLock;
 
+use chrono_tz::Tz;
 use hashbrown::HashMap;
 
+use self::learn::Learned;
+use self::pair_lines::Writer;
+use self::pairs::{PairForms, PairLine};
 use self::template::{MOST, Template, templates};
 use super::decode::Decoder;
 use super::{EventSink, FrameContext, id_of};
@@ -152,6 +161,9 @@ pub(super) struct Rote {
     states: Vec<State>,
     /// The form of the last line of each group.
     guesses: Vec<u32>,
+    stamps: head::Stamps,
+    /// Forms of lines of pairs.
+    pairs: PairForms,
     /// Reads samples.
     scratch: Option<Box<Decoder>>,
 }
@@ -161,6 +173,8 @@ impl Rote {
         Rote {
             states: Vec::new(),
             guesses: Vec::new(),
+            stamps: head::Stamps::default(),
+            pairs: PairForms::default(),
             scratch: None,
         }
     }
@@ -177,7 +191,36 @@ impl Rote {
         scratch: impl FnOnce(&EventSink) -> Decoder,
     ) -> bool {
         let mut slots = Room::default();
-        let Some(key) = find(line, context, &mut self.guesses, &mut slots) else {
+        let scratch = |sink: &EventSink| Box::new(scratch(sink));
+        let place = (block, context);
+        if let Some(at) = pair_lines::fortigate(line) {
+            let line = PairLine {
+                writer: Writer::Fortigate,
+                text: line,
+                at,
+            };
+            let kept = &mut self.scratch;
+            return self.pairs.write(line, &slots, place, sink, scratch, kept);
+        }
+        let Some(front) = head::front(line, &mut slots) else {
+            return false;
+        };
+        let around = (context.reference_time, context.timezone);
+        if let Some(form) = pair_lines::cef(line, &front) {
+            let Some(time) = self.stamps.time(line, &front, around.0, around.1) else {
+                return false;
+            };
+            slots[head::TIME].number = time;
+            let line = PairLine {
+                writer: Writer::Cef(form),
+                text: line,
+                at: front.end,
+            };
+            let kept = &mut self.scratch;
+            return self.pairs.write(line, &slots, place, sink, scratch, kept);
+        }
+        let stamps = &mut self.stamps;
+        let Some(key) = find(line, &front, stamps, around, &mut self.guesses, &mut slots) else {
             return false;
         };
         if self.states.is_empty() {
@@ -201,7 +244,7 @@ impl Rote {
             State::Unfit => {}
             State::Met(times) if *times < FEW => *times += 1,
             State::Met(_) => {
-                let scratch = self.scratch.get_or_insert_with(|| Box::new(scratch(sink)));
+                let scratch = self.scratch.get_or_insert_with(|| scratch(sink));
                 *state = learned(key, scratch, block, sink).unwrap_or(State::Unfit);
             }
         }
@@ -211,14 +254,21 @@ impl Rote {
 
 /// The form of a line, and its slots. `guesses` are the forms to be tried first.
 #[inline]
-fn find(line: &[u8], context: &FrameContext<'_>, guesses: &mut Vec<u32>, slots: &mut Room) -> Option<Key> {
+fn find(
+    line: &[u8],
+    front: &head::Front,
+    stamps: &mut head::Stamps,
+    around: (i64, Tz),
+    guesses: &mut Vec<u32>,
+    slots: &mut Room,
+) -> Option<Key> {
     let known = |program: &[u8]| {
         let mut programs = table::FORMS.iter();
         programs.position(|(name, _)| same_text(name.as_bytes(), program))
     };
-    let head = head::read(line, context.reference_time, context.timezone, known, slots)?;
+    let head = head::read(line, front, stamps, around, known, slots)?;
     let table = &*TABLE;
-    let front = front(&line[head.message..]);
+    let front = self::front(&line[head.message..]);
     let group = table.by_front.get(&(head.program, front));
     let group = group.copied().unwrap_or(table.any_front[head.program]);
     if guesses.is_empty() {
@@ -247,7 +297,7 @@ fn learned(key: Key, scratch: &mut Decoder, block: &FrameBlock, sink: &EventSink
     let Form {
         program, template, ..
     } = &TABLE.forms[key.template as usize];
-    let (dataset, columns) = learn::learn(template, program, key, scratch, block)?;
+    let Learned { dataset, columns, .. } = learn::learn(template, program, key, scratch, block)?;
     let builder = sink.builder_of(&dataset)?;
     let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
     let plan = sink.builders[builder].plan(origins)?;

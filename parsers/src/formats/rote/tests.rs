@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::formats::decode::{DecodeOptions, Decoded};
 use crate::frame::{FrameSpan, Framing, Source};
 
-fn block(lines: &[String]) -> FrameBlock {
+pub(super) fn block(lines: &[String]) -> FrameBlock {
     let mut block = FrameBlock {
         source: Arc::new(Source {
             path: "x".into(),
@@ -38,7 +38,7 @@ fn block(lines: &[String]) -> FrameBlock {
     block
 }
 
-fn options() -> DecodeOptions {
+pub(super) fn options() -> DecodeOptions {
     DecodeOptions {
         ingest_time: Some(1),
         ..DecodeOptions::default()
@@ -46,13 +46,13 @@ fn options() -> DecodeOptions {
 }
 
 /// Two decoders of the same blocks, one of which knows nothing by rote.
-struct Both {
-    known: Decoder,
-    read: Decoder,
+pub(super) struct Both {
+    pub(super) known: Decoder,
+    pub(super) read: Decoder,
 }
 
 impl Both {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let decoder = || Decoder::new(Catalog::builtin(), options());
         Both {
             known: decoder(),
@@ -62,14 +62,14 @@ impl Both {
 
     /// Holds both to the same columns.
     #[track_caller]
-    fn agree(&mut self, lines: &[String]) {
+    pub(super) fn agree(&mut self, lines: &[String]) {
         let (known, read) = (self.known.decode(block(lines)), self.read.decode(block(lines)));
         assert_same(&known, &read, lines);
     }
 }
 
 #[track_caller]
-fn assert_same(known: &Decoded, read: &Decoded, lines: &[String]) {
+pub(super) fn assert_same(known: &Decoded, read: &Decoded, lines: &[String]) {
     assert_eq!(known.counters, read.counters, "{lines:#?}");
     assert_eq!(known.batches.len(), read.batches.len(), "{lines:#?}");
     for (known, read) in known.batches.iter().zip(&read.batches) {
@@ -144,7 +144,18 @@ fn samples_have_the_form_they_are_of() {
                 reference_time: 1_772_409_600_000_000,
                 ..crate::formats::testing::CONTEXT
             };
-            let found = find(line.as_bytes(), &context, &mut Vec::new(), &mut Room::default());
+            let mut slots = Room::default();
+            let front = head::front(line.as_bytes(), &mut slots).expect("a head");
+            let around = (context.reference_time, context.timezone);
+            let mut stamps = head::Stamps::default();
+            let found = find(
+                line.as_bytes(),
+                &front,
+                &mut stamps,
+                around,
+                &mut Vec::new(),
+                &mut slots,
+            );
             assert_eq!(found, Some(key), "{line}");
         }
     }
@@ -441,10 +452,10 @@ fn line(program: &str, template: &Template, random: &mut Random) -> String {
 }
 
 /// Numbers that look like chance.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -555,14 +566,8 @@ fn lines_of_the_corpora_as_read() {
             .flat_map(|raw| raw.lines())
             // Others are none of the forms here.
             .filter(|line| {
-                head::read(
-                    line.as_bytes(),
-                    0,
-                    chrono_tz::UTC,
-                    |_| Some(0),
-                    &mut Room::default(),
-                )
-                .is_some()
+                let is_of_pairs = pair_lines::fortigate(line.as_bytes()).is_some();
+                is_of_pairs || head::front(line.as_bytes(), &mut Room::default()).is_some()
             })
             .map(str::to_owned)
             .collect();

@@ -29,6 +29,12 @@ pub(super) struct Table<'b> {
     pub(super) header: &'b TableHeader,
     /// A backslash stands somewhere.
     escapes: bool,
+    /// What stands where nothing is set, unless cells are looked at closely.
+    unset: u8,
+    /// An empty cell is a value.
+    empty_is_value: bool,
+    /// Some cells may be more than they seem.
+    looks_closely: bool,
 }
 
 impl<'b> Table<'b> {
@@ -89,6 +95,16 @@ impl<'b> Table<'b> {
             }
         }
         let escapes = matches!(header, TableHeader::Zeek(_)) && memchr::memchr(b'\\', bytes).is_some();
+        let (unset, looks_closely) = match header {
+            TableHeader::Rows(_) => (b'-', false),
+            TableHeader::Zeek(zeek) => {
+                let marks = memchr::memmem::find(bytes, zeek.empty_mark().as_bytes()).is_some();
+                match zeek.unset_mark().as_bytes() {
+                    [unset] => (*unset, escapes || marks),
+                    _ => (b'-', true),
+                }
+            }
+        };
         Some(Table {
             text,
             undoubled: &scratch.undoubled,
@@ -97,7 +113,31 @@ impl<'b> Table<'b> {
             rows: spans.len(),
             header,
             escapes,
+            unset,
+            empty_is_value: matches!(header, TableHeader::Zeek(_)),
+            looks_closely,
         })
+    }
+
+    /// A cell in which quotes were doubled, or an empty one at the end.
+    #[cold]
+    fn undoubled_cell(&self, start: usize, end: usize) -> &str {
+        let behind = start.saturating_sub(self.text.len());
+        self.undoubled
+            .get(behind..end.saturating_sub(self.text.len()))
+            .unwrap_or_default()
+    }
+
+    /// As [`is_plain`](Rows::is_plain), for any cell.
+    fn is_plain_closely(&self, cell: &str) -> Option<bool> {
+        match self.header {
+            TableHeader::Rows(_) => (!matches!(cell.as_bytes(), [] | [b'-'])).then_some(true),
+            TableHeader::Zeek(header) if header.is_unset(cell) => None,
+            TableHeader::Zeek(header) => {
+                let escaped = self.escapes && cell.contains('\\');
+                Some(!escaped && !header.is_empty_mark(cell))
+            }
+        }
     }
 
     /// The whole number in a cell, if something is set there.
@@ -242,14 +282,9 @@ impl Rows for Table<'_> {
     #[inline]
     fn cell(&self, column: usize, row: usize) -> &str {
         let (start, end) = self.cells[row * self.columns + column];
-        let (start, end) = (start as usize, end as usize);
-        let found = match start.checked_sub(self.text.len()) {
-            // An empty cell at the very end is no piece of the other text.
-            Some(behind) if end > start => {
-                let found = self.undoubled.get(behind..end - self.text.len());
-                return found.unwrap_or_default();
-            }
-            _ => self.text.as_bytes().get(start..end).unwrap_or_default(),
+        let found = match self.text.as_bytes().get(start as usize..end as usize) {
+            Some(found) => found,
+            None => return self.undoubled_cell(start as usize, end as usize),
         };
         // SAFETY: cells begin and end at characters: those of `quoted` are pieces of a line; those of `bare` lie between
         // ASCII bytes and the ends of a line, which are looked at.
@@ -258,13 +293,11 @@ impl Rows for Table<'_> {
 
     #[inline]
     fn is_plain(&self, cell: &str) -> Option<bool> {
-        match self.header {
-            TableHeader::Rows(_) => (!matches!(cell.as_bytes(), [] | [b'-'])).then_some(true),
-            TableHeader::Zeek(header) if header.is_unset(cell) => None,
-            TableHeader::Zeek(header) => {
-                let escaped = self.escapes && cell.contains('\\');
-                Some(!escaped && !header.is_empty_mark(cell))
-            }
+        match cell.as_bytes() {
+            _ if self.looks_closely => self.is_plain_closely(cell),
+            [] => self.empty_is_value.then_some(true),
+            [byte] if *byte == self.unset => None,
+            _ => Some(true),
         }
     }
 

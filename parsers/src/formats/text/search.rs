@@ -153,6 +153,28 @@ pub(crate) fn places<const N: usize>(text: &[u8; VECTOR], bytes: [u8; N]) -> u32
     text.iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
 }
 
+/// Whether any byte is no printing ASCII, or one of `bytes`.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn any_odd<const N: usize>(text: &[u8; VECTOR], bytes: [u8; N]) -> bool {
+    use std::arch::x86_64::{_mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+    const DELETE: u8 = 0x7f;
+    // SAFETY: every x86-64 has SSE2, and 16 bytes can be read from `text`, at any alignment.
+    let low = unsafe {
+        let text = _mm_loadu_si128(text.as_ptr().cast());
+        // Bytes beyond ASCII are below zero.
+        _mm_movemask_epi8(_mm_cmplt_epi8(text, _mm_set1_epi8(b' ' as i8))) as u32
+    };
+    low | places(text, bytes) | places(text, [DELETE]) != 0
+}
+
+/// Whether any byte is no printing ASCII, or one of `bytes`.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn any_odd<const N: usize>(text: &[u8; VECTOR], bytes: [u8; N]) -> bool {
+    text.iter()
+        .any(|b| !matches!(b, b' '..=b'~') || bytes.contains(b))
+}
+
 /// Bytes whose places are known together.
 pub(crate) const BLOCK: usize = 64;
 

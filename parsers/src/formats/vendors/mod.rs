@@ -49,7 +49,8 @@ mod whole;
 mod windows_text;
 
 pub(crate) use cef::Role as CefRole;
-pub(crate) use cef::extension::short as cef_meaning;
+pub(in crate::formats) use cef::datasets::dataset as cef_dataset;
+pub(crate) use cef::extension::{key_before as cef_key_before, pairs as cef_pairs, short as cef_meaning};
 pub(crate) use fortinet::Role as FortigateRole;
 pub(crate) use windows_text::event_of_title;
 

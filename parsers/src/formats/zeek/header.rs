@@ -166,6 +166,16 @@ impl ZeekHeader {
         cell.len() == self.unset.len() && cell == self.unset
     }
 
+    /// What stands where nothing is set.
+    pub(crate) fn unset_mark(&self) -> &str {
+        &self.unset
+    }
+
+    /// What stands for an empty text or list.
+    pub(crate) fn empty_mark(&self) -> &str {
+        &self.empty
+    }
+
     /// Whether `cell` stands for an empty text or list.
     #[inline]
     pub(crate) fn is_empty_mark(&self, cell: &str) -> bool {

@@ -84,14 +84,7 @@ impl<'a> Pairs<'a> {
         let mut from = start;
         while let Some(found) = near(b'=', &bytes[from..]) {
             let at = from + found;
-            let next = start_of_key(bytes, start, at + 1).or_else(|| {
-                let mut key_start = at;
-                while key_start > start && KEY[usize::from(bytes[key_start - 1])] {
-                    key_start -= 1;
-                }
-                // A sign in a value has a backslash before it, or no word of its own.
-                begins_key(bytes, start, key_start).then_some(key_start)
-            });
+            let next = start_of_key(bytes, start, at + 1).or_else(|| key_before(bytes, start, at));
             if let Some(key_start) = next {
                 self.rest = &rest[key_start..];
                 self.sign = Some(at - key_start);
@@ -102,6 +95,17 @@ impl<'a> Pairs<'a> {
         self.sign = None;
         Some((key, trimmed(&rest[start..])))
     }
+}
+
+/// Where the key begins that the sign at `sign` ends, behind a value that begins at `start`. A sign in a value has a backslash
+/// before it, or no word of its own.
+#[inline]
+pub(crate) fn key_before(bytes: &[u8], start: usize, sign: usize) -> Option<usize> {
+    let mut key = sign;
+    while key > start && KEY[usize::from(bytes[key - 1])] {
+        key -= 1;
+    }
+    begins_key(bytes, start, key).then_some(key)
 }
 
 /// Whether a key may begin at `key`, behind a value that begins at `start`: it does not directly, and with a letter.

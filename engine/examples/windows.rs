@@ -19,6 +19,9 @@ use borzoi_rules::ir::Comparison;
 
 const SECOND: i64 = 1_000_000;
 
+/// Signals that come together, as those of a block of input do.
+const BLOCK: usize = 1024;
+
 fn at_least(number: f64) -> Test {
     Test::Bounds(vec![Bound {
         operator: BoundOperator::Is(Comparison::GreaterOrEqual),
@@ -108,33 +111,43 @@ fn run(work: Work) {
     let mut windows = Windows::new(vec![Arc::new(work.plan)], settings);
     let tenant = windows.tenant("default");
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut key = Vec::new();
+    let (mut keys, mut drawn) = (Vec::new(), Vec::new());
     let mut digits = [0; 12];
     let mut most = 0;
     let mut episodes = 0;
     let started = Watch::new();
-    for number in 0..work.events {
-        let draw = random.next();
-        let group = match work.idle {
-            true => number % work.groups,
-            false => draw % work.groups,
-        };
-        let value = (draw >> 32) % work.values.max(1);
-        key.clear();
-        push_value(&mut key, text(&mut digits, group as u32));
-        windows.push(&Signal {
-            plan: 0,
-            slot: ((draw >> 20) % slots) as u16,
-            tenant,
-            source: 0,
-            time: 1_700_000_000 * SECOND + number as i64 * work.apart,
-            id: u128::from(number),
-            key: &key,
-            value: value_hash(&value.to_le_bytes()),
-            handed: &[],
-        });
-        if number % 65_536 == 0 {
-            most = most.max(windows.bytes());
+    for first in (0..work.events).step_by(BLOCK) {
+        let numbers = first..work.events.min(first + BLOCK as u64);
+        keys.clear();
+        drawn.clear();
+        for number in numbers.clone() {
+            let draw = random.next();
+            let group = match work.idle {
+                true => number % work.groups,
+                false => draw % work.groups,
+            };
+            push_value(&mut keys, text(&mut digits, group as u32));
+            drawn.push(draw);
+        }
+        let keys = keys.chunks_exact(digits.len() + 1);
+        let signals: Vec<Signal<'_>> = numbers
+            .zip(&drawn)
+            .zip(keys)
+            .map(|((number, draw), key)| Signal {
+                plan: 0,
+                slot: ((draw >> 20) % slots) as u16,
+                tenant,
+                source: 0,
+                time: 1_700_000_000 * SECOND + number as i64 * work.apart,
+                id: u128::from(number),
+                key,
+                value: value_hash(&((draw >> 32) % work.values.max(1)).to_le_bytes()),
+                handed: &[],
+            })
+            .collect();
+        windows.push_all(&signals);
+        most = most.max(windows.bytes());
+        if first / BLOCK as u64 % 64 == 0 {
             episodes += windows.take_final().len();
         }
     }

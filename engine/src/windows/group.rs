@@ -35,15 +35,16 @@ pub(super) struct Open {
 }
 
 /// What became of a stretch while a group was worked off.
+#[derive(Debug)]
 pub(super) enum Change {
     /// This event came, and hands up what it has.
     Entered(Entry),
-    /// One began at this time.
+    /// One began at this time. This and the next are said only where somebody reads it.
     Began(i64),
     /// One that began then goes on with an event of now.
     GoesOn(i64, i64),
-    /// One ended at this time.
-    Ended(Box<Open>, i64),
+    /// One ended at this time; the starts within it that were announced.
+    Ended(Box<Open>, i64, Box<[i64]>),
 }
 
 /// See the [module](self).
@@ -115,11 +116,15 @@ impl Group {
         Some(begun(plan, newest.within(), of_slot, start, number))
     }
 
-    /// The starts within a stretch that were announced.
-    pub(super) fn settle(&mut self, start: i64, end: i64) -> Box<[i64]> {
-        match &mut self.newest {
-            Some(newest) => newest.settle(start, end),
-            None => Box::default(),
+    /// Puts the starts that were announced to the stretches that have ended.
+    pub(super) fn settle(&mut self, changes: &mut [Change]) {
+        let Some(newest) = &mut self.newest else {
+            return;
+        };
+        for change in changes {
+            if let Change::Ended(open, end, announced) = change {
+                *announced = newest.settle(open.start, *end);
+            }
         }
     }
 
@@ -234,6 +239,7 @@ impl Group {
     }
 
     fn sweep(&mut self, plan: &Plan, limit: i64, window: &mut Window, changed: &mut dyn FnMut(Change)) {
+        let is_told = !plan.parents.is_empty();
         loop {
             let enters = self.log.pending().first().map(|entry| entry.time);
             let within = self.log.within();
@@ -275,20 +281,22 @@ impl Group {
                         open.last = now;
                     }
                     open.peak = open.peak.max(number);
-                    if self.log.within().len() > before {
+                    if self.log.within().len() > before && is_told {
                         changed(Change::GoesOn(open.start, now));
                     }
                 }
                 Some(_) => {
                     if let Some(open) = self.open.take() {
-                        changed(Change::Ended(open, now));
+                        changed(Change::Ended(open, now, Box::default()));
                     }
                 }
                 // Where only an event left, nothing happened that could be told of.
                 None if holds && self.log.within().len() > before => {
                     let of_slot = window.of_slot(plan);
                     self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
-                    changed(Change::Began(now));
+                    if is_told {
+                        changed(Change::Began(now));
+                    }
                 }
                 None => {}
             }

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
+use super::fetch::fetch;
 use super::keys::Held;
 use super::log::{Entry, Log};
 use super::measure::Window;
@@ -91,6 +92,14 @@ impl Group {
         }
     }
 
+    /// Asks for the memory that working it off needs.
+    pub(super) fn fetch(&self) {
+        self.log.fetch_all();
+        if let Some(open) = &self.open {
+            fetch(&**open);
+        }
+    }
+
     /// Takes an event. `false` if it is there already.
     pub(super) fn push(&mut self, plan: &Plan, entry: Entry) -> bool {
         self.seen |= bit(entry.slot);
@@ -152,9 +161,28 @@ impl Group {
     /// When a new event of `time` asks for the group to be looked at, at the latest.
     pub(super) fn due_for(&self, plan: &Plan, time: i64) -> i64 {
         match self.is_awake(plan) {
+            // It is looked at when the stretch may end.
+            true if self.open.is_some() && plan.only_lasts() => i64::MAX,
             true => time,
             false => plan.leaves_alone(time),
         }
+    }
+
+    /// How long the stretch lasts even if no event comes any more, of a window of few events.
+    fn lasts_until(&self, plan: &Plan) -> Option<i64> {
+        let within = self.log.within();
+        if self.open.is_none() || !plan.only_lasts() || within.len() > RECOUNTED {
+            return None;
+        }
+        let newest = within.last()?.time;
+        let mut seen = 0;
+        // The newest events that are enough.
+        let mut enough = within.iter().rev().zip(1..);
+        let (oldest, _) = enough.find(|(entry, count)| {
+            seen |= bit(entry.slot);
+            plan.might_hold(*count, seen)
+        })?;
+        Some(plan.leaves(oldest.time, newest))
     }
 
     /// When it is to be looked at next, after it was worked off; `None`: it can be forgotten.
@@ -165,6 +193,9 @@ impl Group {
         if !self.is_awake(plan) {
             let last = self.log.pending().last().or(self.log.within().last());
             return last.map(expiry);
+        }
+        if let Some(end) = self.lasts_until(plan) {
+            return Some(end);
         }
         let first_to_leave = if plan.monotone && self.open.is_none() {
             self.log.within().last()

@@ -225,10 +225,10 @@ impl PlanState {
         let before = group.log.capacity();
         let new = group.push(&self.plan, entry);
         self.heap += (group.log.capacity() - before) * size_of::<Entry>();
-        let (due, known) = (group.due_for(&self.plan, entry.time), group.due);
-        let due = self.step_of(due);
-        if due < known {
-            self.schedule(number, due);
+        let due = group.due_for(&self.plan, entry.time);
+        if due < group.due.saturating_mul(self.plan.step()) {
+            let step = self.step_of(due);
+            self.schedule(number, step);
         }
         if new {
             self.keep_handed(number, entry, handed);
@@ -306,7 +306,9 @@ impl PlanState {
                     self.fetch_group(*soon);
                 }
                 if let Some(group) = numbers.get(place + AHEAD).and_then(|next| self.groups.get(*next)) {
-                    group.log.fetch_all();
+                    group.fetch();
+                    // It may be forgotten.
+                    self.table.fetch(keys::hash(group.key.bytes()));
                 }
                 self.visit(number, step, limit, worked);
             }

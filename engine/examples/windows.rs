@@ -17,6 +17,10 @@ use borzoi_engine::windows::{Settings, Signal, Windows};
 use borzoi_rules::correlation::{Bound, BoundOperator, RuleCondition, WindowMode};
 use borzoi_rules::ir::Comparison;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SECOND: i64 = 1_000_000;
 
 /// Signals that come together, as those of a block of input do.

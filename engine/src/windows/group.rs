@@ -357,7 +357,7 @@ fn bit(slot: u16) -> u32 {
 fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
     let from = samples_from(start, plan.span);
     let begin = within.partition_point(|entry| entry.time < from);
-    let mut found: Vec<Sample> = Vec::new();
+    let mut found: Vec<Sample> = Vec::with_capacity((within.len() - begin).min(MOST_SAMPLES));
     let mut of_slot = vec![0_usize; usize::from(plan.slots)];
     let each = super::samples_of_rule(plan.slots);
     let mut last_id = None;

@@ -4,6 +4,7 @@ mod definition;
 mod known_bugs;
 mod limits;
 mod snapshot;
+mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Events per second and bytes per group of windows, without anything around them:
 //!
 //! ```console
-//! $ cargo run --release -p borzoi-engine --example windows [EVENTS] [GROUPS]
+//! $ cargo run --release -p borzoi-engine --example windows [EVENTS] [GROUPS] [NAME]
 //! ```
 //!
 //! Time is that of the processor where the system says it (`/proc/self/schedstat`). One core, in order of time, ten seconds of lateness; keys are as long as addresses. `idle` leaves one event in each group and
@@ -17,7 +17,14 @@ use borzoi_engine::windows::{Settings, Signal, Windows};
 use borzoi_rules::correlation::{Bound, BoundOperator, RuleCondition, WindowMode};
 use borzoi_rules::ir::Comparison;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SECOND: i64 = 1_000_000;
+
+/// Signals that come together, as those of a block of input do.
+const BLOCK: usize = 1024;
 
 fn at_least(number: f64) -> Test {
     Test::Bounds(vec![Bound {
@@ -99,6 +106,13 @@ fn text(digits: &mut [u8; 12], mut number: u32) -> &str {
 }
 
 fn run(work: Work) {
+    // Only those whose names begin so.
+    if std::env::args()
+        .nth(3)
+        .is_some_and(|only| !work.name.starts_with(&only))
+    {
+        return;
+    }
     let slots = u64::from(work.plan.slots);
     let settings = Settings {
         lateness: (!work.idle).then_some(10 * SECOND),
@@ -108,33 +122,43 @@ fn run(work: Work) {
     let mut windows = Windows::new(vec![Arc::new(work.plan)], settings);
     let tenant = windows.tenant("default");
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut key = Vec::new();
+    let (mut keys, mut drawn) = (Vec::new(), Vec::new());
     let mut digits = [0; 12];
     let mut most = 0;
     let mut episodes = 0;
     let started = Watch::new();
-    for number in 0..work.events {
-        let draw = random.next();
-        let group = match work.idle {
-            true => number % work.groups,
-            false => draw % work.groups,
-        };
-        let value = (draw >> 32) % work.values.max(1);
-        key.clear();
-        push_value(&mut key, text(&mut digits, group as u32));
-        windows.push(&Signal {
-            plan: 0,
-            slot: ((draw >> 20) % slots) as u16,
-            tenant,
-            source: 0,
-            time: 1_700_000_000 * SECOND + number as i64 * work.apart,
-            id: u128::from(number),
-            key: &key,
-            value: value_hash(&value.to_le_bytes()),
-            handed: &[],
-        });
-        if number % 65_536 == 0 {
-            most = most.max(windows.bytes());
+    for first in (0..work.events).step_by(BLOCK) {
+        let numbers = first..work.events.min(first + BLOCK as u64);
+        keys.clear();
+        drawn.clear();
+        for number in numbers.clone() {
+            let draw = random.next();
+            let group = match work.idle {
+                true => number % work.groups,
+                false => draw % work.groups,
+            };
+            push_value(&mut keys, text(&mut digits, group as u32));
+            drawn.push(draw);
+        }
+        let keys = keys.chunks_exact(digits.len() + 1);
+        let signals: Vec<Signal<'_>> = numbers
+            .zip(&drawn)
+            .zip(keys)
+            .map(|((number, draw), key)| Signal {
+                plan: 0,
+                slot: ((draw >> 20) % slots) as u16,
+                tenant,
+                source: 0,
+                time: 1_700_000_000 * SECOND + number as i64 * work.apart,
+                id: u128::from(number),
+                key,
+                value: value_hash(&((draw >> 32) % work.values.max(1)).to_le_bytes()),
+                handed: &[],
+            })
+            .collect();
+        windows.push_all(&signals);
+        most = most.max(windows.bytes());
+        if first / BLOCK as u64 % 64 == 0 {
             episodes += windows.take_final().len();
         }
     }
@@ -257,6 +281,9 @@ fn main() -> ExitCode {
         idle: true,
         ..many("idle groups", plan(Measured::Events, 1, at_least(10.0)))
     });
+    if std::env::args().nth(3).is_some() {
+        return ExitCode::SUCCESS;
+    }
     for budget in [512, 96] {
         first_seen(5 * groups, budget << 20);
     }

@@ -101,12 +101,13 @@ impl Correlator {
     }
 
     /// Takes the signals of a block, in order. What was found is given by [`alerts`](Correlator::alerts).
-    pub(crate) fn take(&mut self, signals: Vec<Matched>, now: i64, at: Instant) {
+    pub(crate) fn take(&mut self, mut signals: Vec<Matched>, now: i64, at: Instant) {
         if signals.is_empty() {
             return;
         }
         self.windows.set_now(now);
-        for mut matched in signals {
+        let mut from = Vec::with_capacity(signals.len());
+        for matched in &mut signals {
             let source = match self.sources.iter().position(|known| *known == matched.dataset) {
                 Some(known) => known,
                 None => {
@@ -115,22 +116,28 @@ impl Correlator {
                 }
             };
             let plan = &self.correlations.plans()[matched.plan as usize];
-            self.kept.add(&mut matched, plan.sample_span(), plan.slots);
-            let tenant = self.windows.tenant(&matched.tenant);
-            self.heard.insert((tenant, source as u32), at);
-            self.heard_now.insert((tenant, source as u32));
-            self.windows.push(&Signal {
+            self.kept.add(matched, plan.sample_span(), plan.slots);
+            from.push((self.windows.tenant(&matched.tenant), source as u32));
+        }
+        for source in from.iter().collect::<BTreeSet<_>>() {
+            self.heard.insert(*source, at);
+            self.heard_now.insert(*source);
+        }
+        let signals = signals.iter().zip(from);
+        let signals: Vec<Signal<'_>> = signals
+            .map(|(matched, (tenant, source))| Signal {
                 plan: matched.plan,
                 slot: matched.slot,
                 tenant,
-                source: source as u32,
+                source,
                 time: matched.time,
                 id: matched.id,
                 key: &matched.key,
                 value: matched.value,
                 handed: &matched.handed,
-            });
-        }
+            })
+            .collect();
+        self.windows.push_all(&signals);
         self.gather();
     }
 

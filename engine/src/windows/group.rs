@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::episode::{LOOKED_AT, MOST_SAMPLES, Sample, samples_from};
+use super::fetch::fetch;
 use super::keys::Held;
 use super::log::{Entry, Log};
 use super::measure::Window;
@@ -35,15 +36,16 @@ pub(super) struct Open {
 }
 
 /// What became of a stretch while a group was worked off.
+#[derive(Debug)]
 pub(super) enum Change {
     /// This event came, and hands up what it has.
     Entered(Entry),
-    /// One began at this time.
+    /// One began at this time. This and the next are said only where somebody reads it.
     Began(i64),
     /// One that began then goes on with an event of now.
     GoesOn(i64, i64),
-    /// One ended at this time.
-    Ended(Box<Open>, i64),
+    /// One ended at this time; the starts within it that were announced.
+    Ended(Box<Open>, i64, Box<[i64]>),
 }
 
 /// See the [module](self).
@@ -90,6 +92,14 @@ impl Group {
         }
     }
 
+    /// Asks for the memory that working it off needs.
+    pub(super) fn fetch(&self) {
+        self.log.fetch_all();
+        if let Some(open) = &self.open {
+            fetch(&**open);
+        }
+    }
+
     /// Takes an event. `false` if it is there already.
     pub(super) fn push(&mut self, plan: &Plan, entry: Entry) -> bool {
         self.seen |= bit(entry.slot);
@@ -115,11 +125,15 @@ impl Group {
         Some(begun(plan, newest.within(), of_slot, start, number))
     }
 
-    /// The starts within a stretch that were announced.
-    pub(super) fn settle(&mut self, start: i64, end: i64) -> Box<[i64]> {
-        match &mut self.newest {
-            Some(newest) => newest.settle(start, end),
-            None => Box::default(),
+    /// Puts the starts that were announced to the stretches that have ended.
+    pub(super) fn settle(&mut self, changes: &mut [Change]) {
+        let Some(newest) = &mut self.newest else {
+            return;
+        };
+        for change in changes {
+            if let Change::Ended(open, end, announced) = change {
+                *announced = newest.settle(open.start, *end);
+            }
         }
     }
 
@@ -147,9 +161,28 @@ impl Group {
     /// When a new event of `time` asks for the group to be looked at, at the latest.
     pub(super) fn due_for(&self, plan: &Plan, time: i64) -> i64 {
         match self.is_awake(plan) {
+            // It is looked at when the stretch may end.
+            true if self.open.is_some() && plan.only_lasts() => i64::MAX,
             true => time,
             false => plan.leaves_alone(time),
         }
+    }
+
+    /// How long the stretch lasts even if no event comes any more, of a window of few events.
+    fn lasts_until(&self, plan: &Plan) -> Option<i64> {
+        let within = self.log.within();
+        if self.open.is_none() || !plan.only_lasts() || within.len() > RECOUNTED {
+            return None;
+        }
+        let newest = within.last()?.time;
+        let mut seen = 0;
+        // The newest events that are enough.
+        let mut enough = within.iter().rev().zip(1..);
+        let (oldest, _) = enough.find(|(entry, count)| {
+            seen |= bit(entry.slot);
+            plan.might_hold(*count, seen)
+        })?;
+        Some(plan.leaves(oldest.time, newest))
     }
 
     /// When it is to be looked at next, after it was worked off; `None`: it can be forgotten.
@@ -160,6 +193,9 @@ impl Group {
         if !self.is_awake(plan) {
             let last = self.log.pending().last().or(self.log.within().last());
             return last.map(expiry);
+        }
+        if let Some(end) = self.lasts_until(plan) {
+            return Some(end);
         }
         let first_to_leave = if plan.monotone && self.open.is_none() {
             self.log.within().last()
@@ -234,6 +270,7 @@ impl Group {
     }
 
     fn sweep(&mut self, plan: &Plan, limit: i64, window: &mut Window, changed: &mut dyn FnMut(Change)) {
+        let is_told = !plan.parents.is_empty();
         loop {
             let enters = self.log.pending().first().map(|entry| entry.time);
             let within = self.log.within();
@@ -275,20 +312,22 @@ impl Group {
                         open.last = now;
                     }
                     open.peak = open.peak.max(number);
-                    if self.log.within().len() > before {
+                    if self.log.within().len() > before && is_told {
                         changed(Change::GoesOn(open.start, now));
                     }
                 }
                 Some(_) => {
                     if let Some(open) = self.open.take() {
-                        changed(Change::Ended(open, now));
+                        changed(Change::Ended(open, now, Box::default()));
                     }
                 }
                 // Where only an event left, nothing happened that could be told of.
                 None if holds && self.log.within().len() > before => {
                     let of_slot = window.of_slot(plan);
                     self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
-                    changed(Change::Began(now));
+                    if is_told {
+                        changed(Change::Began(now));
+                    }
                 }
                 None => {}
             }
@@ -318,7 +357,7 @@ fn bit(slot: u16) -> u32 {
 fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
     let from = samples_from(start, plan.span);
     let begin = within.partition_point(|entry| entry.time < from);
-    let mut found: Vec<Sample> = Vec::new();
+    let mut found: Vec<Sample> = Vec::with_capacity((within.len() - begin).min(MOST_SAMPLES));
     let mut of_slot = vec![0_usize; usize::from(plan.slots)];
     let each = super::samples_of_rule(plan.slots);
     let mut last_id = None;

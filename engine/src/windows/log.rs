@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fetch::fetch;
+
+/// Entries that are asked for before they are needed: what lies behind them comes by itself as they are read.
+const FETCHED: usize = 16;
+
 /// One event in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Entry {
@@ -118,6 +123,19 @@ impl Log {
 
     pub(super) fn capacity(&self) -> usize {
         self.entries.capacity()
+    }
+
+    /// Asks for the memory to which the next entry goes.
+    pub(super) fn fetch_end(&self) {
+        if let Some(last) = self.entries.last() {
+            fetch(last);
+        }
+    }
+
+    /// Asks for the memory of the entries that are needed, if they are few.
+    pub(super) fn fetch_all(&self) {
+        let needed = self.needed();
+        fetch(&needed[..needed.len().min(FETCHED)]);
     }
 
     /// The oldest entry leaves the window.

@@ -40,6 +40,7 @@
 
 mod aged;
 mod episode;
+mod fetch;
 mod first_seen;
 mod group;
 pub mod keys;
@@ -55,6 +56,7 @@ mod snapshot;
 mod state;
 mod states;
 mod sums;
+mod table;
 pub(crate) mod time;
 mod watch;
 
@@ -67,10 +69,13 @@ use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan, Taken};
 pub use snapshot::Loaded;
-use state::{Began, Early, Worked};
+use state::{Began, Early, PlanState, Worked};
 use states::State;
 pub use sums::LARGEST;
 use time::Clock;
+
+/// So many signals are looked up together: what they need fits the first cache.
+const TOGETHER: usize = 32;
 
 /// How windows work.
 #[derive(Debug, Clone, Copy)]
@@ -283,8 +288,44 @@ impl Windows {
         std::mem::take(&mut self.watched)
     }
 
+    /// Takes signals, as [`push`](Windows::push) would one after another; with many groups in less time, because what they
+    /// need from memory is asked for together.
+    pub fn push_all(&mut self, signals: &[Signal<'_>]) {
+        let mut found = [(0, None); TOGETHER];
+        for signals in signals.chunks(TOGETHER) {
+            for (found, signal) in found.iter_mut().zip(signals) {
+                *found = (keys::hash(signal.key), None);
+                if let Some(state) = self.groups_for(signal) {
+                    state.fetch_place(found.0);
+                }
+            }
+            for ((hash, likely), signal) in found.iter_mut().zip(signals) {
+                *likely = self
+                    .groups_for(signal)
+                    .and_then(|state| state.fetch_likely(*hash));
+            }
+            for ((_, likely), signal) in found.iter().zip(signals) {
+                if let (Some(likely), Some(state)) = (likely, self.groups_for(signal)) {
+                    state.fetch_log(*likely);
+                }
+            }
+            for ((hash, _), signal) in found.iter().zip(signals) {
+                self.take(signal, *hash);
+            }
+        }
+    }
+
+    fn groups_for(&self, signal: &Signal<'_>) -> Option<&PlanState> {
+        let states = &self.tenants.get(signal.tenant as usize)?.states;
+        states.get(signal.plan as usize)?.as_groups()
+    }
+
     /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
     pub fn push(&mut self, signal: &Signal<'_>) {
+        self.take(signal, keys::hash(signal.key));
+    }
+
+    fn take(&mut self, signal: &Signal<'_>, hash: u64) {
         let reached = self.reached();
         let Some(tenant) = self.tenants.get_mut(signal.tenant as usize) else {
             return;
@@ -312,7 +353,7 @@ impl Windows {
                 begun: &mut self.begun,
                 reached,
             });
-            if !state.push(signal.key, keys::hash(signal.key), entry, signal.handed, early) {
+            if !state.push(signal.key, hash, entry, signal.handed, early) {
                 self.counters.twice += 1;
             }
             self.bytes = self.bytes + state.bytes() - before;

@@ -259,6 +259,13 @@ impl Plan {
         }
     }
 
+    /// Whether nothing is to be done for events within a stretch before it may end: they only confirm it, nobody is told of
+    /// them, and [`might_hold`](Plan::might_hold) says exactly whether events make the test true.
+    pub(super) fn only_lasts(&self) -> bool {
+        let is_exact = matches!(self.measured, Measured::Events | Measured::Rules) && self.slots <= 32;
+        self.monotone && is_exact && self.parents.is_empty()
+    }
+
     /// Whether an event that several rules match counts for each of them: where it is asked which rules occurred. Events
     /// and values are counted once, whichever rules match.
     pub(crate) fn by_rule(&self) -> bool {

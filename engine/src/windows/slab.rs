@@ -46,6 +46,12 @@ impl<T> Slab<T> {
         self.pieces.get(number / PIECE)?.get(number % PIECE)?.as_ref()
     }
 
+    /// Where a thing lies, if it is there.
+    pub(crate) fn place(&self, number: u32) -> Option<&Option<T>> {
+        let number = number as usize;
+        self.pieces.get(number / PIECE)?.get(number % PIECE)
+    }
+
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
         let number = number as usize;
         self.pieces

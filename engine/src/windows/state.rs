@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 
 use super::episode::{Episode, Watched, episode_id};
+use super::fetch::fetch;
 use super::group::{Change, Group, NEVER_DUE, Open};
 use super::keys::{self, Key};
 use super::log::Entry;
 use super::measure::Window;
 use super::plan::Plan;
 use super::slab::Slab;
+use super::table::Table;
 
 /// Bytes of a group in the slab and the table.
-const GROUP_BYTES: usize = size_of::<Option<Group>>() + 12;
+const GROUP_BYTES: usize = size_of::<Option<Group>>() + Table::BYTES_EACH;
 
 /// Bytes of a step beside the numbers in it.
 const STEP_BYTES: usize = 48;
+
+/// So many groups ahead the memory of the one to be worked off is asked for: first its own, then that of its events.
+const AHEAD: usize = 8;
 
 /// So many numbers more than groups may stand in steps before those that are no longer due are taken out.
 const STALE: usize = 1024;
@@ -81,7 +86,7 @@ pub(super) struct PlanState {
     pub(super) plan: Arc<Plan>,
     number: u32,
     tenant: Arc<str>,
-    table: HashTable<u32>,
+    table: Table,
     groups: Slab<Group>,
     /// Numbers of the groups to look at, by step of time. A group may stand in steps at which it is no longer due.
     steps: BTreeMap<i64, Vec<u32>>,
@@ -90,6 +95,8 @@ pub(super) struct PlanState {
     /// Everything below is worked off. `None`: nothing yet.
     limit: Option<i64>,
     spare: Window,
+    /// Room for what becomes of a group.
+    changes: Vec<Change>,
     /// What events hand up that are not worked off, by group and event.
     handed: HashMap<(u32, Entry), Handed>,
     heap: usize,
@@ -104,11 +111,12 @@ impl PlanState {
             plan,
             number,
             tenant,
-            table: HashTable::new(),
+            table: Table::default(),
             groups: Slab::default(),
             steps: BTreeMap::new(),
             scheduled: 0,
             limit: None,
+            changes: Vec::new(),
             handed: HashMap::new(),
             heap: 0,
             hand: 0,
@@ -127,19 +135,10 @@ impl PlanState {
         let bytes = handed.iter().map(|(_, handed)| handed.len() + HANDED_BYTES);
         self.heap = bytes.sum();
         self.handed = handed.into_iter().collect();
-        let mut hashes = Vec::with_capacity(self.groups.len());
         for (number, group) in self.groups.iter_mut() {
             group.restore(&self.plan);
             self.heap += group.heap_bytes();
-            hashes.push((keys::hash(group.key.bytes()), number));
-        }
-        for (hash, number) in hashes {
-            let groups = &self.groups;
-            self.table.insert_unique(hash, number, |number| {
-                groups
-                    .get(*number)
-                    .map_or(0, |group| keys::hash(group.key.bytes()))
-            });
+            self.table.insert(keys::hash(group.key.bytes()), number);
         }
         self.scheduled = steps.values().map(Vec::len).sum();
         self.steps = steps;
@@ -170,6 +169,31 @@ impl PlanState {
         Some(step.saturating_add(1).saturating_mul(self.plan.step()))
     }
 
+    /// Asks for the memory in which a group is looked up.
+    pub(super) fn fetch_place(&self, hash: u64) {
+        self.table.fetch(hash);
+    }
+
+    /// Asks for the memory of the group that probably has this hash; gives its number.
+    pub(super) fn fetch_likely(&self, hash: u64) -> Option<u32> {
+        let number = self.table.find(hash, |_| true)?;
+        self.fetch_group(number);
+        Some(number)
+    }
+
+    fn fetch_group(&self, number: u32) {
+        if let Some(place) = self.groups.place(number) {
+            fetch(place);
+        }
+    }
+
+    /// Asks for the memory of the newest events of a group.
+    pub(super) fn fetch_log(&self, number: u32) {
+        if let Some(group) = self.groups.get(number) {
+            group.log.fetch_end();
+        }
+    }
+
     /// Takes an event at or above the limit. `false` if it is there already. With `early`, what begins with it is
     /// announced.
     pub(super) fn push(
@@ -181,20 +205,15 @@ impl PlanState {
         early: Option<Early<'_>>,
     ) -> bool {
         let groups = &self.groups;
-        let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
+        let is_it = |number| groups.get(number).is_some_and(|group| group.key.bytes() == key);
         let number = match self.table.find(hash, is_it) {
-            Some(&number) => number,
+            Some(number) => number,
             None => {
                 let group = Group::new(key, entry);
                 self.heap += group.heap_bytes();
                 let due = self.step_of(group.due_for(&self.plan, entry.time));
                 let number = self.groups.insert(group);
-                let groups = &self.groups;
-                self.table.insert_unique(hash, number, |number| {
-                    groups
-                        .get(*number)
-                        .map_or(0, |group| keys::hash(group.key.bytes()))
-                });
+                self.table.insert(hash, number);
                 self.schedule(number, due);
                 self.keep_handed(number, entry, handed);
                 self.peek(number, entry, early);
@@ -208,10 +227,10 @@ impl PlanState {
         let before = group.log.capacity();
         let new = group.push(&self.plan, entry);
         self.heap += (group.log.capacity() - before) * size_of::<Entry>();
-        let (due, known) = (group.due_for(&self.plan, entry.time), group.due);
-        let due = self.step_of(due);
-        if due < known {
-            self.schedule(number, due);
+        let due = group.due_for(&self.plan, entry.time);
+        if due < group.due.saturating_mul(self.plan.step()) {
+            let step = self.step_of(due);
+            self.schedule(number, step);
         }
         if new {
             self.keep_handed(number, entry, handed);
@@ -284,7 +303,15 @@ impl PlanState {
             }
             let numbers = first.remove();
             self.scheduled -= numbers.len();
-            for number in numbers {
+            for (place, &number) in numbers.iter().enumerate() {
+                if let Some(soon) = numbers.get(place + 2 * AHEAD) {
+                    self.fetch_group(*soon);
+                }
+                if let Some(group) = numbers.get(place + AHEAD).and_then(|next| self.groups.get(*next)) {
+                    group.fetch();
+                    // It may be forgotten.
+                    self.table.fetch(keys::hash(group.key.bytes()));
+                }
                 self.visit(number, step, limit, worked);
             }
         }
@@ -296,27 +323,19 @@ impl PlanState {
         };
         group.due = NEVER_DUE;
         let before = group.heap_bytes();
-        let mut changes = Vec::new();
+        let mut changes = std::mem::take(&mut self.changes);
         let twice = group.work(&self.plan, limit, &mut self.spare, &mut |change| {
             changes.push(change)
         });
         worked.twice += twice as u64;
-        let mut changes: Vec<(Change, Box<[i64]>)> = changes
-            .into_iter()
-            .map(|change| {
-                let announced = match &change {
-                    Change::Ended(open, end) => group.settle(open.start, *end),
-                    Change::Entered(..) | Change::Began(_) | Change::GoesOn(..) => Box::default(),
-                };
-                (change, announced)
-            })
-            .collect();
+        group.settle(&mut changes);
         self.heap = self.heap + group.heap_bytes() - before;
         let next = group.next_due(&self.plan);
         if !changes.is_empty() {
             let key = Key::from_bytes(group.key.bytes());
             self.report_all(number, &key, changes.drain(..), worked);
         }
+        self.changes = changes;
         match next {
             Some(time) => {
                 let step = self.step_of(time);
@@ -332,12 +351,12 @@ impl PlanState {
         &mut self,
         number: u32,
         key: &Key,
-        changes: impl Iterator<Item = (Change, Box<[i64]>)>,
+        changes: impl Iterator<Item = Change>,
         worked: &mut Worked,
     ) {
         // What was handed up by events of the last time.
         let (mut time, mut handed) = (i64::MIN, Vec::new());
-        for (change, announced) in changes {
+        for change in changes {
             match change {
                 Change::Entered(entry) => {
                     if entry.time > time {
@@ -347,9 +366,9 @@ impl PlanState {
                 }
                 Change::Began(now) | Change::GoesOn(_, now) => {
                     let handed = if now == time { handed.clone() } else { Vec::new() };
-                    self.report(key, change, handed, announced, worked);
+                    self.report(key, change, handed, worked);
                 }
-                Change::Ended(..) => self.report(key, change, Vec::new(), announced, worked),
+                Change::Ended(..) => self.report(key, change, Vec::new(), worked),
             }
         }
     }
@@ -360,20 +379,12 @@ impl PlanState {
         Some(handed)
     }
 
-    fn report(
-        &self,
-        key: &Key,
-        change: Change,
-        handed: Vec<Handed>,
-        announced: Box<[i64]>,
-        worked: &mut Worked,
-    ) {
+    fn report(&self, key: &Key, change: Change, handed: Vec<Handed>, worked: &mut Worked) {
         match change {
             Change::Entered(..) => {}
-            Change::Began(_) | Change::GoesOn(..) if self.plan.parents.is_empty() => {}
             Change::Began(start) => self.tell(key, start, start, handed, worked),
             Change::GoesOn(start, now) => self.tell(key, start, now, handed, worked),
-            Change::Ended(open, end) => worked.ended.push(Episode {
+            Change::Ended(open, end, announced) => worked.ended.push(Episode {
                 announced,
                 ..self.episode(key, *open, end)
             }),
@@ -423,9 +434,7 @@ impl PlanState {
             }
         }
         let hash = keys::hash(group.key.bytes());
-        if let Ok(entry) = self.table.find_entry(hash, |known| *known == number) {
-            entry.remove();
-        }
+        self.table.remove(hash, number);
         Some(group)
     }
 
@@ -463,12 +472,11 @@ impl PlanState {
                     changes.push(change)
                 });
                 worked.twice += twice as u64;
+                group.settle(&mut changes);
+                changes.retain(|change| matches!(change, Change::Ended(..)));
                 let key = Key::from_bytes(group.key.bytes());
                 for change in changes {
-                    if let Change::Ended(open, end) = change {
-                        let announced = group.settle(open.start, end);
-                        self.report(&key, Change::Ended(open, end), Vec::new(), announced, worked);
-                    }
+                    self.report(&key, change, Vec::new(), worked);
                 }
             }
         }

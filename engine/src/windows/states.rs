@@ -42,6 +42,13 @@ impl State {
         }
     }
 
+    pub(super) fn as_groups(&self) -> Option<&PlanState> {
+        match self {
+            State::Groups(state) => Some(state),
+            _ => None,
+        }
+    }
+
     pub(super) fn limit(&self) -> Option<i64> {
         match self {
             State::Groups(state) => state.limit(),

@@ -249,6 +249,27 @@ proptest! {
         }
     }
 
+    /// What is over is said when the watermark has passed the step of time in which it ended.
+    #[test]
+    fn findings_come_in_time((rule, events) in cases()) {
+        let mut sorted = arriving(&events);
+        sorted.sort_by_key(|signal| signal.time);
+        let settings = Settings { lateness: Some(0), ..Settings::default() };
+        let (whole, _) = run(&rule, settings, 1, &sorted);
+        let plan = Plan::of(&rule).expect("it runs");
+        let (measured, step) = (plan.measured, (plan.span / 4).max(1));
+        let mut windows = Windows::new(vec![Arc::new(plan)], settings);
+        let mut found = BTreeSet::new();
+        for signal in &sorted {
+            push(&mut windows, measured, 0, signal);
+            found.extend(windows.take_final().into_iter().map(|found| (found.key, found.start)));
+            let over = whole.iter().filter(|known| (known.end.div_euclid(step) + 1) * step <= signal.time);
+            for known in over {
+                prop_assert!(found.contains(&(known.key.clone(), known.start)), "{known:?} at {}", signal.time);
+            }
+        }
+    }
+
     /// Where it is asked whether another one holds, it does with each event of its stretches.
     #[test]
     fn findings_beside_findings_are_those_of_the_definition(

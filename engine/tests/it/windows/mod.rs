@@ -5,6 +5,7 @@ mod known_bugs;
 mod limits;
 mod snapshot;
 mod statistics;
+mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

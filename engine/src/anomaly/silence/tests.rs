@@ -6,7 +6,7 @@ use crate::anomaly::{Detector, Sensitivity};
 
 const DAY: i64 = 24 * HOUR_MICROS;
 
-/// Alerts per day without an outage after the first week, and hours until the deadline after an outage that begins at
+/// Alerts per day without an outage after two weeks, and hours until the deadline after an outage that begins at
 /// 10 h on a working day of the seventh week.
 fn alerts_and_delays(kind: Source, alerts_per_day: f64) -> (f64, Vec<f64>) {
     let settings = Settings {
@@ -33,7 +33,7 @@ fn alerts_and_delays(kind: Source, alerts_per_day: f64) -> (f64, Vec<f64>) {
         let deadline = at_outage.unwrap().deadline().unwrap();
         delays.push((deadline - outage) as f64 / HOUR_MICROS as f64);
     }
-    (alerts as f64 / (sources * (days - 7)) as f64, delays)
+    (alerts as f64 / (sources * (days - 14)) as f64, delays)
 }
 
 #[test]

@@ -120,6 +120,9 @@ pub struct Silence {
     told: bool,
     // The hours are known well enough to count gaps.
     counts: bool,
+    // As of the last hour that was over: the mean of `busy`, and the gap in own time that alerts, 0 while learning.
+    mean: f32,
+    limit: f32,
 }
 
 impl Silence {
@@ -136,6 +139,8 @@ impl Silence {
             minutes: 0,
             told: false,
             counts: false,
+            mean: 1.0,
+            limit: 0.0,
         }
     }
 
@@ -170,7 +175,7 @@ impl Silence {
     /// than eight weeks away. Another event moves it on, mostly to later: whoever waits for an earlier one need only
     /// ask again when that has come.
     pub fn deadline(&self) -> Option<i64> {
-        let limit = self.limit()?;
+        let limit = self.limit_known()?;
         let mut own = 0.0;
         let mut at = self.last;
         for _ in 0..MOST_HOURS {
@@ -207,7 +212,7 @@ impl Silence {
             probability: 1.0,
             alert: false,
         };
-        let Some(limit) = self.limit() else {
+        let Some(limit) = self.limit_known() else {
             return score;
         };
         let fastest = self.busy.as_flattened().iter().copied().fold(0.0, f32::max);
@@ -218,6 +223,10 @@ impl Silence {
         score.probability = self.part_longer(own);
         score.alert = own >= limit && lasted >= self.settings.least_micros;
         score
+    }
+
+    fn limit_known(&self) -> Option<f64> {
+        (self.limit > 0.0).then_some(f64::from(self.limit))
     }
 
     /// The gap in own time that alerts; nothing while learning.
@@ -365,15 +374,7 @@ impl Silence {
     }
 
     fn mean_busy(&self) -> f64 {
-        let known = self.busy.as_flattened().iter().filter(|&&busy| busy >= 0.0);
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), &busy| {
-            (sum + f64::from(busy), count + 1.0)
-        });
-        if count == 0.0 {
-            1.0
-        } else {
-            (sum / count).max(1e-6)
-        }
+        f64::from(self.mean)
     }
 
     /// Time goes on to an event: hours that are over are learned.
@@ -388,8 +389,14 @@ impl Silence {
                 self.learn_hour(quiet, 0.0);
             }
             self.minutes = 1;
+            let known = self.busy.as_flattened().iter().filter(|&&busy| busy >= 0.0);
+            let (sum, count) = known.fold((0.0, 0.0), |(sum, count), &busy| (sum + busy, count + 1.0));
+            self.mean = (sum / f32::max(count, 1.0)).max(1e-6);
         }
         self.last = time;
+        if hour != now {
+            self.limit = self.limit().unwrap_or(0.0) as f32;
+        }
     }
 
     fn learn_hour(&mut self, hour: i64, share: f64) {

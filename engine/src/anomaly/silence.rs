@@ -83,7 +83,7 @@ pub struct Score {
     pub alert: bool,
 }
 
-/// One source: 1.1 kB, nothing on the heap.
+/// One source: 1 kB, nothing on the heap.
 ///
 /// ```
 /// use borzoi_engine::anomaly::silence::{Settings, Silence};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::anomaly::simulate::{Callbacks, Noise, People};
+use proptest::prelude::*;
 
 // Seeds from here on were not looked at while the constants were chosen.
 const SEED: u64 = 5_000_000;
@@ -158,4 +159,24 @@ fn times_may_be_anything_and_the_state_is_small() {
     }
     let text = serde_json::to_string(&beacon).unwrap();
     assert_eq!(beacon, serde_json::from_str(&text).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// The date says nothing.
+    #[test]
+    fn another_date_scores_the_same(
+        seed in 0u64..10_000,
+        shift in -4_000_000_000_000_000i64..4_000_000_000_000_000,
+        human in prop::bool::ANY,
+    ) {
+        let mut noise = Noise::new(seed);
+        let callbacks = Callbacks { period: 90.0, jitter: 0.4, missing: 0.1, connections: 2 };
+        let times = if human { People::Steady.times(&mut noise, 4.0) } else { callbacks.times(&mut noise, 4.0) };
+        let (mut plain, mut other) = (Beacon::new(Settings::default()), Beacon::new(Settings::default()));
+        for time in times {
+            prop_assert_eq!(plain.update(time), other.update(time + shift));
+        }
+    }
 }

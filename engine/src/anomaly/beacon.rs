@@ -103,8 +103,8 @@ pub struct Score {
 /// let minute = 60_000_000;
 /// let mut found = None;
 /// for callback in 0..40 {
-///     // Every ten minutes, up to 2 minutes early or late, every ninth not seen.
-///     let off = (callback * 7_919 % 5 - 2) * minute;
+///     // Every ten minutes, up to a minute early or late, every ninth not seen.
+///     let off = (callback * 7_919 % 3 - 1) * minute;
 ///     if callback % 9 == 5 {
 ///         continue;
 ///     }

@@ -67,7 +67,7 @@ pub struct Score {
     pub alert: bool,
 }
 
-/// The hours of one entity: 800 bytes, nothing on the heap.
+/// The hours of one entity: 760 bytes, nothing on the heap.
 ///
 /// ```
 /// use borzoi_engine::anomaly::hours::{Hours, Settings};

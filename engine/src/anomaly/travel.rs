@@ -80,7 +80,7 @@ struct Known {
     last: i64,
 }
 
-/// The places of one account: 200 bytes, nothing on the heap.
+/// The places of one account: 176 bytes, nothing on the heap.
 ///
 /// ```
 /// use borzoi_engine::anomaly::travel::{Place, Settings, Travel};

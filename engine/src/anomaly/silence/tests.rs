@@ -3,10 +3,11 @@
 use super::*;
 use crate::anomaly::simulate::{Noise, Source};
 use crate::anomaly::{Detector, Sensitivity};
+use proptest::prelude::*;
 
 const DAY: i64 = 24 * HOUR_MICROS;
 
-/// Alerts per day without an outage after the first week, and hours until the deadline after an outage that begins at
+/// Alerts per day without an outage after two weeks, and hours until the deadline after an outage that begins at
 /// 10 h on a working day of the seventh week.
 fn alerts_and_delays(kind: Source, alerts_per_day: f64) -> (f64, Vec<f64>) {
     let settings = Settings {
@@ -33,7 +34,7 @@ fn alerts_and_delays(kind: Source, alerts_per_day: f64) -> (f64, Vec<f64>) {
         let deadline = at_outage.unwrap().deadline().unwrap();
         delays.push((deadline - outage) as f64 / HOUR_MICROS as f64);
     }
-    (alerts as f64 / (sources * (days - 7)) as f64, delays)
+    (alerts as f64 / (sources * (days - 14)) as f64, delays)
 }
 
 #[test]
@@ -161,4 +162,20 @@ fn times_may_be_anything_and_the_state_is_small() {
     }
     let text = serde_json::to_string(&silence).unwrap();
     assert_eq!(silence, serde_json::from_str(&text).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// The date says nothing, as long as hours and days of the week are the same.
+    #[test]
+    fn another_week_scores_the_same(seed in 0u64..10_000, weeks in -2_000i64..2_000) {
+        let shift = weeks * 7 * DAY;
+        let (mut plain, mut other) = (Silence::new(Settings::default()), Silence::new(Settings::default()));
+        for time in Source::Office.times(&mut Noise::new(seed), 21) {
+            let (a, b) = (plain.update(time), other.update(time + shift));
+            prop_assert_eq!((a.probability, a.limit_micros, a.alert), (b.probability, b.limit_micros, b.alert));
+        }
+        prop_assert_eq!(plain.deadline().map(|at| at + shift), other.deadline());
+    }
 }

@@ -267,7 +267,8 @@
 
   /// Numbers of the last intervals as bars, before the band of what is usual.
   function drawSeries(series, figures) {
-    const name = "http://www.w3.org/2000/svg";
+    // The page names no address: the name space is that of a drawing that stands in it.
+    const name = document.querySelector("svg").namespaceURI;
     const make = (tag, attributes) => {
       const made = document.createElementNS(name, tag);
       for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);

@@ -534,7 +534,7 @@ correlation:
         assert_eq!(
             not_run(&chain(runs_not)),
             [
-                "Parent: `Child`, which it reads, has no field `IpAddress`: of a rule of type `first_seen` only those of its `group-by` and `field` can be read",
+                "Parent: `Child`, which it reads, has no field `IpAddress`: of a rule of type `first_seen`, or of a statistic, only those of its key can be read",
                 "Grandparent: `Parent`, which it reads, does not run",
             ]
         );

@@ -146,7 +146,10 @@ impl Silence {
 
     /// From now on another sensitivity: how many alerts a day one of several may give depends on how many there are.
     pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
-        self.settings.alerts_per_day = alerts_per_day;
+        if self.settings.alerts_per_day != alerts_per_day {
+            self.settings.alerts_per_day = alerts_per_day;
+            self.limit = self.limit().unwrap_or(0.0) as f32;
+        }
     }
 
     /// Takes an event, and says what the gap was that it ends. A time that goes back ends no gap.
@@ -221,7 +224,8 @@ impl Silence {
         score.limit_micros = in_busy_hours(limit).max(self.settings.least_micros);
         let own = self.own_time(self.last, now);
         score.probability = self.part_longer(own);
-        score.alert = own >= limit && lasted >= self.settings.least_micros;
+        // At the deadline itself, however the sum was rounded.
+        score.alert = own >= limit * (1.0 - 1e-9) && lasted >= self.settings.least_micros;
         score
     }
 

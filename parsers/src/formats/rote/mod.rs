@@ -21,6 +21,8 @@
 //! compares two parts (`session opened for root by root`), the form says so, and each outcome is a form of its own. A property
 //! test reads lines of all forms, with what a stranger might choose in their slots, both ways; another all test lines of the catalog.
 //!
+//! Forms of [lines of pairs](pairs) stand in no table, but are learned in the same way.
+//!
 //! **When it is not asked.** Where a dataset or host is pinned, a catalog describes lines of its own, the raw line is
 //! kept, a line was cut or is no ASCII.
 

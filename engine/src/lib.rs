@@ -23,4 +23,5 @@ pub mod resolve;
 pub mod rule_tests;
 pub mod scan;
 pub mod sequence;
+pub mod sql_rules;
 pub mod windows;

@@ -7,7 +7,7 @@ mod bounds;
 mod draft;
 mod own;
 
-pub(crate) use draft::{Draft, read, references};
+pub(crate) use draft::{Draft, parse_timespan, read, references};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -43,13 +43,13 @@ use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Network;
 use borzoi_rules::ir::{DetectionRule, LogSource};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 
 pub use error::HuntError;
 pub use names::{is_complete, statements};
@@ -59,7 +59,8 @@ use crate::indicators::IndicatorSet;
 use crate::lake::Lake;
 use error::translate;
 use functions::UnreadableJson;
-use names::{Names, Rewritten, TableNames, nearest};
+pub(crate) use names::{Rewritten, nearest};
+use names::{Names, TableNames};
 
 /// How to hunt.
 #[derive(Debug, Clone, Default)]
@@ -362,6 +363,46 @@ impl Hunt {
             (None, _) | (_, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) => Ok(plan),
             (Some(_), _) => LogicalPlanBuilder::new(plan).limit(0, limit)?.build(),
         }
+    }
+
+    /// Makes functions known beside those that there are.
+    pub(crate) fn add_functions(&self, functions: Vec<ScalarUDF>) {
+        for function in functions {
+            self.context.register_udf(function);
+        }
+    }
+
+    /// The plan of a statement, its types made to agree, and not made any faster: to be taken apart.
+    pub(crate) fn analyzed(&self, sql: &str) -> Result<(LogicalPlan, Rewritten), HuntError> {
+        let statement = names::rewrite(sql, &self.names)?;
+        // Tables are in memory: nothing is waited for.
+        let planned = self.logical_plan(&statement, None).now_or_never();
+        let planned = planned.unwrap_or_else(|| {
+            Err(DataFusionError::Internal(
+                "planning waits for something".to_owned(),
+            ))
+        });
+        let state = self.context.state();
+        let analyzed = planned.and_then(|plan| {
+            state
+                .analyzer()
+                .execute_and_check(plan, state.config_options(), |_, _| {})
+        });
+        match analyzed {
+            Ok(plan) => Ok((plan, statement)),
+            Err(error) => Err(self.explain_error(error, &statement)),
+        }
+    }
+
+    /// The datasets behind a table, and its columns; `None` if there is no such table.
+    pub(crate) fn behind(&self, table: &str) -> Option<(&[Arc<Dataset>], &[TableColumn])> {
+        let table = self.tables.get(table)?;
+        Some((&table.datasets, &table.columns))
+    }
+
+    /// What plans are made with.
+    pub(crate) fn state(&self) -> SessionState {
+        self.context.state()
     }
 
     fn explain_error(&self, error: DataFusionError, statement: &Rewritten) -> HuntError {

@@ -57,12 +57,16 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<SqlRule> 
     }
     let first = sink.line(node.at.line);
     let place = match style {
-        Style::Block => TextPlace {
-            line: node.at.line,
-            indent: first.len() - first.trim_start().len(),
-            // A folded block (`>`) has other lines than the file.
-            has_lines: text.lines().next().map(str::trim) == Some(first.trim()),
-        },
+        Style::Block => {
+            // The place of a block is that of its first line that is not empty.
+            let empty = text.lines().take_while(|line| line.trim().is_empty()).count();
+            TextPlace {
+                line: node.at.line.saturating_sub(empty),
+                indent: first.len() - first.trim_start().len(),
+                // A folded block (`>`) has other lines than the file.
+                has_lines: text.lines().nth(empty).map(str::trim) == Some(first.trim()),
+            }
+        }
         Style::Plain | Style::Quoted => TextPlace {
             line: node.at.line,
             indent: node.at.column - 1 + usize::from(*style == Style::Quoted),

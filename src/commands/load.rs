@@ -110,7 +110,11 @@ pub fn blind_rules(rules: &CompiledRules, enrich: &Enrichment, catalog: &Catalog
     };
     match missing.is_empty() {
         true => 0,
-        false => rules.rules().iter().filter(|rule| looks(rule)).count(),
+        false => {
+            let columns: Vec<&str> = missing.iter().map(|derived| &*derived.column.sql).collect();
+            let in_sql = rules.sql().map_or(0, |sql| sql.asking_for(&columns));
+            in_sql + rules.rules().iter().filter(|rule| looks(rule)).count()
+        }
     }
 }
 
@@ -359,7 +363,12 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Resu
         anstream::eprintln!("{}warning:{:#} {query}", style::WARNING, style::WARNING);
     }
     let errors = errors + not_run.len() + queries.len();
-    let sql: Vec<_> = report.sql.iter().filter(|rule| rule.meta.level >= level).cloned().collect();
+    let sql: Vec<_> = report
+        .sql
+        .iter()
+        .filter(|rule| rule.meta.level >= level)
+        .cloned()
+        .collect();
     let set = indicators.as_ref().map(|loaded| &loaded.set);
     let (compiled, not_run) = compiled.with_sql(&sql, catalog, set);
     for rule in &not_run {

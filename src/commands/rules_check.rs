@@ -15,7 +15,12 @@ use crate::ui::style;
 use crate::ui::table;
 
 /// Runs the command.
-pub fn run(report: LoadReport, catalog: &Arc<Catalog>, strict: bool, output: Structured) -> Result<Exit, Failure> {
+pub fn run(
+    report: LoadReport,
+    catalog: &Arc<Catalog>,
+    strict: bool,
+    output: Structured,
+) -> Result<Exit, Failure> {
     let (compiled, compile_warnings) =
         CompiledRules::compile_with_queries(report.detections.clone(), report.queries.clone(), catalog);
     let mut located: Vec<Problem> = compile_warnings

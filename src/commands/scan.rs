@@ -347,7 +347,10 @@ fn sql(counters: &borzoi_engine::sql_rules::run::Counters) {
             counters.future,
             "batches for SQL rules have events that are dated in the future",
         ),
-        (counters.beyond, "events lie too far from now for the windows of SQL rules"),
+        (
+            counters.beyond,
+            "events lie too far from now for the windows of SQL rules",
+        ),
     ];
     for (count, what) in said.iter().filter(|(count, _)| *count > 0) {
         warn(&format!("{} {what}", table::thousands(*count)));
@@ -362,7 +365,10 @@ fn sql(counters: &borzoi_engine::sql_rules::run::Counters) {
         let dim = style::DIM;
         let suppressed = match counters.suppressed {
             0 => String::new(),
-            count => format!("; {} findings not told, as their rules ask (suppress)", table::thousands(count)),
+            count => format!(
+                "; {} findings not told, as their rules ask (suppress)",
+                table::thousands(count)
+            ),
         };
         anstream::eprintln!(
             "{dim}{} events for SQL rules{suppressed}{dim:#}",

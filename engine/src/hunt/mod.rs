@@ -43,9 +43,9 @@ use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Network;
 use borzoi_rules::ir::{DetectionRule, LogSource};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -59,8 +59,8 @@ use crate::indicators::IndicatorSet;
 use crate::lake::Lake;
 use error::translate;
 use functions::UnreadableJson;
-pub(crate) use names::{Rewritten, nearest};
 use names::{Names, TableNames};
+pub(crate) use names::{Rewritten, nearest};
 
 /// How to hunt.
 #[derive(Debug, Clone, Default)]
@@ -408,9 +408,11 @@ impl Hunt {
     fn explain_error(&self, error: DataFusionError, statement: &Rewritten) -> HuntError {
         let sql = statement.original();
         let text = error.to_string();
-        if let Some((_, after)) = text.split_once("table 'datafusion.public.")
+        if let Some((_, after)) = text.split_once("table 'datafusion.")
             && let Some((name, _)) = after.split_once("' not found")
         {
+            // A name with a dot is taken for one of another schema.
+            let name = name.strip_prefix("public.").unwrap_or(name);
             let near = nearest(name, self.tables.keys().map(String::as_str));
             let message = match near.as_slice() {
                 [] => format!("no table `{name}`; there are {}", self.table_list()),

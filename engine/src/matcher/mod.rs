@@ -383,7 +383,10 @@ impl CompiledRules {
             .iter()
             .map(|derived| &derived.column)
             .filter(|column| {
-                let in_sql = self.sql.as_ref().is_some_and(|sql| sql.asks_for(dataset, &column.sql));
+                let in_sql = self
+                    .sql
+                    .as_ref()
+                    .is_some_and(|sql| sql.asks_for(dataset, &column.sql));
                 in_sql || keys.iter().any(|key| key.is_column(&column.sql, &column.dotted))
             })
             .map(|column| column.sql.clone())

@@ -186,7 +186,10 @@ impl Collector<'_> {
 
     /// Alerts about more than one block, some at a time: to the lake, and to the sink, unless that is over.
     fn correlation_alerts(&mut self, sink_takes: bool) -> Result<(), ScanError> {
-        self.alerts_of(|collector| Some(collector.correlator.as_mut()?.alerts()), sink_takes)
+        self.alerts_of(
+            |collector| Some(collector.correlator.as_mut()?.alerts()),
+            sink_takes,
+        )
     }
 
     /// The same of rules in SQL.

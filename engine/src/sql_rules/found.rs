@@ -60,8 +60,17 @@ pub(super) struct Row {
     groups: Vec<Box<[u8]>>,
 }
 
+/// Windows for which the condition of a rule holds, and those of which that cannot be worked out.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) rows: Vec<Row>,
+    /// Events in windows of which something cannot be worked out, and why, of one of them.
+    pub(super) failed: u64,
+    pub(super) error: Option<String>,
+}
+
 /// The windows for which the condition of a rule holds. Those of which an entity has no value are left out.
-pub(super) fn rows_of(plan: &SqlPlan, ended: &Ended) -> Result<Vec<Row>> {
+pub(super) fn rows_of(plan: &SqlPlan, ended: &Ended) -> Result<Rows> {
     let results = &ended.results;
     let count = results.keys.len();
     let mut columns = groups_of(plan, &results.keys)?;
@@ -75,11 +84,59 @@ pub(super) fn rows_of(plan: &SqlPlan, ended: &Ended) -> Result<Vec<Row>> {
         }
     }
     let options = RecordBatchOptions::new().with_row_count(Some(count));
-    let mut rows = RecordBatch::try_new_with_options(plan.grouped.clone(), columns, &options)?;
-    let mut numbers: Vec<usize> = (0..count).collect();
+    let grouped = RecordBatch::try_new_with_options(plan.grouped.clone(), columns, &options)?;
+    let mut found = Rows::default();
+    found.add(plan, ended, &grouped, 0);
+    found.rows.sort_by(|one, other| {
+        (one.start, &one.key, &one.groups).cmp(&(other.start, &other.key, &other.groups))
+    });
+    found.rows.dedup_by(|next, row| {
+        let is_same = (next.start, next.end, &next.key) == (row.start, row.end, &row.key);
+        if is_same {
+            row.seen.merge(&next.seen);
+            row.groups.append(&mut next.groups);
+            if next.value > row.value {
+                row.value = next.value;
+                std::mem::swap(&mut row.row, &mut next.row);
+            }
+        }
+        is_same
+    });
+    Ok(found)
+}
+
+impl Rows {
+    /// Adds what comes of `grouped`, the windows from `first` on. Where an expression cannot be worked out for all of them,
+    /// it is for each by itself.
+    fn add(&mut self, plan: &SqlPlan, ended: &Ended, grouped: &RecordBatch, first: usize) {
+        match told_of(plan, ended, grouped, first) {
+            Ok(mut rows) => self.rows.append(&mut rows),
+            Err(error) if grouped.num_rows() < 2 => {
+                self.failed += ended.results.seen.get(first).map_or(0, |seen| seen.count);
+                self.error.get_or_insert_with(|| error.strip_backtrace());
+            }
+            Err(_) => {
+                let half = grouped.num_rows() / 2;
+                self.add(plan, ended, &grouped.slice(0, half), first);
+                self.add(
+                    plan,
+                    ended,
+                    &grouped.slice(half, grouped.num_rows() - half),
+                    first + half,
+                );
+            }
+        }
+    }
+}
+
+/// The windows among `grouped`, those from `first` on, for which the condition holds.
+fn told_of(plan: &SqlPlan, ended: &Ended, grouped: &RecordBatch, first: usize) -> Result<Vec<Row>> {
+    let results = &ended.results;
+    let mut numbers: Vec<usize> = (first..first + grouped.num_rows()).collect();
+    let mut rows = grouped.clone();
     if let Some(having) = &plan.having {
         let holds = truth(having, &rows)?;
-        numbers.retain(|row| holds.value(*row));
+        numbers.retain(|number| holds.value(*number - first));
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
@@ -118,37 +175,27 @@ pub(super) fn rows_of(plan: &SqlPlan, ended: &Ended) -> Result<Vec<Row>> {
         let names = plan.output.iter().map(|(name, _)| name.clone());
         let cells = output.iter().map(|column| output::value(column, place));
         let row: Map<String, Value> = names.zip(cells).collect();
-        let measure = measure.as_ref().map(|numbers| numbers.as_primitive::<Float64Type>());
+        let measure = measure
+            .as_ref()
+            .map(|numbers| numbers.as_primitive::<Float64Type>());
         let measure = measure.filter(|numbers| numbers.is_valid(place));
+        let seen = results.seen[number].clone();
         found.push(Row {
             key: Key::from_bytes(&key),
             values,
             start,
             end,
-            seen: results.seen[number].clone(),
-            value: measure.map_or(results.seen[number].count as f64, |numbers| numbers.value(place)),
+            value: measure.map_or(seen.count as f64, |numbers| numbers.value(place)),
+            seen,
             row: Value::Object(row).to_string().into(),
             groups: vec![group.clone()],
         });
     }
-    found.sort_by(|one, other| (one.start, &one.key, &one.groups).cmp(&(other.start, &other.key, &other.groups)));
-    found.dedup_by(|next, row| {
-        let is_same = (next.start, next.end, &next.key) == (row.start, row.end, &row.key);
-        if is_same {
-            row.seen.merge(&next.seen);
-            row.groups.append(&mut next.groups);
-            if next.value > row.value {
-                row.value = next.value;
-                std::mem::swap(&mut row.row, &mut next.row);
-            }
-        }
-        is_same
-    });
     Ok(found)
 }
 
 /// The columns of the groups with these keys.
-fn groups_of(plan: &SqlPlan, keys: &[Box<[u8]>]) -> Result<Vec<ArrayRef>> {
+pub(super) fn groups_of(plan: &SqlPlan, keys: &[Box<[u8]>]) -> Result<Vec<ArrayRef>> {
     if plan.key_types.is_empty() {
         return Ok(Vec::new());
     }

@@ -105,7 +105,9 @@ impl States {
 
     /// The events of the group of this key.
     pub(super) fn count(&self, key: &[u8]) -> u64 {
-        let found = self.index.find(xxh3_64(key), |place| *self.keys[*place as usize] == *key);
+        let found = self
+            .index
+            .find(xxh3_64(key), |place| *self.keys[*place as usize] == *key);
         found.map_or(0, |place| self.seen[*place as usize].count)
     }
 
@@ -120,7 +122,11 @@ impl States {
 
     /// Bytes in use, about.
     pub(super) fn bytes(&self) -> usize {
-        let keys: usize = self.keys.iter().map(|key| key.len() + size_of::<Box<[u8]>>()).sum();
+        let keys: usize = self
+            .keys
+            .iter()
+            .map(|key| key.len() + size_of::<Box<[u8]>>())
+            .sum();
         let columns = self.columns.iter().flatten();
         let columns: usize = columns.map(|column| column.get_array_memory_size()).sum();
         keys + columns + self.seen.len() * size_of::<Seen>()
@@ -169,7 +175,8 @@ impl Groups {
         }
         let place = self.add(key);
         let keys = &self.keys;
-        self.index.insert_unique(hash, place as u32, |place| xxh3_64(&keys[*place as usize]));
+        self.index
+            .insert_unique(hash, place as u32, |place| xxh3_64(&keys[*place as usize]));
         place
     }
 
@@ -195,8 +202,17 @@ impl Groups {
     }
 
     /// Adds what was added up elsewhere.
-    pub(super) fn merge(&mut self, columns: &[Vec<ArrayRef>], seen: &[&Seen], places: &[usize]) -> Result<()> {
+    pub(super) fn merge(
+        &mut self,
+        columns: &[Vec<ArrayRef>],
+        seen: &[&Seen],
+        places: &[usize],
+    ) -> Result<()> {
         let total = self.keys.len();
+        // Some accumulators cannot do with nothing.
+        if places.is_empty() {
+            return Ok(());
+        }
         for (accumulator, columns) in self.accumulators.iter_mut().zip(columns) {
             accumulator.merge_batch(columns, places, total)?;
         }
@@ -243,7 +259,11 @@ impl Groups {
 
     /// Bytes in use, about.
     pub(super) fn bytes(&self) -> usize {
-        let accumulators: usize = self.accumulators.iter().map(|accumulator| accumulator.size()).sum();
+        let accumulators: usize = self
+            .accumulators
+            .iter()
+            .map(|accumulator| accumulator.size())
+            .sum();
         let group = size_of::<Box<[u8]>>() + size_of::<Seen>();
         accumulators + self.key_bytes + self.keys.len() * group + self.index.capacity() * 5
     }
@@ -262,7 +282,12 @@ mod tests {
 
     #[test]
     fn the_first_events_are_named_whatever_their_order() {
-        let times = |seen: &Seen| seen.samples().iter().map(|sample| sample.time).collect::<Vec<_>>();
+        let times = |seen: &Seen| {
+            seen.samples()
+                .iter()
+                .map(|sample| sample.time)
+                .collect::<Vec<_>>()
+        };
         let all = [9, 3, 7, 1, 5];
         let mut whole = Seen::default();
         all.iter().for_each(|time| whole.add(sample(*time)));

@@ -20,6 +20,7 @@
 //! windows are ended early, then groups of the fewest events are given up; both are counted.
 
 mod alerts;
+mod explain;
 mod found;
 mod groups;
 mod panes;
@@ -132,6 +133,12 @@ impl SqlRules {
     pub(crate) fn asks_for(&self, dataset: &Dataset, sql: &str) -> bool {
         self.reading(dataset)
             .any(|(_, plan)| plan.input.field_with_name(sql).is_ok())
+    }
+
+    /// How many rules read any of these columns.
+    pub fn asking_for(&self, columns: &[&str]) -> usize {
+        let asks = |plan: &&Arc<SqlPlan>| columns.iter().any(|sql| plan.input.field_with_name(sql).is_ok());
+        self.plans.iter().filter(asks).count()
     }
 
     /// What the rules make of batches.

@@ -95,7 +95,9 @@ impl Panes {
     /// Bytes in use, about.
     pub(super) fn bytes(&self) -> usize {
         match &self.kept {
-            Kept::Panes(panes) => panes.open.values().map(|pane| pane.bytes).sum::<usize>() + panes.added_bytes,
+            Kept::Panes(panes) => {
+                panes.open.values().map(|pane| pane.bytes).sum::<usize>() + panes.added_bytes
+            }
             Kept::Sessions(sessions) => sessions.bytes(),
         }
     }
@@ -124,15 +126,34 @@ impl Panes {
         Ok(())
     }
 
-    /// The end of the first window, if something lies in one.
-    pub(super) fn next_end(&self) -> Option<i64> {
-        match &self.kept {
+    /// A time up to which windows could be ended, where events have come as far as `reached`: the end of the first one, or of
+    /// about half of the sessions.
+    pub(super) fn next_end(&self, reached: i64) -> Option<i64> {
+        let end = match &self.kept {
             Kept::Panes(panes) => {
                 let (slide, size) = self.plan.window.steps()?;
-                let first = panes.first()?;
-                Some(first_end(first, self.plan.window.pane(), slide, size, self.over))
+                first_end(panes.first()?, self.plan.window.pane(), slide, size, self.over)
             }
-            Kept::Sessions(_) => None,
+            Kept::Sessions(sessions) => {
+                let all = sessions.of_key.values().flatten();
+                let mut ends: Vec<i64> = all
+                    .map(|session| session.last.saturating_add(sessions.gap))
+                    .collect();
+                ends.retain(|end| *end <= reached);
+                let middle = ends.len() / 2;
+                match ends.is_empty() {
+                    true => return None,
+                    false => *ends.select_nth_unstable(middle).1,
+                }
+            }
+        };
+        (end <= reached && end > self.over).then_some(end)
+    }
+
+    /// Windows that can be ended are ended at once.
+    pub(super) fn hurry(&mut self) {
+        if let Kept::Sessions(sessions) = &mut self.kept {
+            sessions.next = i64::MIN;
         }
     }
 
@@ -146,11 +167,20 @@ impl Panes {
                 let groups = std::mem::replace(&mut pane.groups, Groups::new(&self.plan)?);
                 let states = groups.into_states()?;
                 let (kept, given_up) = half_of(&states);
-                for (row, key) in kept.values().iter().map(|row| &states.keys[*row as usize]).enumerate() {
+                for (row, key) in kept
+                    .values()
+                    .iter()
+                    .map(|row| &states.keys[*row as usize])
+                    .enumerate()
+                {
                     let place = pane.groups.place(key);
                     debug_assert_eq!(place, row);
                 }
-                let seen: Vec<&Seen> = kept.values().iter().map(|row| &states.seen[*row as usize]).collect();
+                let seen: Vec<&Seen> = kept
+                    .values()
+                    .iter()
+                    .map(|row| &states.seen[*row as usize])
+                    .collect();
                 let places: Vec<usize> = (0..seen.len()).collect();
                 pane.groups.merge(&states.take(&kept)?, &seen, &places)?;
                 pane.bytes = pane.groups.bytes();
@@ -198,11 +228,14 @@ impl Panes {
                 }
             }
             Kept::Sessions(sessions) => {
-                let states = std::mem::replace(&mut sessions.groups, Groups::new(&self.plan)?).into_states()?;
+                let states =
+                    std::mem::replace(&mut sessions.groups, Groups::new(&self.plan)?).into_states()?;
                 let of_key = sessions.of_key.iter();
                 saved.sessions = Some(SavedSessions {
                     states: SavedStates::of(&states)?,
-                    of_key: of_key.map(|(key, sessions)| (key.clone(), sessions.clone())).collect(),
+                    of_key: of_key
+                        .map(|(key, sessions)| (key.clone(), sessions.clone()))
+                        .collect(),
                     next: sessions.next,
                 });
                 sessions.restore(states)?;
@@ -287,10 +320,15 @@ fn take_panes(
             .iter()
             .map(|row| pane.groups.place(key_of(&partial.states.keys[*row as usize])))
             .collect();
-        let seen: Vec<&Seen> = rows.iter().map(|row| &partial.states.seen[*row as usize]).collect();
+        let seen: Vec<&Seen> = rows
+            .iter()
+            .map(|row| &partial.states.seen[*row as usize])
+            .collect();
         match rows.len() == partial.panes.len() {
             true => pane.groups.merge(&partial.states.columns, &seen, &places)?,
-            false => pane.groups.merge(&partial.states.take(&UInt32Array::from(rows))?, &seen, &places)?,
+            false => pane
+                .groups
+                .merge(&partial.states.take(&UInt32Array::from(rows))?, &seen, &places)?,
         }
         pane.bytes = pane.groups.bytes();
     }
@@ -409,7 +447,8 @@ impl Sessions {
     }
 
     fn bytes(&self) -> usize {
-        const SESSION: usize = size_of::<Session>() + size_of::<(Box<[u8]>, Vec<Session>)>() + size_of::<u32>();
+        const SESSION: usize =
+            size_of::<Session>() + size_of::<(Box<[u8]>, Vec<Session>)>() + size_of::<u32>();
         self.groups_bytes + self.groups.key_bytes() + self.of_key.len() * SESSION
     }
 
@@ -428,7 +467,6 @@ impl Sessions {
         }
         match rows.len() == partial.states.keys.len() {
             true => self.groups.merge(&partial.states.columns, &seen, &places)?,
-            false if rows.is_empty() => {}
             false => {
                 let columns = partial.states.take(&UInt32Array::from(rows))?;
                 self.groups.merge(&columns, &seen, &places)?;

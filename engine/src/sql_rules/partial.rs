@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringViewArray,
+};
 use arrow::array::{new_null_array, types::TimestampMicrosecondType};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -29,7 +31,7 @@ pub(crate) struct Partial {
     pub(super) tenant: Arc<str>,
     pub(super) dataset: Arc<str>,
     /// The highest time of the batch, of all its events.
-    pub(super) highest: i64,
+    pub(super) highest: Option<i64>,
     /// By group and pane.
     pub(super) states: States,
     /// The pane of each: its beginning. Nothing of the kind for sessions.
@@ -42,17 +44,38 @@ pub(crate) struct Partial {
     pub(super) beyond: u64,
 }
 
+impl Partial {
+    /// Whether the rule looks at none of the events.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.states.keys.is_empty()
+    }
+}
+
 /// What a rule makes of a batch of a dataset that it reads.
 pub(crate) fn partial(number: u32, plan: &SqlPlan, batch: &EventBatch) -> Option<Partial> {
-    let times = batch.column("time")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    let times = batch
+        .column("time")?
+        .as_primitive_opt::<TimestampMicrosecondType>()?;
     let inside = |time: &i64| (-FARTHEST..FARTHEST).contains(time);
     let highest = times.values().iter().copied().filter(inside).max();
     let beyond = times.values().iter().filter(|time| !inside(time)).count() as u64;
+    let kept;
+    let batch = match beyond {
+        0 => batch,
+        _ => {
+            let inside: BooleanArray = times.values().iter().map(|time| Some(inside(time))).collect();
+            kept = EventBatch {
+                events: filter_record_batch(&batch.events, &inside).ok()?,
+                ..batch.clone()
+            };
+            &kept
+        }
+    };
     let found = Partial {
         plan: number,
         tenant: batch.tenant.clone(),
         dataset: batch.dataset.name.clone(),
-        highest: highest?,
+        highest,
         states: States::default(),
         panes: Vec::new(),
         failed: 0,
@@ -83,7 +106,12 @@ fn added_up(plan: &SqlPlan, batch: &EventBatch) -> Result<AddedUp> {
     adding.add(&input_of(plan, batch)?);
     match adding.broken {
         Some(error) => Err(error),
-        None => Ok((adding.groups.into_states()?, adding.panes, adding.failed, adding.error)),
+        None => Ok((
+            adding.groups.into_states()?,
+            adding.panes,
+            adding.failed,
+            adding.error,
+        )),
     }
 }
 
@@ -104,9 +132,14 @@ fn input_of(plan: &SqlPlan, batch: &EventBatch) -> Result<RecordBatch> {
             (_, None) => new_null_array(data_type, rows),
         });
     }
-    let time = batch.column("time").map(|time| cast(time, &DataType::Int64)).transpose()?;
+    let time = batch
+        .column("time")
+        .map(|time| cast(time, &DataType::Int64))
+        .transpose()?;
     columns.push(time.unwrap_or_else(|| new_null_array(&DataType::Int64, rows)));
-    columns.push(Arc::new(arrow::array::UInt32Array::from_iter_values(0..rows as u32)));
+    columns.push(Arc::new(arrow::array::UInt32Array::from_iter_values(
+        0..rows as u32,
+    )));
     fields.push(Arc::new(Field::new(TIME, DataType::Int64, true)));
     fields.push(Arc::new(Field::new(ROW, DataType::UInt32, false)));
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -176,7 +209,9 @@ impl<'a> Adding<'a> {
             },
             groups: Groups::new(plan)?,
             panes: Vec::new(),
-            dataset: known.and_then(|place| u16::try_from(place).ok()).unwrap_or_default(),
+            dataset: known
+                .and_then(|place| u16::try_from(place).ok())
+                .unwrap_or_default(),
             failed: 0,
             error: None,
             broken: None,
@@ -230,8 +265,12 @@ impl<'a> Adding<'a> {
             let condition = measure.condition.as_ref().map(|condition| truth(condition, rows));
             arguments.push((values, condition.transpose()?));
         }
-        let numbers = rows.column_by_name(ROW).map(|column| column.as_primitive::<arrow::datatypes::UInt32Type>());
-        let times = rows.column_by_name(TIME).map(|column| column.as_primitive::<arrow::datatypes::Int64Type>());
+        let numbers = rows
+            .column_by_name(ROW)
+            .map(|column| column.as_primitive::<arrow::datatypes::UInt32Type>());
+        let times = rows
+            .column_by_name(TIME)
+            .map(|column| column.as_primitive::<arrow::datatypes::Int64Type>());
         Ok(numbers.zip(times).map(|(numbers, times)| Worked {
             keys,
             arguments,
@@ -295,7 +334,9 @@ impl<'a> Adding<'a> {
         let ids = ids.and_then(|ids| strings(ids));
         for (row, place) in places.iter().enumerate() {
             let id = ids.as_ref().and_then(|ids| ids.get(worked.rows[row] as usize));
-            let id = id.and_then(|id| u128::from_str_radix(id, 16).ok()).unwrap_or_default();
+            let id = id
+                .and_then(|id| u128::from_str_radix(id, 16).ok())
+                .unwrap_or_default();
             self.groups.seen[*place].add(Sample {
                 time: worked.times[row],
                 id: id.to_be_bytes(),
@@ -309,9 +350,9 @@ impl<'a> Adding<'a> {
 /// Where a condition holds; where it is null it does not.
 pub(super) fn truth(condition: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<BooleanArray> {
     let holds = condition.evaluate(rows)?.into_array(rows.num_rows())?;
-    let holds = holds
-        .as_boolean_opt()
-        .ok_or_else(|| DataFusionError::Execution("a condition is true or false, this is neither".to_owned()))?;
+    let holds = holds.as_boolean_opt().ok_or_else(|| {
+        DataFusionError::Execution("a condition is true or false, this is neither".to_owned())
+    })?;
     match holds.null_count() {
         0 => Ok(holds.clone()),
         _ => Ok(arrow::compute::prep_null_mask_filter(holds)),

@@ -17,8 +17,8 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, GroupsAccumulator, LogicalPlan, Projection, Volatility,
 };
-use datafusion::physical_expr::aggregate::{AggregateFunctionExpr, LoweredAggregateBuilder};
 use datafusion::physical_expr::GroupsAccumulatorAdapter;
+use datafusion::physical_expr::aggregate::{AggregateFunctionExpr, LoweredAggregateBuilder};
 use datafusion::physical_plan::PhysicalExpr;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -147,17 +147,23 @@ fn cannot(plan: &LogicalPlan) -> &'static str {
     match plan {
         LogicalPlan::Sort(_) => "`order by` has no meaning for alerts; leave it out",
         LogicalPlan::Limit(_) => "`limit` has no meaning for alerts; say in `having` what is worth one",
-        LogicalPlan::Distinct(_) => "`select distinct` cannot be used in a rule; write the columns into `group by`",
+        LogicalPlan::Distinct(_) => {
+            "`select distinct` cannot be used in a rule; write the columns into `group by`"
+        }
         LogicalPlan::Join(_) => {
             "a rule reads one table; joins cannot be used. To bring events of several kinds together write a correlation or a sequence"
         }
-        LogicalPlan::Union(_) => "a rule reads one table; `union` cannot be used. Groups of datasets are tables too",
+        LogicalPlan::Union(_) => {
+            "a rule reads one table; `union` cannot be used. Groups of datasets are tables too"
+        }
         LogicalPlan::Window(_) => {
             "`over (…)` cannot be used in a rule; its window is `tumble`, `hop` or `session` in `group by`"
         }
         LogicalPlan::Unnest(_) => "`unnest` cannot be used in a rule",
         LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => "a rule reads a table; there is no `from`",
-        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => "a rule is one SELECT; `borzoi rules explain` shows the plan",
+        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) => {
+            "a rule is one SELECT; `borzoi rules explain` shows the plan"
+        }
         _ => "a rule is one SELECT over one table; subqueries cannot be used",
     }
 }
@@ -211,7 +217,10 @@ impl SqlPlan {
         let (datasets, columns) = hunt.behind(parts.table).unwrap_or_default();
         if datasets.is_empty() {
             return Err(Refused {
-                message: format!("no events are stored in `{}`; a rule reads a dataset or a group of them", parts.table),
+                message: format!(
+                    "no events are stored in `{}`; a rule reads a dataset or a group of them",
+                    parts.table
+                ),
                 offset: statement.find(parts.table),
             });
         }
@@ -219,8 +228,14 @@ impl SqlPlan {
         let state = hunt.state();
         let below = || {
             let keys = parts.aggregate.group_expr.iter().enumerate();
-            let keys = keys.filter(move |(place, _)| *place != window_place).map(|(_, key)| key);
-            parts.condition.into_iter().chain(keys).chain(&parts.aggregate.aggr_expr)
+            let keys = keys
+                .filter(move |(place, _)| *place != window_place)
+                .map(|(_, key)| key);
+            parts
+                .condition
+                .into_iter()
+                .chain(keys)
+                .chain(&parts.aggregate.aggr_expr)
         };
         for expr in below().chain(parts.having).chain(&parts.projection.expr) {
             check(expr, &statement)?;
@@ -236,7 +251,9 @@ impl SqlPlan {
             }
         }
         if !RowConverter::supports_fields(&key_types) {
-            return Err(Refused::new("a column of `group by` is of a type that cannot be grouped by"));
+            return Err(Refused::new(
+                "a column of `group by` is of a type that cannot be grouped by",
+            ));
         }
         let mut aggregates = Vec::new();
         for aggregate in &parts.aggregate.aggr_expr {
@@ -247,7 +264,12 @@ impl SqlPlan {
         for (expr, field) in parts.projection.expr.iter().zip(parts.projection.schema.fields()) {
             output.push((field.name().clone(), physical(expr, grouped)?));
         }
-        let mut meaning = format!("{}\0{}\0{:?}", plan.display_indent(), rule.entities.join("\0"), input.as_arrow());
+        let mut meaning = format!(
+            "{}\0{}\0{:?}",
+            plan.display_indent(),
+            rule.entities.join("\0"),
+            input.as_arrow()
+        );
         meaning.push_str(env!("CARGO_PKG_VERSION"));
         let in_words = |expr: &Expr| expr.human_display().to_string();
         let words = Words {
@@ -280,7 +302,8 @@ impl SqlPlan {
 
 fn below_keys(aggregate: &Aggregate, window_place: usize) -> impl Iterator<Item = &Expr> {
     let keys = aggregate.group_expr.iter().enumerate();
-    keys.filter(move |(place, _)| *place != window_place).map(|(_, key)| key)
+    keys.filter(move |(place, _)| *place != window_place)
+        .map(|(_, key)| key)
 }
 
 /// The window of a rule, and its place in `group by`.
@@ -288,7 +311,9 @@ fn window_of(aggregate: &Aggregate, statement: &Rewritten) -> Result<(usize, Win
     let mut found = None;
     for (place, expr) in aggregate.group_expr.iter().enumerate() {
         if matches!(expr, Expr::GroupingSet(_)) {
-            return Err(Refused::new("`grouping sets`, `cube` and `rollup` cannot be used in a rule"));
+            return Err(Refused::new(
+                "`grouping sets`, `cube` and `rollup` cannot be used in a rule",
+            ));
         }
         let Some(window) = Window::of(expr) else {
             continue;
@@ -297,7 +322,9 @@ fn window_of(aggregate: &Aggregate, statement: &Rewritten) -> Result<(usize, Win
         let refused = |message: String| Refused { message, offset: at };
         let window = window.map_err(refused)?;
         if found.is_some() {
-            return Err(refused("a rule has one window; `group by` has several".to_owned()));
+            return Err(refused(
+                "a rule has one window; `group by` has several".to_owned(),
+            ));
         }
         found = Some((place, window));
     }
@@ -346,8 +373,13 @@ fn check(expr: &Expr, statement: &Rewritten) -> Result<(), Refused> {
 
 /// The columns of `all` that the expressions name.
 fn input_schema<'e>(all: &DFSchema, exprs: impl Iterator<Item = &'e Expr>) -> Result<DFSchema, Refused> {
-    let named: BTreeSet<&str> = exprs.flat_map(Expr::column_refs).map(|column| column.name.as_str()).collect();
-    let fields = all.iter().filter(|(_, field)| named.contains(field.name().as_str()));
+    let named: BTreeSet<&str> = exprs
+        .flat_map(Expr::column_refs)
+        .map(|column| column.name.as_str())
+        .collect();
+    let fields = all
+        .iter()
+        .filter(|(_, field)| named.contains(field.name().as_str()));
     let fields = fields.map(|(qualifier, field)| (qualifier.cloned(), field.clone()));
     Ok(DFSchema::new_with_metadata(fields.collect(), Default::default())?)
 }
@@ -376,8 +408,8 @@ fn measure(
         Ok(inner.get_type(input)?.is_floating())
     };
     match name.as_str() {
-        "count" | "min" | "max" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor" | "approx_distinct"
-        | "median" => {}
+        "count" | "min" | "max" | "bool_and" | "bool_or" | "bit_and" | "bit_or" | "bit_xor"
+        | "approx_distinct" | "median" => {}
         "sum" | "avg" => {
             for argument in &call.params.args {
                 if is_float(argument)? {
@@ -394,11 +426,14 @@ fn measure(
         }
     }
     if !call.params.order_by.is_empty() {
-        return Err(refused(format!("`{name}` gives the same in any order, leave out its `order by`")));
+        return Err(refused(format!(
+            "`{name}` gives the same in any order, leave out its `order by`"
+        )));
     }
     let planning = PhysicalPlanningContext::default();
     let lowered =
-        LoweredAggregateBuilder::new(expr, input, input.as_arrow(), state.execution_props(), &planning).build()?;
+        LoweredAggregateBuilder::new(expr, input, input.as_arrow(), state.execution_props(), &planning)
+            .build()?;
     Ok(Measure {
         arguments: lowered.aggregate.expressions(),
         condition: lowered.filter,
@@ -456,7 +491,10 @@ fn entities(
                 "a column of `group by` is not selected, so alerts could not say what they are about; select it, or say in `entities` which are enough",
             ));
         }
-        return Ok(all.into_iter().map(|column| entity(column, &output[column].0)).collect());
+        return Ok(all
+            .into_iter()
+            .map(|column| entity(column, &output[column].0))
+            .collect());
     }
     rule.entities
         .iter()
@@ -492,10 +530,16 @@ fn measured(parts: &Parts<'_>) -> Option<usize> {
 
 /// The schema of a batch of these columns, where types are as planned.
 pub(super) fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 /// Nothing but the types of the columns of `schema`, by name.
 pub(super) fn types_of(schema: &Schema) -> impl Iterator<Item = (&str, &DataType)> {
-    schema.fields().iter().map(|field| (field.name().as_str(), field.data_type()))
+    schema
+        .fields()
+        .iter()
+        .map(|field| (field.name().as_str(), field.data_type()))
 }

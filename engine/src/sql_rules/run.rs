@@ -13,6 +13,7 @@ use super::partial::Partial;
 use crate::alert::Alert;
 use crate::correlate::alerts::FoundAlert;
 use crate::windows::Settings;
+use crate::windows::keys::Key;
 use crate::windows::time::Clock;
 
 /// What was counted of SQL rules.
@@ -65,7 +66,9 @@ pub(crate) struct SqlRun {
     counters: Counters,
     ready: VecDeque<Found>,
     /// When an entity was last told of, of rules that say for how long that is enough.
-    pub(super) told: BTreeMap<(u32, Arc<str>, crate::windows::keys::Key), (i64, i64)>,
+    pub(super) told: BTreeMap<(u32, Arc<str>, Key), (i64, i64)>,
+    /// So many there were when those that are over were last forgotten.
+    told_kept: usize,
 }
 
 impl SqlRun {
@@ -82,6 +85,7 @@ impl SqlRun {
             counters: Counters::default(),
             ready: VecDeque::new(),
             told: BTreeMap::new(),
+            told_kept: 0,
         }
     }
 
@@ -103,7 +107,9 @@ impl SqlRun {
         }
         for partial in &partials {
             let source = self.source(&partial.dataset);
-            let mut highest = partial.highest;
+            let Some(mut highest) = partial.highest else {
+                continue;
+            };
             if highest > now.saturating_add(self.settings.ahead) {
                 self.counters.future += 1;
                 highest = now;
@@ -154,7 +160,8 @@ impl SqlRun {
     pub(super) fn waits_for(&mut self, who: &(u32, Arc<str>), at: Instant) {
         if let Some(state) = self.states.get(who) {
             let sources = state.clock.waited_for();
-            self.heard.extend(sources.map(|source| ((who.0, who.1.clone(), source), at)));
+            self.heard
+                .extend(sources.map(|source| ((who.0, who.1.clone(), source), at)));
         }
     }
 
@@ -210,16 +217,18 @@ impl SqlRun {
         let mut found = Vec::new();
         let (open, eager) = (&mut state.open, self.settings.eager);
         let mut problem = None;
-        let mut told_of = 0;
+        let mut failed = 0;
         let advanced = state.panes.advance(watermark, &mut |ended, since| {
             match rows_of(&plan, &ended) {
                 Ok(rows) => {
-                    for row in rows {
+                    for row in rows.rows {
                         open.add((who.0, &*plan), &who.1, row, since, eager, &mut found);
                     }
+                    failed += rows.failed;
+                    problem = problem.take().or(rows.error);
                 }
                 Err(error) => {
-                    told_of += ended.results.seen.iter().map(|seen| seen.count).sum::<u64>();
+                    failed += ended.results.seen.iter().map(|seen| seen.count).sum::<u64>();
                     problem = Some(error.strip_backtrace());
                 }
             }
@@ -234,9 +243,11 @@ impl SqlRun {
             problem.get_or_insert(error.strip_backtrace());
         }
         if let Some(problem) = problem {
-            self.failed(who.0, told_of, problem);
+            self.failed(who.0, failed, problem);
         }
-        found.sort_by(|one, other| (one.start, &one.key, one.is_final).cmp(&(other.start, &other.key, other.is_final)));
+        found.sort_by(|one, other| {
+            (one.start, &one.key, one.is_final).cmp(&(other.start, &other.key, other.is_final))
+        });
         for found in found {
             if self.is_told(&found) {
                 self.ready.push_back(found);
@@ -262,18 +273,26 @@ impl SqlRun {
             self.counters.suppressed += u64::from(found.is_final);
             return false;
         }
-        self.told.insert(about, (found.start, found.start.saturating_add(quiet)));
-        if self.told.len() > 2 * MOST_ALERTS {
-            // Later windows only are told of from here on, or those that lie a little before.
-            let newest = self.told.values().map(|(start, _)| *start).max().unwrap_or(i64::MIN);
+        self.told
+            .insert(about, (found.start, found.start.saturating_add(quiet)));
+        if self.told.len() > MOST_ALERTS.max(2 * self.told_kept) {
+            let newest = self
+                .told
+                .values()
+                .map(|(start, _)| *start)
+                .max()
+                .unwrap_or(i64::MIN);
             self.told.retain(|_, (_, until)| *until > newest);
+            self.told_kept = self.told.len();
         }
         true
     }
 
     /// Datasets of which nothing was heard for `quiet` hold nobody up.
     pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) {
-        let silent = self.heard.extract_if(.., |_, last| at.saturating_duration_since(*last) >= quiet);
+        let silent = self
+            .heard
+            .extract_if(.., |_, last| at.saturating_duration_since(*last) >= quiet);
         let silent: Vec<(u32, Arc<str>, u32)> = silent.map(|(who, _)| who).collect();
         self.not_waited_for(silent);
     }
@@ -350,9 +369,9 @@ impl SqlRun {
         let target = self.settings.budget / 8 * 7;
         while self.bytes > target {
             let ends = self.states.iter().filter_map(|(who, state)| {
-                let next = state.panes.next_end()?;
                 let reached = state.clock.highest_of_all()?;
-                (next <= reached).then_some((state.bytes, who, next))
+                let next = state.panes.next_end(reached)?;
+                Some((state.bytes, who, next))
             });
             let Some((_, who, next)) = ends.max_by_key(|(bytes, ..)| *bytes) else {
                 break;
@@ -361,6 +380,7 @@ impl SqlRun {
             self.counters.ended_early += 1;
             if let Some(state) = self.states.get_mut(&who) {
                 state.clock.force(next);
+                state.panes.hurry();
             }
             self.advance(&who);
         }

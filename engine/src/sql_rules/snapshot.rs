@@ -34,7 +34,8 @@ impl SavedStates {
     pub(super) fn of(states: &States) -> Result<SavedStates> {
         let columns: Vec<ArrayRef> = states.columns.iter().flatten().cloned().collect();
         let fields = columns.iter().enumerate();
-        let fields = fields.map(|(place, column)| Field::new(place.to_string(), column.data_type().clone(), true));
+        let fields =
+            fields.map(|(place, column)| Field::new(place.to_string(), column.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let options = RecordBatchOptions::new().with_row_count(Some(states.keys.len()));
         let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
@@ -43,7 +44,11 @@ impl SavedStates {
         Ok(SavedStates {
             keys: states.keys.clone(),
             seen: states.seen.clone(),
-            widths: states.columns.iter().map(|columns| columns.len() as u32).collect(),
+            widths: states
+                .columns
+                .iter()
+                .map(|columns| columns.len() as u32)
+                .collect(),
             columns: writer.into_inner()?,
         })
     }
@@ -54,7 +59,10 @@ impl SavedStates {
             .next()
             .ok_or_else(|| DataFusionError::Execution("saved states have no columns".to_owned()))??;
         let mut columns = batch.columns().iter().cloned();
-        let columns = self.widths.iter().map(|width| columns.by_ref().take(*width as usize).collect());
+        let columns = self
+            .widths
+            .iter()
+            .map(|width| columns.by_ref().take(*width as usize).collect());
         Ok(States::new(self.keys, self.seen, columns.collect()))
     }
 }
@@ -106,7 +114,11 @@ impl SqlRun {
             plans,
             sources: self.sources.clone(),
             states,
-            told: self.told.iter().map(|(about, times)| (about.clone(), *times)).collect(),
+            told: self
+                .told
+                .iter()
+                .map(|(about, times)| (about.clone(), *times))
+                .collect(),
         })
     }
 
@@ -125,7 +137,11 @@ impl SqlRun {
         let places: Vec<Option<u32>> = saved
             .plans
             .iter()
-            .map(|name| now.iter().position(|known| known == name).map(|place| place as u32))
+            .map(|name| {
+                now.iter()
+                    .position(|known| known == name)
+                    .map(|place| place as u32)
+            })
             .collect();
         let place = |plan: u32| places.get(plan as usize).copied().flatten();
         self.sources = saved.sources;
@@ -149,6 +165,9 @@ impl SqlRun {
         });
         self.told = told.collect::<BTreeMap<_, _>>();
         let lost = saved.plans.into_iter().zip(&places);
-        Ok(lost.filter(|(_, place)| place.is_none()).map(|(name, _)| name.rule).collect())
+        Ok(lost
+            .filter(|(_, place)| place.is_none())
+            .map(|(name, _)| name.rule)
+            .collect())
     }
 }

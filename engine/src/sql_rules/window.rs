@@ -56,10 +56,15 @@ impl Window {
         let wrong = || format!("`{name}` is called as `{usage}`");
         let (time, spans) = call.args.split_first()?;
         if !matches!(time, Expr::Column(column) if column.name == "time") {
-            return Some(Err(format!("windows are windows of the event's own time: {}", wrong())));
+            return Some(Err(format!(
+                "windows are windows of the event's own time: {}",
+                wrong()
+            )));
         }
-        let spans: std::result::Result<Vec<i64>, String> =
-            spans.iter().map(|span| micros(span).map_err(|problem| format!("{problem}: {}", wrong()))).collect();
+        let spans: std::result::Result<Vec<i64>, String> = spans
+            .iter()
+            .map(|span| micros(span).map_err(|problem| format!("{problem}: {}", wrong())))
+            .collect();
         let spans = match spans {
             Ok(spans) => spans,
             Err(problem) => return Some(Err(problem)),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use borzoi_engine::alert::Alert;
 use borzoi_engine::matcher::CompiledRules;
@@ -57,6 +57,17 @@ sql: |
 ",
         window.sql()
     )
+}
+
+/// The same rule for each window is asked for many times.
+fn rule_of(window: Window) -> Arc<CompiledRules> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<CompiledRules>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().expect("no test panics with it");
+    let text = rule(window);
+    let rules = known
+        .entry(text)
+        .or_insert_with_key(|text| compiled(text).expect("it runs"));
+    rules.clone()
 }
 
 fn compiled(text: &str) -> Result<Arc<CompiledRules>, String> {
@@ -191,14 +202,18 @@ fn rfc3339(second: i64) -> String {
 
 /// The result of the statement for the events of one group and window.
 fn row(source: u8, events: &[Event]) -> Value {
-    let mut bytes: Vec<i64> = events.iter().filter_map(|event| event.bytes).map(i64::from).collect();
+    let mut bytes: Vec<i64> = events
+        .iter()
+        .filter_map(|event| event.bytes)
+        .map(i64::from)
+        .collect();
     bytes.sort_unstable();
     let hosts: BTreeSet<u8> = events.iter().map(|event| event.destination).collect();
     let half = bytes.len() / 2;
     let middle = match bytes.len() {
         0 => None,
-        odd if odd % 2 == 1 => Some(bytes[half]),
-        _ => Some((bytes[half - 1] + bytes[half]) / 2),
+        odd if odd % 2 == 1 => Some(bytes[half] as f64),
+        _ => Some((bytes[half - 1] + bytes[half]) as f64 / 2.0),
     };
     json!({
         "source_ip": format!("10.0.0.{source}"),
@@ -266,8 +281,15 @@ fn literally(events: &[Event], window: Window) -> BTreeMap<(String, String), Tol
             };
             let events: Vec<&Event> = of_group.iter().filter(inside).collect();
             let first = &episode[0].2;
-            let peak = episode.iter().map(|(_, _, events)| events.len()).max().expect("one");
-            let highest = episode.iter().find(|(_, _, events)| events.len() == peak).expect("one");
+            let peak = episode
+                .iter()
+                .map(|(_, _, events)| events.len())
+                .max()
+                .expect("one");
+            let highest = episode
+                .iter()
+                .find(|(_, _, events)| events.len() == peak)
+                .expect("one");
             let told = Told {
                 source: format!("10.0.0.{source}"),
                 row: row(source, &highest.2),
@@ -309,7 +331,7 @@ proptest! {
         batch_rows in 1..20_usize,
         waits in any::<bool>(),
     ) {
-        let rules = compiled(&rule(window)).expect("it runs");
+        let rules = rule_of(window);
         let mut events = events;
         // None comes more than 50 seconds after one that is later.
         events.sort_by_key(|(event, delay)| event.second + delay);
@@ -336,7 +358,7 @@ proptest! {
         threads in 1..4_usize,
         batch_rows in 1..20_usize,
     ) {
-        let rules = compiled(&rule(window)).expect("it runs");
+        let rules = rule_of(window);
         let mut events = events;
         events.sort_by_key(|event| event.second);
         let setting = |threads, batch_rows, lateness| Setting { threads, batch_rows, lateness, budget: None };
@@ -366,7 +388,7 @@ fn what_cannot_run_is_said_with_its_place() {
     for (sql, says, place) in [
         (
             "select source_ip, count(*) from zeek.con group by source_ip, tumble(time, interval '5 minutes')",
-            "no table `zeek_con`; did you mean zeek_conn",
+            "no table `zeek.con`; did you mean zeek_conn",
             "rules.yml:3:36",
         ),
         (
@@ -379,7 +401,11 @@ fn what_cannot_run_is_said_with_its_place() {
             "the rule has no window of time",
             "rules.yml:3",
         ),
-        ("select source_ip from zeek.conn where source_port = 1", "has no `group by`", ""),
+        (
+            "select source_ip from zeek.conn where source_port = 1",
+            "has no `group by`",
+            "",
+        ),
         (
             "select a.source_ip, count(*) from zeek.conn a join zeek.dns b on a.uid = b.uid\ngroup by a.source_ip, tumble(a.time, interval '5 minutes')",
             "joins cannot be used",
@@ -425,7 +451,11 @@ fn what_cannot_run_is_said_with_its_place() {
             "is not selected",
             "",
         ),
-        ("select source_ip, count(*) fro zeek.conn", "expected", "rules.yml:3"),
+        (
+            "select source_ip, count(*) fro zeek.conn",
+            "expected",
+            "rules.yml:3",
+        ),
     ] {
         let problem = refused(sql);
         assert!(problem.contains(says), "{sql}\n{problem}");
@@ -435,7 +465,9 @@ fn what_cannot_run_is_said_with_its_place() {
         let text = format!(
             "title: T\nentities: {entities}\nsql: select source_ip, count(*) as n from zeek.conn group by source_ip, tumble(time, interval '5 minutes')"
         );
-        compiled(&text).map(|_| ()).unwrap_or_else(|error| panic!("{error}"))
+        compiled(&text)
+            .map(|_| ())
+            .unwrap_or_else(|error| panic!("{error}"))
     };
     entities("[source_ip]");
     entities("source.ip");
@@ -498,8 +530,14 @@ fn an_expression_that_fails_leaves_out_its_events_alone_and_says_so() {
 #[test]
 fn memory_is_bounded_and_what_is_given_up_is_counted() {
     let many = |window| {
-        let text = rule(window).replace("group by source_ip", "group by source_ip, destination_ip, source_bytes");
-        let text = text.replace("select source_ip,", "select source_ip, destination_ip, source_bytes,");
+        let text = rule(window).replace(
+            "group by source_ip",
+            "group by source_ip, destination_ip, source_bytes",
+        );
+        let text = text.replace(
+            "select source_ip,",
+            "select source_ip, destination_ip, source_bytes,",
+        );
         compiled(&text).expect("it runs")
     };
     let events: Vec<Event> = (0..2000)

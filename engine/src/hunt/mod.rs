@@ -400,6 +400,11 @@ impl Hunt {
         Some((&table.datasets, &table.columns))
     }
 
+    /// The column of a table that a name means, if it means one.
+    pub(crate) fn column(&self, table: &str, name: &str) -> Option<Arc<str>> {
+        self.names.tables.get(table)?.column(name)
+    }
+
     /// What plans are made with.
     pub(crate) fn state(&self) -> SessionState {
         self.context.state()

@@ -20,6 +20,7 @@
 //! windows are ended early, then groups of the fewest events are given up; both are counted.
 
 mod alerts;
+mod entities;
 mod explain;
 mod found;
 mod groups;
@@ -27,6 +28,7 @@ mod panes;
 pub(crate) mod partial;
 mod plan;
 pub mod run;
+mod sessions;
 pub(crate) mod snapshot;
 mod window;
 

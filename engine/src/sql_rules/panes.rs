@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use arrow::array::UInt32Array;
 use datafusion::common::Result;
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::groups::{Groups, Results, Seen, States};
 use super::partial::Partial;
 use super::plan::SqlPlan;
+use super::sessions::{SavedSessions, Sessions};
 use super::snapshot::SavedStates;
 use super::window::Window;
 
@@ -134,18 +134,7 @@ impl Panes {
                 let (slide, size) = self.plan.window.steps()?;
                 first_end(panes.first()?, self.plan.window.pane(), slide, size, self.over)
             }
-            Kept::Sessions(sessions) => {
-                let all = sessions.of_key.values().flatten();
-                let mut ends: Vec<i64> = all
-                    .map(|session| session.last.saturating_add(sessions.gap))
-                    .collect();
-                ends.retain(|end| *end <= reached);
-                let middle = ends.len() / 2;
-                match ends.is_empty() {
-                    true => return None,
-                    false => *ends.select_nth_unstable(middle).1,
-                }
-            }
+            Kept::Sessions(sessions) => sessions.middle_end(reached)?,
         };
         (end <= reached && end > self.over).then_some(end)
     }
@@ -153,7 +142,7 @@ impl Panes {
     /// Windows that can be ended are ended at once.
     pub(super) fn hurry(&mut self) {
         if let Kept::Sessions(sessions) = &mut self.kept {
-            sessions.next = i64::MIN;
+            sessions.hurry();
         }
     }
 
@@ -200,13 +189,6 @@ pub(super) struct SavedPanes {
     sessions: Option<SavedSessions>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct SavedSessions {
-    states: SavedStates,
-    of_key: Vec<(Box<[u8]>, Vec<Session>)>,
-    next: i64,
-}
-
 impl Panes {
     /// What is to be saved.
     pub(super) fn save(&mut self) -> Result<SavedPanes> {
@@ -227,19 +209,7 @@ impl Panes {
                     saved.panes.push((*start, false, SavedStates::of(states)?));
                 }
             }
-            Kept::Sessions(sessions) => {
-                let states =
-                    std::mem::replace(&mut sessions.groups, Groups::new(&self.plan)?).into_states()?;
-                let of_key = sessions.of_key.iter();
-                saved.sessions = Some(SavedSessions {
-                    states: SavedStates::of(&states)?,
-                    of_key: of_key
-                        .map(|(key, sessions)| (key.clone(), sessions.clone()))
-                        .collect(),
-                    next: sessions.next,
-                });
-                sessions.restore(states)?;
-            }
+            Kept::Sessions(sessions) => saved.sessions = Some(sessions.save(&self.plan)?),
         }
         Ok(saved)
     }
@@ -264,9 +234,7 @@ impl Panes {
             }
             Kept::Sessions(sessions) => {
                 if let Some(saved) = saved.sessions {
-                    sessions.of_key = saved.of_key.into_iter().collect();
-                    sessions.next = saved.next;
-                    sessions.restore(saved.states.into_states()?)?;
+                    sessions.take_up(saved)?;
                 }
             }
         }
@@ -275,7 +243,7 @@ impl Panes {
 }
 
 /// The rows of the half of the groups with the most events, and what the others are.
-fn half_of(states: &States) -> (UInt32Array, GivenUp) {
+pub(super) fn half_of(states: &States) -> (UInt32Array, GivenUp) {
     let mut rows: Vec<u32> = (0..states.keys.len() as u32).collect();
     let of = |row: &u32| {
         let place = *row as usize;
@@ -301,7 +269,7 @@ fn take_panes(
     let width = plan.window.pane();
     let mut rows_of: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
     for (row, (pane, seen)) in partial.panes.iter().zip(&partial.states.seen).enumerate() {
-        // Once all windows that it is part of are over, or some: those would not be what they were said to be.
+        // A window with it is over. It could count for others, which would then say something else of the same time.
         if pane.saturating_add(width) <= over {
             taken.too_late += seen.count;
             continue;
@@ -414,190 +382,4 @@ fn ended(results: Results, start: i64, end: i64) -> Ended {
         windows: vec![(start, end); results.keys.len()],
         results,
     }
-}
-
-/// A session that is not over.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Session {
-    first: i64,
-    last: i64,
-    /// Where it is added up: at several places, if what came later joined several to one.
-    places: Vec<u32>,
-}
-
-/// The sessions of all groups.
-struct Sessions {
-    gap: i64,
-    groups: Groups,
-    of_key: HashMap<Box<[u8]>, Vec<Session>>,
-    groups_bytes: usize,
-    /// It is looked for sessions that are over no earlier.
-    next: i64,
-}
-
-impl Sessions {
-    fn new(plan: &SqlPlan) -> Result<Sessions> {
-        Ok(Sessions {
-            gap: plan.window.pane(),
-            groups: Groups::new(plan)?,
-            of_key: HashMap::new(),
-            groups_bytes: 0,
-            next: i64::MIN,
-        })
-    }
-
-    fn bytes(&self) -> usize {
-        const SESSION: usize =
-            size_of::<Session>() + size_of::<(Box<[u8]>, Vec<Session>)>() + size_of::<u32>();
-        self.groups_bytes + self.groups.key_bytes() + self.of_key.len() * SESSION
-    }
-
-    fn take(&mut self, over: i64, partial: &Partial) -> Result<Taken> {
-        let mut taken = Taken::default();
-        let (mut rows, mut places, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-        for (row, (key, of)) in partial.states.keys.iter().zip(&partial.states.seen).enumerate() {
-            if of.last < over {
-                taken.too_late += of.count;
-                continue;
-            }
-            taken.events += of.count;
-            rows.push(row as u32);
-            seen.push(of);
-            places.push(self.place(key, of.first, of.last));
-        }
-        match rows.len() == partial.states.keys.len() {
-            true => self.groups.merge(&partial.states.columns, &seen, &places)?,
-            false => {
-                let columns = partial.states.take(&UInt32Array::from(rows))?;
-                self.groups.merge(&columns, &seen, &places)?;
-            }
-        }
-        self.groups_bytes = self.groups.bytes();
-        Ok(taken)
-    }
-
-    /// Where events of a group between these times are added up.
-    fn place(&mut self, key: &[u8], first: i64, last: i64) -> usize {
-        let gap = self.gap;
-        let sessions = self.of_key.entry(key.into()).or_default();
-        let joins = |session: &Session| {
-            first.saturating_sub(session.last) < gap && session.first.saturating_sub(last) < gap
-        };
-        let Some(found) = sessions.iter().position(joins) else {
-            let place = self.groups.add(key);
-            sessions.push(Session {
-                first,
-                last,
-                places: vec![place as u32],
-            });
-            return place;
-        };
-        let session = &mut sessions[found];
-        session.first = session.first.min(first);
-        session.last = session.last.max(last);
-        let place = session.places[0] as usize;
-        // It may have come near others now, each of which it may bring near more.
-        let mut joined = sessions.swap_remove(found);
-        while let Some(other) = sessions.iter().position(|other| {
-            joined.first.saturating_sub(other.last) < gap && other.first.saturating_sub(joined.last) < gap
-        }) {
-            let other = sessions.swap_remove(other);
-            joined.first = joined.first.min(other.first);
-            joined.last = joined.last.max(other.last);
-            joined.places.extend(other.places);
-        }
-        sessions.push(joined);
-        place
-    }
-
-    fn advance(&mut self, plan: &SqlPlan, until: i64, each: Each<'_>) -> Result<()> {
-        if until < self.next {
-            return Ok(());
-        }
-        // All sessions are looked at: not with every event.
-        self.next = until.saturating_add(self.gap / 8 + 1);
-        let gap = self.gap;
-        let mut over: Vec<(Box<[u8]>, Session)> = Vec::new();
-        self.of_key.retain(|key, sessions| {
-            let mut at = 0;
-            while at < sessions.len() {
-                if sessions[at].last.saturating_add(gap) <= until {
-                    over.push((key.clone(), sessions.swap_remove(at)));
-                } else {
-                    at += 1;
-                }
-            }
-            !sessions.is_empty()
-        });
-        if over.is_empty() {
-            return Ok(());
-        }
-        over.sort_by(|(one_key, one), (other_key, other)| {
-            (one.first, one_key).cmp(&(other.first, other_key))
-        });
-        let states = std::mem::replace(&mut self.groups, Groups::new(plan)?).into_states()?;
-        let mut ended = Groups::new(plan)?;
-        let (mut rows, mut places) = (Vec::new(), Vec::new());
-        for (key, session) in &over {
-            let place = ended.add(key);
-            for row in &session.places {
-                rows.push(*row);
-                places.push(place);
-            }
-        }
-        add_rows(&mut ended, &states, rows, &places)?;
-        self.restore(states)?;
-        let results = ended.into_results()?;
-        let windows = over.iter();
-        let windows = windows.map(|(_, session)| (session.first, session.last.saturating_add(gap)));
-        let ended = Ended {
-            windows: windows.collect(),
-            results,
-        };
-        each(ended, None)
-    }
-
-    /// Makes the groups anew of those states that sessions still need.
-    fn restore(&mut self, states: States) -> Result<()> {
-        let (mut rows, mut places) = (Vec::new(), Vec::new());
-        let mut keys: Vec<&Box<[u8]>> = self.of_key.keys().collect();
-        keys.sort_unstable();
-        let keys: Vec<Box<[u8]>> = keys.into_iter().cloned().collect();
-        for key in keys {
-            for session in self.of_key.get_mut(&key).into_iter().flatten() {
-                let place = self.groups.add(&key);
-                for row in session.places.drain(..) {
-                    rows.push(row);
-                    places.push(place);
-                }
-                session.places.push(place as u32);
-            }
-        }
-        add_rows(&mut self.groups, &states, rows, &places)?;
-        self.groups_bytes = self.groups.bytes();
-        Ok(())
-    }
-
-    fn give_up(&mut self, plan: &SqlPlan) -> Result<GivenUp> {
-        let states = std::mem::replace(&mut self.groups, Groups::new(plan)?).into_states()?;
-        let (kept, given_up) = half_of(&states);
-        let kept: hashbrown::HashSet<u32> = kept.values().iter().copied().collect();
-        self.of_key.retain(|_, sessions| {
-            for session in sessions.iter_mut() {
-                session.places.retain(|place| kept.contains(place));
-            }
-            sessions.retain(|session| !session.places.is_empty());
-            !sessions.is_empty()
-        });
-        self.restore(states)?;
-        Ok(given_up)
-    }
-}
-
-fn add_rows(groups: &mut Groups, states: &States, rows: Vec<u32>, places: &[usize]) -> Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let seen: Vec<&Seen> = rows.iter().map(|row| &states.seen[*row as usize]).collect();
-    groups.merge(&states.take(&UInt32Array::from(rows))?, &seen, places)
 }

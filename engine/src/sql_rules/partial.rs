@@ -15,7 +15,7 @@ use datafusion::physical_plan::PhysicalExpr;
 use hashbrown::HashMap;
 
 use super::groups::{Groups, Sample, States};
-use super::plan::{SqlPlan, is_text, types_of};
+use super::plan::SqlPlan;
 use super::window::{FARTHEST, Window};
 use crate::hunt::output;
 
@@ -357,4 +357,19 @@ pub(super) fn truth(condition: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Re
         0 => Ok(holds.clone()),
         _ => Ok(arrow::compute::prep_null_mask_filter(holds)),
     }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+/// The types of the columns of a schema, by name.
+fn types_of(schema: &Schema) -> impl Iterator<Item = (&str, &DataType)> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| (field.name().as_str(), field.data_type()))
 }

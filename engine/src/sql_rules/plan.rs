@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
 use borzoi_rules::sql::SqlRule;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -22,9 +22,9 @@ use datafusion::physical_expr::aggregate::{AggregateFunctionExpr, LoweredAggrega
 use datafusion::physical_plan::PhysicalExpr;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::entities::{Entity, entities, measured};
 use super::window::{FUNCTIONS, Window};
-use crate::alert_build::{About, about_column};
-use crate::hunt::{Hunt, HuntError, Rewritten, TableColumn, nearest};
+use crate::hunt::{Hunt, HuntError, Rewritten};
 
 /// A rule, ready to run.
 #[derive(Debug)]
@@ -92,16 +92,6 @@ impl Measure {
     }
 }
 
-/// A column of the output that says what an alert is about.
-#[derive(Debug, Clone)]
-pub(super) struct Entity {
-    pub(super) name: String,
-    /// Its place in the output.
-    pub(super) column: usize,
-    /// What it names.
-    pub(super) about: Option<About>,
-}
-
 /// Why a rule does not run, and where in its statement that shows.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refused {
@@ -110,7 +100,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    fn new(message: impl Into<String>) -> Refused {
+    pub(super) fn new(message: impl Into<String>) -> Refused {
         Refused {
             message: message.into(),
             offset: None,
@@ -134,12 +124,12 @@ impl From<HuntError> for Refused {
 }
 
 /// The parts of a plan.
-struct Parts<'p> {
-    projection: &'p Projection,
+pub(super) struct Parts<'p> {
+    pub(super) projection: &'p Projection,
     having: Option<&'p Expr>,
-    aggregate: &'p Aggregate,
+    pub(super) aggregate: &'p Aggregate,
     condition: Option<&'p Expr>,
-    table: &'p str,
+    pub(super) table: &'p str,
 }
 
 /// What such a step of a plan is called, and why it cannot be.
@@ -289,7 +279,7 @@ impl SqlPlan {
             window_place,
             aggregates,
             having: parts.having.map(|expr| physical(expr, grouped)).transpose()?,
-            entities: entities(rule, &parts, window_place, columns, &output)?,
+            entities: entities(rule, &parts, window_place, columns, &output, hunt)?,
             measure: measured(&parts),
             output,
             grouped: grouped.inner().clone(),
@@ -439,107 +429,4 @@ fn measure(
         condition: lowered.filter,
         expr: lowered.aggregate,
     })
-}
-
-/// The expression without the names that it was given.
-fn bare(expr: &Expr) -> &Expr {
-    match expr {
-        Expr::Alias(alias) => bare(&alias.expr),
-        other => other,
-    }
-}
-
-/// The place among the groups' columns of what a column of the output is.
-fn group_of(expr: &Expr, grouped: &Aggregate) -> Option<usize> {
-    let Expr::Column(column) = bare(expr) else {
-        return None;
-    };
-    let place = grouped.schema.maybe_index_of_column(column)?;
-    (place < grouped.group_expr.len()).then_some(place)
-}
-
-fn entities(
-    rule: &SqlRule,
-    parts: &Parts<'_>,
-    window_place: usize,
-    columns: &[TableColumn],
-    output: &[(String, Arc<dyn PhysicalExpr>)],
-) -> Result<Vec<Entity>, Refused> {
-    let exprs = &parts.projection.expr;
-    let entity = |column: usize, name: &str| {
-        let group = group_of(&exprs[column], parts.aggregate);
-        let expr = group.and_then(|place| parts.aggregate.group_expr.get(place));
-        let about = match expr.map(bare) {
-            Some(Expr::Column(of)) => columns.iter().find(|known| *known.sql == *of.name),
-            _ => None,
-        };
-        Entity {
-            name: name.to_owned(),
-            column,
-            about: about.and_then(|known| about_column(&known.dotted)),
-        }
-    };
-    let groups = |column: &usize| {
-        let place = group_of(&exprs[*column], parts.aggregate);
-        place.is_some_and(|place| place != window_place)
-    };
-    if rule.entities.is_empty() {
-        let all: Vec<usize> = (0..exprs.len()).filter(|column| groups(column)).collect();
-        let missing = parts.aggregate.group_expr.len() - 1;
-        if all.len() < missing {
-            return Err(Refused::new(
-                "a column of `group by` is not selected, so alerts could not say what they are about; select it, or say in `entities` which are enough",
-            ));
-        }
-        return Ok(all
-            .into_iter()
-            .map(|column| entity(column, &output[column].0))
-            .collect());
-    }
-    rule.entities
-        .iter()
-        .map(|name| {
-            let sql = borzoi_parsers::names::sql_name(name);
-            let is = |known: &String| known == name || known.eq_ignore_ascii_case(&sql);
-            let Some(column) = output.iter().position(|(known, _)| is(known)) else {
-                let near = nearest(name, output.iter().map(|(known, _)| known.as_str()));
-                let near = match near.first() {
-                    Some(near) => format!("; did you mean `{near}`?"),
-                    None => String::new(),
-                };
-                return Err(Refused::new(format!("`entities` names `{name}`, which is not selected{near}")));
-            };
-            match groups(&column) {
-                true => Ok(entity(column, name)),
-                false => Err(Refused::new(format!(
-                    "`entities` names `{name}`, which is no column of `group by`: it would be another one with every event"
-                ))),
-            }
-        })
-        .collect()
-}
-
-/// The first column of the output that is a number and no group.
-fn measured(parts: &Parts<'_>) -> Option<usize> {
-    let exprs = parts.projection.expr.iter().zip(parts.projection.schema.fields());
-    let mut numbers = exprs.enumerate().filter(|(_, (expr, field))| {
-        group_of(expr, parts.aggregate).is_none() && field.data_type().is_numeric()
-    });
-    numbers.next().map(|(place, _)| place)
-}
-
-/// The schema of a batch of these columns, where types are as planned.
-pub(super) fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
-}
-
-/// Nothing but the types of the columns of `schema`, by name.
-pub(super) fn types_of(schema: &Schema) -> impl Iterator<Item = (&str, &DataType)> {
-    schema
-        .fields()
-        .iter()
-        .map(|field| (field.name().as_str(), field.data_type()))
 }

@@ -67,6 +67,7 @@ fn described(plan: &SqlPlan) -> String {
             Span(plan.window.pane())
         ),
         Window::Tumble { .. } => format!("windows {}", plan.window),
+        Window::Slide { .. } => format!("windows of {}", plan.window),
         Window::Session { .. } => format!("sessions, {}", plan.window),
     });
     if !words.keys.is_empty() {
@@ -107,6 +108,15 @@ fn part(plan: &SqlPlan, event: &EventBatch) -> (bool, String) {
     if let Some(error) = &found.error {
         return (false, format!("the rule cannot work something out: {error}"));
     }
+    if let Some(raw) = found.raw.first()
+        && let (Some(key), Some(sample)) = (raw.keys.first(), raw.samples.first())
+    {
+        let group = group_in_words(plan, key);
+        return (
+            true,
+            format!("{group}, in windows from {} on", rfc3339(sample.time)),
+        );
+    }
     let (Some(key), Some(seen)) = (found.states.keys.first(), found.states.seen.first()) else {
         let condition = plan.words.condition.as_deref().unwrap_or("true");
         return (false, format!("`where` does not hold: {condition}"));
@@ -115,15 +125,7 @@ fn part(plan: &SqlPlan, event: &EventBatch) -> (bool, String) {
         Window::Session { .. } => key.clone(),
         _ => key.get(8..).unwrap_or_default().into(),
     };
-    let groups = groups_of(plan, &[key]).unwrap_or_default();
-    let groups = plan.words.keys.iter().zip(&groups);
-    let groups: Vec<String> = groups
-        .map(|(name, values)| format!("{name} = {}", output::value(values, 0)))
-        .collect();
-    let group = match groups.is_empty() {
-        true => "the only group".to_owned(),
-        false => groups.join(", "),
-    };
+    let group = group_in_words(plan, &key);
     let time = match plan.window.steps() {
         None => format!("a session at {}", rfc3339(seen.first)),
         Some((slide, size)) => {
@@ -152,4 +154,17 @@ fn part(plan: &SqlPlan, event: &EventBatch) -> (bool, String) {
         }
     };
     (true, format!("{group}, in {time}"))
+}
+
+/// The values of a group.
+fn group_in_words(plan: &SqlPlan, key: &[u8]) -> String {
+    let groups = groups_of(plan, &[key.into()]).unwrap_or_default();
+    let groups = plan.words.keys.iter().zip(&groups);
+    let groups: Vec<String> = groups
+        .map(|(name, values)| format!("{name} = {}", output::value(values, 0)))
+        .collect();
+    match groups.is_empty() {
+        true => "the only group".to_owned(),
+        false => groups.join(", "),
+    }
 }

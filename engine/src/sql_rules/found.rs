@@ -218,14 +218,18 @@ impl Open {
         plan: (u32, &SqlPlan),
         tenant: &Arc<str>,
         row: Row,
-        since: Option<&dyn Fn(&[u8], i64) -> u64>,
+        since: Option<&dyn Fn(&[u8], i64, i64) -> u64>,
         eager: bool,
         found: &mut Vec<Found>,
     ) {
         if let Some(open) = self.by_key.get_mut(&row.key) {
             if row.start <= open.end {
                 let more = match since {
-                    Some(since) => row.groups.iter().map(|group| since(group, open.end)).sum(),
+                    Some(since) => row
+                        .groups
+                        .iter()
+                        .map(|group| since(group, open.end, row.end))
+                        .sum(),
                     None => row.seen.count,
                 };
                 open.go_on(row, more);

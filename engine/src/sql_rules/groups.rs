@@ -47,6 +47,13 @@ impl Default for Seen {
 }
 
 impl Seen {
+    /// Of so many events in order of time, the last of which is of then.
+    pub(super) fn of(count: u64, events: impl Iterator<Item = Sample>, last: i64) -> Seen {
+        let mut seen = Seen::default();
+        events.take(MOST_SAMPLES).for_each(|sample| seen.add(sample));
+        Seen { count, last, ..seen }
+    }
+
     pub(super) fn add(&mut self, sample: Sample) {
         self.offer(sample);
         self.count += 1;
@@ -109,6 +116,20 @@ impl States {
             .index
             .find(xxh3_64(key), |place| *self.keys[*place as usize] == *key);
         found.map_or(0, |place| self.seen[*place as usize].count)
+    }
+
+    /// The same, of which none is looked for by its key.
+    pub(super) fn without_index(
+        keys: Vec<Box<[u8]>>,
+        seen: Vec<Seen>,
+        columns: Vec<Vec<ArrayRef>>,
+    ) -> States {
+        States {
+            keys,
+            seen,
+            columns,
+            index: HashTable::new(),
+        }
     }
 
     /// Those of these rows.

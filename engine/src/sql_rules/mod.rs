@@ -10,7 +10,7 @@
 //!
 //! DataFusion parses, plans and types the statement ([`plan`]), and its accumulators add up. Nothing is ever worked out
 //! again over history: an event is added up once, for its pane, on the thread that decoded it; the collector puts states
-//! together. What an aggregate gives must not depend on the order of events, so only those are let in of which that holds;
+//! together. Sliding windows ([`slides`]) keep the values of their events, and take each out again. What an aggregate gives must not depend on the order of events, so only those are let in of which that holds;
 //! then it depends neither on the cuts into batches nor on the number of threads.
 //!
 //! # Memory
@@ -29,6 +29,7 @@ pub(crate) mod partial;
 mod plan;
 pub mod run;
 mod sessions;
+mod slides;
 pub(crate) mod snapshot;
 mod window;
 

@@ -14,6 +14,7 @@ use super::groups::{Groups, Results, Seen, States};
 use super::partial::Partial;
 use super::plan::SqlPlan;
 use super::sessions::{SavedSessions, Sessions};
+use super::slides::{SavedSlides, Slides};
 use super::snapshot::SavedStates;
 use super::window::Window;
 
@@ -24,8 +25,9 @@ pub(super) struct Ended {
     pub(super) windows: Vec<(i64, i64)>,
 }
 
-/// Takes windows that are over; what is asked gives the events of a group in them from some time on, if windows overlap.
-pub(super) type Each<'e> = &'e mut dyn FnMut(Ended, Option<&dyn Fn(&[u8], i64) -> u64>) -> Result<()>;
+/// Takes windows that are over; what is asked gives the events of a group from the end of one window to that of another, if
+/// windows overlap.
+pub(super) type Each<'e> = &'e mut dyn FnMut(Ended, Option<&dyn Fn(&[u8], i64, i64) -> u64>) -> Result<()>;
 
 /// What was done with a partial.
 #[derive(Debug, Default, Clone, Copy)]
@@ -52,6 +54,7 @@ pub(super) struct Panes {
 enum Kept {
     Panes(ByTime),
     Sessions(Sessions),
+    Slides(Slides),
 }
 
 /// Panes by their beginning.
@@ -83,6 +86,7 @@ impl Panes {
     pub(super) fn new(plan: Arc<SqlPlan>) -> Result<Panes> {
         let kept = match plan.window {
             Window::Session { .. } => Kept::Sessions(Sessions::new(&plan)?),
+            Window::Slide { size } => Kept::Slides(Slides::new(size)),
             _ => Kept::Panes(ByTime::default()),
         };
         Ok(Panes {
@@ -99,6 +103,7 @@ impl Panes {
                 panes.open.values().map(|pane| pane.bytes).sum::<usize>() + panes.added_bytes
             }
             Kept::Sessions(sessions) => sessions.bytes(),
+            Kept::Slides(slides) => slides.bytes(),
         }
     }
 
@@ -107,6 +112,7 @@ impl Panes {
         match &mut self.kept {
             Kept::Panes(panes) => take_panes(&self.plan, &mut panes.open, self.over, partial),
             Kept::Sessions(sessions) => sessions.take(self.over, partial),
+            Kept::Slides(slides) => Ok(slides.take(self.over, partial)),
         }
     }
 
@@ -120,6 +126,7 @@ impl Panes {
                 advance_panes(&self.plan, panes, (slide, size), self.over, until, each)?;
             }
             (Kept::Sessions(sessions), _) => sessions.advance(&self.plan, until, each)?,
+            (Kept::Slides(slides), _) => slides.advance(&self.plan, until, each)?,
             (Kept::Panes(_), None) => {}
         }
         self.over = until;
@@ -135,6 +142,7 @@ impl Panes {
                 first_end(panes.first()?, self.plan.window.pane(), slide, size, self.over)
             }
             Kept::Sessions(sessions) => sessions.middle_end(reached)?,
+            Kept::Slides(slides) => slides.next_end()?.min(reached),
         };
         (end <= reached && end > self.over).then_some(end)
     }
@@ -176,6 +184,7 @@ impl Panes {
                 Ok(given_up)
             }
             Kept::Sessions(sessions) => sessions.give_up(&self.plan),
+            Kept::Slides(slides) => Ok(slides.give_up()),
         }
     }
 }
@@ -187,6 +196,7 @@ pub(super) struct SavedPanes {
     /// Beginning, and whether more events may come.
     panes: Vec<(i64, bool, SavedStates)>,
     sessions: Option<SavedSessions>,
+    slides: Option<SavedSlides>,
 }
 
 impl Panes {
@@ -196,6 +206,7 @@ impl Panes {
             over: self.over,
             panes: Vec::new(),
             sessions: None,
+            slides: None,
         };
         match &mut self.kept {
             Kept::Panes(panes) => {
@@ -210,6 +221,7 @@ impl Panes {
                 }
             }
             Kept::Sessions(sessions) => saved.sessions = Some(sessions.save(&self.plan)?),
+            Kept::Slides(slides) => saved.slides = Some(slides.save(&self.plan)?),
         }
         Ok(saved)
     }
@@ -235,6 +247,11 @@ impl Panes {
             Kept::Sessions(sessions) => {
                 if let Some(saved) = saved.sessions {
                     sessions.take_up(saved)?;
+                }
+            }
+            Kept::Slides(slides) => {
+                if let Some(saved) = saved.slides {
+                    slides.take_up(&self.plan, self.over, saved)?;
                 }
             }
         }
@@ -364,7 +381,7 @@ fn advance_panes(
         }
         if whole.len() > 0 {
             let added = &panes.added;
-            let since = |key: &[u8], since: i64| -> u64 {
+            let since = |key: &[u8], since: i64, _: i64| -> u64 {
                 let panes = added.range(since.clamp(start, end)..end);
                 panes.map(|(_, states)| states.count(key)).sum()
             };

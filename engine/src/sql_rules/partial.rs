@@ -16,6 +16,7 @@ use hashbrown::HashMap;
 
 use super::groups::{Groups, Sample, States};
 use super::plan::SqlPlan;
+use super::slides::{Raw, Values};
 use super::window::{FARTHEST, Window};
 use crate::hunt::output;
 
@@ -36,6 +37,8 @@ pub(crate) struct Partial {
     pub(super) states: States,
     /// The pane of each: its beginning. Nothing of the kind for sessions.
     pub(super) panes: Vec<i64>,
+    /// For sliding windows, the events themselves.
+    pub(super) raw: Vec<Raw>,
     /// Events of which an expression of the rule cannot be worked out.
     pub(super) failed: u64,
     /// Why not, of one of them.
@@ -47,7 +50,7 @@ pub(crate) struct Partial {
 impl Partial {
     /// Whether the rule looks at none of the events.
     pub(crate) fn is_empty(&self) -> bool {
-        self.states.keys.is_empty()
+        self.states.keys.is_empty() && self.raw.is_empty()
     }
 }
 
@@ -78,14 +81,16 @@ pub(crate) fn partial(number: u32, plan: &SqlPlan, batch: &EventBatch) -> Option
         highest,
         states: States::default(),
         panes: Vec::new(),
+        raw: Vec::new(),
         failed: 0,
         error: None,
         beyond,
     };
     match added_up(plan, batch) {
-        Ok((states, panes, failed, error)) => Some(Partial {
+        Ok((states, panes, raw, failed, error)) => Some(Partial {
             states,
             panes,
+            raw,
             failed,
             error,
             ..found
@@ -98,8 +103,8 @@ pub(crate) fn partial(number: u32, plan: &SqlPlan, batch: &EventBatch) -> Option
     }
 }
 
-/// What was added up, the panes, the events that were left out, and why.
-type AddedUp = (States, Vec<i64>, u64, Option<String>);
+/// What was added up, the panes, what was not added up, the events that were left out, and why.
+type AddedUp = (States, Vec<i64>, Vec<Raw>, u64, Option<String>);
 
 fn added_up(plan: &SqlPlan, batch: &EventBatch) -> Result<AddedUp> {
     let mut adding = Adding::new(plan, batch)?;
@@ -109,6 +114,7 @@ fn added_up(plan: &SqlPlan, batch: &EventBatch) -> Result<AddedUp> {
         None => Ok((
             adding.groups.into_states()?,
             adding.panes,
+            adding.raw,
             adding.failed,
             adding.error,
         )),
@@ -180,6 +186,7 @@ struct Adding<'a> {
     converter: Option<RowConverter>,
     groups: Groups,
     panes: Vec<i64>,
+    raw: Vec<Raw>,
     dataset: u16,
     failed: u64,
     error: Option<String>,
@@ -209,6 +216,7 @@ impl<'a> Adding<'a> {
             },
             groups: Groups::new(plan)?,
             panes: Vec::new(),
+            raw: Vec::new(),
             dataset: known
                 .and_then(|place| u16::try_from(place).ok())
                 .unwrap_or_default(),
@@ -224,7 +232,7 @@ impl<'a> Adding<'a> {
         let error = match self.worked(rows) {
             Ok(None) => return,
             Ok(Some(worked)) => {
-                if let Err(error) = self.add_worked(&worked) {
+                if let Err(error) = self.add_worked(worked) {
                     self.broken.get_or_insert(error);
                 }
                 return;
@@ -279,7 +287,7 @@ impl<'a> Adding<'a> {
         }))
     }
 
-    fn add_worked(&mut self, worked: &Worked) -> Result<()> {
+    fn add_worked(&mut self, worked: Worked) -> Result<()> {
         let keys = match &self.converter {
             Some(converter) => Some(converter.convert_columns(&worked.keys)?),
             None => None,
@@ -290,7 +298,31 @@ impl<'a> Adding<'a> {
                 None => &[],
             }
         };
+        let ids = self.batch.column("event_id");
+        let ids = ids.and_then(|ids| strings(ids));
+        let dataset = self.dataset;
+        let sample = |row: usize| {
+            let id = ids.as_ref().and_then(|ids| ids.get(worked.rows[row] as usize));
+            let id = id
+                .and_then(|id| u128::from_str_radix(id, 16).ok())
+                .unwrap_or_default();
+            Sample {
+                time: worked.times[row],
+                id: id.to_be_bytes(),
+                dataset,
+            }
+        };
         let rows = 0..worked.rows.len();
+        if matches!(self.plan.window, Window::Slide { .. }) {
+            self.raw.push(Raw {
+                keys: rows.clone().map(|row| key(row).into()).collect(),
+                samples: rows.map(sample).collect(),
+                values: Arc::new(Values {
+                    arguments: worked.arguments,
+                }),
+            });
+            return Ok(());
+        }
         let mut places = vec![0; rows.len()];
         match self.plan.window {
             Window::Session { gap } => {
@@ -330,18 +362,8 @@ impl<'a> Adding<'a> {
             }
         }
         self.groups.update(&worked.arguments, &places)?;
-        let ids = self.batch.column("event_id");
-        let ids = ids.and_then(|ids| strings(ids));
         for (row, place) in places.iter().enumerate() {
-            let id = ids.as_ref().and_then(|ids| ids.get(worked.rows[row] as usize));
-            let id = id
-                .and_then(|id| u128::from_str_radix(id, 16).ok())
-                .unwrap_or_default();
-            self.groups.seen[*place].add(Sample {
-                time: worked.times[row],
-                id: id.to_be_bytes(),
-                dataset: self.dataset,
-            });
+            self.groups.seen[*place].add(sample(row));
         }
         Ok(())
     }

@@ -147,7 +147,7 @@ fn cannot(plan: &LogicalPlan) -> &'static str {
             "a rule reads one table; `union` cannot be used. Groups of datasets are tables too"
         }
         LogicalPlan::Window(_) => {
-            "`over (…)` cannot be used in a rule; its window is `tumble`, `hop` or `session` in `group by`"
+            "`over (…)` cannot be used in a rule; its window is `tumble`, `hop`, `slide` or `session` in `group by`"
         }
         LogicalPlan::Unnest(_) => "`unnest` cannot be used in a rule",
         LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => "a rule reads a table; there is no `from`",
@@ -247,7 +247,7 @@ impl SqlPlan {
         }
         let mut aggregates = Vec::new();
         for aggregate in &parts.aggregate.aggr_expr {
-            aggregates.push(measure(aggregate, &input, &state, &statement)?);
+            aggregates.push(measure(aggregate, window, &input, &state, &statement)?);
         }
         let grouped = &parts.aggregate.schema;
         let mut output = Vec::new();
@@ -377,6 +377,7 @@ fn input_schema<'e>(all: &DFSchema, exprs: impl Iterator<Item = &'e Expr>) -> Re
 /// An aggregate, if what it gives does not depend on the order of events.
 fn measure(
     expr: &Expr,
+    window: Window,
     input: &DFSchema,
     state: &SessionState,
     statement: &Rewritten,
@@ -424,6 +425,14 @@ fn measure(
     let lowered =
         LoweredAggregateBuilder::new(expr, input, input.as_arrow(), state.execution_props(), &planning)
             .build()?;
+    if matches!(window, Window::Slide { .. }) {
+        let sliding = lowered.aggregate.create_sliding_accumulator();
+        if !sliding.is_ok_and(|accumulator| accumulator.supports_retract_batch()) {
+            return Err(refused(format!(
+                "`{name}` cannot take events out of a window again, as `slide` needs it; use `hop`"
+            )));
+        }
+    }
     Ok(Measure {
         arguments: lowered.aggregate.expressions(),
         condition: lowered.filter,

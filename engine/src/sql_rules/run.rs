@@ -234,11 +234,9 @@ impl SqlRun {
             }
             Ok(())
         });
-        let next = match plan.window.steps() {
-            Some((_, size)) => watermark.saturating_sub(size),
-            None => watermark,
-        };
-        state.open.over(next, &mut found);
+        state
+            .open
+            .over(watermark.saturating_sub(plan.window.reach()), &mut found);
         if let Err(error) = advanced {
             problem.get_or_insert(error.strip_backtrace());
         }

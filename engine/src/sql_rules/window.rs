@@ -23,6 +23,11 @@ pub enum Window {
         /// How long each is.
         size: i64,
     },
+    /// `slide(time, size)`: `(t - size, t]` for each event of the group at `t`.
+    Slide {
+        /// How long each is.
+        size: i64,
+    },
     /// `session(time, gap)`: events of a group with less than `gap` between each and the next.
     Session {
         /// The pause that ends it.
@@ -31,9 +36,10 @@ pub enum Window {
 }
 
 /// Names of the functions, and how they are called.
-pub(super) const FUNCTIONS: [(&str, &str); 3] = [
+pub(super) const FUNCTIONS: [(&str, &str); 4] = [
     ("tumble", "tumble(time, interval '10 minutes')"),
     ("hop", "hop(time, interval '1 minute', interval '10 minutes')"),
+    ("slide", "slide(time, interval '10 minutes')"),
     ("session", "session(time, interval '10 minutes')"),
 ];
 
@@ -71,6 +77,7 @@ impl Window {
         };
         Some(match (*name, &spans[..]) {
             ("tumble", [size]) => Ok(Window::Tumble { size: *size }),
+            ("slide", [size]) => Ok(Window::Slide { size: *size }),
             ("session", [gap]) => Ok(Window::Session { gap: *gap }),
             ("hop", [slide, size]) if slide > size => Err(format!(
                 "windows that begin further apart than they are long leave events out: {} (how far apart, how long)",
@@ -96,7 +103,7 @@ impl Window {
     /// How long a pane is: the parts that events are put together in, and windows are made of. Of sessions, the gap.
     pub(super) fn pane(self) -> i64 {
         match self {
-            Window::Tumble { size } => size,
+            Window::Tumble { size } | Window::Slide { size } => size,
             Window::Hop { slide, size } => divisor(slide, size),
             Window::Session { gap } => gap,
         }
@@ -107,7 +114,15 @@ impl Window {
         match self {
             Window::Tumble { size } => Some((size, size)),
             Window::Hop { slide, size } => Some((slide, size)),
-            Window::Session { .. } => None,
+            Window::Slide { .. } | Window::Session { .. } => None,
+        }
+    }
+
+    /// How far before its end a window can begin; of sessions, nothing is known.
+    pub(super) fn reach(self) -> i64 {
+        match self {
+            Window::Tumble { size } | Window::Hop { size, .. } | Window::Slide { size } => size,
+            Window::Session { .. } => 0,
         }
     }
 }
@@ -117,6 +132,7 @@ impl std::fmt::Display for Window {
         match self {
             Window::Tumble { size } => write!(f, "every {}, one after the other", Span(*size)),
             Window::Hop { slide, size } => write!(f, "{} long, one every {}", Span(*size), Span(*slide)),
+            Window::Slide { size } => write!(f, "{} up to each event", Span(*size)),
             Window::Session { gap } => write!(f, "until nothing comes for {}", Span(*gap)),
         }
     }

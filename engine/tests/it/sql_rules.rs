@@ -27,6 +27,7 @@ enum Window {
     /// Slide and size in seconds; one after the other where they are the same.
     Hop(i64, i64),
     Session(i64),
+    Slide(i64),
 }
 
 impl Window {
@@ -36,6 +37,7 @@ impl Window {
             Window::Hop(slide, size) => {
                 format!("hop(time, interval '{slide} seconds', interval '{size} seconds')")
             }
+            Window::Slide(size) => format!("slide(time, interval '{size} seconds')"),
             Window::Session(gap) => format!("session(time, interval '{gap} seconds')"),
         }
     }
@@ -238,7 +240,13 @@ fn literally(events: &[Event], window: Window) -> BTreeMap<(String, String), Tol
             .copied()
             .collect();
         of_group.sort_by_key(|event| event.second);
-        let mut windows: Vec<(i64, i64, Vec<Event>)> = Vec::new();
+        // Beginning, end and the places of the events of each.
+        let mut windows: Vec<(i64, i64, Vec<usize>)> = Vec::new();
+        let within = |times: std::ops::Range<i64>| -> Vec<usize> {
+            let all = of_group.iter().enumerate();
+            let inside = all.filter(|(_, event)| times.contains(&event.second));
+            inside.map(|(place, _)| place).collect()
+        };
         match window {
             Window::Hop(slide, size) => {
                 let first = (START - size).div_euclid(slide);
@@ -246,25 +254,29 @@ fn literally(events: &[Event], window: Window) -> BTreeMap<(String, String), Tol
                     if start > 2000 {
                         break;
                     }
-                    let inside = of_group.iter();
-                    let inside = inside.filter(|event| (start..start + size).contains(&event.second));
-                    windows.push((start, start + size, inside.copied().collect()));
+                    windows.push((start, start + size, within(start..start + size)));
+                }
+            }
+            Window::Slide(size) => {
+                let ends: BTreeSet<i64> = of_group.iter().map(|event| event.second).collect();
+                for end in ends {
+                    windows.push((end - size, end, within(end - size + 1..end + 1)));
                 }
             }
             Window::Session(gap) => {
-                for event in &of_group {
+                for (place, event) in of_group.iter().enumerate() {
                     match windows.last_mut() {
                         Some((_, end, inside)) if event.second < *end => {
                             *end = event.second + gap;
-                            inside.push(*event);
+                            inside.push(place);
                         }
-                        _ => windows.push((event.second, event.second + gap, vec![*event])),
+                        _ => windows.push((event.second, event.second + gap, vec![place])),
                     }
                 }
             }
         }
         windows.retain(|(_, _, inside)| inside.len() >= 2);
-        let mut episodes: Vec<Vec<(i64, i64, Vec<Event>)>> = Vec::new();
+        let mut episodes: Vec<Vec<(i64, i64, Vec<usize>)>> = Vec::new();
         for window_of in windows {
             let is_session = matches!(window, Window::Session(_));
             match episodes.last_mut() {
@@ -275,24 +287,27 @@ fn literally(events: &[Event], window: Window) -> BTreeMap<(String, String), Tol
             }
         }
         for episode in episodes {
-            let inside = |event: &&Event| {
-                let mut windows = episode.iter();
-                windows.any(|(start, end, _)| (*start..*end).contains(&event.second))
-            };
-            let events: Vec<&Event> = of_group.iter().filter(inside).collect();
-            let first = &episode[0].2;
+            let inside: BTreeSet<usize> = episode
+                .iter()
+                .flat_map(|(_, _, inside)| inside)
+                .copied()
+                .collect();
+            let events: Vec<Event> = inside.iter().map(|place| of_group[*place]).collect();
+            let of_window =
+                |places: &[usize]| -> Vec<Event> { places.iter().map(|place| of_group[*place]).collect() };
+            let first = of_window(&episode[0].2);
             let peak = episode
                 .iter()
-                .map(|(_, _, events)| events.len())
+                .map(|(_, _, inside)| inside.len())
                 .max()
                 .expect("one");
             let highest = episode
                 .iter()
-                .find(|(_, _, events)| events.len() == peak)
+                .find(|(_, _, inside)| inside.len() == peak)
                 .expect("one");
             let told = Told {
                 source: format!("10.0.0.{source}"),
-                row: row(source, &highest.2),
+                row: row(source, &of_window(&highest.2)),
                 count: events.len() as u64,
                 value: first.len() as f64,
                 peak: peak as f64,
@@ -317,6 +332,8 @@ fn window() -> impl Strategy<Value = Window> {
         Just(Window::Hop(7, 45)),
         Just(Window::Session(30)),
         Just(Window::Session(5)),
+        Just(Window::Slide(60)),
+        Just(Window::Slide(9)),
     ]
 }
 
@@ -430,6 +447,11 @@ fn what_cannot_run_is_said_with_its_place() {
             "select source_ip, array_agg(destination_ip) from zeek.conn group by source_ip, tumble(time, interval '5 minutes')",
             "depends on the order in which events come",
             "array_agg(",
+        ),
+        (
+            "select source_ip, approx_distinct(destination_ip) from zeek.conn group by source_ip, slide(time, interval '1 hour')",
+            "use `hop`",
+            "approx_distinct(",
         ),
         (
             "select source_ip, count(*) from zeek.conn group by source_ip, tumble(time, interval '1 month')",
@@ -561,7 +583,11 @@ fn memory_is_bounded_and_what_is_given_up_is_counted() {
     let (_, summary) = scan(&many(Window::Hop(60, 60)), &events, &setting);
     assert!(summary.sql.ended_early > 0, "{:?}", summary.sql);
     // One window that never ends.
-    for window in [Window::Hop(100_000, 100_000), Window::Session(100_000)] {
+    for window in [
+        Window::Hop(100_000, 100_000),
+        Window::Session(100_000),
+        Window::Slide(100_000),
+    ] {
         let (_, summary) = scan(&many(window), &events, &setting);
         assert!(summary.sql.groups_given_up > 0, "{window:?} {:?}", summary.sql);
         assert!(summary.sql.groups_given_up < 2000, "{window:?} {:?}", summary.sql);

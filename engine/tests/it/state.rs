@@ -104,6 +104,13 @@ id: 00000000-0000-0000-0000-00000000000d
 sql: |
     select TargetUserName, count(*) as n, count(distinct IpAddress) as addresses, max(IpAddress) as last_one
     from windows.security group by TargetUserName, session(time, interval '40 seconds') having count(*) > 2
+---
+title: Busy minute
+id: 00000000-0000-0000-0000-00000000000e
+sql: |
+    select TargetUserName, count(*) as n, count(distinct IpAddress) as addresses,
+        count(*) filter (where event_code = 4625) as failures, min(IpAddress) as first_one
+    from windows.security group by TargetUserName, slide(time, interval '1 minute') having count(*) > 2
 ";
 
 fn compiled(text: &str) -> Arc<CompiledRules> {
@@ -461,7 +468,8 @@ fn windows_of_sql_rules_go_on_across_scans() {
     append(&log, &[(30, true, 1, 1), (650, true, 2, 2)]);
     // The session is over, the ten minutes are, and no later window can belong to them: what is told at once may go on.
     let found = run(&rules, false).0;
-    assert_eq!(found, ["Busy 3 true", "Failures in ten minutes 3 false"]);
+    let slid = "Busy minute 3 true";
+    assert_eq!(found, ["Busy 3 true", slid, "Failures in ten minutes 3 false"]);
     // A rule that asks something else begins anew, and is named.
     let changed = compiled(&text.replace("count(*) >= 2", "count(*) >= 3"));
     let (found, summary) = run(&changed, true);

@@ -3,6 +3,7 @@
 //! The JSON form (one object a line with `--output jsonl`) is the serialisation of [`Alert`]; its
 //! [`SCHEMA_VERSION`] changes when a field changes its meaning or goes away, not when one is added.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use borzoi_rules::ir::Level;
@@ -70,6 +71,13 @@ pub struct CorrelationAlert {
     pub group: Vec<GroupValue>,
     /// The rules whose events they are.
     pub rules: Vec<Contribution>,
+    /// Of a statistic: the numbers to judge it by, such as `expected`, `low`, `high` and `probability`, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
+    /// Of a series of numbers: those of the last intervals, oldest first, to about three digits; the last one is what was
+    /// found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<f32>,
     /// Some of the first events.
     pub evidence: Vec<Shown>,
 }

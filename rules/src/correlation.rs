@@ -6,8 +6,10 @@
 mod bounds;
 mod draft;
 mod own;
+mod statistic;
 
 pub(crate) use draft::{Draft, parse_timespan, read, references};
+pub use statistic::{Direction, Metric, Statistic, StatisticKind};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,6 +85,8 @@ pub enum CorrelationKind {
     FirstSeen,
     /// What the signals about a group weigh together. Not of the specification.
     Risk,
+    /// What is unusual by what was learned. Not of the specification.
+    Statistic(StatisticKind),
 }
 
 /// When a correlation holds.
@@ -104,6 +108,8 @@ pub enum CorrelationCondition {
     },
     /// The signals weigh this much.
     Risk(Risk),
+    /// It is as unusual as this.
+    Statistic(Statistic),
     /// Temporal rules: all of the rules occurred.
     AllRules,
     /// Temporal rules: this holds of which rules occurred.

@@ -8,10 +8,14 @@
 //! {"expect": true, "note": "then a shell", "events": [{"EventID": 7045}, {"EventID": 1}]}
 //! ```
 //!
-//! `events`, or several lines in `raw`, are for rules over several events.
+//! `events`, or several lines in `raw`, are for rules over several events. `generate` makes many: a list of objects with
+//! `from` (a time), `every` (a time span), `times`, `jitter` (a part of `every`), and `event` or `raw` with `{time}`, `{epoch}`,
+//! `{syslog}`, `{n}`, `{number:1:9}`, `{letters:9}` or `{one:a|b}` in texts.
 //!
 //! `dataset` is optional (the format is then found by looking). `expect: true` means that a rule of the
 //! file fires on the event. Running the cases needs events and thus the engine; here they are only read.
+
+mod generate;
 
 use std::path::{Path, PathBuf};
 
@@ -118,7 +122,7 @@ fn fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     })
 }
 
-const KEYS: [&str; 6] = ["expect", "note", "dataset", "event", "events", "raw"];
+const KEYS: [&str; 7] = ["expect", "note", "dataset", "event", "events", "raw", "generate"];
 
 fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
     let value: Value = serde_json::from_str(line).map_err(|error| {
@@ -151,6 +155,27 @@ fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
     let Some(Value::Bool(expect)) = object.get("expect") else {
         return fault("`expect` must be true or false");
     };
+    if let Some(spec) = object.get("generate") {
+        if ["event", "events", "raw"]
+            .iter()
+            .any(|key| object.contains_key(*key))
+        {
+            return fault("a test case has one of `event`, `events`, `generate` and `raw`");
+        }
+        let (event_text, raw) = generate::lines(spec).map_err(|(message, suggestion)| Fault {
+            column: 1,
+            message,
+            suggestion,
+        })?;
+        return Ok(TestCase {
+            expect: *expect,
+            note: text("note")?.unwrap_or_default(),
+            dataset: text("dataset")?,
+            event_text,
+            raw,
+            location,
+        });
+    }
     if let Some(events) = object.get("events") {
         if object.contains_key("event") || object.contains_key("raw") {
             return fault("a test case has one of `event`, `events` and `raw`");

@@ -237,6 +237,11 @@ impl Detector {
         }
     }
 
+    /// From now on another sensitivity: how many alerts a day one series may give depends on how many there are.
+    pub fn set_sensitivity(&mut self, sensitivity: Sensitivity) {
+        self.sensitivity = sensitivity;
+    }
+
     /// How many values were learned.
     pub fn count(&self) -> u32 {
         self.count

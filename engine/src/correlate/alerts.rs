@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use borzoi_rules::correlation::{Bound, BoundOperator, CorrelationCondition, CorrelationKind};
+use borzoi_rules::correlation::{
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Direction, StatisticKind,
+};
 use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
@@ -12,12 +14,14 @@ use serde_json::Value;
 
 use super::kept::{self, KeptEvents};
 use super::signals::Matched;
+use super::statistics;
 use super::told::{self, Told};
 use super::{Correlations, told_apart_by};
 use crate::alert::{
     Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
 };
-use crate::windows::{self, Counters, Episode, Settings, Signal, Windows, episode_id};
+use crate::expected::Expected;
+use crate::windows::{self, Baseline, Counters, Episode, Settings, Signal, Watched, Windows, episode_id};
 
 /// Names of each kind that an alert takes from its events.
 const MOST_NAMES: usize = 20;
@@ -51,6 +55,8 @@ pub(crate) struct Correlator {
     ready: VecDeque<Episode>,
     told: Told,
     suppressed: u64,
+    expected: Arc<Expected>,
+    held_back: u64,
 }
 
 /// What was saved of a correlator: datasets by number, windows, events.
@@ -76,6 +82,8 @@ impl Correlator {
             ready: VecDeque::new(),
             told: Told::default(),
             suppressed: 0,
+            expected: Arc::default(),
+            held_back: 0,
         }
     }
 
@@ -107,7 +115,7 @@ impl Correlator {
                 }
             };
             let plan = &self.correlations.plans()[matched.plan as usize];
-            self.kept.add(&mut matched, plan.span, plan.slots);
+            self.kept.add(&mut matched, plan.sample_span(), plan.slots);
             let tenant = self.windows.tenant(&matched.tenant);
             self.heard.insert((tenant, source as u32), at);
             self.heard_now.insert((tenant, source as u32));
@@ -164,6 +172,11 @@ impl Correlator {
         self.gather();
     }
 
+    /// The numbers of intervals, where they are kept.
+    pub(crate) fn take_watched(&mut self) -> Vec<Watched> {
+        self.windows.take_watched()
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.windows.counters()
     }
@@ -207,9 +220,44 @@ impl Correlator {
         self.told.forget();
     }
 
-    /// Whether an alert is made of an episode: not of one that begins soon after one that was told, if its rule says so.
+    /// What is expected from now on is not told.
+    pub(crate) fn expect(&mut self, expected: Arc<Expected>) {
+        self.expected = expected;
+    }
+
+    /// Episodes of which no alert was made because somebody said that they are expected.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.held_back
+    }
+
+    /// What was learned and is kept.
+    pub(crate) fn baselines(&self) -> Vec<(Arc<CorrelationRule>, Baseline)> {
+        let all = self.windows.baselines().into_iter();
+        let with_rule = all.filter_map(|known| {
+            let rule = self.correlations.rules.get(known.plan as usize)?;
+            Some((rule.clone(), known))
+        });
+        with_rule.collect()
+    }
+
+    /// Whether an alert is made of an episode: not of one that begins soon after one that was told, if its rule says so; nor
+    /// of one that somebody expects.
     fn is_told(&mut self, episode: &Episode) -> bool {
-        let options = &self.correlations.rules[episode.plan as usize].options;
+        let rule = &self.correlations.rules[episode.plan as usize];
+        let low = match (&rule.kind, &rule.condition) {
+            (CorrelationKind::Statistic(StatisticKind::UnusualTime), _) => true,
+            (_, CorrelationCondition::Statistic(statistic)) => statistic.direction == Direction::Down,
+            _ => false,
+        };
+        let at = (episode.start, episode.value);
+        if self
+            .expected
+            .holds_back(&episode.tenant, &rule.meta.id, &episode.key, at, low)
+        {
+            self.held_back += u64::from(episode.is_final);
+            return false;
+        }
+        let options = &rule.options;
         let Some(quiet) = options.suppress else {
             return true;
         };
@@ -243,7 +291,7 @@ impl Correlator {
 
     /// Bytes of the events that the alert of an episode shows.
     fn bytes_shown(&self, episode: &Episode) -> usize {
-        let span = self.correlations.plans()[episode.plan as usize].span;
+        let span = self.correlations.plans()[episode.plan as usize].sample_span();
         let samples = episode.samples.iter();
         let kept = samples.filter_map(|sample| self.kept.find(episode, sample, span));
         kept.map(|kept| kept.evidence.event.len()).sum()
@@ -260,7 +308,7 @@ impl Correlator {
         let mut event = Arc::new(Value::Null);
         let mut dataset = None;
         for sample in &episode.samples {
-            let kept = self.kept.find(episode, sample, plan.span);
+            let kept = self.kept.find(episode, sample, plan.sample_span());
             let json = kept.and_then(|kept| serde_json::from_str(&kept.evidence.event).ok());
             let json: Arc<Value> = Arc::new(json.unwrap_or(Value::Null));
             if let Some(kept) = kept {
@@ -305,6 +353,7 @@ impl Correlator {
                 CorrelationCondition::Bounds { .. } => format!("{}", episode.value),
                 // To a tenth: what is left of old signals has many digits that say nothing.
                 CorrelationCondition::Risk(_) => format!("{:.1}", episode.value),
+                CorrelationCondition::Statistic(_) => statistics::in_short(episode),
                 _ => episode.count.to_string(),
             },
             matcher: condition.clone(),
@@ -350,6 +399,8 @@ impl Correlator {
                 joins,
                 group,
                 rules: contributions.collect(),
+                figures: statistics::figures(episode),
+                series: statistics::series(episode),
                 evidence,
             })),
         }
@@ -396,6 +447,7 @@ fn type_name(kind: CorrelationKind) -> &'static str {
         CorrelationKind::ValueMedian => "value_median",
         CorrelationKind::FirstSeen => "first_seen",
         CorrelationKind::Risk => "risk",
+        CorrelationKind::Statistic(kind) => kind.name(),
     }
 }
 
@@ -416,6 +468,7 @@ fn in_words(rule: &borzoi_rules::correlation::CorrelationRule) -> String {
             let either: Vec<String> = score.into_iter().chain(tactics).collect();
             either.join(" or ")
         }
+        CorrelationCondition::Statistic(statistic) => statistics::in_words(rule.kind, statistic),
         CorrelationCondition::AllRules => "all rules".into(),
         CorrelationCondition::Rules(_) => "the condition over rules".into(),
     };

@@ -12,13 +12,14 @@
 pub(crate) mod alerts;
 pub(crate) mod kept;
 pub(crate) mod signals;
+mod statistics;
 mod told;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use borzoi_parsers::catalog::{Catalog, Dataset};
-use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule};
+use borzoi_rules::correlation::{CorrelationCondition, CorrelationKind, CorrelationRule, StatisticKind};
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
@@ -310,6 +311,11 @@ impl Correlations {
         unknown
     }
 
+    /// Whether the values of this plan's fields are part of what keeps groups apart.
+    pub(crate) fn tells_values_apart(&self, plan: u32) -> bool {
+        self.plans[plan as usize].tells_values_apart()
+    }
+
     /// Whether values of this plan are numbers.
     pub(crate) fn measures(&self, plan: u32) -> Measured {
         self.plans[plan as usize].measured
@@ -319,14 +325,15 @@ impl Correlations {
 fn fields_of(rule: &CorrelationRule) -> &[String] {
     match &rule.condition {
         CorrelationCondition::Bounds { fields, .. } | CorrelationCondition::New { fields, .. } => fields,
+        CorrelationCondition::Statistic(statistic) => &statistic.fields,
         _ => &[],
     }
 }
 
 /// The fields whose values are the key of a correlation's findings.
 pub(crate) fn told_apart_by(rule: &CorrelationRule) -> impl Iterator<Item = &String> {
-    let new: &[String] = match &rule.condition {
-        CorrelationCondition::New { fields, .. } => fields,
+    let new: &[String] = match rule.kind {
+        CorrelationKind::FirstSeen | CorrelationKind::Statistic(StatisticKind::RareValue) => fields_of(rule),
         _ => &[],
     };
     rule.group_by.iter().chain(new)
@@ -373,7 +380,10 @@ fn handed_up(rules: &[Arc<CorrelationRule>], by_id: &HashMap<Arc<str>, usize>) -
 /// Whether the events of a correlation's stretches can be asked for more than their groups' values.
 fn hands_up(rule: &CorrelationRule) -> bool {
     // A value that was seen is remembered, not the events that had it.
-    !matches!(rule.condition, CorrelationCondition::New { .. })
+    !matches!(
+        rule.condition,
+        CorrelationCondition::New { .. } | CorrelationCondition::Statistic(_)
+    )
 }
 
 /// The fields that a correlation asks of events.
@@ -383,7 +393,9 @@ fn asked_of_events(rule: &CorrelationRule) -> impl Iterator<Item = String> + use
         | CorrelationKind::Temporal
         | CorrelationKind::TemporalOrdered
         | CorrelationKind::Risk => 0,
-        CorrelationKind::ValueCount | CorrelationKind::FirstSeen => usize::MAX,
+        CorrelationKind::ValueCount | CorrelationKind::FirstSeen | CorrelationKind::Statistic(_) => {
+            usize::MAX
+        }
         CorrelationKind::ValueSum
         | CorrelationKind::ValueAvg
         | CorrelationKind::ValuePercentile(_)
@@ -445,7 +457,7 @@ fn lacks(
         .map(|name| name_for(rule, &name, id))
         .find(|name| !has(child, name, known))?;
     Some(format!(
-        "`{}`, which it reads, has no field `{missing}`: of a rule of type `first_seen` only those of its `group-by` and `field` can be read",
+        "`{}`, which it reads, has no field `{missing}`: of a rule of type `first_seen`, or of a statistic, only those of its key can be read",
         child.meta.title
     ))
 }

@@ -22,8 +22,8 @@ use crate::matcher::values::Found;
 use crate::matcher::{CompiledRules, RuleIndex, Signal};
 use crate::resolve::FieldKey;
 use crate::windows::keys::{hash, push_value, value_hash};
-use crate::windows::plan::Measured;
-use crate::windows::{self, number, samples_from};
+use crate::windows::plan::{Measured, Taken};
+use crate::windows::{self, number, samples_from, taken_of};
 
 /// Groups that one event belongs to at most, and values that it counts for at most.
 pub const MOST_GROUPS: usize = 16;
@@ -100,7 +100,7 @@ impl<'a> SignalMaker<'a> {
         for (asked, keys) in uses.iter().zip(&reach.uses) {
             let mut apart = self.found(&keys.group_by);
             // What may be new is part of the key.
-            if self.correlations.measures(asked.plan) == Measured::New {
+            if self.correlations.tells_values_apart(asked.plan) {
                 apart.extend(self.found(&keys.fields));
             }
             let handed = self.handed(&keys.handed);
@@ -152,8 +152,22 @@ impl<'a> SignalMaker<'a> {
     /// What is counted or measured of the event; nothing if it takes no part.
     fn values(&self, asked: &Use, fields: &[Arc<FieldKey>]) -> Vec<u64> {
         match self.correlations.measures(asked.plan) {
-            Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => vec![0],
-            Measured::Distinct => {
+            Measured::Events
+            | Measured::Rules
+            | Measured::Order
+            | Measured::Risk
+            | Measured::New
+            | Measured::Unusual(Taken::Event) => vec![0],
+            Measured::Unusual(taken @ (Taken::Entropy | Taken::Place | Taken::Name)) => {
+                let found = self.found(fields);
+                let firsts: Option<Vec<&str>> = found
+                    .iter()
+                    .map(|values| values.first().map(|value| &*value.text))
+                    .collect();
+                let value = firsts.and_then(|texts| taken_of(taken, &texts));
+                value.into_iter().collect()
+            }
+            Measured::Distinct | Measured::Unusual(Taken::Value) => {
                 let found = self.found(fields);
                 let mut values: Vec<u64> = combinations(&found)
                     .iter()
@@ -169,7 +183,7 @@ impl<'a> SignalMaker<'a> {
                 values.dedup();
                 values
             }
-            Measured::Sum | Measured::Mean | Measured::Percentile(_) => {
+            Measured::Sum | Measured::Mean | Measured::Percentile(_) | Measured::Unusual(Taken::Number) => {
                 let found = self.found(&fields[..fields.len().min(1)]);
                 let mut texts = found.iter().flat_map(|values| values.iter());
                 let first = texts.find_map(|value| number(&value.text));
@@ -266,7 +280,7 @@ pub(crate) fn with_kept(
     once_each(&mut found, correlations);
     let mut stretches: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (place, (matched, _)) in found.iter().enumerate() {
-        let span = correlations.plans[matched.plan as usize].span;
+        let span = correlations.plans[matched.plan as usize].sample_span();
         let stretch = (
             matched.plan,
             matched.slot,

@@ -579,6 +579,8 @@ fn alert_of(query: &QueryRule, face: &AlertRule, tenant: &Arc<str>, result: &Res
                 title: face.title.clone(),
                 count: result.events.len() as u64,
             }],
+            figures: BTreeMap::new(),
+            series: Vec::new(),
             evidence,
         })),
     }

@@ -12,6 +12,7 @@ use super::panes::Panes;
 use super::partial::Partial;
 use crate::alert::Alert;
 use crate::correlate::alerts::FoundAlert;
+use crate::expected::Expected;
 use crate::windows::Settings;
 use crate::windows::keys::Key;
 use crate::windows::time::Clock;
@@ -35,6 +36,8 @@ pub struct Counters {
     pub events_given_up: u64,
     /// Findings of which no alert was made because their rules say that one is enough for a while.
     pub suppressed: u64,
+    /// Findings of which no alert was made because somebody said that they are expected.
+    pub held_back: u64,
     /// By title of the rule: events of which it could not work something out, and why, of one of them.
     pub failed: BTreeMap<Arc<str>, (u64, String)>,
 }
@@ -69,6 +72,7 @@ pub(crate) struct SqlRun {
     pub(super) told: BTreeMap<(u32, Arc<str>, Key), (i64, i64)>,
     /// So many there were when those that are over were last forgotten.
     told_kept: usize,
+    expected: Arc<Expected>,
 }
 
 impl SqlRun {
@@ -86,7 +90,13 @@ impl SqlRun {
             ready: VecDeque::new(),
             told: BTreeMap::new(),
             told_kept: 0,
+            expected: Arc::default(),
         }
+    }
+
+    /// What is expected from now on is not told.
+    pub(crate) fn expect(&mut self, expected: Arc<Expected>) {
+        self.expected = expected;
     }
 
     pub(crate) fn counters(&self) -> Counters {
@@ -258,6 +268,16 @@ impl SqlRun {
     /// rule says so.
     fn is_told(&mut self, found: &Found) -> bool {
         let rule = &self.rules.plans()[found.plan as usize].rule;
+        let values: Vec<String> = found.values.iter().map(|value| value.to_lowercase()).collect();
+        let key = Key::of(values.iter().map(String::as_str));
+        let at = (found.start, found.value);
+        if self
+            .expected
+            .holds_back(&found.tenant, &rule.meta.id, &key, at, false)
+        {
+            self.counters.held_back += u64::from(found.is_final);
+            return false;
+        }
         let Some(quiet) = rule.suppress else {
             return true;
         };

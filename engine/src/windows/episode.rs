@@ -27,6 +27,119 @@ pub struct Sample {
     pub slot: u16,
 }
 
+/// A number that says how unusual something is, or against what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Figure {
+    /// What was expected.
+    Expected,
+    /// Where nearly all values lie: from here …
+    Low,
+    /// … to here.
+    High,
+    /// The chance that noise alone is as unusual.
+    Probability,
+    /// The share of activity at such a time.
+    Share,
+    /// The same, if it were even.
+    UsualShare,
+    /// Hours of the week with activity.
+    ActiveHours,
+    /// Kilometres between two places.
+    DistanceKm,
+    /// How fast one would have to be.
+    SpeedKmh,
+    /// How long it lasted or took.
+    Seconds,
+    /// The median pause.
+    UsualSeconds,
+    /// The pause that is told.
+    LimitSeconds,
+    /// From one call-back to the next.
+    PeriodSeconds,
+    /// How much earlier or later call-backs are, as a part of the period.
+    Jitter,
+    /// Call-backs.
+    Callbacks,
+    /// Call-backs that should have been there.
+    Missing,
+    /// Different names.
+    Names,
+    /// The chance that they were generated.
+    Generated,
+    /// Other groups.
+    Peers,
+    /// Of these, those that had the value.
+    PeersWith,
+    /// The share of the group's own events with the value.
+    OwnShare,
+    /// How many events as rare there are a day.
+    PerDay,
+}
+
+impl Figure {
+    /// Its name in alerts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Figure::Expected => "expected",
+            Figure::Low => "low",
+            Figure::High => "high",
+            Figure::Probability => "probability",
+            Figure::Share => "share",
+            Figure::UsualShare => "usual_share",
+            Figure::ActiveHours => "active_hours",
+            Figure::DistanceKm => "distance_km",
+            Figure::SpeedKmh => "speed_kmh",
+            Figure::Seconds => "seconds",
+            Figure::UsualSeconds => "usual_seconds",
+            Figure::LimitSeconds => "limit_seconds",
+            Figure::PeriodSeconds => "period_seconds",
+            Figure::Jitter => "jitter",
+            Figure::Callbacks => "callbacks",
+            Figure::Missing => "missing",
+            Figure::Names => "names",
+            Figure::Generated => "generated",
+            Figure::Peers => "peers",
+            Figure::PeersWith => "peers_with",
+            Figure::OwnShare => "own_share",
+            Figure::PerDay => "per_day",
+        }
+    }
+}
+
+/// A number of an interval, and what was expected of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// The number of the correlation.
+    pub plan: u32,
+    /// Whose it is.
+    pub tenant: Arc<str>,
+    /// The group's values.
+    pub key: Key,
+    /// When the interval begins, in microseconds.
+    pub start: i64,
+    /// What was measured.
+    pub value: f64,
+    /// What was expected.
+    pub expected: f64,
+    /// Where nearly all values lie: from here …
+    pub low: f64,
+    /// … to here.
+    pub high: f64,
+    /// The chance that noise alone is as unusual; 1 while too little is known.
+    pub probability: f64,
+    /// Whether an alert was made of it.
+    pub told: bool,
+}
+
+/// What a statistic says of what it found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// The numbers to judge it by.
+    pub figures: Vec<(Figure, f64)>,
+    /// What was measured in the last intervals, oldest first, to about three digits; the last is the one that was found.
+    pub series: Vec<f32>,
+}
+
 /// A maximal stretch `[start, end)` of event time: for each of its times `t`, the condition holds of the events in
 /// `(t - span, t]`.
 ///
@@ -63,6 +176,8 @@ pub struct Episode {
     /// Some of the first events, in order of time: of those at or after the last multiple of the span before the start,
     /// the first few of each rule.
     pub samples: Box<[Sample]>,
+    /// What statistics say of it.
+    pub figures: Option<Box<Figures>>,
 }
 
 /// The id of an episode: stretches of one rule and group do not overlap, so their start tells them apart.

@@ -135,7 +135,7 @@ impl Window {
             events: 0,
             of_slot: vec![0; slots].into(),
             measure: match plan.measured {
-                Measured::Events | Measured::Rules | Measured::New => Measure::Events,
+                Measured::Events | Measured::Rules | Measured::New | Measured::Unusual(_) => Measure::Events,
                 Measured::Distinct => Measure::Distinct(HashMap::new()),
                 Measured::Sum | Measured::Mean => Measure::Sum(ExactSum::default()),
                 Measured::Percentile(_) => Measure::Ranked(Box::default()),
@@ -294,7 +294,7 @@ impl Window {
         }
         let number = self.number(plan, time);
         let holds = match &plan.test {
-            Test::Risk(_) | Test::New { .. } => false,
+            Test::Risk(_) | Test::New { .. } | Test::Statistic(..) => false,
             Test::Bounds(bounds) => bounds.iter().all(|bound| bound.holds(number)),
             Test::Rules(condition) => plan::holds(condition, &|slot| self.occurred(slot)),
             Test::Chains(chains) => {

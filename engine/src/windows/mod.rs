@@ -49,19 +49,23 @@ mod newest;
 pub mod plan;
 mod rank;
 mod relief;
+mod series;
 pub(crate) mod slab;
 mod snapshot;
 mod state;
 mod states;
 mod sums;
 pub(crate) mod time;
+mod watch;
 
 use std::sync::Arc;
 
-pub use episode::{Episode, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, samples_from};
+pub use episode::{
+    Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, Watched, episode_id, samples_from,
+};
 use keys::Key;
 use log::Entry;
-use plan::{Measured, Plan};
+use plan::{Measured, Plan, Taken};
 pub use snapshot::Loaded;
 use state::{Began, Early, Worked};
 use states::State;
@@ -81,6 +85,8 @@ pub struct Settings {
     /// How far an event may lie ahead of [`Windows::set_now`], in microseconds, and still move time on as far as itself
     /// and be looked at early.
     pub ahead: i64,
+    /// Whether the numbers of all intervals are kept ([`Windows::take_watched`]), which takes memory without bound.
+    pub watch: bool,
 }
 
 impl Default for Settings {
@@ -90,6 +96,7 @@ impl Default for Settings {
             budget: 512 << 20,
             eager: false,
             ahead: 60_000_000,
+            watch: false,
         }
     }
 }
@@ -115,6 +122,23 @@ pub struct Signal<'s> {
     pub value: u64,
     /// The values of the correlation's [`Plan::handed`], as a key; empty if there are none, or the event lacks one.
     pub handed: &'s [u8],
+}
+
+/// What a rule has learned of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// The number of the correlation.
+    pub plan: u32,
+    /// Whose it is.
+    pub tenant: Arc<str>,
+    /// How many groups there are; of `first_seen` those of which values are remembered.
+    pub groups: usize,
+    /// Event time of the first event that is known of, in microseconds.
+    pub since: i64,
+    /// Event time of the last one.
+    pub until: i64,
+    /// Bytes in memory, about.
+    pub bytes: usize,
 }
 
 /// What windows counted.
@@ -154,6 +178,7 @@ pub struct Windows {
     counters: Counters,
     ended: Vec<Episode>,
     begun: Vec<Episode>,
+    watched: Vec<Watched>,
     bytes: usize,
 }
 
@@ -178,6 +203,7 @@ impl Windows {
             counters: Counters::default(),
             ended: Vec::new(),
             begun: Vec::new(),
+            watched: Vec::new(),
             bytes: 0,
         }
     }
@@ -220,6 +246,26 @@ impl Windows {
         states.map(State::groups).sum()
     }
 
+    /// What rules that learn know, by tenant and rule.
+    pub fn baselines(&self) -> Vec<Baseline> {
+        let tenants = self.tenants.iter();
+        let known = tenants.flat_map(|tenant| {
+            let states = tenant.states.iter().zip(0..);
+            states.filter_map(|(state, plan)| {
+                let (since, until) = state.learned()?;
+                Some(Baseline {
+                    plan,
+                    tenant: tenant.name.clone(),
+                    groups: state.groups(),
+                    since,
+                    until,
+                    bytes: state.bytes(),
+                })
+            })
+        });
+        known.collect()
+    }
+
     /// The episodes that have become final since the last call: nothing that may still come changes them.
     pub fn take_final(&mut self) -> Vec<Episode> {
         std::mem::take(&mut self.ended)
@@ -230,6 +276,11 @@ impl Windows {
     /// could undo are never announced.
     pub fn take_begun(&mut self) -> Vec<Episode> {
         std::mem::take(&mut self.begun)
+    }
+
+    /// With [`Settings::watch`]: the numbers of all intervals that statistics have closed since the last call.
+    pub fn take_watched(&mut self) -> Vec<Watched> {
+        std::mem::take(&mut self.watched)
     }
 
     /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
@@ -339,7 +390,11 @@ impl Windows {
         else {
             return;
         };
-        let mut worked = Worked::default();
+        let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
+        let mut worked = Worked {
+            watched: self.settings.watch.then(Vec::new),
+            ..Worked::default()
+        };
         for &plan in &self.order {
             let children = &self.plans[plan].children;
             let children = children
@@ -349,7 +404,7 @@ impl Windows {
             let state = &mut tenant.states[plan];
             let limit = state.limit_for(known);
             let before = state.bytes();
-            state.advance(limit, &mut worked);
+            state.advance(limit, highest, &mut worked);
             self.bytes = self.bytes + state.bytes() - before;
             for began in std::mem::take(&mut worked.began) {
                 for parent in &self.plans[plan].parents {
@@ -391,6 +446,7 @@ impl Windows {
             (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
         });
         self.ended.append(&mut worked.ended);
+        self.watched.extend(worked.watched.into_iter().flatten());
     }
 }
 
@@ -439,13 +495,21 @@ fn signal_of(
     let key = |values: &[String]| Key::of(values.iter().map(String::as_str));
     let mut group = at(&parent.group)?;
     // What may be new is part of the key.
-    if above.measured == Measured::New {
+    if above.tells_values_apart() {
         group.extend(at(&parent.fields)?);
     }
     let value = match above.measured {
         Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
-        Measured::Distinct => keys::value_hash(key(&at(&parent.fields)?).bytes()),
-        Measured::Sum | Measured::Mean | Measured::Percentile(_) => {
+        Measured::Unusual(Taken::Event) => 0,
+        Measured::Distinct | Measured::Unusual(Taken::Value) => {
+            keys::value_hash(key(&at(&parent.fields)?).bytes())
+        }
+        Measured::Unusual(taken @ (Taken::Entropy | Taken::Place | Taken::Name)) => {
+            let found = at(&parent.fields)?;
+            let texts: Vec<&str> = found.iter().map(String::as_str).collect();
+            taken_of(taken, &texts)?
+        }
+        Measured::Sum | Measured::Mean | Measured::Percentile(_) | Measured::Unusual(Taken::Number) => {
             let place = *parent.fields.as_ref()?.first()?;
             number(values.get(place)?)?.to_bits()
         }
@@ -453,6 +517,19 @@ fn signal_of(
     let handed = at(&parent.handed).map(|values| key(&values)).unwrap_or_default();
     let entry = Entry::new(began.time, began.id, parent.slot, value);
     Some((key(&group), entry, handed))
+}
+
+/// What a statistic takes of the first values of its fields.
+pub(crate) fn taken_of(taken: Taken, texts: &[&str]) -> Option<u64> {
+    let first = *texts.first()?;
+    match taken {
+        Taken::Event => Some(0),
+        Taken::Number => Some(number(first)?.to_bits()),
+        Taken::Value => None,
+        Taken::Entropy => (!first.is_empty()).then(|| watch::entropy(first).to_bits()),
+        Taken::Place => watch::place_of(texts),
+        Taken::Name => Some(watch::name_value(first)),
+    }
 }
 
 /// A text as a number that can be measured.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition,
-    WindowMode,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Metric, Risk,
+    RuleCondition, Statistic, StatisticKind, WindowMode,
 };
 use borzoi_rules::ir::Comparison;
 use xxhash_rust::xxh3::xxh3_64;
@@ -19,6 +19,9 @@ const MOST_CHAINS: usize = 64;
 
 /// Most rules of which is counted how many came in order: each event costs the cube of it.
 const MOST_COUNTED: usize = 32;
+
+/// What a statistic finds is about the events around it, however long it remembers: in microseconds.
+const STATISTIC_STRETCH: i64 = 600_000_000;
 
 /// Most rules of one correlation that run, but for a risk.
 pub const MOST_SLOTS: usize = 1024;
@@ -44,6 +47,25 @@ pub enum Measured {
     Risk,
     /// Which of their values are new.
     New,
+    /// What is unusual about them.
+    Unusual(Taken),
+}
+
+/// What a statistic takes of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// That it was there.
+    Event,
+    /// The number in a field.
+    Number,
+    /// The hash of its values.
+    Value,
+    /// The entropy of a text.
+    Entropy,
+    /// A place: latitude and longitude.
+    Place,
+    /// A name, and how probable it is that a program made it.
+    Name,
 }
 
 /// Rules that must have occurred in order, and rules that must not have occurred.
@@ -71,6 +93,8 @@ pub enum Test {
         /// How long a group is only learned from.
         learning: i64,
     },
+    /// It is unusual.
+    Statistic(StatisticKind, Arc<Statistic>),
 }
 
 /// A correlation that reads what another one finds.
@@ -142,6 +166,7 @@ impl Plan {
             CorrelationKind::TemporalOrdered => Measured::Order,
             CorrelationKind::Risk => Measured::Risk,
             CorrelationKind::FirstSeen => Measured::New,
+            CorrelationKind::Statistic(kind) => Measured::Unusual(taken(kind, &rule.condition)),
         };
         let ordered = measured == Measured::Order;
         if ordered && slots > MOST_COUNTED && matches!(rule.condition, CorrelationCondition::Bounds { .. }) {
@@ -164,6 +189,10 @@ impl Plan {
             CorrelationCondition::Risk(risk) => Test::Risk(Box::new(risk.clone())),
             CorrelationCondition::New { learning, .. } => Test::New {
                 learning: micros(*learning),
+            },
+            CorrelationCondition::Statistic(statistic) => match rule.kind {
+                CorrelationKind::Statistic(kind) => Test::Statistic(kind, Arc::new(statistic.clone())),
+                _ => return Err("its condition is of another type".to_owned()),
             },
         };
         let span = micros(rule.timespan).max(1);
@@ -202,7 +231,7 @@ impl Plan {
             Test::Chains(chains) => chains.iter().all(|chain| chain.absent.is_empty()),
             Test::Risk(_) => true,
             // One that comes late may say that it was there before.
-            Test::New { .. } => false,
+            Test::New { .. } | Test::Statistic(..) => false,
         }
     }
 
@@ -215,7 +244,7 @@ impl Plan {
         let occurred = |slot: usize| seen & (1 << slot) != 0;
         match &self.test {
             Test::Risk(risk) => risk_might_hold(risk, entries, seen),
-            Test::New { .. } => true,
+            Test::New { .. } | Test::Statistic(..) => true,
             Test::Bounds(bounds) => {
                 let most = match self.measured {
                     Measured::Rules | Measured::Order => seen.count_ones() as usize,
@@ -253,6 +282,25 @@ impl Plan {
         self.leaves(time, time)
     }
 
+    /// Of each stretch of this length alerts show the first few events, if any.
+    pub(crate) fn sample_span(&self) -> i64 {
+        match &self.test {
+            Test::Statistic(kind, _) if !kind.is_series() && *kind != StatisticKind::RareValue => {
+                self.span.min(STATISTIC_STRETCH)
+            }
+            _ => self.span,
+        }
+    }
+
+    /// Whether the value of the fields is part of what keeps groups apart.
+    pub(crate) fn tells_values_apart(&self) -> bool {
+        match &self.test {
+            Test::New { .. } => true,
+            Test::Statistic(kind, _) => *kind == StatisticKind::RareValue,
+            _ => false,
+        }
+    }
+
     /// Width of the steps in which time is worked off: findings are at most so much later than they could be.
     pub(super) fn step(&self) -> i64 {
         (self.span / 4).clamp(1, 60_000_000)
@@ -280,8 +328,28 @@ fn meaning_of(rule: &CorrelationRule) -> u64 {
     xxh3_64(format!("{asks:?}").as_bytes())
 }
 
-fn micros(duration: Duration) -> i64 {
+pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn taken(kind: StatisticKind, condition: &CorrelationCondition) -> Taken {
+    let metric = match condition {
+        CorrelationCondition::Statistic(statistic) => statistic.metric,
+        _ => Metric::Count,
+    };
+    match kind {
+        StatisticKind::Anomaly | StatisticKind::PeerAnomaly => match metric {
+            Metric::Count | Metric::Ratio => Taken::Event,
+            Metric::Distinct => Taken::Value,
+            Metric::Sum | Metric::Mean | Metric::Max => Taken::Number,
+            Metric::Entropy => Taken::Entropy,
+        },
+        StatisticKind::Beaconing | StatisticKind::Silence | StatisticKind::UnusualTime => Taken::Event,
+        // It is part of the key.
+        StatisticKind::RareValue => Taken::Event,
+        StatisticKind::ImpossibleTravel => Taken::Place,
+        StatisticKind::GeneratedNames => Taken::Name,
+    }
 }
 
 /// What these rules weigh if all their signals are new.

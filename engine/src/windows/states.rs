@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::first_seen::FirstSeen;
 use super::log::Entry;
 use super::plan::{Measured, Plan};
+use super::series::Series;
 use super::state::{Early, PlanState, Worked};
 
 /// See the [module](self).
@@ -12,6 +13,7 @@ use super::state::{Early, PlanState, Worked};
 pub(super) enum State {
     Groups(Box<PlanState>),
     New(Box<FirstSeen>),
+    Series(Box<Series>),
 }
 
 /// What was given up for memory.
@@ -27,6 +29,7 @@ impl State {
     pub(super) fn new(plan: Arc<Plan>, number: u32, tenant: Arc<str>) -> State {
         match plan.measured {
             Measured::New => State::New(Box::new(FirstSeen::new(plan, number, tenant))),
+            Measured::Unusual(_) => State::Series(Box::new(Series::new(plan, number, tenant))),
             _ => State::Groups(Box::new(PlanState::new(plan, number, tenant))),
         }
     }
@@ -35,6 +38,7 @@ impl State {
         match self {
             State::Groups(state) => &state.plan,
             State::New(state) => &state.plan,
+            State::Series(state) => &state.plan,
         }
     }
 
@@ -42,6 +46,7 @@ impl State {
         match self {
             State::Groups(state) => state.limit(),
             State::New(state) => state.limit(),
+            State::Series(state) => state.limit(),
         }
     }
 
@@ -65,6 +70,7 @@ impl State {
         match self {
             State::Groups(state) => state.next_step_end(),
             State::New(state) => state.next_step_end(),
+            State::Series(state) => state.next_step_end(),
         }
     }
 
@@ -72,6 +78,16 @@ impl State {
         match self {
             State::Groups(state) => state.groups(),
             State::New(state) => state.groups(),
+            State::Series(state) => state.groups(),
+        }
+    }
+
+    /// The times of the first and the last event that it knows of, if it is one that learns and there are any.
+    pub(super) fn learned(&self) -> Option<(i64, i64)> {
+        match self {
+            State::Groups(_) => None,
+            State::New(state) => state.learned(),
+            State::Series(state) => state.learned(),
         }
     }
 
@@ -80,6 +96,7 @@ impl State {
         match self {
             State::Groups(state) => state.bytes(),
             State::New(state) => state.bytes(),
+            State::Series(state) => state.bytes(),
         }
     }
 
@@ -96,14 +113,20 @@ impl State {
         match self {
             State::Groups(state) => state.push(key, hash, entry, handed, early),
             State::New(state) => state.push(key, hash, entry),
+            State::Series(state) => {
+                state.push(key, hash, entry);
+                true
+            }
         }
     }
 
-    /// Works everything off up to `limit`, a result of [`State::limit_for`].
-    pub(super) fn advance(&mut self, limit: i64, worked: &mut Worked) {
+    /// Works everything off up to `limit`, a result of [`State::limit_for`]; `reached` is the highest time that is known
+    /// of.
+    pub(super) fn advance(&mut self, limit: i64, reached: i64, worked: &mut Worked) {
         match self {
             State::Groups(state) => state.advance(limit, worked),
             State::New(state) => state.advance(limit, worked),
+            State::Series(state) => state.advance(limit, reached, worked),
         }
     }
 
@@ -134,6 +157,10 @@ impl State {
                         break;
                     }
                 }
+                given_up
+            }
+            State::Series(state) => {
+                (given_up.groups, given_up.events) = state.give_up(down_to);
                 given_up
             }
         }

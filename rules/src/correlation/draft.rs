@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bounds::condition;
-use super::{CorrelationCondition, CorrelationKind, Options, own};
+use super::{CorrelationCondition, CorrelationKind, Options, own, statistic};
 use crate::ir::Meta;
 use crate::meta;
 use crate::problem::{Reference, Sink, nearest};
@@ -36,7 +36,7 @@ const ATTRIBUTES: [&str; 7] = [
     "generate",
 ];
 
-const TYPES: [&str; 10] = [
+const TYPES: [&str; 18] = [
     "event_count",
     "value_count",
     "temporal",
@@ -47,6 +47,14 @@ const TYPES: [&str; 10] = [
     "value_median",
     "first_seen",
     "risk",
+    "anomaly",
+    "peer_anomaly",
+    "beaconing",
+    "silence",
+    "rare_value",
+    "unusual_time",
+    "impossible_travel",
+    "generated_names",
 ];
 
 /// Reads a correlation document. Nothing if an error was reported.
@@ -90,6 +98,10 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         Some(kind @ CorrelationKind::Risk) => {
             own::risk(node, section_key, timespan, &mut scores, sink).map(|condition| (kind, condition))
         }
+        Some(CorrelationKind::Statistic(of)) => {
+            statistic::read(node, section_key, of, rules.len(), timespan, sink)
+                .map(|condition| (CorrelationKind::Statistic(of), condition))
+        }
         Some(kind) => condition(node, section_key, kind, &mut rules, sink),
         None => None,
     };
@@ -102,6 +114,7 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         CorrelationCondition::Bounds { fields, .. } | CorrelationCondition::New { fields, .. } => {
             fields.as_slice()
         }
+        CorrelationCondition::Statistic(statistic) => &statistic.fields,
         _ => &[],
     };
     for alias in aliases.keys() {
@@ -157,6 +170,7 @@ fn kind(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<Corr
         "value_median" => CorrelationKind::ValueMedian,
         "first_seen" => CorrelationKind::FirstSeen,
         "risk" => CorrelationKind::Risk,
+        _ if let Some(kind) = statistic::named(word) => CorrelationKind::Statistic(kind),
         _ => {
             sink.error_near(
                 value.at,

@@ -31,11 +31,18 @@ pub(super) fn options(document: &Node<'_>, kind: Option<CorrelationKind>, sink: 
     for (key, value) in entries {
         match key.text().unwrap_or_default() {
             "suppress" => options.suppress = duration(value, sink, false),
-            "window" if kind == Some(CorrelationKind::FirstSeen) => sink.error(
-                key.at,
-                "correlation-option",
-                "`window` has no meaning for this type",
-            ),
+            "window"
+                if matches!(
+                    kind,
+                    Some(CorrelationKind::FirstSeen | CorrelationKind::Statistic(_))
+                ) =>
+            {
+                sink.error(
+                    key.at,
+                    "correlation-option",
+                    "`window` has no meaning for this type",
+                )
+            }
             "window" => options.window = window(value, sink),
             other => sink.error_near(
                 key.at,
@@ -207,7 +214,7 @@ fn entries<'n, 'a>(
     Some((condition, entries))
 }
 
-fn duration(node: &Node<'_>, sink: &mut Sink<'_>, may_be_nothing: bool) -> Option<Duration> {
+pub(super) fn duration(node: &Node<'_>, sink: &mut Sink<'_>, may_be_nothing: bool) -> Option<Duration> {
     let text = node.text().unwrap_or_default().trim();
     if may_be_nothing && text == "0s" {
         return Some(Duration::ZERO);
@@ -223,7 +230,7 @@ fn duration(node: &Node<'_>, sink: &mut Sink<'_>, may_be_nothing: bool) -> Optio
     parsed
 }
 
-fn unknown(key: &Node<'_>, word: &str, known: &[&'static str], sink: &mut Sink<'_>) {
+pub(super) fn unknown(key: &Node<'_>, word: &str, known: &[&'static str], sink: &mut Sink<'_>) {
     sink.error_near(
         key.at,
         "correlation-condition",

@@ -229,7 +229,9 @@ fn holds(rule: &CorrelationRule, time: i64, window: &[&Signal]) -> Option<f64> {
             let masks = (0..1_u32 << slots).filter(|mask| in_order(window, &chosen(*mask)));
             f64::from(masks.map(u32::count_ones).max().unwrap_or(0))
         }
-        CorrelationKind::Risk | CorrelationKind::FirstSeen => unreachable!("asked above"),
+        CorrelationKind::Risk | CorrelationKind::FirstSeen | CorrelationKind::Statistic(_) => {
+            unreachable!("asked above, or of no window")
+        }
         CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
             (0..slots).filter(|slot| occurred(*slot)).count() as f64
         }
@@ -249,7 +251,9 @@ fn holds(rule: &CorrelationRule, time: i64, window: &[&Signal]) -> Option<f64> {
             })
         }
         CorrelationCondition::Rules(condition) => truth(condition, &occurred),
-        CorrelationCondition::New { .. } | CorrelationCondition::Risk(_) => unreachable!("asked above"),
+        CorrelationCondition::New { .. }
+        | CorrelationCondition::Risk(_)
+        | CorrelationCondition::Statistic(_) => unreachable!("asked above, or of no window"),
     };
     holds.then_some(number)
 }

@@ -4,6 +4,7 @@ mod definition;
 mod known_bugs;
 mod limits;
 mod snapshot;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +67,12 @@ fn event(time: i64, id: u128, group: &str) -> oracle::Signal {
 
 fn value_of(measured: Measured, text: &str) -> u64 {
     match measured {
-        Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
+        Measured::Events
+        | Measured::Rules
+        | Measured::Order
+        | Measured::Risk
+        | Measured::New
+        | Measured::Unusual(_) => 0,
         Measured::Distinct => value_hash(text.as_bytes()),
         _ => text.parse::<f64>().expect("a number").to_bits(),
     }

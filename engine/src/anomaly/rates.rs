@@ -1,0 +1,144 @@
+//! How many events per day are at least as strong as this one: counted, with ageing.
+//!
+//! A strength whose distribution nobody knows is turned into a rate by what was seen (the conformal way: Vovk, Gammerman
+//! and Shafer, *Algorithmic learning in a random world*, 2005). So a wish of "one alert a day" is kept on whatever
+//! the data is, as long as the future is like the past.
+
+use serde::{Deserialize, Serialize};
+
+// In rows because serde takes arrays of up to 32.
+const ROW: usize = 32;
+const ROWS: usize = 4;
+const BUCKETS_PER_UNIT: f64 = 4.0;
+const DAY_MICROS: f64 = 86_400e6;
+/// Counts fade in steps of this part of the half-life.
+const STEP: f64 = 1.0 / 64.0;
+
+/// Counts of strengths from 0 to 32 in steps of a quarter, 550 bytes; the unit is the caller's, and its logarithm a good one.
+///
+/// ```
+/// use borzoi_engine::anomaly::rates::Rates;
+///
+/// let day = 86_400_000_000;
+/// let mut rates = Rates::new(30 * day);
+/// for step in 0..100 {
+///     // Ten a day of strength 1, one of them 5.
+///     rates.learn(step * day / 10, if step % 10 == 0 { 5.0 } else { 1.0 });
+/// }
+/// assert!((9.0..11.0).contains(&rates.per_day(1.0)));
+/// assert!((0.9..1.3).contains(&rates.per_day(5.0)));
+/// assert!(rates.per_day(9.0) < 0.15); // not seen in ten days
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    counts: [[f32; ROW]; ROWS],
+    half_life_micros: i64,
+    first: Option<i64>,
+    last: i64,
+    faded: i64,
+    // Days until `faded` that the counts stand for, faded as they are.
+    days: f32,
+}
+
+impl Rates {
+    /// What was seen counts half after `half_life_micros`.
+    pub fn new(half_life_micros: i64) -> Self {
+        Self {
+            counts: [[0.0; ROW]; ROWS],
+            half_life_micros: half_life_micros.max(1_000_000),
+            first: None,
+            last: 0,
+            faded: 0,
+            days: 0.0,
+        }
+    }
+
+    /// Says that time has come so far, and how long it is since the first.
+    pub fn pass(&mut self, time_micros: i64) -> i64 {
+        let Some(first) = self.first else {
+            self.first = Some(time_micros);
+            (self.last, self.faded) = (time_micros, time_micros);
+            return 0;
+        };
+        self.last = self.last.max(time_micros);
+        let half_life = self.half_life_micros as f64;
+        let half_lives = self.last.saturating_sub(self.faded) as f64 / half_life;
+        if half_lives >= STEP {
+            let keep = (-half_lives).exp2();
+            for count in self.counts.as_flattened_mut() {
+                *count *= keep as f32;
+            }
+            let passed = half_life / DAY_MICROS / std::f64::consts::LN_2 * (1.0 - keep);
+            self.days = (f64::from(self.days) * keep + passed) as f32;
+            self.faded = self.last;
+        }
+        self.last.saturating_sub(first)
+    }
+
+    /// Counts an event of this strength; one that is not a number counts as 0.
+    pub fn learn(&mut self, time_micros: i64, strength: f64) {
+        self.pass(time_micros);
+        self.counts.as_flattened_mut()[bucket(strength)] += 1.0;
+    }
+
+    /// Events per day that are at least as strong. One more than were seen: what never happened may.
+    pub fn per_day(&self, strength: f64) -> f64 {
+        let since = self.last.saturating_sub(self.faded) as f64 / DAY_MICROS;
+        (self.at_least(strength) + 1.0) / (f64::from(self.days) + since).max(1e-3)
+    }
+
+    /// Whether events as strong come as seldom as asked for, or never came. Less than one in the memory cannot be
+    /// asked for otherwise.
+    pub fn seldom(&self, strength: f64, alerts_per_day: f64) -> bool {
+        // A count that faded below a half has been long ago.
+        self.per_day(strength) <= alerts_per_day || (alerts_per_day > 0.0 && self.at_least(strength) < 0.5)
+    }
+
+    fn at_least(&self, strength: f64) -> f64 {
+        let counts = &self.counts.as_flattened()[bucket(strength)..];
+        counts.iter().map(|&count| f64::from(count)).sum()
+    }
+}
+
+fn bucket(strength: f64) -> usize {
+    // A cast of what is no number or negative gives 0.
+    ((strength * BUCKETS_PER_UNIT) as usize).min(ROW * ROWS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::simulate::Noise;
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+
+    #[test]
+    fn three_a_day_are_three_a_day_whatever_the_distribution() {
+        for shape in [0.5, 1.0, 2.0] {
+            let (mut rates, mut noise, mut alerts) = (Rates::new(30 * DAY), Noise::new(4), 0);
+            for step in 0..60 * 1_000 {
+                let time = step * DAY / 1_000;
+                let strength = noise.wait().powf(shape) * 20.0 / 8f64.powf(shape);
+                rates.pass(time);
+                alerts += usize::from(step > 10_000 && rates.seldom(strength, 3.0));
+                rates.learn(time, strength);
+            }
+            let per_day = alerts as f64 / 50.0;
+            assert!((1.0..=4.0).contains(&per_day), "{shape}: {per_day}");
+        }
+    }
+
+    #[test]
+    fn old_counts_fade_and_nonsense_does_no_harm() {
+        let mut rates = Rates::new(DAY);
+        for step in 0..100 {
+            rates.learn(step * DAY / 100, 7.0);
+        }
+        rates.pass(20 * DAY);
+        assert!(rates.per_day(7.0) < 1.0, "{}", rates.per_day(7.0));
+        for (time, strength) in [(i64::MIN, f64::NAN), (i64::MAX, f64::INFINITY), (0, -1.0)] {
+            rates.learn(time, strength);
+            assert!(rates.per_day(strength).is_finite());
+        }
+    }
+}

@@ -1,0 +1,666 @@
+//! Statistics: what is usual for each group is learned, and what is not is found.
+//!
+//! What is usual depends on what came before, so events are worked off in order of event time: they wait until nothing that
+//! comes before them can come any more (the watermark), one step of time after the other. What is found therefore does
+//! not depend on the order in which events come, as everywhere in [windows](super).
+//!
+//! Where numbers of intervals are watched, an interval is closed when an event of a later one, or the watermark, says
+//! that it is over. At the end of the input the last one is closed as it is, and only what is too much in it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
+use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
+
+use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, Watched, episode_id, samples_from};
+use super::keys::{self, Held, Key};
+use super::log::Entry;
+use super::plan::{Plan, Test, micros};
+use super::slab::Slab;
+use super::state::{Began, Worked};
+use super::watch::{Band, Found, Machine, Shared, Told};
+use crate::anomaly::Sensitivity;
+
+/// Groups without an event for so long are forgotten, or, where numbers are watched, for so many intervals if that is longer.
+const FORGET: i64 = 14 * 86_400_000_000;
+const FORGET_INTERVALS: i64 = 60;
+
+/// Bytes of an event that waits, about.
+const WAITING_BYTES: usize = size_of::<(Entry, u32)>();
+/// Of a group without its machine.
+const GROUP_BYTES: usize = size_of::<Option<Group>>() + 16;
+/// Of a step.
+const STEP_BYTES: usize = 64;
+
+/// Who is watched.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Group {
+    key: Held,
+    /// Its first event that was worked off; `None` before.
+    began: Option<i64>,
+    last: i64,
+    /// Events that are not worked off.
+    waiting: u32,
+    /// Some of the first events of the last stretch of time in which there were any.
+    samples: Vec<Sample>,
+    /// The deadline that is written down for it.
+    due: Option<i64>,
+    machine: Machine,
+}
+
+impl Group {
+    fn heap_bytes(&self) -> usize {
+        self.key.heap_bytes() + self.machine.heap_bytes() + self.samples.capacity() * size_of::<Sample>()
+    }
+}
+
+/// What is saved of it: groups, events, deadlines, what groups share; the limit, the open interval, the next look for those to
+/// forget.
+pub(super) type Saved<'s> = (
+    &'s Slab<Group>,
+    &'s BTreeMap<i64, Vec<(Entry, u32)>>,
+    &'s BTreeSet<(i64, u32)>,
+    &'s Shared,
+    ([Option<i64>; 3], Option<(i64, i64)>),
+);
+
+/// The same, to be taken up.
+pub(super) type Loaded = (
+    Slab<Group>,
+    BTreeMap<i64, Vec<(Entry, u32)>>,
+    BTreeSet<(i64, u32)>,
+    Shared,
+    ([Option<i64>; 3], Option<(i64, i64)>),
+);
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) plan: Arc<Plan>,
+    number: u32,
+    tenant: Arc<str>,
+    kind: StatisticKind,
+    ask: Arc<Statistic>,
+    table: HashTable<u32>,
+    groups: Slab<Group>,
+    /// Groups with an event that was worked off.
+    live: usize,
+    /// Events that are not worked off, by step of time.
+    steps: BTreeMap<i64, Vec<(Entry, u32)>>,
+    waiting: usize,
+    /// When somebody's silence is too long, as far as was known when it was written down.
+    deadlines: BTreeSet<(i64, u32)>,
+    shared: Shared,
+    /// Everything below is worked off.
+    limit: Option<i64>,
+    /// The start of the interval that is open.
+    open: Option<i64>,
+    /// When it is looked next who is to be forgotten: a multiple of a part of the memory.
+    sweep: Option<i64>,
+    /// The times of the first and the last event that were worked off.
+    seen: Option<(i64, i64)>,
+    heap: usize,
+}
+
+impl Series {
+    pub(super) fn new(plan: Arc<Plan>, number: u32, tenant: Arc<str>) -> Series {
+        let (kind, ask) = match &plan.test {
+            Test::Statistic(kind, ask) => (*kind, ask.clone()),
+            // Not built for any other.
+            _ => unreachable!("a plan without a statistic"),
+        };
+        Series {
+            shared: Shared::new(kind, &ask, plan.span),
+            kind,
+            ask,
+            plan,
+            number,
+            tenant,
+            table: HashTable::new(),
+            groups: Slab::default(),
+            live: 0,
+            steps: BTreeMap::new(),
+            waiting: 0,
+            deadlines: BTreeSet::new(),
+            limit: None,
+            open: None,
+            sweep: None,
+            seen: None,
+            heap: 0,
+        }
+    }
+
+    /// What is saved of it.
+    pub(super) fn parts(&self) -> Saved<'_> {
+        (
+            &self.groups,
+            &self.steps,
+            &self.deadlines,
+            &self.shared,
+            ([self.limit, self.open, self.sweep], self.seen),
+        )
+    }
+
+    /// Takes up what was saved.
+    pub(super) fn restore(&mut self, (groups, steps, deadlines, shared, (times, seen)): Loaded) {
+        self.groups = groups;
+        let mut hashes = Vec::with_capacity(self.groups.len());
+        for (number, group) in self.groups.iter_mut() {
+            self.heap += group.heap_bytes();
+            self.live += usize::from(group.began.is_some());
+            hashes.push((keys::hash(group.key.bytes()), number));
+        }
+        for (hash, number) in hashes {
+            self.enter(hash, number);
+        }
+        self.waiting = steps.values().map(Vec::len).sum();
+        self.steps = steps;
+        self.deadlines = deadlines;
+        self.shared = shared;
+        [self.limit, self.open, self.sweep] = times;
+        self.seen = seen;
+    }
+
+    fn enter(&mut self, hash: u64, number: u32) {
+        let groups = &self.groups;
+        self.table.insert_unique(hash, number, |number| {
+            let known = groups.get(*number);
+            known.map_or(0, |group| keys::hash(group.key.bytes()))
+        });
+    }
+
+    pub(super) fn limit(&self) -> Option<i64> {
+        self.limit
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The times of the first and the last event that it knows of.
+    pub(super) fn learned(&self) -> Option<(i64, i64)> {
+        self.seen
+    }
+
+    /// Bytes in use, about.
+    pub(super) fn bytes(&self) -> usize {
+        let steps = self.steps.len() * STEP_BYTES + self.waiting * WAITING_BYTES;
+        let deadlines = self.deadlines.len() * 32;
+        self.groups.len() * GROUP_BYTES + self.heap + steps + deadlines + self.shared.bytes()
+    }
+
+    /// The end of the first step in which something is due.
+    pub(super) fn next_step_end(&self) -> Option<i64> {
+        let (step, _) = self.steps.first_key_value()?;
+        Some(step.saturating_add(1).saturating_mul(self.plan.step()))
+    }
+
+    /// Takes an event at or above the limit. Whether it is there already is found out when it is worked off.
+    pub(super) fn push(&mut self, key: &[u8], hash: u64, entry: Entry) {
+        let groups = &self.groups;
+        let is_it = |number: &u32| groups.get(*number).is_some_and(|group| group.key.bytes() == key);
+        let number = match self.table.find(hash, is_it) {
+            Some(&number) => number,
+            None => {
+                let group = Group {
+                    key: Held::new(key),
+                    began: None,
+                    last: i64::MIN,
+                    waiting: 0,
+                    samples: Vec::new(),
+                    due: None,
+                    machine: Machine::Unknown,
+                };
+                self.heap += group.heap_bytes();
+                let number = self.groups.insert(group);
+                self.enter(hash, number);
+                number
+            }
+        };
+        if let Some(group) = self.groups.get_mut(number) {
+            group.waiting += 1;
+        }
+        let step = entry.time.div_euclid(self.plan.step());
+        self.steps.entry(step).or_default().push((entry, number));
+        self.waiting += 1;
+    }
+
+    /// Works everything off up to `limit`, a multiple of the plan's step; `reached` is the highest time that is known of.
+    pub(super) fn advance(&mut self, limit: i64, reached: i64, worked: &mut Worked) {
+        if self.limit.is_some_and(|known| known >= limit) {
+            return;
+        }
+        self.limit = Some(limit);
+        while let Some(first) = self.steps.first_entry() {
+            let end = first.key().saturating_add(1).saturating_mul(self.plan.step());
+            if end > limit && limit != i64::MAX {
+                break;
+            }
+            let mut events = first.remove();
+            self.waiting -= events.len();
+            self.in_order(&mut events);
+            let mut before: Option<(Entry, u32)> = None;
+            for (entry, number) in events {
+                if let Some(group) = self.groups.get_mut(number) {
+                    group.waiting -= 1;
+                }
+                if before.is_some_and(|(known, group)| group == number && known.is_same(&entry, false)) {
+                    worked.twice += 1;
+                    continue;
+                }
+                before = Some((entry, number));
+                self.time_goes_on(entry.time, worked);
+                self.take(number, entry, worked);
+            }
+        }
+        match limit {
+            i64::MAX => {
+                self.time_goes_on(reached, worked);
+                self.close(true, worked);
+                // Nothing comes that could be compared with it.
+                self.clear();
+            }
+            _ => self.time_goes_on(limit, worked),
+        }
+    }
+
+    /// By time, then by what does not depend on the order in which they came.
+    fn in_order(&self, events: &mut [(Entry, u32)]) {
+        let groups = &self.groups;
+        let key = |number: u32| groups.get(number).map(|group| group.key.bytes());
+        events.sort_unstable_by(|(one, of), (other, of_other)| {
+            let by_event = (one.time, one.id(), one.value).cmp(&(other.time, other.id(), other.value));
+            by_event
+                .then_with(|| key(*of).cmp(&key(*of_other)))
+                .then_with(|| one.slot.cmp(&other.slot))
+        });
+    }
+
+    /// Nothing happens before `time` any more: what is due by then happens, in order of time.
+    fn time_goes_on(&mut self, time: i64, worked: &mut Worked) {
+        loop {
+            let due = self.deadlines.first().map(|(due, _)| *due);
+            let end = self.open.map(|open| open.saturating_add(self.plan.span));
+            let next = [due, end, self.sweep].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= time) else {
+                return;
+            };
+            // An event at the very time of a deadline keeps to it.
+            if due == Some(next) && next < time {
+                if let Some((due, number)) = self.deadlines.pop_first() {
+                    self.silent(due, number, worked);
+                }
+            } else if end == Some(next) {
+                self.close(false, worked);
+                // Where nobody is left there is nothing to close.
+                self.open = match self.live {
+                    0 => None,
+                    _ => Some(next),
+                };
+            } else if self.sweep == Some(next) {
+                self.forget_old(next);
+                // Looking once does for all the times at which nothing else happens.
+                let part = self.sweep_part();
+                let quiet = [due, end].into_iter().flatten().fold(time, i64::min);
+                let part_of = quiet.div_euclid(part).saturating_mul(part);
+                self.sweep = (self.live > 0).then(|| part_of.max(next).saturating_add(part));
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// How long a group is remembered after its last event.
+    fn memory(&self) -> i64 {
+        let span = self.plan.span;
+        match self.kind {
+            StatisticKind::Anomaly | StatisticKind::PeerAnomaly => {
+                FORGET.max(span.saturating_mul(FORGET_INTERVALS))
+            }
+            StatisticKind::Silence => FORGET.max(span).saturating_mul(4),
+            StatisticKind::UnusualTime => FORGET.max(span.saturating_mul(4)),
+            _ => span,
+        }
+    }
+
+    fn sweep_part(&self) -> i64 {
+        (self.memory() / 8).max(1)
+    }
+
+    /// Forgets those whose last event is too long ago.
+    fn forget_old(&mut self, now: i64) {
+        let before = now.saturating_sub(self.memory());
+        let old = self.groups.iter_mut();
+        let old = old.filter(|(_, group)| group.began.is_some() && group.last < before);
+        let old: Vec<u32> = old.map(|(number, _)| number).collect();
+        for number in old {
+            self.forget(number);
+        }
+    }
+
+    fn take(&mut self, number: u32, entry: Entry, worked: &mut Worked) {
+        let span = self.plan.span;
+        let part = self.sweep_part();
+        let Some(group) = self.groups.get_mut(number) else {
+            return;
+        };
+        self.heap -= group.heap_bytes();
+        self.seen.get_or_insert((entry.time, entry.time)).1 = entry.time;
+        if group.began.is_none() {
+            group.began = Some(entry.time);
+            self.live += 1;
+            group.machine = Machine::new(self.kind, &self.ask, span, self.live);
+            if self.kind.is_series() {
+                self.open.get_or_insert(samples_from(entry.time, span));
+            }
+            self.sweep
+                .get_or_insert(samples_from(entry.time, part).saturating_add(part));
+        }
+        let last = group.last;
+        let sample = Sample {
+            time: entry.time,
+            id: entry.id(),
+            slot: entry.slot,
+        };
+        let stretch = self.plan.sample_span();
+        let before = group.samples.last().copied();
+        if last == i64::MIN || samples_from(entry.time, stretch) > samples_from(last, stretch) {
+            group.samples.clear();
+        }
+        if group.samples.len() < super::samples_of_rule(self.plan.slots) {
+            group.samples.push(sample);
+        }
+        group.last = entry.time;
+        let event = Told {
+            last: (last != i64::MIN).then_some(last),
+            group: keys::hash(keys::first_values(group.key.bytes(), self.plan.group_values)),
+            value: keys::hash(group.key.bytes()),
+            live: self.live,
+            entry,
+        };
+        let found = group.machine.event(&event, &self.ask, span, &mut self.shared);
+        if group.due.is_none()
+            && let Some(deadline) = group.machine.deadline()
+        {
+            group.due = Some(deadline);
+            self.deadlines.insert((deadline, number));
+        }
+        self.heap += group.heap_bytes();
+        let samples = found.as_ref().map(|_| {
+            let mut samples = group.samples.clone();
+            if self.kind == StatisticKind::ImpossibleTravel {
+                // The two places.
+                samples = before.into_iter().collect();
+            }
+            if !samples.contains(&sample) {
+                samples.truncate(MOST_SAMPLES - 1);
+                samples.push(sample);
+            }
+            samples
+        });
+        if let (Some(found), Some(samples)) = (found, samples) {
+            let of_slot = of_slots(&samples, self.plan.slots);
+            self.report(number, entry.time, found, samples, of_slot, worked);
+        }
+        // What is rare is remembered by what groups share.
+        if self.kind == StatisticKind::RareValue {
+            self.forget(number);
+        }
+    }
+
+    /// Forgets what is known of a group; events of it that wait begin anew.
+    fn forget(&mut self, number: u32) {
+        let Some(group) = self.groups.get_mut(number) else {
+            return;
+        };
+        self.live -= usize::from(group.began.is_some());
+        self.heap -= group.heap_bytes();
+        if let Some(due) = group.due.take() {
+            self.deadlines.remove(&(due, number));
+        }
+        if group.waiting > 0 {
+            group.began = None;
+            group.last = i64::MIN;
+            group.samples = Vec::new();
+            group.machine = Machine::Unknown;
+            self.heap += group.heap_bytes();
+            return;
+        }
+        let hash = keys::hash(group.key.bytes());
+        if let Ok(entry) = self.table.find_entry(hash, |known| *known == number) {
+            entry.remove();
+        }
+        self.groups.remove(number);
+    }
+
+    /// A deadline has passed, if a later event has not moved it on.
+    fn silent(&mut self, due: i64, number: u32, worked: &mut Worked) {
+        let Some(group) = self.groups.get_mut(number) else {
+            return;
+        };
+        group.due = None;
+        match group.machine.deadline() {
+            Some(deadline) if deadline > due => {
+                group.due = Some(deadline);
+                self.deadlines.insert((deadline, number));
+            }
+            Some(_) => {
+                let found = group.machine.silent(due);
+                let samples = group.samples.clone();
+                if let Some(found) = found {
+                    let of_slot = of_slots(&samples, self.plan.slots);
+                    self.report(number, due, found, samples, of_slot, worked);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// The open interval is over; `partial` if it was cut off by the end of the input.
+    fn close(&mut self, partial: bool, worked: &mut Worked) {
+        let Some(start) = self.open else {
+            return;
+        };
+        let (span, learning) = (self.plan.span, micros(self.ask.learning));
+        let each = self.ask.alerts_per_day / self.live.max(1) as f64;
+        let sensitivity = Sensitivity::alerts_per_day(each, span);
+        let mut found = Vec::new();
+        let mut peers = Vec::new();
+        for (number, group) in self.groups.iter_mut() {
+            let Some(began) = group.began else {
+                continue;
+            };
+            self.heap -= group.heap_bytes();
+            if let Some((value, cell)) = group.machine.close(self.ask.metric) {
+                if self.kind == StatisticKind::PeerAnomaly {
+                    peers.push((number, value, cell));
+                } else {
+                    let mut band = Band::of(value);
+                    let told = group
+                        .machine
+                        .number(start, value, &self.ask, sensitivity, partial, &mut band);
+                    let told = told.filter(|_| start.saturating_sub(began) >= learning);
+                    if let Some(watched) = &mut worked.watched {
+                        let key = Key::from_bytes(group.key.bytes());
+                        watched.push(seen(
+                            self.number,
+                            &self.tenant,
+                            key,
+                            (start, value),
+                            band,
+                            told.is_some(),
+                        ));
+                    }
+                    found.extend(told.map(|told| (number, told, cell)));
+                }
+            }
+            self.heap += group.heap_bytes();
+        }
+        if !peers.is_empty() {
+            // Numbers of groups depend on who came first, and rounding on the order.
+            let key = |number: u32| self.groups.get(number).map(|group| group.key.bytes());
+            peers.sort_by(|(one, ..), (other, ..)| key(*one).cmp(&key(*other)));
+            let values: Vec<f64> = peers.iter().map(|(_, value, _)| *value).collect();
+            let told = self.shared.peers(start, &values);
+            let upwards = !partial || self.ask.direction == Direction::Up;
+            for ((number, value, cell), (band, told)) in peers.into_iter().zip(told) {
+                let Some(group) = self.groups.get_mut(number) else {
+                    continue;
+                };
+                let series = group.machine.remember(value);
+                let told = told.filter(|_| upwards && value >= self.ask.at_least);
+                if let Some(watched) = &mut worked.watched {
+                    let key = Key::from_bytes(group.key.bytes());
+                    watched.push(seen(
+                        self.number,
+                        &self.tenant,
+                        key,
+                        (start, value),
+                        band,
+                        told.is_some(),
+                    ));
+                }
+                found.extend(told.map(|told| (number, Found { series, ..told }, cell)));
+            }
+        }
+        for (number, told, cell) in found {
+            let samples = match self.groups.get(number) {
+                Some(group) if group.last >= start => group.samples.clone(),
+                _ => Vec::new(),
+            };
+            let told = Found {
+                count: cell.count(),
+                ..told
+            };
+            let of_slot = cell.of_slots(self.plan.slots);
+            self.report(number, start, told, samples, of_slot, worked);
+        }
+    }
+
+    fn report(
+        &self,
+        number: u32,
+        start: i64,
+        found: Found,
+        mut samples: Vec<Sample>,
+        of_slot: Box<[u64]>,
+        worked: &mut Worked,
+    ) {
+        let Some(group) = self.groups.get(number) else {
+            return;
+        };
+        let key = Key::from_bytes(group.key.bytes());
+        if !self.plan.parents.is_empty() {
+            worked.began.push(Began {
+                key: key.clone(),
+                time: start,
+                id: episode_id(&self.tenant, &self.plan.rule_id, &key, start),
+                goes_on: false,
+                handed: Vec::new(),
+            });
+        }
+        samples.sort_unstable_by_key(|sample| (sample.time, sample.id));
+        samples.truncate(MOST_SAMPLES);
+        worked.ended.push(Episode {
+            plan: self.number,
+            tenant: self.tenant.clone(),
+            key,
+            start,
+            end: match self.kind.is_series() {
+                true => start.saturating_add(self.plan.span),
+                false => start.saturating_add(1),
+            },
+            is_final: true,
+            announced: Box::default(),
+            first: samples.first().map_or(start, |sample| sample.time),
+            last: match group.last {
+                last if last >= start && self.kind.is_series() => last,
+                last => last
+                    .min(start)
+                    .max(samples.last().map_or(i64::MIN, |sample| sample.time)),
+            },
+            count: found.count,
+            of_slot,
+            value: found.value,
+            peak: found.value,
+            samples: samples.into(),
+            figures: Some(Box::new(Figures {
+                figures: found.figures,
+                series: found.series,
+            })),
+        });
+    }
+
+    /// Forgets groups until the bytes are no more than `down_to`: those first whose events are longest ago. Gives how many
+    /// groups and how many of their events are given up.
+    pub(super) fn give_up(&mut self, down_to: usize) -> (u64, u64) {
+        let mut oldest: Vec<(i64, u32)> = self
+            .groups
+            .iter_mut()
+            .filter(|(_, group)| group.waiting == 0)
+            .map(|(number, group)| (group.last, number))
+            .collect();
+        oldest.sort_unstable();
+        let mut groups = 0;
+        for (_, number) in oldest {
+            if self.bytes() <= down_to {
+                return (groups, 0);
+            }
+            self.forget(number);
+            groups += 1;
+        }
+        if self.bytes() <= down_to {
+            return (groups, 0);
+        }
+        // Events whose time has not come yet are what is left.
+        let events = self.waiting as u64;
+        groups += self.groups.len() as u64;
+        self.clear();
+        (groups, events)
+    }
+
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.waiting = 0;
+        self.deadlines.clear();
+        self.groups = Slab::default();
+        self.table = HashTable::new();
+        self.shared = Shared::new(self.kind, &self.ask, self.plan.span);
+        (self.heap, self.live) = (0, 0);
+        (self.open, self.sweep, self.seen) = (None, None, None);
+    }
+}
+
+fn seen(
+    plan: u32,
+    tenant: &Arc<str>,
+    key: Key,
+    (start, value): (i64, f64),
+    band: Band,
+    told: bool,
+) -> Watched {
+    Watched {
+        plan,
+        tenant: tenant.clone(),
+        key,
+        start,
+        value,
+        expected: band.expected,
+        low: band.low,
+        high: band.high,
+        probability: band.probability,
+        told,
+    }
+}
+
+fn of_slots(samples: &[Sample], slots: u16) -> Box<[u64]> {
+    let mut counts = vec![0; usize::from(slots)];
+    for sample in samples {
+        if let Some(count) = counts.get_mut(usize::from(sample.slot)) {
+            *count += 1;
+        }
+    }
+    counts.into()
+}

@@ -1,0 +1,390 @@
+//! Statistics over windows: the same is found whatever the order, the cuts and the saves; and what is found.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use borzoi_engine::anomaly::{Detector, Sensitivity};
+use borzoi_engine::windows::keys::{Key, value_hash};
+use borzoi_engine::windows::plan::{Measured, Plan, Taken};
+use borzoi_engine::windows::{Episode, Figure, Settings, Signal, Windows};
+use borzoi_rules::correlation::{
+    CorrelationCondition, CorrelationKind, CorrelationRule, Direction, Metric, Statistic, StatisticKind,
+};
+use proptest::prelude::*;
+
+use super::rule;
+use crate::effort;
+
+const SECOND: i64 = 1_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+const KINDS: [StatisticKind; 8] = [
+    StatisticKind::Anomaly,
+    StatisticKind::PeerAnomaly,
+    StatisticKind::Beaconing,
+    StatisticKind::Silence,
+    StatisticKind::RareValue,
+    StatisticKind::UnusualTime,
+    StatisticKind::ImpossibleTravel,
+    StatisticKind::GeneratedNames,
+];
+
+fn statistic(kind: StatisticKind, metric: Metric, span: i64, learning: i64) -> CorrelationRule {
+    let has_field = metric.has_field()
+        || matches!(
+            kind,
+            StatisticKind::RareValue | StatisticKind::ImpossibleTravel | StatisticKind::GeneratedNames
+        );
+    let condition = CorrelationCondition::Statistic(Statistic {
+        fields: if has_field {
+            vec!["value".into()]
+        } else {
+            Vec::new()
+        },
+        metric,
+        alerts_per_day: 1.0,
+        learning: Duration::from_micros(learning as u64),
+        direction: Direction::Up,
+        at_least: match kind {
+            StatisticKind::ImpossibleTravel => 200.0,
+            StatisticKind::Beaconing => 10.0,
+            StatisticKind::GeneratedNames => 4.0,
+            _ => 0.0,
+        },
+        speed: 1000.0,
+    });
+    let span = Duration::from_micros(span as u64);
+    rule(CorrelationKind::Statistic(kind), 1, span, condition)
+}
+
+#[derive(Debug, Clone)]
+struct Event {
+    time: i64,
+    id: u128,
+    group: String,
+    value: f64,
+}
+
+fn event(time: i64, id: u128, group: &str, value: f64) -> Event {
+    Event {
+        time,
+        id,
+        group: group.into(),
+        value,
+    }
+}
+
+fn push(windows: &mut Windows, plan: &Plan, event: &Event) {
+    let tenant = windows.tenant("default");
+    let text = event.value.to_string();
+    let of_key = matches!(&plan.test, borzoi_engine::windows::plan::Test::Statistic(kind, _) if *kind == StatisticKind::RareValue);
+    let more = of_key.then_some(text.as_str());
+    let high = |upper: u32, lower: f32| (u64::from(upper) << 32) | u64::from(lower.to_bits());
+    let value = match plan.measured {
+        Measured::Unusual(Taken::Event) => 0,
+        Measured::Unusual(Taken::Value) => value_hash(text.as_bytes()),
+        Measured::Unusual(Taken::Place) => high((event.value as f32).to_bits(), 10.0),
+        Measured::Unusual(Taken::Name) => high(value_hash(text.as_bytes()) as u32, 0.99),
+        _ => event.value.to_bits(),
+    };
+    windows.push(&Signal {
+        plan: 0,
+        slot: 0,
+        tenant,
+        source: 0,
+        time: event.time,
+        id: event.id,
+        key: Key::of([event.group.as_str()].into_iter().chain(more)).bytes(),
+        value,
+        handed: &[],
+    });
+}
+
+fn found(rule: &CorrelationRule, lateness: Option<i64>, events: &[Event], saves: &[usize]) -> Vec<Episode> {
+    let plan = Arc::new(Plan::of(rule).expect("it runs"));
+    let settings = Settings {
+        lateness,
+        ..Settings::default()
+    };
+    let mut windows = Windows::new(vec![plan.clone()], settings);
+    let mut found = Vec::new();
+    for (number, event) in events.iter().enumerate() {
+        if saves.contains(&number) {
+            found.extend(windows.take_final());
+            let saved = postcard::to_stdvec(&windows).expect("saved");
+            windows = Windows::new(vec![plan.clone()], settings);
+            let places = windows.restore(postcard::from_bytes(&saved).expect("read"));
+            assert_eq!(places, [Ok(0)]);
+        }
+        push(&mut windows, &plan, event);
+    }
+    windows.finish();
+    found.extend(windows.take_final());
+    assert_eq!((windows.groups(), windows.bytes()), (0, 0));
+    assert_eq!(windows.counters().too_late, 0);
+    found.sort_by(|one, other| (one.start, &one.key).cmp(&(other.start, &other.key)));
+    found
+}
+
+/// Events of some groups over days: regular ones, some at random, some twice.
+fn traces() -> impl Strategy<Value = Vec<Event>> {
+    let group = (0..4_u8, 1..40_i64, 0..500_i64, 1..30_usize, 0..5_u8);
+    prop::collection::vec(group, 1..12).prop_map(|parts| {
+        let mut events = Vec::new();
+        for (group, every, from, times, value) in parts {
+            for n in 0..times as i64 {
+                let time = (from + n * every) * 7 * MINUTE;
+                let id = (time as u128) << 8 | u128::from(group);
+                let value = f64::from(value) * 17.0 + (n % 3) as f64;
+                events.push(event(time, id, &format!("g{group}"), value));
+            }
+        }
+        events.sort_by_key(|event| (event.time, event.id));
+        events
+    })
+}
+
+proptest! {
+    #![proptest_config(effort(400))]
+
+    #[test]
+    fn order_cuts_and_saves_do_not_show(
+        events in traces(),
+        kind in prop::sample::select(&KINDS[..]),
+        metric in prop::sample::select(&[Metric::Count, Metric::Distinct, Metric::Sum, Metric::Mean, Metric::Max][..]),
+        late in prop::collection::vec(0..600 * SECOND, 400),
+        saves in prop::collection::vec(0..200_usize, 0..4),
+        twice in prop::collection::vec(any::<bool>(), 400),
+    ) {
+        let span = if kind == StatisticKind::PeerAnomaly || kind == StatisticKind::Anomaly { HOUR } else { DAY };
+        let rule = statistic(kind, metric, span, HOUR);
+        let expected = found(&rule, None, &events, &[]);
+        let mut arriving: Vec<(i64, Event)> = events
+            .iter()
+            .zip(late)
+            .map(|(event, late)| (event.time + late, event.clone()))
+            .collect();
+        let again: Vec<_> = arriving.iter().zip(twice).filter(|(_, twice)| *twice).map(|(event, _)| event.clone()).collect();
+        arriving.extend(again);
+        arriving.sort_by_key(|(at, _)| *at);
+        let arriving: Vec<Event> = arriving.into_iter().map(|(_, event)| event).collect();
+        prop_assert_eq!(found(&rule, Some(600 * SECOND), &arriving, &saves), expected.clone());
+        prop_assert_eq!(found(&rule, None, &arriving, &saves), expected);
+    }
+
+    /// What the rule says, by hand: for each group, its counts of all intervals into a detector.
+    #[test]
+    fn counts_are_those_of_all_intervals(events in traces(), burst in 20..200_u32, at in 6..16_i64) {
+        let mut events = events;
+        for n in 0..burst {
+            events.push(event(at * 12 * HOUR + i64::from(n), u128::from(n) << 100, "g1", 0.0));
+        }
+        let rule = statistic(StatisticKind::Anomaly, Metric::Count, HOUR, 10 * HOUR);
+        let mut by_group: BTreeMap<&str, BTreeMap<i64, u32>> = BTreeMap::new();
+        let mut last = 0;
+        let mut seen = std::collections::BTreeSet::new();
+        for event in &events {
+            if seen.insert((event.time, event.id)) {
+                *by_group.entry(&event.group).or_default().entry(event.time.div_euclid(HOUR)).or_default() += 1;
+            }
+            last = last.max(event.time.div_euclid(HOUR));
+        }
+        // How many groups have begun and are not forgotten decides what one may tell.
+        let first = by_group.values().filter_map(|counts| counts.keys().min()).min().copied().unwrap_or(0);
+        let mut expected = Vec::new();
+        let mut detectors: BTreeMap<&str, (Detector, i64)> = BTreeMap::new();
+        let mut last_event: BTreeMap<&str, i64> = BTreeMap::new();
+        let starts: BTreeMap<&str, i64> = events.iter().rev().map(|event| (event.group.as_str(), event.time)).fold(
+            BTreeMap::new(), |mut all, (group, time)| { let known = all.entry(group).or_insert(time); *known = time.min(*known); all });
+        prop_assume!(last - first < 14 * 24);
+        for hour in first..=last {
+            for (group, counts) in &by_group {
+                if counts.contains_key(&hour) {
+                    last_event.insert(group, hour);
+                    detectors.entry(group).or_insert_with(|| (Detector::new(Sensitivity::default()), starts[group]));
+                }
+            }
+            let live = detectors.len() as f64;
+            for (group, (detector, began)) in &mut detectors {
+                let count = f64::from(by_group[group].get(&hour).copied().unwrap_or(0));
+                detector.set_sensitivity(Sensitivity::alerts_per_day(1.0 / live, HOUR));
+                let score = detector.update(hour * HOUR, count);
+                if score.alert && count > score.expected && hour * HOUR - *began >= 10 * HOUR {
+                    expected.push((hour * HOUR, (*group).to_owned(), count));
+                }
+            }
+        }
+        let found: Vec<(i64, String, f64)> = found(&rule, None, &events, &[])
+            .into_iter()
+            .map(|episode| (episode.start, episode.key.values().concat(), episode.value))
+            .collect();
+        prop_assert_eq!(found, expected);
+    }
+}
+
+fn figure(episode: &Episode, wanted: Figure) -> Option<f64> {
+    let figures = episode.figures.as_ref()?;
+    let (_, value) = figures.figures.iter().find(|(figure, _)| *figure == wanted)?;
+    Some(*value)
+}
+
+#[test]
+fn a_flood_of_bytes_is_told_with_what_was_expected() {
+    let mut events = Vec::new();
+    for hour in 0..24 * 20 {
+        let busy = if (8..18).contains(&(hour % 24)) {
+            1000.0
+        } else {
+            100.0
+        };
+        for part in 0..3 {
+            let time = hour * HOUR + part * 20 * MINUTE;
+            events.push(event(
+                time,
+                time as u128,
+                "pc1",
+                busy + ((hour * 7 + part) % 11) as f64,
+            ));
+        }
+    }
+    let at = (24 * 19 + 3) * HOUR;
+    events.push(event(at + 5, 1 << 100, "pc1", 40_000.0));
+    events.sort_by_key(|event| event.time);
+    let mut rule = statistic(StatisticKind::Anomaly, Metric::Sum, HOUR, 7 * DAY);
+    // One a day is expected of noise.
+    if let CorrelationCondition::Statistic(statistic) = &mut rule.condition {
+        statistic.at_least = 10_000.0;
+    }
+    let found = found(&rule, None, &events, &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].start, found[0].end, found[0].count), (at, at + HOUR, 4));
+    assert!(found[0].value > 40_000.0);
+    assert!(figure(&found[0], Figure::High).is_some_and(|high| high < 5_000.0));
+    let series = &found[0].figures.as_ref().expect("figures").series;
+    assert_eq!(series.len(), 24);
+    assert!((series[23] - 40_300.0).abs() < 500.0, "{series:?}");
+}
+
+#[test]
+fn a_beacon_is_told_once_and_people_are_not() {
+    let mut events = Vec::new();
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as f64 / f64::from(1_u32 << 31)
+    };
+    for n in 0..200 {
+        let time = n * 10 * MINUTE + ((next() - 0.5) * 6.0 * MINUTE as f64) as i64;
+        events.push(event(time, n as u128, "bad", 0.0));
+    }
+    for person in 0..20 {
+        let mut time = 0;
+        while time < 33 * HOUR {
+            time += (-next().max(1e-9).ln() * 10.0 * MINUTE as f64) as i64 + 1;
+            events.push(event(
+                time,
+                (time as u128) << 8 | person,
+                &format!("person{person}"),
+                0.0,
+            ));
+        }
+    }
+    events.sort_by_key(|event| event.time);
+    let rule = statistic(StatisticKind::Beaconing, Metric::Count, DAY, 0);
+    let found = found(&rule, None, &events, &[]);
+    let told: Vec<String> = found
+        .iter()
+        .map(|episode| episode.key.values().concat())
+        .collect();
+    assert_eq!(told, ["bad"]);
+    let period = figure(&found[0], Figure::PeriodSeconds).expect("a period");
+    assert!((540.0..660.0).contains(&period), "{period}");
+}
+
+#[test]
+fn a_host_that_falls_silent_is_told_while_others_go_on() {
+    let mut events = Vec::new();
+    for minute in 0..60 * 24 * 12 {
+        for host in ["a", "b"] {
+            if host == "a" || minute < 60 * 24 * 11 {
+                let time = minute * MINUTE + (minute * 7_919 % 31) * SECOND;
+                events.push(event(
+                    time,
+                    (time as u128) << 8 | host.as_bytes()[0] as u128,
+                    host,
+                    0.0,
+                ));
+            }
+        }
+    }
+    events.sort_by_key(|event| (event.time, event.id));
+    let rule = statistic(StatisticKind::Silence, Metric::Count, 10 * MINUTE, 7 * DAY);
+    let found = found(&rule, Some(MINUTE), &events, &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].key.values(), ["b"]);
+    assert!(found[0].start > 11 * DAY && found[0].start < 11 * DAY + 6 * HOUR);
+}
+
+#[test]
+fn two_places_too_far_apart() {
+    // Latitudes on one meridian: some 111 km a degree.
+    let events = [
+        event(0, 1, "anna", 50.0),
+        event(HOUR, 2, "anna", 50.1),
+        event(2 * HOUR, 3, "anna", -10.0),
+        event(3 * DAY, 4, "berta", 50.0),
+        event(4 * DAY, 5, "berta", -10.0),
+    ];
+    let rule = statistic(StatisticKind::ImpossibleTravel, Metric::Count, DAY, 0);
+    let found = found(&rule, None, &events, &[]);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].key.values(), found[0].start), (vec!["anna"], 2 * HOUR));
+    let ids: Vec<u128> = found[0].samples.iter().map(|sample| sample.id).collect();
+    assert_eq!(ids, [2, 3]);
+}
+
+#[test]
+fn names_that_look_generated_are_counted() {
+    let names = |count: i64, every: i64| -> Vec<Event> {
+        (0..count)
+            .map(|n| event(n * every, n as u128, "pc", (n % 6) as f64))
+            .collect()
+    };
+    let rule = statistic(StatisticKind::GeneratedNames, Metric::Count, HOUR, 0);
+    assert_eq!(found(&rule, None, &names(12, MINUTE), &[]).len(), 1);
+    // Never four within an hour.
+    assert_eq!(found(&rule, None, &names(12, 30 * MINUTE), &[]).len(), 0);
+    // The same three again and again.
+    let same: Vec<Event> = (0..50)
+        .map(|n| event(n * MINUTE, n as u128, "pc", (n % 3) as f64))
+        .collect();
+    assert_eq!(found(&rule, None, &same, &[]).len(), 0);
+}
+
+#[test]
+fn who_is_full_forgets_who_was_quiet_longest() {
+    let plan =
+        Arc::new(Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, HOUR, 0)).expect("it runs"));
+    let settings = Settings {
+        lateness: Some(0),
+        budget: 1 << 20,
+        ..Settings::default()
+    };
+    let mut windows = Windows::new(vec![plan.clone()], settings);
+    for n in 0..3_000_i64 {
+        push(
+            &mut windows,
+            &plan,
+            &event(n * MINUTE, n as u128, &format!("host{n}"), 0.0),
+        );
+        assert!(windows.bytes() <= 1 << 20);
+    }
+    let counters = windows.counters();
+    assert!(counters.evicted_groups > 0 && counters.over_budget > 0);
+    assert!(windows.groups() > 200, "{}", windows.groups());
+}

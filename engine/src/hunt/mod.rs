@@ -32,7 +32,7 @@ mod recheck;
 mod sigma;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Network;
+use borzoi_parsers::names::sql_name;
 use borzoi_rules::ir::{DetectionRule, LogSource};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -142,8 +143,7 @@ impl Hunt {
             session(&options, &unreadable).map_err(|error| HuntError::Execution(error.to_string()))?;
         let mut stored = Vec::new();
         let tables = lake.tables().await.map_err(|error| failed(&error))?;
-        let known: std::collections::BTreeSet<&str> =
-            tables.iter().map(|table| table.tenant.as_str()).collect();
+        let known: BTreeSet<&str> = tables.iter().map(|table| table.tenant.as_str()).collect();
         if let Some(unknown) = options
             .tenants
             .iter()
@@ -370,6 +370,47 @@ impl Hunt {
         for function in functions {
             self.context.register_udf(function);
         }
+    }
+
+    /// Makes columns known that events may have though no field of their dataset is called so: all fields of ECS, and what
+    /// the catalog fills, as far as `words` names them.
+    pub(crate) fn add_columns(&mut self, words: &BTreeSet<String>) -> Result<(), HuntError> {
+        let types = self.catalog.types();
+        let ecs: Vec<TableColumn> = words
+            .iter()
+            .filter_map(|word| {
+                let dotted = types.dotted_of_sql(word).unwrap_or(word);
+                Some(TableColumn {
+                    sql: sql_name(dotted).into(),
+                    dotted: dotted.into(),
+                    data_type: tables::declared_type(types.get(dotted)?),
+                })
+            })
+            .collect();
+        let all: Vec<Arc<tables::UnionTable>> = self.tables.values().cloned().collect();
+        for table in all.iter().filter(|table| !table.datasets.is_empty()) {
+            let filled = table.datasets.iter().flat_map(|dataset| &dataset.fill);
+            let filled = filled.map(|fill| &fill.column);
+            let filled = filled
+                .filter(|column| words.contains(&*column.sql) || words.contains(&*column.dotted))
+                .map(|column| TableColumn {
+                    sql: column.sql.clone(),
+                    dotted: column.dotted.clone(),
+                    data_type: tables::declared_type(column.column_type),
+                });
+            let mut columns = table.columns.clone();
+            for column in filled.chain(ecs.iter().cloned()) {
+                if columns.iter().all(|known| known.sql != column.sql) {
+                    columns.push(column);
+                }
+            }
+            if columns.len() > table.columns.len() {
+                let (members, datasets) = (table.members.clone(), table.datasets.clone());
+                let table = tables::UnionTable::new(table.name.clone(), columns, members, datasets);
+                self.register(table)?;
+            }
+        }
+        Ok(())
     }
 
     /// The plan of a statement, its types made to agree, and not made any faster: to be taken apart.

@@ -87,7 +87,7 @@ impl SqlRules {
         if rules.is_empty() {
             return (compiled, not_run);
         }
-        let hunt = tables(catalog, indicators);
+        let hunt = tables(rules, catalog, indicators);
         for rule in rules {
             let planned = match &hunt {
                 Ok(hunt) => SqlPlan::of(rule, hunt).map_err(|refused| (refused.offset, refused.message)),
@@ -156,13 +156,30 @@ impl SqlRules {
 }
 
 /// The tables that rules are planned over, with the functions that name windows.
-fn tables(catalog: &Arc<Catalog>, indicators: Option<&Arc<IndicatorSet>>) -> Result<Hunt, HuntError> {
+fn tables(
+    rules: &[Arc<SqlRule>],
+    catalog: &Arc<Catalog>,
+    indicators: Option<&Arc<IndicatorSet>>,
+) -> Result<Hunt, HuntError> {
     let options = HuntOptions {
         catalog: Some(catalog.clone()),
         indicators: indicators.cloned(),
         ..HuntOptions::default()
     };
-    let hunt = Hunt::over(Vec::new(), options)?;
+    let mut hunt = Hunt::over(Vec::new(), options)?;
     hunt.add_functions(window::functions());
+    let words = rules.iter().flat_map(|rule| words_of(&rule.sql));
+    hunt.add_columns(&words.collect())?;
     Ok(hunt)
+}
+
+/// What may be a name in a statement, without case, and without the alias of a table in front.
+fn words_of(sql: &str) -> Vec<String> {
+    let words = sql.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '@')));
+    let words = words.filter(|word| !word.is_empty()).map(str::to_lowercase);
+    let with_short = words.flat_map(|word| {
+        let short = word.split_once('.').map(|(_, short)| short.to_owned());
+        std::iter::once(word).chain(short)
+    });
+    with_short.collect()
 }

@@ -317,9 +317,7 @@ impl<'a> Adding<'a> {
             self.raw.push(Raw {
                 keys: rows.clone().map(|row| key(row).into()).collect(),
                 samples: rows.map(sample).collect(),
-                values: Arc::new(Values {
-                    arguments: worked.arguments,
-                }),
+                values: Arc::new(Values::new(worked.arguments, worked.rows.len())),
             });
             return Ok(());
         }

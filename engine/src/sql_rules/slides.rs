@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_empty_array};
+use arrow::compute::{cast, interleave};
+use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Accumulator;
 use hashbrown::HashMap;
@@ -20,9 +21,29 @@ use super::plan::SqlPlan;
 use super::snapshot::SavedStates;
 
 /// Values of events: of each aggregate the arguments, and which events it counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Values {
-    pub(super) arguments: Vec<(Vec<ArrayRef>, Option<BooleanArray>)>,
+    arguments: Vec<(Vec<ArrayRef>, Option<BooleanArray>)>,
+    /// Bytes of one event, about.
+    row_bytes: usize,
+}
+
+impl Values {
+    /// Of so many events.
+    pub(super) fn new(mut arguments: Vec<(Vec<ArrayRef>, Option<BooleanArray>)>, rows: usize) -> Values {
+        // Texts lie in the memory of their whole batch, which would be kept as long as one of them.
+        for column in arguments.iter_mut().flat_map(|(columns, _)| columns) {
+            if let Some(texts) = column.as_string_view_opt() {
+                *column = Arc::new(texts.gc());
+            }
+        }
+        let columns = arguments.iter().flat_map(|(columns, _)| columns);
+        let bytes: usize = columns.map(|column| column.get_array_memory_size()).sum();
+        Values {
+            arguments,
+            row_bytes: bytes / rows.max(1),
+        }
+    }
 }
 
 /// Events of a batch with their groups.
@@ -80,12 +101,7 @@ pub(super) struct Slides {
 
 fn bytes_of(key: &[u8], values: &Values) -> usize {
     // In `pending` or `queue`, and in the window.
-    let columns: usize = values
-        .arguments
-        .iter()
-        .map(|(arguments, _)| arguments.len())
-        .sum();
-    2 * key.len() + 2 * size_of::<(Box<[u8]>, Entry)>() + 32 * columns
+    2 * key.len() + 2 * size_of::<(Box<[u8]>, Entry)>() + values.row_bytes
 }
 
 impl Slides {
@@ -181,7 +197,7 @@ impl Slides {
                 }
             };
             let known = times
-                .entry_ref(&*key)
+                .entry(key.clone())
                 .or_insert_with(|| group.window.iter().map(|entry| entry.sample.time).collect());
             known.push(time);
             group.add(entry)?;
@@ -199,10 +215,10 @@ impl Slides {
             windows.push((time.saturating_sub(self.size), time));
             keys.push(key);
         }
-        let columns = values.into_iter().zip(&plan.aggregates).map(|(values, measure)| {
+        let columns = values.into_iter().zip(&plan.aggregates);
+        let columns = columns.map(|(values, measure)| -> Result<ArrayRef> {
             let column = ScalarValue::iter_to_array(values)?;
-            let data_type = measure.expr.field().data_type().clone();
-            Ok(arrow::compute::cast(&column, &data_type)?)
+            Ok(cast(&column, measure.expr.field().data_type())?)
         });
         let values = columns.collect::<Result<Vec<ArrayRef>>>()?;
         let within = |key: &[u8], since: i64, until: i64| -> u64 {
@@ -299,10 +315,10 @@ impl Slides {
             }
             if measure.condition.is_some() {
                 let column = |entry: &Entry| -> ArrayRef {
-                    match &entry.values.arguments[number].1 {
-                        Some(condition) => Arc::new(condition.clone()),
-                        None => Arc::new(BooleanArray::from(vec![true; entry.row as usize + 1])),
-                    }
+                    let condition = entry.values.arguments[number].1.clone();
+                    Arc::new(
+                        condition.unwrap_or_else(|| BooleanArray::from(vec![true; entry.row as usize + 1])),
+                    )
                 };
                 of_aggregate.push(gathered(&all, &column)?);
             }
@@ -331,9 +347,7 @@ impl Slides {
                 let condition = condition.and_then(|condition| condition.as_boolean_opt().cloned());
                 (columns, condition)
             });
-        let values = Arc::new(Values {
-            arguments: arguments.collect(),
-        });
+        let values = Arc::new(Values::new(arguments.collect(), keys.len()));
         for (row, (key, sample)) in keys.into_iter().zip(saved.samples).enumerate() {
             if sample.time >= over {
                 self.keep(&key, sample, &values, row as u32);
@@ -363,14 +377,19 @@ impl Slides {
 
 /// A column of events of several batches.
 fn gathered(all: &[(&Box<[u8]>, &Entry)], column: &dyn Fn(&Entry) -> ArrayRef) -> Result<ArrayRef> {
-    let columns: Vec<ArrayRef> = all.iter().map(|(_, entry)| column(entry)).collect();
+    let mut places: HashMap<*const Values, usize> = HashMap::new();
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    let mut rows = Vec::with_capacity(all.len());
+    for (_, entry) in all {
+        let place = *places.entry(Arc::as_ptr(&entry.values)).or_insert_with(|| {
+            columns.push(column(entry));
+            columns.len() - 1
+        });
+        rows.push((place, entry.row as usize));
+    }
     let columns: Vec<&dyn Array> = columns.iter().map(|column| &**column).collect();
-    let rows = all.iter().enumerate();
-    let rows: Vec<(usize, usize)> = rows
-        .map(|(place, (_, entry))| (place, entry.row as usize))
-        .collect();
     match rows.is_empty() {
-        true => Ok(arrow::array::new_empty_array(&arrow::datatypes::DataType::Null)),
+        true => Ok(new_empty_array(&DataType::Null)),
         false => Ok(interleave(&columns, &rows)?),
     }
 }

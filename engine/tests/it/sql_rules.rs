@@ -439,7 +439,7 @@ fn what_cannot_run_is_said_with_its_place() {
             "now(",
         ),
         (
-            "select source_ip, sum(event_duration / 1.5) from zeek.conn group by source_ip, tumble(time, interval '5 minutes')",
+            "select source_ip, sum(source_bytes / 1.5) from zeek.conn group by source_ip, tumble(time, interval '5 minutes')",
             "make whole numbers of them",
             "sum(",
         ),

@@ -1,5 +1,6 @@
 //! From what was found to an alert.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -96,6 +97,8 @@ pub(super) fn alert(rules: &SqlRules, found: &Found) -> Alert {
             joins: Vec::new(),
             group,
             rules: Vec::new(),
+            figures: BTreeMap::new(),
+            series: Vec::new(),
             evidence,
         })),
     }

@@ -56,6 +56,28 @@ const PROCESSES: &[&str] = &[
     "process.name",
 ];
 
+/// What a column names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Host,
+    User,
+    Address,
+    Process,
+}
+
+/// What the column of this dotted name names, if it is one that alerts are about.
+pub(crate) fn about_column(dotted: &str) -> Option<About> {
+    let lists = [
+        (HOSTS, About::Host),
+        (USERS, About::User),
+        (ADDRESSES, About::Address),
+        (PROCESSES, About::Process),
+    ];
+    let mut lists = lists.into_iter();
+    let found = lists.find(|(columns, _)| columns.contains(&dotted));
+    found.map(|(_, about)| about)
+}
+
 /// Builds the alerts of one batch.
 ///
 /// What depends on the batch alone (the plan of its columns) is made once here, what depends on the event

@@ -107,7 +107,7 @@ impl EngineBuilder {
                 first: first.to_string(),
             });
         }
-        if report.detections.is_empty() && report.queries.is_empty() {
+        if report.detections.is_empty() && report.queries.is_empty() && report.sql.is_empty() {
             return Err(EngineError::NoRules(path.to_owned()));
         }
         Ok(self.loaded_rules(report))
@@ -193,15 +193,20 @@ impl EngineBuilder {
         let queries: Vec<_> = reports()
             .flat_map(|report| report.queries.iter().cloned())
             .collect();
+        let sql: Vec<_> = reports().flat_map(|report| report.sql.iter().cloned()).collect();
         let silent = reports()
             .flat_map(|report| report.referenced_only.iter().cloned())
             .collect();
-        let rules = (!(detections.is_empty() && queries.is_empty())).then(|| {
+        let rules = (!(detections.is_empty() && queries.is_empty() && sql.is_empty())).then(|| {
             let (compiled, warnings) = CompiledRules::compile_with_queries(detections, queries, &catalog);
             for warning in warnings {
                 tracing::info!("{warning}");
             }
             let (compiled, not_run) = compiled.with_correlations(&correlations, &silent);
+            for rule in not_run {
+                tracing::warn!("{rule}");
+            }
+            let (compiled, not_run) = compiled.with_sql(&sql, &catalog, self.indicators.as_ref());
             for rule in not_run {
                 tracing::warn!("{rule}");
             }

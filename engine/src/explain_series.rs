@@ -58,10 +58,11 @@ impl SeriesExplainer {
     pub fn of_file(
         path: &Path,
         report: &LoadReport,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
     ) -> Result<Option<SeriesExplainer>, String> {
         let mut several = SeveralEvents::of_file(path, report);
         several.queries.clear();
+        several.sql.clear();
         let is_statistic = |rule: &Arc<CorrelationRule>| matches!(rule.kind, CorrelationKind::Statistic(_));
         if !several.correlations.iter().any(is_statistic) {
             return Ok(None);

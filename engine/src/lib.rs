@@ -25,4 +25,5 @@ pub mod resolve;
 pub mod rule_tests;
 pub mod scan;
 pub mod sequence;
+pub mod sql_rules;
 pub mod windows;

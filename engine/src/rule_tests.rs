@@ -22,12 +22,14 @@ use borzoi_rules::correlation::CorrelationRule;
 use borzoi_rules::ir::{Condition, DetectionRule, Expression, Matcher, Meta, Search};
 use borzoi_rules::pack_tests::TestCase;
 use borzoi_rules::query::QueryRule;
+use borzoi_rules::sql::SqlRule;
 
 use crate::correlate::alerts::Correlator;
 use crate::eql::run::QueryRun;
 use crate::explain::log_source_text;
 use crate::matcher::{BatchMatcher, CompiledRules};
 use crate::scan::found::find;
+use crate::sql_rules::run::SqlRun;
 use crate::windows;
 
 /// What became of a test case.
@@ -108,6 +110,8 @@ pub struct SeveralEvents {
     pub detections: Vec<Arc<DetectionRule>>,
     /// Queries of the file.
     pub queries: Vec<Arc<QueryRule>>,
+    /// SQL rules of the file.
+    pub sql: Vec<Arc<SqlRule>>,
     /// Ids of rules that do not alert on their own.
     pub silent: BTreeSet<Arc<str>>,
 }
@@ -139,6 +143,12 @@ impl SeveralEvents {
             read: read.cloned().collect(),
             detections: detections.cloned().collect(),
             queries: queries.cloned().collect(),
+            sql: report
+                .sql
+                .iter()
+                .filter(|rule| in_file(&rule.meta))
+                .cloned()
+                .collect(),
             silent: report.referenced_only.clone(),
             correlations,
         }
@@ -146,11 +156,11 @@ impl SeveralEvents {
 
     /// Whether the file has none.
     pub fn is_empty(&self) -> bool {
-        self.correlations.is_empty() && self.queries.is_empty()
+        self.correlations.is_empty() && self.queries.is_empty() && self.sql.is_empty()
     }
 
     /// Compiles them; only those of the file alert.
-    pub(crate) fn compile(&self, catalog: &Catalog) -> Result<Arc<CompiledRules>, String> {
+    pub(crate) fn compile(&self, catalog: &Arc<Catalog>) -> Result<Arc<CompiledRules>, String> {
         let detections = self.detections.clone();
         let (compiled, _) = CompiledRules::compile_with_queries(detections, self.queries.clone(), catalog);
         let silent = self.detections.iter().map(|rule| &rule.meta);
@@ -159,9 +169,11 @@ impl SeveralEvents {
         let silent = silent.chain(self.silent.iter().cloned()).collect();
         let all: Vec<_> = self.correlations.iter().chain(&self.read).cloned().collect();
         let (compiled, not_run) = compiled.with_correlations(&all, &silent);
-        match not_run.first() {
-            Some(not_run) => Err(not_run.to_string()),
-            None => Ok(Arc::new(compiled)),
+        let (compiled, sql_not_run) = compiled.with_sql(&self.sql, catalog, None);
+        match (not_run.first(), sql_not_run.first()) {
+            (Some(not_run), _) => Err(not_run.to_string()),
+            (_, Some(not_run)) => Err(not_run.to_string()),
+            (None, None) => Ok(Arc::new(compiled)),
         }
     }
 }
@@ -189,12 +201,20 @@ fn see(rules: &Arc<CompiledRules>, batches: &[EventBatch]) -> Seen {
         .and_then(|queries| QueryRun::new(queries, &settings));
     let all: Vec<&EventBatch> = batches.iter().collect();
     let found = find(&mut matcher, &all);
-    seen.begins = !(found.correlated.is_empty() && found.hits.is_empty() && found.alerts.is_empty());
+    let in_sql = found.sql.iter().any(|partial| !partial.is_empty());
+    seen.begins =
+        in_sql || !(found.correlated.is_empty() && found.hits.is_empty() && found.alerts.is_empty());
     seen.fires = !found.alerts.is_empty();
     if let Some(correlator) = &mut correlator {
         correlator.take(found.correlated, now, at);
         correlator.finish();
         seen.fires |= !correlator.alerts().is_empty();
+    }
+    if let Some(sql) = rules.sql() {
+        let mut sql = SqlRun::new(sql.clone(), settings);
+        sql.take(found.sql, now, at);
+        sql.finish();
+        seen.fires |= !sql.alerts().is_empty();
     }
     if let Some(queries) = &mut queries {
         seen.fires |= !queries.take(found.hits, now, at).is_empty();

@@ -8,7 +8,7 @@ mod draft;
 mod own;
 mod statistic;
 
-pub(crate) use draft::{Draft, read, references};
+pub(crate) use draft::{Draft, parse_timespan, read, references};
 pub use statistic::{Direction, Metric, Statistic, StatisticKind};
 
 use std::collections::BTreeMap;

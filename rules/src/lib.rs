@@ -5,7 +5,7 @@
 //! mistake reported with file, line, column and the nearest valid word. It knows no events: an
 //! evaluator (the engine, or your own) asks the [`ir`] what to compare.
 //!
-//! Besides, it reads queries of two other languages: [`eql`] and [`kql`].
+//! Besides, it reads queries of two other languages, [`eql`] and [`kql`], and rules written in [`sql`].
 //!
 //! Use it to load, check or translate rules; to run them, use `borzoi-engine`.
 //!
@@ -50,6 +50,7 @@ pub mod query;
 mod regex;
 mod report;
 mod resolve;
+pub mod sql;
 mod value;
 mod yaml;
 

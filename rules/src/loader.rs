@@ -17,6 +17,7 @@ use crate::problem::{Problem, Severity, Sink, nearest};
 use crate::query::{self, Language, QueryRule};
 use crate::report::LoadReport;
 use crate::resolve::{self, SameRule};
+use crate::sql::{self, SqlRule};
 use crate::yaml::{self, Data, Node};
 
 /// Reads rules from files, folders and texts.
@@ -51,6 +52,7 @@ pub struct Loader {
     correlations: Vec<correlation::Draft>,
     filters: Vec<filter::Draft>,
     queries: Vec<Arc<QueryRule>>,
+    sql: Vec<Arc<SqlRule>>,
 }
 
 impl Loader {
@@ -210,7 +212,7 @@ impl Loader {
             );
             return;
         };
-        const BODIES: [&str; 5] = ["detection", "correlation", "filter", "eql", "kql"];
+        const BODIES: [&str; 6] = ["detection", "correlation", "filter", "eql", "kql", "sql"];
         let mut bodies = BODIES.into_iter().filter_map(|body| node.entry(body));
         if let (Some((first, _)), Some((second, _))) = (bodies.next(), bodies.next()) {
             let (first, second) = (
@@ -247,6 +249,12 @@ impl Loader {
             {
                 self.queries.push(Arc::new(rule));
             }
+        } else if node.get("sql").is_some() {
+            if let Some(mut rule) = sql::read(node, sink)
+                && self.claim(&mut rule.meta, node, inherited_id, sink)
+            {
+                self.sql.push(Arc::new(rule));
+            }
         } else {
             let misspelt = entries.iter().find_map(|(key, _)| {
                 let near = nearest(key.text()?, BODIES)?;
@@ -259,7 +267,7 @@ impl Loader {
             sink.error_near(
                 at,
                 "not-sigma",
-                "not a rule: it has no `detection`, `correlation`, `filter`, `eql` or `kql`",
+                "not a rule: it has no `detection`, `correlation`, `filter`, `eql`, `kql` or `sql`",
                 near,
             );
         }
@@ -380,6 +388,8 @@ impl Loader {
         report.detections = self.detections.into_iter().map(Arc::new).collect();
         report.queries = self.queries;
         report.counts.queries = report.queries.len();
+        report.sql = self.sql;
+        report.counts.sql = report.sql.len();
         report.counts.detections = report.detections.len();
         report.counts.waiting = report.waiting().count();
         report.counts.correlations = report.correlations.len();

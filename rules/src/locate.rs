@@ -6,6 +6,7 @@ use crate::correlation::CorrelationRule;
 use crate::ir::{DetectionRule, Location};
 use crate::problem::{Problem, Severity};
 use crate::query::QueryRule;
+use crate::sql::SqlRule;
 use crate::yaml::{self, Data, Node, Spot, Style};
 
 /// The part of a rule that a warning is about.
@@ -45,6 +46,37 @@ pub fn correlation_warning(
 /// A warning about a loaded query as a whole.
 pub fn query_warning(rule: &QueryRule, code: &'static str, message: impl Into<String>) -> Problem {
     at(&rule.meta.location, None, code, message.into(), None)
+}
+
+/// What keeps an SQL rule from running, at this byte of its statement, or at its beginning.
+pub fn sql_problem(
+    rule: &SqlRule,
+    offset: Option<usize>,
+    code: &'static str,
+    message: impl Into<String>,
+) -> Problem {
+    let place = &rule.place;
+    let before = offset.filter(|_| place.has_lines);
+    let before = before.and_then(|offset| rule.sql.get(..offset)).unwrap_or("");
+    let (line, in_line) = match before.rsplit_once('\n') {
+        Some((above, in_line)) => (above.matches('\n').count() + 1, in_line),
+        None => (0, before),
+    };
+    let text = std::fs::read_to_string(&rule.meta.location.path).unwrap_or_default();
+    let line = place.line + line;
+    let line_text = line.checked_sub(1).and_then(|index| text.lines().nth(index));
+    Problem {
+        location: Location {
+            path: PathBuf::clone(&rule.meta.location.path),
+            line,
+            column: place.indent + in_line.chars().count() + 1,
+        },
+        severity: Severity::Error,
+        code,
+        message: message.into(),
+        line_text: line_text.unwrap_or_default().to_owned(),
+        suggestion: None,
+    }
 }
 
 fn at(

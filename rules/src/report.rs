@@ -9,6 +9,7 @@ use crate::filter::FilterRule;
 use crate::ir::{DetectionRule, Level, LogSource, Meta};
 use crate::problem::{Problem, Severity};
 use crate::query::QueryRule;
+use crate::sql::SqlRule;
 
 /// How much of what was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -27,6 +28,8 @@ pub struct Counts {
     pub filters: usize,
     /// Queries (EQL, KQL) loaded.
     pub queries: usize,
+    /// SQL rules loaded.
+    pub sql: usize,
     /// Documents and files that could not be loaded.
     pub failed: usize,
     /// `*.yml` and `*.yaml` files that were not read because they lie in a folder whose name starts with a dot.
@@ -46,6 +49,8 @@ pub struct LoadReport {
     pub filters: Vec<FilterRule>,
     /// Rules written as queries.
     pub queries: Vec<Arc<QueryRule>>,
+    /// Rules written in SQL.
+    pub sql: Vec<Arc<SqlRule>>,
     /// Ids of rules that do not alert on their own: correlations refer to them, none with `generate: true`.
     pub referenced_only: BTreeSet<Arc<str>>,
     /// Everything that was wrong, in the order of the files; what concerns references between files
@@ -69,6 +74,8 @@ pub enum RuleKind {
     Filter,
     /// A query in EQL or KQL.
     Query,
+    /// A rule in SQL.
+    Sql,
 }
 
 /// A loaded rule in a few words.
@@ -78,7 +85,7 @@ pub struct RuleSummary<'r> {
     pub kind: RuleKind,
     /// Id, title, level, tags and place.
     pub meta: &'r Meta,
-    /// Which events it is for; correlations have none of their own.
+    /// Which events it is for; correlations and SQL rules have none of their own.
     pub log_source: Option<&'r LogSource>,
 }
 
@@ -109,7 +116,7 @@ impl LoadReport {
             .filter(|problem| problem.severity == Severity::Warning)
     }
 
-    /// Every loaded rule in a few words, for lists: detections, then correlations, filters and queries.
+    /// Every loaded rule in a few words, for lists: detections, then correlations, filters, queries and SQL rules.
     pub fn summaries(&self) -> impl Iterator<Item = RuleSummary<'_>> {
         let summary = |kind, meta, log_source| RuleSummary {
             kind,
@@ -130,7 +137,13 @@ impl LoadReport {
             .map(move |rule| summary(RuleKind::Filter, &rule.meta, Some(&rule.log_source)));
         let queries = self.queries.iter();
         let queries = queries.map(move |rule| summary(RuleKind::Query, &rule.meta, Some(&rule.log_source)));
-        detections.chain(correlations).chain(filters).chain(queries)
+        let sql = self.sql.iter();
+        let sql = sql.map(move |rule| summary(RuleKind::Sql, &rule.meta, None));
+        detections
+            .chain(correlations)
+            .chain(filters)
+            .chain(queries)
+            .chain(sql)
     }
 
     /// Rules that cannot match until their placeholders have values.

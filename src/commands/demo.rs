@@ -137,6 +137,10 @@ fn pack() -> Result<(Arc<CompiledRules>, Arc<Catalog>), Failure> {
     if let Some(not_run) = not_run.first() {
         return Err(Failure::new(format!("the shipped pack does not run: {not_run}")));
     }
+    let (rules, not_run) = rules.with_sql(&report.sql, &catalog, None);
+    if let Some(not_run) = not_run.first() {
+        return Err(Failure::new(format!("the shipped pack does not run: {not_run}")));
+    }
     Ok((Arc::new(rules), catalog))
 }
 

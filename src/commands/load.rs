@@ -110,7 +110,11 @@ pub fn blind_rules(rules: &CompiledRules, enrich: &Enrichment, catalog: &Catalog
     };
     match missing.is_empty() {
         true => 0,
-        false => rules.rules().iter().filter(|rule| looks(rule)).count(),
+        false => {
+            let columns: Vec<&str> = missing.iter().map(|derived| &*derived.column.sql).collect();
+            let in_sql = rules.sql().map_or(0, |sql| sql.asking_for(&columns));
+            in_sql + rules.rules().iter().filter(|rule| looks(rule)).count()
+        }
     }
 }
 
@@ -301,7 +305,7 @@ pub struct ReadyRules {
 }
 
 /// Loads, filters by level and compiles; problems go to standard error.
-pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<ReadyRules, Failure> {
+pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Result<ReadyRules, Failure> {
     let indicators = indicators(&args.indicators, quiet)?;
     let lists = indicators
         .iter()
@@ -319,7 +323,7 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
     if errors > SHOWN {
         anstream::eprintln!("… and {} more; `borzoi rules check` shows all", errors - SHOWN);
     }
-    if report.detections.is_empty() && report.queries.is_empty() {
+    if report.detections.is_empty() && report.queries.is_empty() && report.sql.is_empty() {
         return Err(Failure::new(if errors > 0 {
             "no rule loaded; the problems are above"
         } else {
@@ -359,6 +363,18 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Catalog, quiet: bool) -> Result<Re
         anstream::eprintln!("{}warning:{:#} {query}", style::WARNING, style::WARNING);
     }
     let errors = errors + not_run.len() + queries.len();
+    let sql: Vec<_> = report
+        .sql
+        .iter()
+        .filter(|rule| rule.meta.level >= level)
+        .cloned()
+        .collect();
+    let set = indicators.as_ref().map(|loaded| &loaded.set);
+    let (compiled, not_run) = compiled.with_sql(&sql, catalog, set);
+    for rule in &not_run {
+        anstream::eprintln!("{rule}");
+    }
+    let errors = errors + not_run.len();
     Ok(ReadyRules {
         compiled: Arc::new(compiled),
         losses: errors > 0 || indicators.is_some_and(|loaded| loaded.has_losses()),

@@ -1,6 +1,7 @@
 //! `borzoi rules check`: load rules and report every mistake.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use borzoi_engine::matcher::{CompileWarning, CompiledRules, WarningKind};
 use borzoi_parsers::catalog::Catalog;
@@ -14,7 +15,12 @@ use crate::ui::style;
 use crate::ui::table;
 
 /// Runs the command.
-pub fn run(report: LoadReport, catalog: &Catalog, strict: bool, output: Structured) -> Result<Exit, Failure> {
+pub fn run(
+    report: LoadReport,
+    catalog: &Arc<Catalog>,
+    strict: bool,
+    output: Structured,
+) -> Result<Exit, Failure> {
     let (compiled, compile_warnings) =
         CompiledRules::compile_with_queries(report.detections.clone(), report.queries.clone(), catalog);
     let mut located: Vec<Problem> = compile_warnings
@@ -41,15 +47,18 @@ pub fn run(report: LoadReport, catalog: &Catalog, strict: bool, output: Structur
         let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
         locate::correlation_warning(&left_out.rule, "correlation-not-run", message)
     }));
-    let errors = report.errors().count();
+    let (_, not_run) = compiled.with_sql(&report.sql, catalog, None);
+    let not_run: Vec<Problem> = not_run.into_iter().map(|left_out| left_out.problem).collect();
+    let errors = report.errors().count() + not_run.len();
     let warnings = report.warnings().count() + located.len();
-    let problems = report.problems.iter().chain(&located);
+    let located = located.iter().chain(&not_run);
+    let problems = report.problems.iter().chain(located);
     let mut out = super::stdout();
     if output == Structured::Table {
         for problem in problems {
             writeln!(out, "{problem}\n")?;
         }
-        totals(&mut out, &report, errors, warnings)?;
+        totals(&mut out, &report, errors, not_run.len(), warnings)?;
     } else {
         let rows: Vec<ProblemRow> = problems.map(problem_row).collect();
         table::machine(&mut out, &rows, output)?;
@@ -109,16 +118,23 @@ fn problem_row(problem: &Problem) -> ProblemRow {
     }
 }
 
-fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usize) -> std::io::Result<()> {
+fn totals(
+    out: &mut dyn Write,
+    report: &LoadReport,
+    errors: usize,
+    not_run: usize,
+    warnings: usize,
+) -> std::io::Result<()> {
     let counts = &report.counts;
     let number = |count: usize| table::thousands(count as u64);
     writeln!(
         out,
-        "{} files: {} detection rules, {} correlation rules, {} queries, {} filters",
+        "{} files: {} detection rules, {} correlation rules, {} queries, {} SQL rules, {} filters",
         number(report.files.len()),
         number(counts.detections),
         number(counts.correlations),
         number(counts.queries),
+        number(counts.sql),
         number(counts.filters),
     )?;
     if counts.waiting > 0 {
@@ -135,17 +151,17 @@ fn totals(out: &mut dyn Write, report: &LoadReport, errors: usize, warnings: usi
             names.join(", ")
         )?;
     }
-    if counts.correlations + counts.queries > 0 {
+    if counts.correlations + counts.queries + counts.sql > 0 {
         writeln!(
             out,
-            "correlation rules and queries run in `borzoi scan`, not in `borzoi hunt`"
+            "correlation rules, queries and SQL rules run in `borzoi scan`, not in `borzoi hunt`"
         )?;
     }
     let verdict = if errors == 0 { style::GOOD } else { style::ERROR };
     writeln!(
         out,
         "{verdict}{} failed{verdict:#}, {} skipped{}, {} warnings",
-        number(counts.failed),
+        number(counts.failed + not_run),
         number(counts.skipped),
         if counts.skipped > 0 {
             " (in folders whose name starts with a dot)"

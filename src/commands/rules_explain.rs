@@ -1,4 +1,5 @@
-//! `borzoi rules explain`: condition by condition, why a rule matches an event or not.
+//! `borzoi rules explain`: condition by condition, why a rule matches an event or not;
+//! of rules in SQL what they do, and what an event counts for.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use borzoi_engine::alert::Alert;
 use borzoi_engine::explain::explain;
 use borzoi_engine::scan::{Scan, ScanOptions, ScanSink};
+use borzoi_engine::sql_rules::SqlRules;
 use borzoi_parsers::batch::{EventBatch, strings};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::frame::RejectRecord;
@@ -36,24 +38,31 @@ pub fn run(
     if rules_explain_series::explain(rule, &report, event, options.clone(), &catalog, limit)? {
         return Ok(Exit::Done);
     }
-    if report.detections.is_empty() {
+    if report.detections.is_empty() && report.sql.is_empty() {
         return Err(Failure::new(format!(
-            "{}: no detection rule to explain",
+            "{}: no detection or SQL rule to explain",
             rule.display()
         )));
     }
-    let mut options = ScanOptions::default();
-    if let Some(name) = dataset {
-        options.decode.dataset = Some(load::dataset(name, &catalog)?);
+    let (sql, not_run) = SqlRules::compile(&report.sql, &catalog, None);
+    for left_out in &not_run {
+        anstream::eprintln!("{left_out}");
+    }
+    if report.detections.is_empty() && !not_run.is_empty() {
+        return Ok(Exit::Failed);
     }
     let inputs = InputSet::expand(&[event]);
     let mut sink = Explainer {
         rules: report.detections,
+        sql,
         catalog: catalog.clone(),
         out: super::stdout(),
         left: limit,
         seen: 0,
     };
+    for described in sink.sql.describe() {
+        writeln!(sink.out, "{described}")?;
+    }
     let scan = Scan {
         catalog,
         options,
@@ -79,6 +88,7 @@ pub fn run(
 
 struct Explainer<W> {
     rules: Vec<Arc<DetectionRule>>,
+    sql: SqlRules,
     catalog: Arc<Catalog>,
     out: W,
     left: usize,
@@ -106,6 +116,9 @@ impl<W: Write> ScanSink for Explainer<W> {
                 writeln!(self.out, "{head}event {id} of {}{head:#}", batch.dataset.name)?;
                 for rule in &self.rules {
                     writeln!(self.out, "{}", explain(rule, &self.catalog, batch, row))?;
+                }
+                for explained in self.sql.explain(batch, row) {
+                    writeln!(self.out, "{explained}")?;
                 }
             }
         }

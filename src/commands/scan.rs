@@ -174,6 +174,7 @@ pub fn lost_input(summary: &ScanSummary) -> bool {
         || !summary.inputs_without_events.is_empty()
         || !queries.failed.is_empty()
         || queries.events_given_up > 0
+        || !summary.sql.failed.is_empty()
 }
 
 /// What was done, on standard error.
@@ -306,6 +307,7 @@ fn windows(summary: &ScanSummary) {
         );
     }
     queries(&summary.queries);
+    sql(&summary.sql);
     if counters.signals > 0 {
         let dim = style::DIM;
         let parts = [(counters.late, "out of order"), (counters.twice, "met twice")];
@@ -352,6 +354,62 @@ fn queries(counters: &borzoi_engine::eql::run::Counters) {
     }
     for failed in &counters.failed {
         warn(failed);
+    }
+}
+
+/// Says what rules in SQL could not take into account, or gave up.
+fn sql(counters: &borzoi_engine::sql_rules::run::Counters) {
+    let said = [
+        (
+            counters.too_late,
+            "events came too late for the windows of SQL rules; --lateness says how long they wait",
+        ),
+        (
+            counters.ended_early,
+            "windows of SQL rules were ended before all of their events could be known, because memory was full; --window-memory sets it",
+        ),
+        (
+            counters.groups_given_up,
+            "groups of SQL rules were given up because the memory for them was full; --window-memory sets it",
+        ),
+        (
+            counters.future,
+            "batches for SQL rules have events that are dated in the future",
+        ),
+        (
+            counters.beyond,
+            "events lie too far from now for the windows of SQL rules",
+        ),
+    ];
+    for (count, what) in said.iter().filter(|(count, _)| *count > 0) {
+        warn(&format!("{} {what}", table::thousands(*count)));
+    }
+    for (title, (events, error)) in &counters.failed {
+        warn(&format!(
+            "`{title}` left out {} events, of which it cannot work something out: {error}",
+            table::thousands(*events)
+        ));
+    }
+    if counters.events > 0 {
+        let dim = style::DIM;
+        let suppressed = match counters.suppressed {
+            0 => String::new(),
+            count => format!(
+                "; {} findings not told, as their rules ask (suppress)",
+                table::thousands(count)
+            ),
+        };
+        let held_back = match counters.held_back {
+            0 => String::new(),
+            count => format!(
+                "; {} not told: they are expected (--expected)",
+                table::thousands(count)
+            ),
+        };
+        anstream::eprintln!(
+            "{dim}{} events for SQL rules{suppressed}{held_back}{dim:#}",
+            table::thousands(counters.events)
+        );
     }
 }
 

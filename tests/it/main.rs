@@ -11,6 +11,7 @@ mod library;
 mod other_readers;
 mod own_datasets;
 mod rules;
+mod sql_rules;
 mod state;
 mod statistics;
 mod stream;

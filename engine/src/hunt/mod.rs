@@ -32,7 +32,7 @@ mod recheck;
 mod sigma;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -41,15 +41,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Network;
+use borzoi_parsers::names::sql_name;
 use borzoi_rules::ir::{DetectionRule, LogSource};
 use datafusion::common::{DataFusionError, ScalarValue, TableReference};
-use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ScalarUDF};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 
 pub use error::HuntError;
 pub use names::{is_complete, statements};
@@ -59,7 +60,8 @@ use crate::indicators::IndicatorSet;
 use crate::lake::Lake;
 use error::translate;
 use functions::UnreadableJson;
-use names::{Names, Rewritten, TableNames, nearest};
+use names::{Names, TableNames};
+pub(crate) use names::{Rewritten, nearest};
 
 /// How to hunt.
 #[derive(Debug, Clone, Default)]
@@ -141,8 +143,7 @@ impl Hunt {
             session(&options, &unreadable).map_err(|error| HuntError::Execution(error.to_string()))?;
         let mut stored = Vec::new();
         let tables = lake.tables().await.map_err(|error| failed(&error))?;
-        let known: std::collections::BTreeSet<&str> =
-            tables.iter().map(|table| table.tenant.as_str()).collect();
+        let known: BTreeSet<&str> = tables.iter().map(|table| table.tenant.as_str()).collect();
         if let Some(unknown) = options
             .tenants
             .iter()
@@ -364,12 +365,100 @@ impl Hunt {
         }
     }
 
+    /// Makes functions known beside those that there are.
+    pub(crate) fn add_functions(&self, functions: Vec<ScalarUDF>) {
+        for function in functions {
+            self.context.register_udf(function);
+        }
+    }
+
+    /// Makes columns known that events may have though no field of their dataset is called so: all fields of ECS, and what
+    /// the catalog fills, as far as `words` names them.
+    pub(crate) fn add_columns(&mut self, words: &BTreeSet<String>) -> Result<(), HuntError> {
+        let types = self.catalog.types();
+        let ecs: Vec<TableColumn> = words
+            .iter()
+            .filter_map(|word| {
+                let dotted = types.dotted_of_sql(word).unwrap_or(word);
+                Some(TableColumn {
+                    sql: sql_name(dotted).into(),
+                    dotted: dotted.into(),
+                    data_type: tables::declared_type(types.get(dotted)?),
+                })
+            })
+            .collect();
+        let all: Vec<Arc<tables::UnionTable>> = self.tables.values().cloned().collect();
+        for table in all.iter().filter(|table| !table.datasets.is_empty()) {
+            let filled = table.datasets.iter().flat_map(|dataset| &dataset.fill);
+            let filled = filled.map(|fill| &fill.column);
+            let filled = filled
+                .filter(|column| words.contains(&*column.sql) || words.contains(&*column.dotted))
+                .map(|column| TableColumn {
+                    sql: column.sql.clone(),
+                    dotted: column.dotted.clone(),
+                    data_type: tables::declared_type(column.column_type),
+                });
+            let mut columns = table.columns.clone();
+            for column in filled.chain(ecs.iter().cloned()) {
+                if columns.iter().all(|known| known.sql != column.sql) {
+                    columns.push(column);
+                }
+            }
+            if columns.len() > table.columns.len() {
+                let (members, datasets) = (table.members.clone(), table.datasets.clone());
+                let table = tables::UnionTable::new(table.name.clone(), columns, members, datasets);
+                self.register(table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The plan of a statement, its types made to agree, and not made any faster: to be taken apart.
+    pub(crate) fn analyzed(&self, sql: &str) -> Result<(LogicalPlan, Rewritten), HuntError> {
+        let statement = names::rewrite(sql, &self.names)?;
+        // Tables are in memory: nothing is waited for.
+        let planned = self.logical_plan(&statement, None).now_or_never();
+        let planned = planned.unwrap_or_else(|| {
+            Err(DataFusionError::Internal(
+                "planning waits for something".to_owned(),
+            ))
+        });
+        let state = self.context.state();
+        let analyzed = planned.and_then(|plan| {
+            state
+                .analyzer()
+                .execute_and_check(plan, state.config_options(), |_, _| {})
+        });
+        match analyzed {
+            Ok(plan) => Ok((plan, statement)),
+            Err(error) => Err(self.explain_error(error, &statement)),
+        }
+    }
+
+    /// The datasets behind a table, and its columns; `None` if there is no such table.
+    pub(crate) fn behind(&self, table: &str) -> Option<(&[Arc<Dataset>], &[TableColumn])> {
+        let table = self.tables.get(table)?;
+        Some((&table.datasets, &table.columns))
+    }
+
+    /// The column of a table that a name means, if it means one.
+    pub(crate) fn column(&self, table: &str, name: &str) -> Option<Arc<str>> {
+        self.names.tables.get(table)?.column(name)
+    }
+
+    /// What plans are made with.
+    pub(crate) fn state(&self) -> SessionState {
+        self.context.state()
+    }
+
     fn explain_error(&self, error: DataFusionError, statement: &Rewritten) -> HuntError {
         let sql = statement.original();
         let text = error.to_string();
-        if let Some((_, after)) = text.split_once("table 'datafusion.public.")
+        if let Some((_, after)) = text.split_once("table 'datafusion.")
             && let Some((name, _)) = after.split_once("' not found")
         {
+            // A name with a dot is taken for one of another schema.
+            let name = name.strip_prefix("public.").unwrap_or(name);
             let near = nearest(name, self.tables.keys().map(String::as_str));
             let message = match near.as_slice() {
                 [] => format!("no table `{name}`; there are {}", self.table_list()),

@@ -56,6 +56,14 @@ impl TableNames {
         self.columns.contains(sql)
     }
 
+    /// The column that `name` means, if it means one.
+    pub(crate) fn column(&self, name: &str) -> Option<Arc<str>> {
+        match self.find(name) {
+            Found::Column(sql) => Some(sql),
+            Found::None | Found::Ambiguous(_) => None,
+        }
+    }
+
     /// What `name` means. Where datasets of a group keep a native name in different columns, the ECS one is
     /// meant if there is just one.
     fn find(&self, name: &str) -> Found {

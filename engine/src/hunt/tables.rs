@@ -355,7 +355,7 @@ pub(crate) fn visible_type(stored: &DataType) -> DataType {
     }
 }
 
-fn declared_type(column_type: ColumnType) -> DataType {
+pub(crate) fn declared_type(column_type: ColumnType) -> DataType {
     match column_type {
         ColumnType::Keyword => DataType::Utf8View,
         ColumnType::Integer => DataType::Int64,

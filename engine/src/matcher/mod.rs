@@ -73,12 +73,15 @@ use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_rules::correlation::CorrelationRule;
 use borzoi_rules::ir::{DetectionRule, Expression, Matcher, Regex};
 use borzoi_rules::query::QueryRule;
+use borzoi_rules::sql::SqlRule;
 use hashbrown::HashMap;
 
 use crate::alert::AlertRule;
 use crate::alert_build::face_of;
 use crate::correlate::{Correlations, NotRun};
 use crate::eql::{PartUse, Queries};
+use crate::indicators::IndicatorSet;
+use crate::sql_rules::{self, SqlRules};
 use plan::{Fact, Plan};
 use ready::ReadyRule;
 use regexes::CompiledRegex;
@@ -159,6 +162,8 @@ pub struct CompiledRules {
     silent: Vec<bool>,
     /// Queries, whose parts are the last of the rules.
     queries: Option<Arc<Queries>>,
+    /// Rules in SQL, which read all events of their datasets.
+    sql: Option<Arc<SqlRules>>,
 }
 
 impl std::fmt::Debug for CompiledRules {
@@ -203,6 +208,7 @@ impl CompiledRules {
             silent: vec![false; rules.len()],
             correlations: None,
             queries: None,
+            sql: None,
             ready: RwLock::default(),
             rules,
             runnable,
@@ -250,6 +256,26 @@ impl CompiledRules {
         (compiled, warnings)
     }
 
+    /// Adds rules in SQL; gives those that do not run. Lists of indicators are those that their `indicator()` looks into.
+    pub fn with_sql(
+        mut self,
+        rules: &[Arc<SqlRule>],
+        catalog: &Arc<Catalog>,
+        indicators: Option<&Arc<IndicatorSet>>,
+    ) -> (CompiledRules, Vec<sql_rules::NotRun>) {
+        if rules.is_empty() {
+            return (self, Vec::new());
+        }
+        let (compiled, not_run) = SqlRules::compile(rules, catalog, indicators);
+        self.sql = Some(Arc::new(compiled));
+        (self, not_run)
+    }
+
+    /// The rules in SQL, if there are any.
+    pub fn sql(&self) -> Option<&Arc<SqlRules>> {
+        self.sql.as_ref()
+    }
+
     /// The queries, if there are any.
     pub fn queries(&self) -> Option<&Arc<Queries>> {
         self.queries.as_ref()
@@ -265,7 +291,8 @@ impl CompiledRules {
         let correlations = self.correlations.as_ref().map_or(0, |found| found.rules().len());
         let queries = self.queries.as_ref();
         let parts = queries.map_or(0, |queries| queries.detections());
-        self.rules.len() - parts + correlations + queries.map_or(0, |queries| queries.rules().len())
+        let sql = self.sql.as_ref().map_or(0, |sql| sql.rules().count());
+        self.rules.len() - parts + correlations + sql + queries.map_or(0, |queries| queries.rules().len())
     }
 
     /// Whether a match of a rule is an alert.
@@ -355,7 +382,13 @@ impl CompiledRules {
         borzoi_parsers::enrich::columns()
             .iter()
             .map(|derived| &derived.column)
-            .filter(|column| keys.iter().any(|key| key.is_column(&column.sql, &column.dotted)))
+            .filter(|column| {
+                let in_sql = self
+                    .sql
+                    .as_ref()
+                    .is_some_and(|sql| sql.asks_for(dataset, &column.sql));
+                in_sql || keys.iter().any(|key| key.is_column(&column.sql, &column.dotted))
+            })
             .map(|column| column.sql.clone())
             .collect()
     }

@@ -15,6 +15,7 @@ use crate::correlate::alerts::{Correlator, FoundAlert};
 use crate::eql::run::QueryRun;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::pipeline::Collected;
+use crate::sql_rules::run::SqlRun;
 
 pub(super) struct Store {
     pub(super) writer: LakeWriter,
@@ -30,6 +31,7 @@ pub(super) struct Collector<'a> {
     pub(super) store: Option<Store>,
     pub(super) correlator: Option<Correlator>,
     pub(super) queries: Option<QueryRun>,
+    pub(super) sql: Option<SqlRun>,
     pub(super) inputs: &'a [Input],
     /// Whether the open input has no end.
     pub(super) streams: bool,
@@ -62,6 +64,10 @@ impl Collector<'_> {
                 if let Some(queries) = self.queries.as_mut().filter(|_| is_quiet) {
                     let alerts = queries.quiet(quiet);
                     self.final_alerts(alerts, true)?;
+                }
+                if let Some(sql) = self.sql.as_mut().filter(|_| is_quiet) {
+                    sql.quiet(quiet);
+                    self.sql_alerts(true)?;
                 }
             }
             Collected::Result(work::Output::Opened(path)) => {
@@ -118,11 +124,20 @@ impl Collector<'_> {
                     }
                     found
                 });
+                let partials = std::mem::take(&mut block.sql);
+                if let Some(sql) = &mut self.sql {
+                    let now = Instant::now();
+                    sql.take(partials, chrono::Utc::now().timestamp_micros(), now);
+                    if streams {
+                        sql.idle(now, QUIET);
+                    }
+                }
                 // After the events that they are about are on their way into the lake.
                 let given = self.correlation_alerts(true);
                 // The lake gets the others all the same.
                 self.final_alerts(of_queries.unwrap_or_default(), given.is_ok())?;
-                given?;
+                let of_sql = self.sql_alerts(given.is_ok());
+                given.and(of_sql)?;
                 if let (Some(keeper), Some((path, _))) = (&mut self.keeper, &self.current) {
                     keeper.reached(path, block.reached);
                 }
@@ -171,9 +186,24 @@ impl Collector<'_> {
 
     /// Alerts about more than one block, some at a time: to the lake, and to the sink, unless that is over.
     fn correlation_alerts(&mut self, sink_takes: bool) -> Result<(), ScanError> {
+        self.alerts_of(
+            |collector| Some(collector.correlator.as_mut()?.alerts()),
+            sink_takes,
+        )
+    }
+
+    /// The same of rules in SQL.
+    fn sql_alerts(&mut self, sink_takes: bool) -> Result<(), ScanError> {
+        self.alerts_of(|collector| Some(collector.sql.as_mut()?.alerts()), sink_takes)
+    }
+
+    fn alerts_of(
+        &mut self,
+        next: impl Fn(&mut Self) -> Option<Vec<FoundAlert>>,
+        sink_takes: bool,
+    ) -> Result<(), ScanError> {
         let mut sink_failed = None;
-        while let Some(correlator) = &mut self.correlator {
-            let found = correlator.alerts();
+        while let Some(found) = next(self) {
             if found.is_empty() {
                 break;
             }
@@ -265,6 +295,19 @@ impl Collector<'_> {
         self.correlation_alerts(sink_takes)
     }
 
+    /// The end of the scan, and of the input if that is over: what rules in SQL found until then.
+    pub(super) fn sql_end(&mut self, is_over: bool, sink_takes: bool) -> Result<(), ScanError> {
+        let Some(sql) = &mut self.sql else {
+            return Ok(());
+        };
+        match is_over {
+            true => sql.finish(),
+            false => sql.pause(),
+        }
+        self.summary.sql = sql.counters();
+        self.sql_alerts(sink_takes)
+    }
+
     /// More may come in another scan: what correlations and queries found and counted until now.
     pub(super) fn wait(&mut self, sink_takes: bool) -> Result<(), ScanError> {
         if let Some(correlator) = &mut self.correlator {
@@ -310,7 +353,8 @@ impl Collector<'_> {
         };
         let correlator = self.correlator.as_ref().filter(|_| !is_over);
         let queries = self.queries.as_ref().filter(|_| !is_over);
-        Ok(keeper.save(correlator, queries)?)
+        let sql = self.sql.as_mut().filter(|_| !is_over);
+        Ok(keeper.save(correlator, queries, sql)?)
     }
 
     /// Tells how far it has come.

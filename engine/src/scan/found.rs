@@ -12,6 +12,7 @@ use crate::alert_build::{AlertBuilder, micros_at, text_at};
 use crate::correlate::signals::{Matched, SignalMaker, evidence_of, with_kept};
 use crate::eql::hits::{Hit, HitMaker};
 use crate::matcher::{BatchMatcher, CompiledRules, Signal};
+use crate::sql_rules::partial::Partial;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub(crate) struct Matches {
     pub(crate) hits: Vec<Hit>,
     /// Keys that queries left out of events with too many values.
     pub(crate) keys_left_out: u64,
+    /// What rules in SQL read.
+    pub(crate) sql: Vec<Partial>,
 }
 
 /// Matches the batches of one block.
@@ -65,6 +68,7 @@ pub(crate) fn find(matcher: &mut BatchMatcher, batches: &[&EventBatch]) -> Match
         correlated,
         hits,
         keys_left_out,
+        sql: rules.sql().map_or_else(Vec::new, |sql| sql.partials(batches)),
     }
 }
 

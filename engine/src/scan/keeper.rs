@@ -10,6 +10,7 @@ use borzoi_parsers::input::Input;
 use super::state::{Position, Positions, Reached, Resume, StateError, StateFolder, StateOptions};
 use crate::correlate::alerts::Correlator;
 use crate::eql::run::QueryRun;
+use crate::sql_rules::run::SqlRun;
 
 /// Keeps the state from which the next scan goes on.
 pub(super) struct Keeper {
@@ -35,6 +36,7 @@ impl Keeper {
         &mut self,
         correlator: Option<&mut Correlator>,
         queries: Option<&mut QueryRun>,
+        sql: Option<&mut SqlRun>,
     ) -> Result<Vec<String>, StateError> {
         let saved = self.folder.load()?;
         self.positions = saved.positions;
@@ -45,6 +47,10 @@ impl Keeper {
         }
         if let (Some(saved), Some(queries)) = (saved.queries, queries) {
             lost.extend(queries.restore(saved, now));
+        }
+        if let (Some(saved), Some(sql)) = (saved.sql, sql) {
+            let restored = sql.restore(saved, now);
+            lost.extend(restored.map_err(|error| StateError::Sql(error.strip_backtrace()))?);
         }
         Ok(lost)
     }
@@ -99,8 +105,12 @@ impl Keeper {
         &mut self,
         correlator: Option<&Correlator>,
         queries: Option<&QueryRun>,
+        sql: Option<&mut SqlRun>,
     ) -> Result<(), StateError> {
-        self.folder.save(&self.positions, correlator, queries)?;
+        let sql = sql.map(SqlRun::save).transpose();
+        let sql = sql.map_err(|error| StateError::Sql(error.strip_backtrace()))?;
+        self.folder
+            .save(&self.positions, correlator, queries, sql.as_ref())?;
         self.saved = Instant::now();
         Ok(())
     }

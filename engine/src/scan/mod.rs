@@ -39,6 +39,8 @@ use crate::expected::Expected;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Settings};
+use crate::sql_rules;
+use crate::sql_rules::run::SqlRun;
 use crate::windows::{self, Baseline};
 use collector::{Collector, Store};
 use keeper::Keeper;
@@ -145,6 +147,8 @@ pub struct ScanSummary {
     pub baselines: Vec<(Arc<CorrelationRule>, Baseline)>,
     /// What queries over several events counted.
     pub queries: eql::run::Counters,
+    /// What rules in SQL counted.
+    pub sql: sql_rules::run::Counters,
     /// What was stored.
     pub lake: FlushReport,
     /// Bytes of the inputs as they lie on disk.
@@ -213,8 +217,12 @@ impl Scan {
             correlator.expect(self.options.expected.clone());
         }
         let mut queries = rules.and_then(|rules| QueryRun::new(rules.queries()?, &settings));
+        let mut sql = rules.and_then(|rules| Some(SqlRun::new(rules.sql()?.clone(), settings)));
+        if let Some(sql) = &mut sql {
+            sql.expect(self.options.expected.clone());
+        }
         let state_lost = match &mut keeper {
-            Some(keeper) => keeper.take_up(correlator.as_mut(), queries.as_mut())?,
+            Some(keeper) => keeper.take_up(correlator.as_mut(), queries.as_mut(), sql.as_mut())?,
             None => Vec::new(),
         };
         let resumes = keeper
@@ -235,6 +243,7 @@ impl Scan {
             store,
             correlator,
             queries,
+            sql,
             inputs: &inputs.inputs,
             streams: false,
             last_block: Instant::now(),
@@ -300,8 +309,10 @@ impl Scan {
             true => collector.queries_end(outcome.is_ok()),
             false => Ok(()),
         };
+        let sql_ended = collector.sql_end(is_over, outcome.is_ok() && ended.is_ok());
         let outcome = outcome
             .and(ended)
+            .and(sql_ended)
             .and_then(|()| collector.progress(raw_bytes.load(Ordering::Relaxed)));
         // Whatever ended it, what came before is stored.
         let stored = collector.finish();

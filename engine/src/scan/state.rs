@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::correlate::alerts::{self, Correlator};
 use crate::eql::run::QueryRun;
 use crate::eql::snapshot;
+use crate::sql_rules;
 
 /// Where the state of a scan is kept.
 #[derive(Debug, Clone)]
@@ -55,6 +56,9 @@ pub enum StateError {
     /// Another scan uses it.
     #[error("{}: another scan uses this state", .0.display())]
     InUse(PathBuf),
+    /// What SQL rules know cannot be put into the file, or be taken out of it: a bug, here or in DataFusion.
+    #[error("the state of SQL rules: {0}")]
+    Sql(String),
     /// The file is not what this version writes.
     #[error("{}: {reason}; move it away to begin anew", path.display())]
     Unreadable {
@@ -199,6 +203,7 @@ pub(super) struct Saved {
     pub(super) positions: Positions,
     pub(super) correlator: Option<alerts::Loaded>,
     pub(super) queries: Option<snapshot::Loaded>,
+    pub(super) sql: Option<sql_rules::snapshot::Saved>,
 }
 
 /// A folder in which this scan, and no other, keeps its state.
@@ -273,13 +278,14 @@ impl StateFolder {
         positions: &Positions,
         correlator: Option<&Correlator>,
         queries: Option<&QueryRun>,
+        sql: Option<&sql_rules::snapshot::Saved>,
     ) -> Result<(), StateError> {
         let write = || -> io::Result<()> {
             let mut file = File::create(&self.new)?;
             file.write_all(MAGIC)?;
             let mut encoder = zstd::Encoder::new(BufWriter::new(file), 1)?;
             encoder.include_checksum(true)?;
-            let all = (VERSION, positions, correlator, queries);
+            let all = (VERSION, positions, correlator, queries, sql);
             let mut encoder = postcard::to_io(&all, encoder).map_err(io::Error::other)?;
             encoder.flush()?;
             let file = encoder

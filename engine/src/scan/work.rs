@@ -20,6 +20,7 @@ use crate::correlate::signals::Matched;
 use crate::eql::hits::Hit;
 use crate::matcher::screen::Screen;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters};
+use crate::sql_rules::partial::Partial;
 
 /// What the producer hands over, in the order of the inputs.
 pub(super) enum Item {
@@ -51,6 +52,8 @@ pub(super) struct Block {
     pub(super) hits: Vec<Hit>,
     /// Keys that queries left out of events with too many values.
     pub(super) keys_left_out: u64,
+    /// What rules in SQL read.
+    pub(super) sql: Vec<Partial>,
     /// The alerts as rows of the table `alerts`.
     pub(super) alert_tables: Vec<RecordBatch>,
     pub(super) matching: MatchCounters,
@@ -234,6 +237,7 @@ impl Worker {
                 correlated: Vec::new(),
                 hits: Vec::new(),
                 keys_left_out: 0,
+                sql: Vec::new(),
                 alert_tables: Vec::new(),
                 matching: MatchCounters::default(),
                 passed: Vec::new(),
@@ -253,6 +257,7 @@ impl Worker {
             correlated,
             hits,
             keys_left_out,
+            sql,
         } = find(matcher, &batches);
         let alert_tables = match self.stores {
             true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
@@ -268,6 +273,7 @@ impl Worker {
             correlated,
             hits,
             keys_left_out,
+            sql,
             alert_tables,
             passed: Vec::new(),
         }

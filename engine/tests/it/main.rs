@@ -15,6 +15,7 @@ mod matcher;
 mod rule_tests;
 mod screen;
 mod sequence;
+mod sql_rules;
 mod state;
 mod windows;
 

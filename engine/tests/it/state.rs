@@ -83,6 +83,36 @@ id: 00000000-0000-0000-0000-000000000009
 eql: any where event.code == \"4625\" | count user.name
 ";
 
+const SQL: &str = "
+---
+title: Failures in ten minutes
+id: 00000000-0000-0000-0000-00000000000b
+sql: |
+    select TargetUserName, count(*) as failures, count(distinct IpAddress) as addresses, median(length(IpAddress)) as middle
+    from windows.security where event_code = 4625
+    group by TargetUserName, tumble(time, interval '10 minutes') having count(*) >= 2
+---
+title: Addresses in five minutes
+id: 00000000-0000-0000-0000-00000000000c
+sql: |
+    select IpAddress, count(*) as n, count(distinct TargetUserName) as users, max(event_code) as code
+    from windows.security group by IpAddress, hop(time, interval '1 minute', interval '5 minutes')
+    having count(distinct TargetUserName) >= 2
+---
+title: Busy
+id: 00000000-0000-0000-0000-00000000000d
+sql: |
+    select TargetUserName, count(*) as n, count(distinct IpAddress) as addresses, max(IpAddress) as last_one
+    from windows.security group by TargetUserName, session(time, interval '40 seconds') having count(*) > 2
+---
+title: Busy minute
+id: 00000000-0000-0000-0000-00000000000e
+sql: |
+    select TargetUserName, count(*) as n, count(distinct IpAddress) as addresses,
+        count(*) filter (where event_code = 4625) as failures, min(IpAddress) as first_one
+    from windows.security group by TargetUserName, slide(time, interval '1 minute') having count(*) > 2
+";
+
 fn compiled(text: &str) -> Arc<CompiledRules> {
     let report = Loader::new().load_text("rules.yml", text);
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
@@ -91,6 +121,9 @@ fn compiled(text: &str) -> Arc<CompiledRules> {
         CompiledRules::compile_with_queries(report.detections, report.queries, &Catalog::builtin());
     let (rules, not_run) = rules.with_correlations(&report.correlations, &report.referenced_only);
     assert!(not_run.is_empty());
+    let (rules, not_run) = rules.with_sql(&report.sql, &Catalog::builtin(), None);
+    let not_run: Vec<String> = not_run.iter().map(ToString::to_string).collect();
+    assert_eq!(not_run, [""; 0]);
     Arc::new(rules)
 }
 
@@ -214,7 +247,7 @@ proptest! {
         threads in prop::collection::vec(1..4_usize, 5),
         waits in any::<bool>(),
     ) {
-        let rules = compiled(RULES);
+        let rules = compiled(&format!("{RULES}{SQL}"));
         let logs = tempfile::tempdir().expect("a folder");
         let mut events = events;
         events.sort();
@@ -405,4 +438,41 @@ fn a_state_that_cannot_be_used_is_said() {
     let lock = std::fs::File::open(state.path().join("lock")).expect("there");
     lock.lock().expect("locked");
     assert!(matches!(run(), Err(ScanError::State(StateError::InUse(_)))));
+}
+
+#[test]
+fn windows_of_sql_rules_go_on_across_scans() {
+    let text = SQL.trim_start().trim_start_matches("---\n").to_owned();
+    let logs = tempfile::tempdir().expect("a folder");
+    let state = tempfile::tempdir().expect("a folder");
+    let run = |rules: &Arc<CompiledRules>, finish: bool| {
+        let setting = Setting {
+            threads: 1,
+            lateness: Some(10_000_000),
+            finish,
+        };
+        let mut sink = mortal(u32::MAX);
+        let summary = scan(rules, logs.path(), Some(state.path()), &setting, &mut sink).expect("it runs");
+        let found = sink.alerts.values().map(|alert| {
+            let found = alert.correlation.as_ref().expect("of several events");
+            format!("{} {} {}", alert.rule.title, found.count, found.until.is_some())
+        });
+        let mut found: Vec<String> = found.collect();
+        found.sort();
+        (found, summary)
+    };
+    let rules = compiled(&text);
+    let log = logs.path().join("security.json");
+    append(&log, &[(0, true, 1, 1), (20, true, 1, 1)]);
+    assert_eq!(run(&rules, false).0, [""; 0]);
+    append(&log, &[(30, true, 1, 1), (650, true, 2, 2)]);
+    // The session is over, the ten minutes are, and no later window can belong to them: what is told at once may go on.
+    let found = run(&rules, false).0;
+    let slid = "Busy minute 3 true";
+    assert_eq!(found, ["Busy 3 true", slid, "Failures in ten minutes 3 false"]);
+    // A rule that asks something else begins anew, and is named.
+    let changed = compiled(&text.replace("count(*) >= 2", "count(*) >= 3"));
+    let (found, summary) = run(&changed, true);
+    assert_eq!(found, [""; 0]);
+    assert_eq!(summary.state_lost, ["00000000-0000-0000-0000-00000000000b"]);
 }

@@ -280,7 +280,7 @@ fn timespan(node: &Node<'_>, section: &Node<'_>, sink: &mut Sink<'_>) -> Option<
 
 /// `90m`. Beside the specification's s, m, h, d also w, M and y as the reference implementation has them
 /// (a month and a year are the mean ones of the Gregorian calendar).
-pub(super) fn parse_timespan(text: &str) -> Option<Duration> {
+pub(crate) fn parse_timespan(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
     let seconds = match unit {

@@ -16,3 +16,4 @@ mod modifiers;
 mod pack;
 mod query_random;
 mod random;
+mod sql;

@@ -77,6 +77,8 @@ struct Met {
     screen: DatasetScreen,
     /// Whether any rule is about the dataset.
     has_rules: bool,
+    /// Whether a rule in SQL reads all of its events.
+    all_read: bool,
     /// Events that were passed over because none is.
     unasked: u64,
 }
@@ -92,6 +94,7 @@ impl Datasets {
                     let plan = rules.plan(event.dataset);
                     self.met.push(Met {
                         has_rules: !plan.rules.is_empty(),
+                        all_read: rules.sql().is_some_and(|sql| sql.reads(event.dataset)),
                         unasked: 0,
                         screen: DatasetScreen::new(event.dataset.clone(), plan, self.max_columns),
                     });
@@ -133,7 +136,8 @@ impl Screen {
         let Some(event) = self.reader.read(record, self.zone) else {
             return false;
         };
-        self.datasets.of(&self.rules, &event).screen.passes(&event)
+        let met = self.datasets.of(&self.rules, &event);
+        !met.all_read && met.screen.passes(&event)
     }
 
     /// As [`passes`](Screen::passes), for an event that has been read already, and is decoded whatever comes out:
@@ -142,6 +146,9 @@ impl Screen {
     #[inline]
     pub fn passes_event(&mut self, event: &FlatEvent<'_>) -> bool {
         let met = self.datasets.of(&self.rules, event);
+        if met.all_read {
+            return false;
+        }
         if !met.has_rules {
             met.unasked += 1;
             return true;

@@ -37,6 +37,13 @@ pub enum Command {
     Demo(DemoArgs),
     /// Match rules against logs; with --lake also store the events and alerts
     Scan(Box<ScanArgs>),
+    /// Read logs for what is usual in them, and keep it for `borzoi scan --state`; nothing is told
+    Learn(Box<ScanArgs>),
+    /// Show what rules that learn know: how much, since when, how large
+    Baselines(BaselinesArgs),
+    /// Say that alerts of correlations and statistics are expected for a time
+    #[command(subcommand)]
+    Expected(ExpectedCommand),
     /// Print events as ECS JSON lines
     Parse(ParseArgs),
     /// Query the lake with SQL, or with a Sigma rule
@@ -197,6 +204,63 @@ pub struct ScanArgs {
     /// With --state: how often it is saved while the scan runs
     #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1m", requires = "state", hide = true)]
     pub state_every: Span,
+    /// Do not tell what this file says is expected (see `borzoi expected`)
+    #[arg(long, value_name = "FILE")]
+    pub expected: Option<PathBuf>,
+}
+
+/// `borzoi baselines`
+#[derive(Debug, Args)]
+pub struct BaselinesArgs {
+    /// The folder of `borzoi learn` or `borzoi scan --state`
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+    /// The rules that learned it.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// The catalog.
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+    pub output: Structured,
+}
+
+/// `borzoi expected …`
+#[derive(Debug, Subcommand)]
+pub enum ExpectedCommand {
+    /// Add alerts of `borzoi scan --output jsonl`: the same rule and group are told again when the number is further out
+    Add {
+        /// The file to add them to; made if it is not there
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// A file with alerts, one a line, or - for standard input
+        #[arg(value_name = "ALERTS", default_value = "-")]
+        alerts: String,
+        /// For how long after the alert's time
+        #[arg(long = "for", value_name = "SPAN", value_parser = parse_span, default_value = "30d")]
+        span: Span,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// List what is expected, with line numbers
+    List {
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t = Structured::Table)]
+        output: Structured,
+    },
+    /// Take a line out again
+    Remove {
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// Its number, as `list` shows it
+        line: usize,
+    },
 }
 
 /// A length of time in microseconds.
@@ -267,7 +331,7 @@ pub enum RulesCommand {
         #[arg(short, long, value_enum, default_value_t = Structured::Table)]
         output: Structured,
     },
-    /// Show, condition by condition, why a rule matches an event or not
+    /// Show, condition by condition, why a rule matches an event or not; of statistics, what was measured and expected
     Explain {
         /// The rule file; of several rules in it, all are explained
         rule: PathBuf,
@@ -283,7 +347,7 @@ pub enum RulesCommand {
         /// The catalog.
         #[command(flatten)]
         catalog: CatalogArgs,
-        /// At most this many events
+        /// At most this many events, or groups of a statistic
         #[arg(long, default_value_t = 10)]
         limit: usize,
     },

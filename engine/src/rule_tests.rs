@@ -150,7 +150,7 @@ impl SeveralEvents {
     }
 
     /// Compiles them; only those of the file alert.
-    fn compile(&self, catalog: &Catalog) -> Result<Arc<CompiledRules>, String> {
+    pub(crate) fn compile(&self, catalog: &Catalog) -> Result<Arc<CompiledRules>, String> {
         let detections = self.detections.clone();
         let (compiled, _) = CompiledRules::compile_with_queries(detections, self.queries.clone(), catalog);
         let silent = self.detections.iter().map(|rule| &rule.meta);

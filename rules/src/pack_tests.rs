@@ -122,9 +122,7 @@ fn fault<T>(message: impl Into<String>) -> Result<T, Fault> {
     })
 }
 
-const KEYS: [&str; 7] = [
-    "expect", "note", "dataset", "event", "events", "raw", "generate",
-];
+const KEYS: [&str; 7] = ["expect", "note", "dataset", "event", "events", "raw", "generate"];
 
 fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
     let value: Value = serde_json::from_str(line).map_err(|error| {
@@ -158,7 +156,10 @@ fn case(line: &str, location: Location) -> Result<TestCase, Fault> {
         return fault("`expect` must be true or false");
     };
     if let Some(spec) = object.get("generate") {
-        if ["event", "events", "raw"].iter().any(|key| object.contains_key(*key)) {
+        if ["event", "events", "raw"]
+            .iter()
+            .any(|key| object.contains_key(*key))
+        {
             return fault("a test case has one of `event`, `events`, `generate` and `raw`");
         }
         let (event_text, raw) = generate::lines(spec).map_err(|(message, suggestion)| Fault {

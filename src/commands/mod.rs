@@ -2,14 +2,17 @@
 
 pub mod datasets;
 pub mod demo;
+mod expected;
 pub mod hunt;
 mod hunt_prompt;
 pub mod lake;
+mod learn;
 pub mod load;
 pub mod parse;
 pub mod rules;
 mod rules_check;
 mod rules_explain;
+mod rules_explain_series;
 pub mod rules_test;
 pub mod scan;
 pub mod scan_output;
@@ -26,6 +29,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Demo(args) => demo::run(&args, cli.quiet),
         Command::Scan(args) => scan::run(&args, cli.quiet),
+        Command::Learn(args) => learn::learn(&args, cli.quiet),
+        Command::Baselines(args) => learn::baselines(&args, cli.quiet),
+        Command::Expected(command) => expected::run(&command),
         Command::Parse(args) => parse::run(&args, cli.quiet),
         Command::Hunt(args) => hunt::run(&args),
         Command::Rules(command) => rules::run(&command),

@@ -14,7 +14,7 @@ use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::ir::DetectionRule;
 
-use super::load;
+use super::{load, rules_explain_series};
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
 
@@ -29,6 +29,13 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let report = load::rules(&[rule.to_owned()], load::placeholders(placeholders)?);
     load::show_errors(&report);
+    let mut options = ScanOptions::default();
+    if let Some(name) = dataset {
+        options.decode.dataset = Some(load::dataset(name, &catalog)?);
+    }
+    if rules_explain_series::explain(rule, &report, event, options.clone(), &catalog, limit)? {
+        return Ok(Exit::Done);
+    }
     if report.detections.is_empty() {
         return Err(Failure::new(format!(
             "{}: no detection rule to explain",

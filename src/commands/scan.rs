@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use borzoi_engine::alert::Alert;
+use borzoi_engine::expected::Expected;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
 use borzoi_engine::report::ReportMeta;
 use borzoi_engine::scan::{Progress, Scan, ScanError, ScanSink, ScanSummary, StateOptions};
@@ -14,18 +16,26 @@ use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::ir::Level;
 use borzoi_rules::query::Language;
 
-use super::load;
 use super::scan_output::{AlertOutput, Rejects};
-use crate::cli::{ScanArgs, ScanOutput};
+use super::{learn, load};
+use crate::cli::{ScanArgs, ScanOutput, Structured};
 use crate::exit::{Exit, Failure};
 use crate::ui::{progress, style, table};
 
 /// Runs the command.
 pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
+    run_as(args, quiet, false)
+}
+
+/// The same; `learns`: nothing is told, and at the end it is shown what was learned.
+pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failure> {
     let catalog = load::catalog(args.input.catalog.as_ref())?;
     let mut options = load::scan_options(&args.input, &catalog)?;
     options.windows.lateness = args.lateness.map(|span| span.0);
     options.windows.budget = args.window_memory.saturating_mul(1 << 20);
+    if let Some(path) = &args.expected {
+        options.expected = Arc::new(Expected::read(path).map_err(Failure::new)?);
+    }
     let rules = match (&args.eql, &args.kql) {
         (Some(text), _) => load::query_alone(Language::Eql, text, args.case_sensitive, &catalog)?,
         (None, Some(text)) => load::query_alone(Language::Kql, text, args.case_sensitive, &catalog)?,
@@ -66,6 +76,7 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
         bar: progress::Progress::new(inputs.total_size().unwrap_or(0), quiet),
         highest: None,
         last: Progress::default(),
+        learns,
     };
     let scan = Scan {
         catalog,
@@ -78,13 +89,16 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
     let outcome = scan.run(&inputs, &mut sink);
     sink.bar.finish();
     // What was found before a failure is shown all the same.
-    let shown = sink.output.finish(&ReportMeta {
-        events: sink.last.events,
-        sources: inputs.inputs.len() as u64,
-        rules: rules.compiled.all_rules() as u64,
-        alerts_total: sink.last.alerts,
-        elapsed: started.elapsed(),
-    });
+    let shown = match learns {
+        true => Ok(()),
+        false => sink.output.finish(&ReportMeta {
+            events: sink.last.events,
+            sources: inputs.inputs.len() as u64,
+            rules: rules.compiled.all_rules() as u64,
+            alerts_total: sink.last.alerts,
+            elapsed: started.elapsed(),
+        }),
+    };
     sink.rejects.finish()?;
     let summary = match outcome {
         Err(ScanError::Output(error)) if args.lake.is_some() && error.kind() == io::ErrorKind::BrokenPipe => {
@@ -101,6 +115,14 @@ pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
                 "a regular expression was given up {times} times, too many steps: {pattern}"
             ));
         }
+    }
+    if learns {
+        let form = match form {
+            ScanOutput::Table => Structured::Table,
+            ScanOutput::Jsonl => Structured::Jsonl,
+            ScanOutput::Csv => Structured::Csv,
+        };
+        learn::show(&mut super::stdout(), &summary, form)?;
     }
     if let (Some(limit), Some(highest)) = (args.fail_on, sink.highest)
         && highest >= Level::from(limit)
@@ -276,6 +298,13 @@ fn windows(summary: &ScanSummary) {
             table::thousands(summary.suppressed),
         );
     }
+    if summary.held_back > 0 {
+        let dim = style::DIM;
+        anstream::eprintln!(
+            "{dim}{} findings of correlation rules were not told: they are expected (--expected){dim:#}",
+            table::thousands(summary.held_back),
+        );
+    }
     queries(&summary.queries);
     if counters.signals > 0 {
         let dim = style::DIM;
@@ -354,6 +383,8 @@ struct CommandSink {
     bar: progress::Progress,
     highest: Option<Level>,
     last: Progress,
+    /// Nothing is told.
+    learns: bool,
 }
 
 impl ScanSink for CommandSink {
@@ -362,11 +393,17 @@ impl ScanSink for CommandSink {
     }
 
     fn alert(&mut self, alert: &Alert) -> io::Result<()> {
+        if self.learns {
+            return Ok(());
+        }
         self.highest = self.highest.max(Some(alert.rule.level));
         self.output.alert(alert)
     }
 
     fn update(&mut self, alert: &Alert) -> io::Result<()> {
+        if self.learns {
+            return Ok(());
+        }
         self.output.update(alert)
     }
 

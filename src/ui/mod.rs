@@ -2,6 +2,7 @@
 //! only when standard error is one.
 
 pub mod log;
+pub mod plot;
 pub mod progress;
 pub mod style;
 pub mod table;

@@ -42,6 +42,11 @@ const LEAST_DEVIATION: f64 = 0.003;
 const MOST_DEVIATION: f64 = 0.33;
 /// Part of the intervals that must lie near the median for the likelihoods to be worked out.
 const NEAR_PART: f64 = 0.55;
+/// What a density and an interval count as at least, in periods, so that 48 of them multiplied are a number.
+const LEAST_DENSITY: f64 = 1e-6;
+const LEAST_LENGTH: f64 = 1e-3;
+/// While a beacon is known, every so many call-backs are judged.
+const KNOWN_EVERY: u8 = 4;
 /// `ln sqrt(2 pi)`.
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 /// Strength, and the common logarithm of how many episodes begin per call-back in people's traffic; measured, see the
@@ -120,8 +125,20 @@ pub struct Beacon {
     next: u8,
     filled: u8,
     found: bool,
+    // Call-backs until a known beacon is judged again.
+    wait: u8,
+    said: Said,
     began: Option<i64>,
     last: i64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Said {
+    strength: f32,
+    period: f32,
+    jitter: f32,
+    entropy: f32,
+    missing: u32,
 }
 
 /// How intervals are explained by a period.
@@ -141,6 +158,8 @@ impl Beacon {
             next: 0,
             filled: 0,
             found: false,
+            wait: 0,
+            said: Said::default(),
             began: None,
             last: 0,
         }
@@ -159,6 +178,10 @@ impl Beacon {
         }
         self.began = Some(time_micros);
         self.push(time_micros.saturating_sub(began));
+        if self.found && self.wait > 1 {
+            self.wait -= 1;
+            return self.known();
+        }
         self.judge()
     }
 
@@ -185,26 +208,48 @@ impl Beacon {
         };
         let burst = self.settings.burst_micros.max(0) as f64 / 1e6;
         let people = people(sorted, burst);
-        // The deviation as estimated, a little more and a little less.
-        let strength = [0.75, 1.0, 1.35]
-            .map(|factor| (fit.deviation * factor).clamp(LEAST_DEVIATION, MOST_DEVIATION))
-            .map(|deviation| beaconing(sorted, Fit { deviation, ..fit }) - people)
-            .into_iter()
-            .fold(f64::MIN, f64::max);
-        score.strength = strength.max(0.0);
-        score.probability = tail_probability(score.strength);
-        score.period_micros = (fit.period * 1e6) as i64;
-        score.jitter = fit.deviation * 3f64.sqrt();
-        score.missing = fit.missing;
-        score.entropy = entropy(sorted);
-
+        let strength = |factor: f64| {
+            let deviation = (fit.deviation * factor).clamp(LEAST_DEVIATION, MOST_DEVIATION);
+            beaconing(sorted, Fit { deviation, ..fit }) - people
+        };
+        // The deviation as estimated; a little less and a little more, where that could matter.
+        let mut best = strength(1.0);
+        if best > -5.0 {
+            best = best.max(strength(0.75)).max(strength(1.35));
+        }
+        if best <= 0.0 {
+            self.found = false;
+            return score;
+        }
+        self.said = Said {
+            strength: best as f32,
+            period: fit.period as f32,
+            jitter: (fit.deviation * 3f64.sqrt()) as f32,
+            entropy: entropy(sorted) as f32,
+            missing: fit.missing,
+        };
+        score = self.known();
         let mean = sorted.iter().sum::<f64>() / count as f64;
-        let per_callback = self.settings.alerts_per_day.max(0.0) * mean / DAY_SECONDS;
-        let threshold = strength_of(per_callback);
-        score.alert = !self.found && score.strength >= threshold;
+        let wanted = self.settings.alerts_per_day * mean / DAY_SECONDS;
+        score.alert = !self.found && score.probability <= wanted;
         // It is over when half of the evidence is gone: no flicker around the threshold.
-        self.found = score.strength >= if self.found { threshold / 2.0 } else { threshold };
+        self.found = score.alert || self.found && tail_probability(2.0 * best) <= wanted;
+        self.wait = if self.found { KNOWN_EVERY } else { 0 };
         score
+    }
+
+    /// What was last found out.
+    fn known(&self) -> Score {
+        let strength = f64::from(self.said.strength);
+        Score {
+            probability: tail_probability(strength),
+            strength,
+            period_micros: (f64::from(self.said.period) * 1e6) as i64,
+            jitter: f64::from(self.said.jitter),
+            missing: self.said.missing,
+            entropy: f64::from(self.said.entropy),
+            ..self.nothing()
+        }
     }
 
     fn nothing(&self) -> Score {
@@ -271,29 +316,28 @@ fn folded(interval: f64, period: f64) -> (f64, f64) {
 
 /// Log-likelihood of the intervals as beaconing.
 fn beaconing(intervals: &[f64], fit: Fit) -> f64 {
-    let log = intervals.iter().map(|&interval| {
-        let stray = STRAY / (STRAY_FOLDS * interval);
-        let (k, _) = folded(interval, fit.period);
-        let near = if k <= MOST_PERIODS {
-            // The nearest multiple and, where jitter makes them overlap, its neighbours.
-            let reach = if fit.deviation > 0.15 { 1.0 } else { 0.0 };
-            let mut sum = 0.0;
-            let mut multiple = (k - reach).max(1.0);
-            while multiple <= k + reach {
+    // Where jitter makes multiples overlap, the neighbours of the nearest one count too.
+    let reach = if fit.deviation > 0.15 { 1.0 } else { 0.0 };
+    let height = (1.0 - STRAY) * (1.0 - MISSING) * (-HALF_LOG_TAU).exp();
+    // A product of densities in units of the period, each between a ten-thousandth and a hundred or so: one logarithm is enough.
+    let mut product = 1.0;
+    for &interval in intervals {
+        let (nearest, _) = folded(interval, fit.period);
+        let length = interval / fit.period;
+        let mut density = STRAY / (STRAY_FOLDS * length.max(LEAST_LENGTH));
+        if nearest <= MOST_PERIODS {
+            let mut multiple = (nearest - reach).max(1.0);
+            while multiple <= nearest + reach {
                 // A hundredth of a second on top: clocks are no better.
-                let deviation = fit.period * fit.deviation * multiple.sqrt() + 0.01;
-                let off = (interval - multiple * fit.period) / deviation;
-                sum += (1.0 - MISSING) * MISSING.powi(multiple as i32 - 1) * (-0.5 * off * off).exp()
-                    / deviation;
+                let deviation = fit.deviation * multiple.sqrt() + 0.01 / fit.period;
+                let off = (length - multiple) / deviation;
+                density += height * MISSING.powi(multiple as i32 - 1) * (-0.5 * off * off).exp() / deviation;
                 multiple += 1.0;
             }
-            sum * (-HALF_LOG_TAU).exp()
-        } else {
-            0.0
-        };
-        ((1.0 - STRAY) * near + stray).ln()
-    });
-    log.sum()
+        }
+        product *= density.max(LEAST_DENSITY);
+    }
+    product.ln() - intervals.len() as f64 * fit.period.ln()
 }
 
 /// Log-likelihood of ascending intervals as what people do. What comes within a burst is not seen as an interval, so
@@ -319,11 +363,13 @@ fn people(sorted: &[f64], burst: f64) -> f64 {
     let quartile = |part: usize| logs[(logs.len() - 1) * part / 4];
     let spread = ((quartile(3) - quartile(1)) / 1.349).max(PEOPLE_SPREAD);
     let height = (1.0 - STRAY) * (-HALF_LOG_TAU).exp() / spread;
-    let robust = logs.iter().map(|log| {
+    // Each factor is between 0.005 and 0.5.
+    let factors = logs.iter().map(|log| {
         let off = (log - quartile(2)) / spread;
-        (height * (-0.5 * off * off).exp() + STRAY / STRAY_FOLDS).ln() - log
+        height * (-0.5 * off * off).exp() + STRAY / STRAY_FOLDS
     });
-    at_random.max(log_normal).max(robust.sum())
+    let robust = factors.product::<f64>().ln() - sum;
+    at_random.max(log_normal).max(robust)
 }
 
 /// Shannon's entropy of ascending intervals in bins of a fifth, relative to the most that so many can have.
@@ -343,21 +389,6 @@ fn tail_probability(strength: f64) -> f64 {
     10f64.powf(along(strength)).clamp(1e-18, 1.0)
 }
 
-/// The least strength that is as improbable as this.
-fn strength_of(probability: f64) -> f64 {
-    let wanted = probability.clamp(1e-18, 1.0).log10();
-    let (mut low, mut high) = (0.0, 60.0);
-    for _ in 0..40 {
-        let middle = (low + high) / 2.0;
-        if along(middle) > wanted {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    high
-}
-
 fn along(strength: f64) -> f64 {
     let [.., (last, log)] = TAIL;
     if strength >= last {
@@ -367,3 +398,6 @@ fn along(strength: f64) -> f64 {
     let ((x0, y0), (x1, y1)) = (TAIL[after - 1], TAIL[after]);
     y0 + (strength - x0) * (y1 - y0) / (x1 - x0)
 }
+
+#[cfg(test)]
+mod tests;

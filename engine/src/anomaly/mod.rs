@@ -1,15 +1,31 @@
-//! Anomaly statistics over numeric series: how unusual is this value, for this series, now?
+//! Anomaly statistics: what no rule was written for.
 //!
-//! One [`Detector`] per series, fed in order of time; each value gets a [`Score`]: the chance that noise alone is as
-//! strong, the band of what was expected, and whether an episode of something unusual begins. Streaming, constant memory
-//! (under 2 kB, nothing on the heap), no look-ahead, no I/O and no clock. State can be serialised.
+//! One [`Detector`] per numeric series, fed in order of time; each value gets a [`Score`]: the chance that noise alone is as
+//! strong, the band of what was expected, and whether an episode of something unusual begins. Beside it stand machines for
+//! what is no number (below). All are streaming, take constant memory per series, look at no clock, file or rule,
+//! and can be serialised.
 //!
 //! # Should I use this?
 //!
-//! For counts, sums, rates, durations of one entity per interval: yes. For a value that must never be over 100: a rule
-//! is simpler. For categories (a new user, a rare process): this cannot see them.
+//! | question | answered by |
+//! |---|---|
+//! | is this count, sum, rate, duration of an entity and interval unusual? | [`Detector`] |
+//! | does a pair connect at a period, as implants do? | [`beacon`] |
+//! | was this domain name generated? | [`names`] |
+//! | how many distinct values in an interval (spray, scan, fan-out: give it to the [`Detector`])? | [`distinct`] |
+//! | is this value, or combination of values, new for the entity and rare among its peers? | [`rare`] |
+//! | is the entity active at an hour at which it never is? | [`hours`] |
+//! | was an account in two places too far apart? | [`travel`] |
+//! | does a source no longer talk? | [`silence`] |
+//! | has an entity much more than its peers in the same interval? | [`peers`] |
 //!
-//! # How it works
+//! For a value that must never be over 100, a rule is simpler.
+//!
+//! Each machine has `new(Settings)` and an `update` that takes a time in microseconds, in ascending order, and gives a `Score`
+//! with `alert` and the numbers that an analyst wants to read. Sensitivity is a number of alerts per day where that has
+//! a meaning. Times that stand still or go back, and values that are no numbers, do no harm.
+//!
+//! # How the detector works
 //!
 //! ```text
 //! value ─▶ season: level, half hour of the day, hour of the week ─▶ forecast
@@ -30,7 +46,8 @@
 //! same series in another unit, with another zero or at another date scores the same.
 //!
 //! Beside it stand parts for rules of their own: [`sketch`] (quantiles, median and MAD), [`cusum`] (a shift against a
-//! known mean), [`ewma`].
+//! known mean), [`ewma`], [`rates`] (how many events a day are as strong); and [`simulate`], what tests and benchmarks
+//! are fed with.
 //!
 //! `docs/anomaly.md` has figures, and what was tried and did not help.
 
@@ -40,7 +57,10 @@ pub mod detector;
 pub mod deviation;
 pub mod distinct;
 pub mod ewma;
+#[cfg(test)]
+mod fan_out_tests;
 pub mod hours;
+pub mod names;
 pub mod peers;
 pub mod range;
 pub mod rare;

@@ -381,3 +381,6 @@ fn bucket(gap: f64) -> usize {
 fn edge(bucket: usize) -> f64 {
     1e3 * (bucket as f64 / STEPS_PER_DOUBLING).exp2()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use borzoi_rules::correlation::{Bound, BoundOperator, CorrelationCondition, CorrelationKind};
+use borzoi_rules::correlation::{
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Direction, StatisticKind,
+};
 use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,8 @@ use super::{Correlations, told_apart_by};
 use crate::alert::{
     Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
 };
-use crate::windows::{self, Counters, Episode, Settings, Signal, Windows, episode_id};
+use crate::expected::Expected;
+use crate::windows::{self, Baseline, Counters, Episode, Settings, Signal, Watched, Windows, episode_id};
 
 /// Names of each kind that an alert takes from its events.
 const MOST_NAMES: usize = 20;
@@ -52,6 +55,8 @@ pub(crate) struct Correlator {
     ready: VecDeque<Episode>,
     told: Told,
     suppressed: u64,
+    expected: Arc<Expected>,
+    held_back: u64,
 }
 
 /// What was saved of a correlator: datasets by number, windows, events.
@@ -77,6 +82,8 @@ impl Correlator {
             ready: VecDeque::new(),
             told: Told::default(),
             suppressed: 0,
+            expected: Arc::default(),
+            held_back: 0,
         }
     }
 
@@ -165,6 +172,11 @@ impl Correlator {
         self.gather();
     }
 
+    /// The numbers of intervals, where they are kept.
+    pub(crate) fn take_watched(&mut self) -> Vec<Watched> {
+        self.windows.take_watched()
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         self.windows.counters()
     }
@@ -208,9 +220,44 @@ impl Correlator {
         self.told.forget();
     }
 
-    /// Whether an alert is made of an episode: not of one that begins soon after one that was told, if its rule says so.
+    /// What is expected from now on is not told.
+    pub(crate) fn expect(&mut self, expected: Arc<Expected>) {
+        self.expected = expected;
+    }
+
+    /// Episodes of which no alert was made because somebody said that they are expected.
+    pub(crate) fn held_back(&self) -> u64 {
+        self.held_back
+    }
+
+    /// What was learned and is kept.
+    pub(crate) fn baselines(&self) -> Vec<(Arc<CorrelationRule>, Baseline)> {
+        let all = self.windows.baselines().into_iter();
+        let with_rule = all.filter_map(|known| {
+            let rule = self.correlations.rules.get(known.plan as usize)?;
+            Some((rule.clone(), known))
+        });
+        with_rule.collect()
+    }
+
+    /// Whether an alert is made of an episode: not of one that begins soon after one that was told, if its rule says so; nor
+    /// of one that somebody expects.
     fn is_told(&mut self, episode: &Episode) -> bool {
-        let options = &self.correlations.rules[episode.plan as usize].options;
+        let rule = &self.correlations.rules[episode.plan as usize];
+        let low = match (&rule.kind, &rule.condition) {
+            (CorrelationKind::Statistic(StatisticKind::UnusualTime), _) => true,
+            (_, CorrelationCondition::Statistic(statistic)) => statistic.direction == Direction::Down,
+            _ => false,
+        };
+        let at = (episode.start, episode.value);
+        if self
+            .expected
+            .holds_back(&episode.tenant, &rule.meta.id, &episode.key, at, low)
+        {
+            self.held_back += u64::from(episode.is_final);
+            return false;
+        }
+        let options = &rule.options;
         let Some(quiet) = options.suppress else {
             return true;
         };

@@ -393,7 +393,9 @@ fn asked_of_events(rule: &CorrelationRule) -> impl Iterator<Item = String> + use
         | CorrelationKind::Temporal
         | CorrelationKind::TemporalOrdered
         | CorrelationKind::Risk => 0,
-        CorrelationKind::ValueCount | CorrelationKind::FirstSeen | CorrelationKind::Statistic(_) => usize::MAX,
+        CorrelationKind::ValueCount | CorrelationKind::FirstSeen | CorrelationKind::Statistic(_) => {
+            usize::MAX
+        }
         CorrelationKind::ValueSum
         | CorrelationKind::ValueAvg
         | CorrelationKind::ValuePercentile(_)

@@ -183,10 +183,7 @@ impl<'a> SignalMaker<'a> {
                 values.dedup();
                 values
             }
-            Measured::Sum
-            | Measured::Mean
-            | Measured::Percentile(_)
-            | Measured::Unusual(Taken::Number) => {
+            Measured::Sum | Measured::Mean | Measured::Percentile(_) | Measured::Unusual(Taken::Number) => {
                 let found = self.found(&fields[..fields.len().min(1)]);
                 let mut texts = found.iter().flat_map(|values| values.iter());
                 let first = texts.find_map(|value| number(&value.text));

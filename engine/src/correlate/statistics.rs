@@ -32,10 +32,9 @@ pub(super) fn in_words(kind: CorrelationKind, statistic: &Statistic) -> String {
             "two places {} km or more apart, faster than {} km/h",
             statistic.at_least, statistic.speed
         ),
-        StatisticKind::GeneratedNames => format!(
-            "{} names of {fields} that look generated",
-            statistic.at_least
-        ),
+        StatisticKind::GeneratedNames => {
+            format!("{} names of {fields} that look generated", statistic.at_least)
+        }
     }
 }
 
@@ -47,9 +46,11 @@ pub(super) fn in_short(episode: &Episode) -> String {
         Some(*value)
     };
     let value = short(episode.value);
-    if let (Some(expected), Some(low), Some(high)) =
-        (figure(Figure::Expected), figure(Figure::Low), figure(Figure::High))
-    {
+    if let (Some(expected), Some(low), Some(high)) = (
+        figure(Figure::Expected),
+        figure(Figure::Low),
+        figure(Figure::High),
+    ) {
         return format!(
             "{value}, expected {} ({} to {})",
             short(expected),
@@ -78,7 +79,10 @@ pub(super) fn in_short(episode: &Episode) -> String {
         return format!("{with} of {peers} others have it");
     }
     if let Some(share) = figure(Figure::Share) {
-        return format!("{:.2} % of its events are at this hour of the week", share * 100.0);
+        return format!(
+            "{:.2} % of its events are at this hour of the week",
+            share * 100.0
+        );
     }
     value
 }

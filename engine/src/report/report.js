@@ -232,7 +232,10 @@
       fact(counted, "First to last", [found.first + " to " + found.last]);
       if (found.until) fact(counted, "Held until", [found.until]);
       for (const rule of found.rules) fact(counted, rule.title, [number.format(rule.count)]);
-      cell.append(counted, element("h3", "", "Some of the events"));
+      for (const [name, value] of Object.entries(found.figures || {})) fact(counted, name.replace(/_/g, " "), [String(Number(value.toPrecision(4)))]);
+      cell.append(counted);
+      if (found.series) cell.append(drawSeries(found.series, found.figures || {}));
+      cell.append(element("h3", "", "Some of the events"));
       for (const shown of found.evidence) {
         const one = element("details");
         one.append(element("summary", "", [shown.time, shown.rule, shown.dataset, shown.event_id].filter(Boolean).join(" · ")));
@@ -260,6 +263,32 @@
     cell.append(heading, json);
     line.append(cell);
     return line;
+  }
+
+  /// Numbers of the last intervals as bars, before the band of what is usual.
+  function drawSeries(series, figures) {
+    const name = "http://www.w3.org/2000/svg";
+    const make = (tag, attributes) => {
+      const made = document.createElementNS(name, tag);
+      for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+      return made;
+    };
+    const width = 480, height = 90;
+    const top = Math.max(...series, figures.high || 0), bottom = Math.min(0, ...series);
+    const y = (value) => height * (1 - (Math.min(Math.max(value, bottom), top) - bottom) / (top - bottom || 1));
+    const plot = make("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", class: "series" });
+    const title = make("title", {});
+    title.textContent = "The last " + series.length + " intervals; the band is what was expected of the last one";
+    plot.append(title);
+    if (figures.high !== undefined) {
+      plot.append(make("rect", { class: "band", x: 0, width, y: y(figures.high), height: Math.max(1, y(figures.low) - y(figures.high)) }));
+    }
+    series.forEach((value, place) => {
+      const step = width / series.length;
+      const bar = { x: place * step + 1, width: Math.max(1, step - 2), y: Math.min(y(value), y(0)), height: Math.max(1, Math.abs(y(0) - y(value))) };
+      plot.append(make("rect", { ...bar, class: place === series.length - 1 ? "found" : "bar" }));
+    });
+    return plot;
   }
 
   const pageSize = () => Number(byId("size").value) || Math.max(shown.length, 1);

@@ -257,10 +257,11 @@ impl Collector<'_> {
         let Some(correlator) = &mut self.correlator else {
             return Ok(());
         };
+        self.summary.baselines = correlator.baselines();
         correlator.finish();
         self.summary.windows = correlator.counters();
         self.summary.evidence_given_up = correlator.given_up();
-        self.summary.suppressed = correlator.suppressed();
+        (self.summary.suppressed, self.summary.held_back) = (correlator.suppressed(), correlator.held_back());
         self.correlation_alerts(sink_takes)
     }
 
@@ -270,7 +271,9 @@ impl Collector<'_> {
             correlator.pause();
             self.summary.windows = correlator.counters();
             self.summary.evidence_given_up = correlator.given_up();
-            self.summary.suppressed = correlator.suppressed();
+            (self.summary.suppressed, self.summary.held_back) =
+                (correlator.suppressed(), correlator.held_back());
+            self.summary.baselines = correlator.baselines();
         }
         let given = self.correlation_alerts(sink_takes);
         if let Some(queries) = &mut self.queries {

@@ -29,15 +29,17 @@ use borzoi_parsers::enrich::Enrichment;
 use borzoi_parsers::formats::{DecodeCounters, DecodeOptions};
 use borzoi_parsers::frame::FrameOptions;
 use borzoi_parsers::input::{InputError, InputOptions, InputSet};
+use borzoi_rules::correlation::CorrelationRule;
 use tokio::runtime::Runtime;
 
 use crate::correlate::alerts::Correlator;
 use crate::eql;
 use crate::eql::run::QueryRun;
+use crate::expected::Expected;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Settings};
-use crate::windows;
+use crate::windows::{self, Baseline};
 use collector::{Collector, Store};
 use keeper::Keeper;
 use producer::Producer;
@@ -68,6 +70,8 @@ pub struct ScanOptions {
     pub windows: windows::Settings,
     /// Where the state is kept from which the next scan goes on.
     pub state: Option<StateOptions>,
+    /// What is not told because somebody said that it is expected.
+    pub expected: Arc<Expected>,
 }
 
 /// How late events of an input without an end may be for correlation rules, in microseconds, where nothing is said.
@@ -86,6 +90,7 @@ impl Default for ScanOptions {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             windows: windows::Settings::default(),
             state: None,
+            expected: Arc::default(),
         }
     }
 }
@@ -134,6 +139,10 @@ pub struct ScanSummary {
     pub evidence_given_up: u64,
     /// Findings of correlations of which no alert was made because their rules say that one is enough for a while.
     pub suppressed: u64,
+    /// Findings of correlations of which no alert was made because somebody said that they are expected.
+    pub held_back: u64,
+    /// What rules that learn know at the end: the rule, and what there is. Of a scan that ends for good nothing is kept.
+    pub baselines: Vec<(Arc<CorrelationRule>, Baseline)>,
     /// What queries over several events counted.
     pub queries: eql::run::Counters,
     /// What was stored.
@@ -200,6 +209,9 @@ impl Scan {
         let rules = self.rules.as_ref();
         let mut correlator =
             rules.and_then(|rules| Some(Correlator::new(rules.correlations()?.clone(), settings)));
+        if let Some(correlator) = &mut correlator {
+            correlator.expect(self.options.expected.clone());
+        }
         let mut queries = rules.and_then(|rules| QueryRun::new(rules.queries()?, &settings));
         let state_lost = match &mut keeper {
             Some(keeper) => keeper.take_up(correlator.as_mut(), queries.as_mut())?,

@@ -106,6 +106,31 @@ impl Figure {
     }
 }
 
+/// A number of an interval, and what was expected of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// The number of the correlation.
+    pub plan: u32,
+    /// Whose it is.
+    pub tenant: Arc<str>,
+    /// The group's values.
+    pub key: Key,
+    /// When the interval begins, in microseconds.
+    pub start: i64,
+    /// What was measured.
+    pub value: f64,
+    /// What was expected.
+    pub expected: f64,
+    /// Where nearly all values lie: from here …
+    pub low: f64,
+    /// … to here.
+    pub high: f64,
+    /// The chance that noise alone is as unusual; 1 while too little is known.
+    pub probability: f64,
+    /// Whether an alert was made of it.
+    pub told: bool,
+}
+
 /// What a statistic says of what it found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {

@@ -170,6 +170,13 @@ impl FirstSeen {
         self.limit
     }
 
+    /// The times of the first and the last event of groups that are remembered.
+    pub(super) fn learned(&self) -> Option<(i64, i64)> {
+        let runs = || self.groups.values().flatten();
+        let first = runs().map(|run| run.first).min()?;
+        Some((first, runs().map(|run| run.last).max()?))
+    }
+
     /// How many groups there are.
     pub(super) fn groups(&self) -> usize {
         self.groups.len()

@@ -49,9 +49,9 @@ mod newest;
 pub mod plan;
 mod rank;
 mod relief;
+mod series;
 pub(crate) mod slab;
 mod snapshot;
-mod series;
 mod state;
 mod states;
 mod sums;
@@ -60,7 +60,9 @@ mod watch;
 
 use std::sync::Arc;
 
-pub use episode::{Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, episode_id, samples_from};
+pub use episode::{
+    Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, Watched, episode_id, samples_from,
+};
 use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan, Taken};
@@ -83,6 +85,8 @@ pub struct Settings {
     /// How far an event may lie ahead of [`Windows::set_now`], in microseconds, and still move time on as far as itself
     /// and be looked at early.
     pub ahead: i64,
+    /// Whether the numbers of all intervals are kept ([`Windows::take_watched`]), which takes memory without bound.
+    pub watch: bool,
 }
 
 impl Default for Settings {
@@ -92,6 +96,7 @@ impl Default for Settings {
             budget: 512 << 20,
             eager: false,
             ahead: 60_000_000,
+            watch: false,
         }
     }
 }
@@ -117,6 +122,23 @@ pub struct Signal<'s> {
     pub value: u64,
     /// The values of the correlation's [`Plan::handed`], as a key; empty if there are none, or the event lacks one.
     pub handed: &'s [u8],
+}
+
+/// What a rule has learned of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// The number of the correlation.
+    pub plan: u32,
+    /// Whose it is.
+    pub tenant: Arc<str>,
+    /// How many groups there are; of `first_seen` those of which values are remembered.
+    pub groups: usize,
+    /// Event time of the first event that is known of, in microseconds.
+    pub since: i64,
+    /// Event time of the last one.
+    pub until: i64,
+    /// Bytes in memory, about.
+    pub bytes: usize,
 }
 
 /// What windows counted.
@@ -156,6 +178,7 @@ pub struct Windows {
     counters: Counters,
     ended: Vec<Episode>,
     begun: Vec<Episode>,
+    watched: Vec<Watched>,
     bytes: usize,
 }
 
@@ -180,6 +203,7 @@ impl Windows {
             counters: Counters::default(),
             ended: Vec::new(),
             begun: Vec::new(),
+            watched: Vec::new(),
             bytes: 0,
         }
     }
@@ -222,6 +246,26 @@ impl Windows {
         states.map(State::groups).sum()
     }
 
+    /// What rules that learn know, by tenant and rule.
+    pub fn baselines(&self) -> Vec<Baseline> {
+        let tenants = self.tenants.iter();
+        let known = tenants.flat_map(|tenant| {
+            let states = tenant.states.iter().zip(0..);
+            states.filter_map(|(state, plan)| {
+                let (since, until) = state.learned()?;
+                Some(Baseline {
+                    plan,
+                    tenant: tenant.name.clone(),
+                    groups: state.groups(),
+                    since,
+                    until,
+                    bytes: state.bytes(),
+                })
+            })
+        });
+        known.collect()
+    }
+
     /// The episodes that have become final since the last call: nothing that may still come changes them.
     pub fn take_final(&mut self) -> Vec<Episode> {
         std::mem::take(&mut self.ended)
@@ -232,6 +276,11 @@ impl Windows {
     /// could undo are never announced.
     pub fn take_begun(&mut self) -> Vec<Episode> {
         std::mem::take(&mut self.begun)
+    }
+
+    /// With [`Settings::watch`]: the numbers of all intervals that statistics have closed since the last call.
+    pub fn take_watched(&mut self) -> Vec<Watched> {
+        std::mem::take(&mut self.watched)
     }
 
     /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
@@ -342,7 +391,10 @@ impl Windows {
             return;
         };
         let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
-        let mut worked = Worked::default();
+        let mut worked = Worked {
+            watched: self.settings.watch.then(Vec::new),
+            ..Worked::default()
+        };
         for &plan in &self.order {
             let children = &self.plans[plan].children;
             let children = children
@@ -394,6 +446,7 @@ impl Windows {
             (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
         });
         self.ended.append(&mut worked.ended);
+        self.watched.extend(worked.watched.into_iter().flatten());
     }
 }
 
@@ -448,7 +501,9 @@ fn signal_of(
     let value = match above.measured {
         Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
         Measured::Unusual(Taken::Event) => 0,
-        Measured::Distinct | Measured::Unusual(Taken::Value) => keys::value_hash(key(&at(&parent.fields)?).bytes()),
+        Measured::Distinct | Measured::Unusual(Taken::Value) => {
+            keys::value_hash(key(&at(&parent.fields)?).bytes())
+        }
         Measured::Unusual(taken @ (Taken::Entropy | Taken::Place | Taken::Name)) => {
             let found = at(&parent.fields)?;
             let texts: Vec<&str> = found.iter().map(String::as_str).collect();

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Metric, Risk, RuleCondition,
-    Statistic, StatisticKind, WindowMode,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Metric, Risk,
+    RuleCondition, Statistic, StatisticKind, WindowMode,
 };
 use borzoi_rules::ir::Comparison;
 use xxhash_rust::xxh3::xxh3_64;

@@ -14,13 +14,13 @@ use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, episode_id, samples_from};
+use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, Watched, episode_id, samples_from};
 use super::keys::{self, Held, Key};
 use super::log::Entry;
 use super::plan::{Plan, Test, micros};
 use super::slab::Slab;
 use super::state::{Began, Worked};
-use super::watch::{Found, Machine, Shared, Told};
+use super::watch::{Band, Found, Machine, Shared, Told};
 use crate::anomaly::Sensitivity;
 
 /// Groups without an event for so long are forgotten, or, where numbers are watched, for so many intervals if that is longer.
@@ -63,7 +63,7 @@ pub(super) type Saved<'s> = (
     &'s BTreeMap<i64, Vec<(Entry, u32)>>,
     &'s BTreeSet<(i64, u32)>,
     &'s Shared,
-    [Option<i64>; 3],
+    ([Option<i64>; 3], Option<(i64, i64)>),
 );
 
 /// The same, to be taken up.
@@ -72,7 +72,7 @@ pub(super) type Loaded = (
     BTreeMap<i64, Vec<(Entry, u32)>>,
     BTreeSet<(i64, u32)>,
     Shared,
-    [Option<i64>; 3],
+    ([Option<i64>; 3], Option<(i64, i64)>),
 );
 
 /// See the [module](self).
@@ -99,6 +99,8 @@ pub(super) struct Series {
     open: Option<i64>,
     /// When it is looked next who is to be forgotten: a multiple of a part of the memory.
     sweep: Option<i64>,
+    /// The times of the first and the last event that were worked off.
+    seen: Option<(i64, i64)>,
     heap: usize,
 }
 
@@ -125,6 +127,7 @@ impl Series {
             limit: None,
             open: None,
             sweep: None,
+            seen: None,
             heap: 0,
         }
     }
@@ -136,12 +139,12 @@ impl Series {
             &self.steps,
             &self.deadlines,
             &self.shared,
-            [self.limit, self.open, self.sweep],
+            ([self.limit, self.open, self.sweep], self.seen),
         )
     }
 
     /// Takes up what was saved.
-    pub(super) fn restore(&mut self, (groups, steps, deadlines, shared, times): Loaded) {
+    pub(super) fn restore(&mut self, (groups, steps, deadlines, shared, (times, seen)): Loaded) {
         self.groups = groups;
         let mut hashes = Vec::with_capacity(self.groups.len());
         for (number, group) in self.groups.iter_mut() {
@@ -157,6 +160,7 @@ impl Series {
         self.deadlines = deadlines;
         self.shared = shared;
         [self.limit, self.open, self.sweep] = times;
+        self.seen = seen;
     }
 
     fn enter(&mut self, hash: u64, number: u32) {
@@ -173,6 +177,11 @@ impl Series {
 
     pub(super) fn groups(&self) -> usize {
         self.groups.len()
+    }
+
+    /// The times of the first and the last event that it knows of.
+    pub(super) fn learned(&self) -> Option<(i64, i64)> {
+        self.seen
     }
 
     /// Bytes in use, about.
@@ -338,6 +347,7 @@ impl Series {
             return;
         };
         self.heap -= group.heap_bytes();
+        self.seen.get_or_insert((entry.time, entry.time)).1 = entry.time;
         if group.began.is_none() {
             group.began = Some(entry.time);
             self.live += 1;
@@ -467,10 +477,22 @@ impl Series {
                 if self.kind == StatisticKind::PeerAnomaly {
                     peers.push((number, value, cell));
                 } else {
+                    let mut band = Band::of(value);
                     let told = group
                         .machine
-                        .number(start, value, &self.ask, sensitivity, partial);
+                        .number(start, value, &self.ask, sensitivity, partial, &mut band);
                     let told = told.filter(|_| start.saturating_sub(began) >= learning);
+                    if let Some(watched) = &mut worked.watched {
+                        let key = Key::from_bytes(group.key.bytes());
+                        watched.push(seen(
+                            self.number,
+                            &self.tenant,
+                            key,
+                            (start, value),
+                            band,
+                            told.is_some(),
+                        ));
+                    }
                     found.extend(told.map(|told| (number, told, cell)));
                 }
             }
@@ -483,13 +505,24 @@ impl Series {
             let values: Vec<f64> = peers.iter().map(|(_, value, _)| *value).collect();
             let told = self.shared.peers(start, &values);
             let upwards = !partial || self.ask.direction == Direction::Up;
-            for ((number, value, cell), told) in peers.into_iter().zip(told) {
-                let series = self.groups.get_mut(number).map(|group| group.machine.remember(value));
+            for ((number, value, cell), (band, told)) in peers.into_iter().zip(told) {
+                let Some(group) = self.groups.get_mut(number) else {
+                    continue;
+                };
+                let series = group.machine.remember(value);
                 let told = told.filter(|_| upwards && value >= self.ask.at_least);
-                found.extend(told.map(|told| {
-                    let series = series.unwrap_or_default();
-                    (number, Found { series, ..told }, cell)
-                }));
+                if let Some(watched) = &mut worked.watched {
+                    let key = Key::from_bytes(group.key.bytes());
+                    watched.push(seen(
+                        self.number,
+                        &self.tenant,
+                        key,
+                        (start, value),
+                        band,
+                        told.is_some(),
+                    ));
+                }
+                found.extend(told.map(|told| (number, Found { series, ..told }, cell)));
             }
         }
         for (number, told, cell) in found {
@@ -544,7 +577,9 @@ impl Series {
             first: samples.first().map_or(start, |sample| sample.time),
             last: match group.last {
                 last if last >= start && self.kind.is_series() => last,
-                last => last.min(start).max(samples.last().map_or(i64::MIN, |sample| sample.time)),
+                last => last
+                    .min(start)
+                    .max(samples.last().map_or(i64::MIN, |sample| sample.time)),
             },
             count: found.count,
             of_slot,
@@ -594,7 +629,29 @@ impl Series {
         self.table = HashTable::new();
         self.shared = Shared::new(self.kind, &self.ask, self.plan.span);
         (self.heap, self.live) = (0, 0);
-        (self.open, self.sweep) = (None, None);
+        (self.open, self.sweep, self.seen) = (None, None, None);
+    }
+}
+
+fn seen(
+    plan: u32,
+    tenant: &Arc<str>,
+    key: Key,
+    (start, value): (i64, f64),
+    band: Band,
+    told: bool,
+) -> Watched {
+    Watched {
+        plan,
+        tenant: tenant.clone(),
+        key,
+        start,
+        value,
+        expected: band.expected,
+        low: band.low,
+        high: band.high,
+        probability: band.probability,
+        told,
     }
 }
 

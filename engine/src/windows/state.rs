@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashTable};
 
-use super::episode::{Episode, episode_id};
+use super::episode::{Episode, Watched, episode_id};
 use super::group::{Change, Group, NEVER_DUE, Open};
 use super::keys::{self, Key};
 use super::log::Entry;
@@ -55,6 +55,8 @@ pub(super) struct Worked {
     pub(super) began: Vec<Began>,
     /// Events that were there twice.
     pub(super) twice: u64,
+    /// The numbers of intervals, if somebody wants them.
+    pub(super) watched: Option<Vec<Watched>>,
 }
 
 /// What is saved of it: groups, steps, the limit, what is handed up.

@@ -82,6 +82,15 @@ impl State {
         }
     }
 
+    /// The times of the first and the last event that it knows of, if it is one that learns and there are any.
+    pub(super) fn learned(&self) -> Option<(i64, i64)> {
+        match self {
+            State::Groups(_) => None,
+            State::New(state) => state.learned(),
+            State::Series(state) => state.learned(),
+        }
+    }
+
     /// Bytes in use, about.
     pub(super) fn bytes(&self) -> usize {
         match self {

@@ -42,6 +42,27 @@ pub(super) struct Told {
     pub(super) live: usize,
 }
 
+/// What was expected of a number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Band {
+    pub(super) expected: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) probability: f64,
+}
+
+impl Band {
+    /// Nothing is known.
+    pub(super) fn of(value: f64) -> Band {
+        Band {
+            expected: value,
+            low: value,
+            high: value,
+            probability: 1.0,
+        }
+    }
+}
+
 /// Something unusual.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -99,7 +120,11 @@ impl Cell {
         match metric {
             Metric::Sum | Metric::Mean | Metric::Max | Metric::Entropy => {
                 let number = f64::from_bits(entry.value);
-                self.most = if self.count == 1 { number } else { self.most.max(number) };
+                self.most = if self.count == 1 {
+                    number
+                } else {
+                    self.most.max(number)
+                };
                 self.sum += number;
             }
             Metric::Distinct => {
@@ -125,13 +150,17 @@ impl Cell {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.of_slot.capacity() * size_of::<u32>() + self.distinct.as_ref().map_or(0, |_| size_of::<Distinct>())
+        self.of_slot.capacity() * size_of::<u32>()
+            + self.distinct.as_ref().map_or(0, |_| size_of::<Distinct>())
     }
 
     /// How many events there were of each rule.
     pub(super) fn of_slots(&self, slots: u16) -> Box<[u64]> {
         let known = self.of_slot.iter().copied().map(u64::from);
-        known.chain(std::iter::repeat(0)).take(usize::from(slots)).collect()
+        known
+            .chain(std::iter::repeat(0))
+            .take(usize::from(slots))
+            .collect()
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -233,7 +262,13 @@ impl Machine {
     }
 
     /// An event came; those of all groups come in order of time.
-    pub(super) fn event(&mut self, told: &Told, ask: &Statistic, span: i64, shared: &mut Shared) -> Option<Found> {
+    pub(super) fn event(
+        &mut self,
+        told: &Told,
+        ask: &Statistic,
+        span: i64,
+        shared: &mut Shared,
+    ) -> Option<Found> {
         let time = told.entry.time;
         match self {
             Machine::Unknown => None,
@@ -325,6 +360,7 @@ impl Machine {
         ask: &Statistic,
         sensitivity: Sensitivity,
         partial: bool,
+        band: &mut Band,
     ) -> Option<Found> {
         let Machine::Numbers(numbers) = self else {
             return None;
@@ -333,6 +369,8 @@ impl Machine {
         let detector = numbers.detector.as_mut()?;
         detector.set_sensitivity(sensitivity);
         let score = detector.update(start, value);
+        band.expected = score.expected;
+        (band.low, band.high, band.probability) = (score.low, score.high, score.probability);
         let up = value > score.expected;
         let told = match ask.direction {
             Direction::Up => up,
@@ -438,7 +476,12 @@ impl Names {
         if std::mem::replace(&mut self.told, true) {
             return None;
         }
-        let mean = self.seen.iter().map(|(.., probability)| f64::from(*probability)).sum::<f64>() / count as f64;
+        let mean = self
+            .seen
+            .iter()
+            .map(|(.., probability)| f64::from(*probability))
+            .sum::<f64>()
+            / count as f64;
         Some(Found {
             value: count as f64,
             count: count as u64,
@@ -506,14 +549,20 @@ impl Shared {
     }
 
     /// What is unusual among the numbers of all groups in an interval.
-    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<Option<Found>> {
+    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<(Band, Option<Found>)> {
         let Shared::Peers(peers) = self else {
             return Vec::new();
         };
         let scores = peers.interval(start, values).into_iter().zip(values);
         scores
             .map(|(score, value)| {
-                score.alert.then(|| Found {
+                let band = Band {
+                    expected: score.median,
+                    low: score.low,
+                    high: score.high,
+                    probability: score.probability,
+                };
+                let found = score.alert.then(|| Found {
                     value: *value,
                     count: 0,
                     figures: vec![
@@ -524,7 +573,8 @@ impl Shared {
                         (Figure::Peers, values.len() as f64),
                     ],
                     series: Vec::new(),
-                })
+                });
+                (band, found)
             })
             .collect()
     }

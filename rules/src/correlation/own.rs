@@ -31,11 +31,18 @@ pub(super) fn options(document: &Node<'_>, kind: Option<CorrelationKind>, sink: 
     for (key, value) in entries {
         match key.text().unwrap_or_default() {
             "suppress" => options.suppress = duration(value, sink, false),
-            "window" if matches!(kind, Some(CorrelationKind::FirstSeen | CorrelationKind::Statistic(_))) => sink.error(
-                key.at,
-                "correlation-option",
-                "`window` has no meaning for this type",
-            ),
+            "window"
+                if matches!(
+                    kind,
+                    Some(CorrelationKind::FirstSeen | CorrelationKind::Statistic(_))
+                ) =>
+            {
+                sink.error(
+                    key.at,
+                    "correlation-option",
+                    "`window` has no meaning for this type",
+                )
+            }
             "window" => options.window = window(value, sink),
             other => sink.error_near(
                 key.at,

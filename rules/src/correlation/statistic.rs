@@ -284,7 +284,12 @@ pub(super) fn read(
     (sink.errors == errors && timespan.is_some()).then_some(CorrelationCondition::Statistic(statistic))
 }
 
-fn one_of<T: Copy>(node: &Node<'_>, key: &str, known: &[(&'static str, T)], sink: &mut Sink<'_>) -> Option<T> {
+fn one_of<T: Copy>(
+    node: &Node<'_>,
+    key: &str,
+    known: &[(&'static str, T)],
+    sink: &mut Sink<'_>,
+) -> Option<T> {
     let word = node.text().unwrap_or_default();
     let found = known.iter().find(|(name, _)| *name == word);
     if found.is_none() {

@@ -31,7 +31,10 @@ pub(super) fn lines(spec: &Value) -> Result<(String, bool), (String, Option<Stri
         };
         let is_raw = one(part, number as u64, &mut all)?;
         if *raw.get_or_insert(is_raw) != is_raw {
-            return Err(("a case has either `event` or `raw`, in all of `generate`".into(), None));
+            return Err((
+                "a case has either `event` or `raw`, in all of `generate`".into(),
+                None,
+            ));
         }
     }
     all.sort_by_key(|(time, _)| *time);
@@ -50,10 +53,7 @@ fn one(
     let plain = |message: &str| (message.to_owned(), None);
     for key in part.keys() {
         if !KEYS.contains(&key.as_str()) {
-            return Err((
-                format!("unknown key `{key}` in `generate`"),
-                nearest(key, KEYS),
-            ));
+            return Err((format!("unknown key `{key}` in `generate`"), nearest(key, KEYS)));
         }
     }
     let from = part.get("from").and_then(Value::as_str).and_then(|text| {
@@ -117,7 +117,9 @@ fn micros(text: &str) -> Option<i64> {
         'd' => 86_400,
         _ => return None,
     };
-    count.checked_mul(seconds * 1_000_000).filter(|micros| *micros < 1 << 56)
+    count
+        .checked_mul(seconds * 1_000_000)
+        .filter(|micros| *micros < 1 << 56)
 }
 
 /// The template with everything in braces put in.
@@ -179,7 +181,11 @@ fn word_value(word: &str, time: i64, n: u64, random: &mut Random) -> Result<Opti
         ("n", []) => n.into(),
         ("number", [low, high]) => match (low.parse::<u64>(), high.parse::<u64>()) {
             (Ok(low), Ok(high)) if low <= high => random.between(low, high).into(),
-            _ => return Err(format!("`{{{word}}}`: write two whole numbers, the lower one first")),
+            _ => {
+                return Err(format!(
+                    "`{{{word}}}`: write two whole numbers, the lower one first"
+                ));
+            }
         },
         ("letters", [count]) => match count.parse::<u32>() {
             Ok(count @ 1..=1000) => {
@@ -271,12 +277,27 @@ mod tests {
             ("[]", "makes no event"),
             (r#"[{"form": 1}]"#, "unknown key `form`"),
             (r#"[{"from": "today", "event": {}}]"#, "`from` must be a time"),
-            (r#"[{"from": "2026-11-01T00:00:00Z", "times": 3, "event": {}}]"#, "`every`"),
-            (r#"[{"from": "2026-11-01T00:00:00Z", "times": 900000, "event": {}}]"#, "`times`"),
+            (
+                r#"[{"from": "2026-11-01T00:00:00Z", "times": 3, "event": {}}]"#,
+                "`every`",
+            ),
+            (
+                r#"[{"from": "2026-11-01T00:00:00Z", "times": 900000, "event": {}}]"#,
+                "`times`",
+            ),
             (r#"[{"from": "2026-11-01T00:00:00Z"}]"#, "needs `event`"),
-            (r#"[{"from": "2026-11-01T00:00:00Z", "raw": "{number:9:1}"}]"#, "the lower one first"),
-            (r#"[{"from": "2026-11-01T00:00:00Z", "raw": "{letters:0}"}]"#, "1 to 1000"),
-            (r#"[{"from": "2026-11-01T00:00:00Z", "raw": "{time:1}"}]"#, "is none of"),
+            (
+                r#"[{"from": "2026-11-01T00:00:00Z", "raw": "{number:9:1}"}]"#,
+                "the lower one first",
+            ),
+            (
+                r#"[{"from": "2026-11-01T00:00:00Z", "raw": "{letters:0}"}]"#,
+                "1 to 1000",
+            ),
+            (
+                r#"[{"from": "2026-11-01T00:00:00Z", "raw": "{time:1}"}]"#,
+                "is none of",
+            ),
         ] {
             let (message, _) = made(text).expect_err(text);
             assert!(message.contains(part), "{text}: {message}");

@@ -1,0 +1,265 @@
+//! What somebody said is expected: a higher bar for a rule and a group, for a time.
+//!
+//! The file holds one JSON object a line and can be read, edited and undone line by line:
+//!
+//! ```json
+//! {"rule":"f7270aa6-…","title":"Far more than before","tenant":"default","group":{"source.ip":"10.0.0.14"},"bar":27136502.0,"until":"2026-12-23T00:00:00Z","note":"backup moved"}
+//! ```
+//!
+//! A finding of that rule, tenant and group that begins before `until` is not told while its number is no further out than
+//! `bar`: no higher, or no lower where the rule tells what is too low. Without a `bar` none is told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::windows::keys::Key;
+
+/// One line of the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The rule's id.
+    pub rule: String,
+    /// Its title, for people.
+    #[serde(default)]
+    pub title: String,
+    /// Whose it is.
+    #[serde(default = "default_tenant")]
+    pub tenant: String,
+    /// The fields of the group and their values, in the order of the rule; without case.
+    pub group: serde_json::Map<String, serde_json::Value>,
+    /// What is told again: a number further out than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bar: Option<f64>,
+    /// Event time, RFC 3339.
+    pub until: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+fn default_tenant() -> String {
+    "default".to_owned()
+}
+
+impl Entry {
+    /// What makes an alert of a correlation expected until this time. `None` for the alert of another rule.
+    pub fn of_alert(alert: &Alert, until: &str, note: &str) -> Option<Entry> {
+        let found = alert.correlation.as_ref()?;
+        let group = found.group.iter();
+        let group = group.map(|value| (value.field.clone(), value.value.clone().into()));
+        Some(Entry {
+            rule: alert.rule.id.to_string(),
+            title: alert.rule.title.to_string(),
+            tenant: alert.tenant.to_string(),
+            group: group.collect(),
+            bar: Some(found.value),
+            until: until.to_owned(),
+            note: note.to_owned(),
+        })
+    }
+
+    /// The group's values, as one key.
+    fn key(&self) -> Key {
+        let values: Vec<String> = self
+            .group
+            .values()
+            .map(|value| match value {
+                serde_json::Value::String(text) => text.to_lowercase(),
+                other => other.to_string(),
+            })
+            .collect();
+        Key::of(values.iter().map(String::as_str))
+    }
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ExpectedError {
+    /// It cannot be read.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// A line is none.
+    #[error("{}:{line}: {reason}", path.display())]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Until when, and how high the bar is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Bar {
+    until: i64,
+    bar: Option<f64>,
+}
+
+/// Everything that is expected.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    bars: HashMap<(String, String), BTreeMap<Key, Vec<Bar>>>,
+}
+
+impl Expected {
+    /// What these entries say.
+    ///
+    /// # Errors
+    /// The number of the entry whose time cannot be read, from 0.
+    pub fn of(entries: &[Entry]) -> Result<Expected, usize> {
+        let mut expected = Expected::default();
+        for (number, entry) in entries.iter().enumerate() {
+            let until = borzoi_parsers::value::parse_timestamp(&entry.until).ok_or(number)?;
+            let bars = expected
+                .bars
+                .entry((entry.tenant.clone(), entry.rule.clone()))
+                .or_default();
+            bars.entry(entry.key()).or_default().push(Bar {
+                until,
+                bar: entry.bar,
+            });
+        }
+        Ok(expected)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(path: &Path) -> Result<Expected, ExpectedError> {
+        let entries = entries(path)?;
+        let (lines, entries): (Vec<usize>, Vec<Entry>) = entries.into_iter().unzip();
+        Expected::of(&entries).map_err(|number| ExpectedError::Line {
+            path: path.to_owned(),
+            line: lines.get(number).copied().unwrap_or_default(),
+            reason: "`until` is no time, write one as 2026-12-24T00:00:00Z".to_owned(),
+        })
+    }
+
+    /// Whether a finding of this number that begins at `start` is not told. `low`: the rule tells what is too low.
+    pub(crate) fn holds_back(
+        &self,
+        tenant: &str,
+        rule: &str,
+        key: &Key,
+        (start, value): (i64, f64),
+        low: bool,
+    ) -> bool {
+        if self.bars.is_empty() {
+            return false;
+        }
+        let bars = self.bars.get(&(tenant.to_owned(), rule.to_owned()));
+        let mut bars = bars.and_then(|bars| bars.get(key)).into_iter().flatten();
+        bars.any(|bar| {
+            start < bar.until
+                && bar.bar.is_none_or(|bar| match low {
+                    true => value >= bar,
+                    false => value <= bar,
+                })
+        })
+    }
+}
+
+/// The entries of a file with their lines. A file that is not there has none.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn entries(path: &Path) -> Result<Vec<(usize, Entry)>, ExpectedError> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        outcome => outcome.map_err(|error| ExpectedError::Io {
+            path: path.to_owned(),
+            error,
+        })?,
+    };
+    let mut entries = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let entry = serde_json::from_str(line).map_err(|error| ExpectedError::Line {
+            path: path.to_owned(),
+            line: number + 1,
+            reason: format!("not an entry: {error}"),
+        })?;
+        entries.push((number + 1, entry));
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(bar: Option<f64>) -> Entry {
+        Entry {
+            rule: "rule".into(),
+            title: String::new(),
+            tenant: "default".into(),
+            group: [
+                ("source.ip".to_owned(), "10.0.0.1".into()),
+                ("user".to_owned(), "Anna".into()),
+            ]
+            .into_iter()
+            .collect(),
+            bar,
+            until: "1970-01-01T00:01:00Z".into(),
+            note: "backup".into(),
+        }
+    }
+
+    #[test]
+    fn a_bar_holds_back_what_is_no_further_out() {
+        let expected = Expected::of(&[entry(Some(100.0))]).expect("times");
+        let key = Key::of(["10.0.0.1", "anna"]);
+        let held = |tenant, rule, key: &Key, at, low| expected.holds_back(tenant, rule, key, at, low);
+        assert!(held("default", "rule", &key, (0, 100.0), false));
+        assert!(!held("default", "rule", &key, (0, 100.5), false));
+        assert!(held("default", "rule", &key, (0, 100.5), true));
+        assert!(
+            !held("default", "rule", &key, (60_000_000, 1.0), false),
+            "its time is over"
+        );
+        assert!(!held("other", "rule", &key, (0, 1.0), false));
+        assert!(!held("default", "another", &key, (0, 1.0), false));
+        assert!(!held(
+            "default",
+            "rule",
+            &Key::of(["10.0.0.1", "berta"]),
+            (0, 1.0),
+            false
+        ));
+        let all = Expected::of(&[entry(None)]).expect("times");
+        assert!(all.holds_back("default", "rule", &key, (0, 1e300), false));
+    }
+
+    #[test]
+    fn files_are_read_line_by_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("expected.jsonl");
+        assert_eq!(entries(&path).expect("nothing"), []);
+        let line = serde_json::to_string(&entry(Some(1.0))).expect("JSON");
+        fs::write(&path, format!("{line}\n\n{line}\n")).expect("written");
+        let read = entries(&path).expect("entries");
+        assert_eq!(read, [(1, entry(Some(1.0))), (3, entry(Some(1.0)))]);
+        fs::write(&path, format!("{line}\n{{\"rule\": 1}}\n")).expect("written");
+        let error = Expected::read(&path).expect_err("a bad line").to_string();
+        assert!(error.contains("expected.jsonl:2: not an entry"), "{error}");
+        fs::write(&path, line.replace("1970-01-01T00:01:00Z", "soon")).expect("written");
+        let error = Expected::read(&path).expect_err("no time").to_string();
+        assert!(error.contains("expected.jsonl:1: `until`"), "{error}");
+    }
+}

@@ -16,8 +16,8 @@ use super::{Attack, Truth};
 /// millisecond (Windows' shippers cut there).
 ///
 /// An attack that only shows in many records together ([`Attack::about`]) is found if an alert of one of its rules is
-/// about those whom it names and about a part of its time. Any other alert of such a rule is false, whatever its level:
-/// what is told must not be what other machines do, too.
+/// about those whom it names and about a part of its time. Any other alert of such a rule is false, whatever its level, unless
+/// it shows a record of another attack: what is told must not be what other machines do, too.
 #[derive(Debug)]
 pub struct Judge {
     attacks: Vec<(String, BTreeSet<String>, BTreeSet<String>)>,
@@ -149,40 +149,25 @@ impl Judge {
     pub fn alert(&mut self, alert: &Alert) {
         let rule = &alert.rule;
         let of_rule = |spread: &&Spread| self.attacks[spread.attack].2.contains(&*rule.id);
-        if self.spread.iter().any(|spread| of_rule(&spread)) {
-            let meant = self.spread.iter().filter(of_rule);
-            let meant: Vec<usize> = meant
-                .filter(|spread| spread.is_meant(alert))
-                .map(|spread| spread.attack)
-                .collect();
-            for index in &meant {
-                self.finds(*index, alert);
-            }
-            if meant.is_empty() {
-                self.is_false(alert);
-            }
+        let meant: Vec<&Spread> = self.spread.iter().filter(of_rule).collect();
+        let is_watched = !meant.is_empty();
+        let meant: Vec<usize> = meant
+            .iter()
+            .filter(|spread| spread.is_meant(alert))
+            .map(|spread| spread.attack)
+            .collect();
+        for index in &meant {
+            self.finds(*index, alert);
+        }
+        if !meant.is_empty() {
             return;
         }
-        let path = alert
-            .event
-            .pointer("/log/file/path")
-            .and_then(|path| path.as_str())
-            .unwrap_or("")
-            .replace('\\', "/");
-        let host = alert.event.pointer("/host/name").and_then(|name| name.as_str());
-        let about = micros(&alert.time)
-            .and_then(|time| {
-                self.records
-                    .get(&(alert.tenant.to_string(), time.div_euclid(1000)))
-            })
-            .into_iter()
-            .flatten()
-            .filter(|place| {
-                path.ends_with(&place.file)
-                    && (host.is_none() || place.host.is_none() || host == place.host.as_deref())
-            })
-            .map(|place| place.attack);
-        let about: Vec<usize> = about.collect();
+        let mut about = self.about(alert, &alert.time, &alert.event);
+        if is_watched {
+            // It may have come upon another attack; the time of a number is that of its interval.
+            let shown = alert.correlation.iter().flat_map(|found| &found.evidence);
+            about.extend(shown.flat_map(|shown| self.about(alert, &shown.time, &shown.event)));
+        }
         for &index in &about {
             let (_, techniques, rules) = &self.attacks[index];
             let named = rule
@@ -194,9 +179,32 @@ impl Judge {
                 self.finds(index, alert);
             }
         }
-        if about.is_empty() && rule.level >= Level::High {
+        if about.is_empty() && (rule.level >= Level::High || is_watched) {
             self.is_false(alert);
         }
+    }
+
+    /// The attacks of which an event of that time is a record.
+    fn about(&self, alert: &Alert, time: &str, event: &serde_json::Value) -> Vec<usize> {
+        let path = event
+            .pointer("/log/file/path")
+            .and_then(|path| path.as_str())
+            .unwrap_or("")
+            .replace('\\', "/");
+        let host = event.pointer("/host/name").and_then(|name| name.as_str());
+        let places = micros(time).and_then(|time| {
+            self.records
+                .get(&(alert.tenant.to_string(), time.div_euclid(1000)))
+        });
+        places
+            .into_iter()
+            .flatten()
+            .filter(|place| {
+                path.ends_with(&place.file)
+                    && (host.is_none() || place.host.is_none() || host == place.host.as_deref())
+            })
+            .map(|place| place.attack)
+            .collect()
     }
 
     fn finds(&mut self, attack: usize, alert: &Alert) {

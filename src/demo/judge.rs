@@ -74,7 +74,9 @@ pub struct FalseAlert {
 impl Spread {
     fn of(attack: &Attack, index: usize) -> Option<Self> {
         let times = attack.records.iter().filter_map(|record| micros(&record.time));
-        let (from, to) = times.fold((i64::MAX, i64::MIN), |(from, to), time| (from.min(time), to.max(time)));
+        let (from, to) = times.fold((i64::MAX, i64::MIN), |(from, to), time| {
+            (from.min(time), to.max(time))
+        });
         (!attack.about.is_empty()).then(|| Self {
             tenant: attack.tenant.clone(),
             names: attack.about.clone(),

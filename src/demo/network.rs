@@ -142,24 +142,25 @@ pub(super) fn beat(random: &mut Random, from: i64, to: i64, every: u64, jitter: 
 /// for mail, agents report to their maker, and somebody leaves a page open that renews itself.
 pub(super) fn regular(clock: Clock, random: &mut Random, tenant: &Tenant) -> Vec<Planned> {
     let mut planned = Vec::new();
-    let mut ask = |random: &mut Random, from: &Host, (to, port, service): (&str, u16, &str), times: &[i64]| {
-        for &time in times {
-            let udp = port == 123;
-            let connection = Connection {
-                from: &from.ip,
-                to,
-                port,
-                proto: if udp { "udp" } else { "tcp" },
-                service,
-                millis: random.between(8, 900),
-                sent: if udp { 48 } else { random.between(500, 2_600) },
-                received: if udp { 48 } else { random.between(300, 9_000) },
-                state: "SF",
-            };
-            let text = conn_line(random, time, &connection);
-            planned.push(Planned { time, text });
-        }
-    };
+    let mut ask =
+        |random: &mut Random, from: &Host, (to, port, service): (&str, u16, &str), times: &[i64]| {
+            for &time in times {
+                let udp = port == 123;
+                let connection = Connection {
+                    from: &from.ip,
+                    to,
+                    port,
+                    proto: if udp { "udp" } else { "tcp" },
+                    service,
+                    millis: random.between(8, 900),
+                    sent: if udp { 48 } else { random.between(500, 2_600) },
+                    received: if udp { 48 } else { random.between(300, 9_000) },
+                    state: "SF",
+                };
+                let text = conn_line(random, time, &connection);
+                planned.push(Planned { time, text });
+            }
+        };
     let (servers, workstations) = tenant.windows.split_at(tenant.servers);
     for server in servers {
         let from = clock.at(0, random.below(30) as i64, random.below(60) as i64, 0);

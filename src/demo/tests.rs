@@ -187,7 +187,14 @@ fn alert(
 
 /// An alert of a statistic about a group.
 fn of_group(rule: &str, group: &[&str], from: &str, to: &str) -> Alert {
-    let mut alert = alert("acme", (rule, Level::Medium), "T1029", from, None, "acme/zeek/conn.log");
+    let mut alert = alert(
+        "acme",
+        (rule, Level::Medium),
+        "T1029",
+        from,
+        None,
+        "acme/zeek/conn.log",
+    );
     let values = group.iter().map(|value| borzoi_engine::alert::GroupValue {
         field: "field".to_owned(),
         value: (*value).to_owned(),
@@ -230,19 +237,35 @@ fn attacks_of_many_records_are_found_by_whom_and_when() {
     let is_false = (String::new(), 1);
     assert_eq!(heard(of_group(rule, &[infected, controller], from, to)), found);
     // Another machine, another address, before it began, another rule.
-    assert_eq!(heard(of_group(rule, &["10.20.3.33", controller], from, to)), is_false);
-    assert_eq!(heard(of_group(rule, &[infected, "192.0.2.251"], from, to)), is_false);
+    assert_eq!(
+        heard(of_group(rule, &["10.20.3.33", controller], from, to)),
+        is_false
+    );
+    assert_eq!(
+        heard(of_group(rule, &[infected, "192.0.2.251"], from, to)),
+        is_false
+    );
     let (early, later) = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z");
-    assert_eq!(heard(of_group(rule, &[infected, controller], early, later)), is_false);
+    assert_eq!(
+        heard(of_group(rule, &[infected, controller], early, later)),
+        is_false
+    );
     let other = heard(of_group("another", &[infected, controller], from, to));
-    assert_eq!(other, (String::new(), 0), "neither is a medium alert of another rule");
+    assert_eq!(
+        other,
+        (String::new(), 0),
+        "neither is a medium alert of another rule"
+    );
     // The hour of a number begins before the first record of the attack.
     let (hour, within) = ("2026-11-20T12:00:00Z", "2026-11-20T12:59:00Z");
     let theft = heard(of_group(&theft.rules[0], &[&theft.about[0]], hour, within));
     assert_eq!(theft, ("slow-exfiltration".to_owned(), 0));
     // Files copied out another way, of which one record is shown.
     let rclone = &attack("rclone-exfiltration");
-    let record = rclone.records.iter().find(|record| record.file.ends_with("conn.log"));
+    let record = rclone
+        .records
+        .iter()
+        .find(|record| record.file.ends_with("conn.log"));
     let record = record.expect("it left a connection");
     let mut shown = of_group(rule, &["10.20.0.12"], hour, within);
     if let Some(found) = &mut shown.correlation {
@@ -278,7 +301,9 @@ fn others_keep_time_too() {
     let calls = &pairs[&(&*beacon.about[0], &*beacon.about[1])];
     assert_eq!(calls.len(), beacon.records.len());
     assert!(calls.len() > 100 && spread(calls) > 0.15, "{}", spread(calls));
-    let others = pairs.iter().filter(|(pair, times)| pair.1 != beacon.about[1] && times.len() > 30);
+    let others = pairs
+        .iter()
+        .filter(|(pair, times)| pair.1 != beacon.about[1] && times.len() > 30);
     let as_regular = others.filter(|(_, times)| spread(times) < spread(calls)).count();
     assert!(as_regular >= 30, "{as_regular}");
 }

@@ -241,7 +241,7 @@ fn found(out: &mut dyn Write, truth: &Truth, verdict: &Verdict) -> io::Result<()
     table::print(out, &["", "TENANT", "ATTACK", "ATT&CK", "BY"], &rows, 60)?;
     writeln!(
         out,
-        "\n{} of {} attacks found; {} false alerts of level high or above",
+        "\n{} of {} attacks found; {} false alerts",
         verdict.found.len(),
         truth.attacks.len(),
         verdict.false_alerts.iter().map(|alert| alert.count).sum::<u64>()

@@ -6,7 +6,7 @@ use borzoi_engine::alert::Alert;
 use borzoi_rules::ir::Level;
 use chrono::DateTime;
 
-use super::Truth;
+use super::{Attack, Truth};
 
 /// Compares alerts with the truth about the generated day.
 ///
@@ -14,9 +14,15 @@ use super::Truth;
 /// rules, is about one of its records. An alert of level high or critical about a record of no attack is
 /// false. An alert is about a record if tenant and file are the same and the times differ by less than a
 /// millisecond (Windows' shippers cut there).
+///
+/// An attack that only shows in many records together ([`Attack::about`]) is found if an alert of one of its rules is
+/// about those whom it names and about a part of its time. Any other alert of such a rule is false, whatever its level, unless
+/// it shows a record of another attack: what is told must not be what other machines do, too.
 #[derive(Debug)]
 pub struct Judge {
     attacks: Vec<(String, BTreeSet<String>, BTreeSet<String>)>,
+    /// Those that only show in many records.
+    spread: Vec<Spread>,
     /// By tenant and milliseconds.
     records: HashMap<(String, i64), Vec<Place>>,
     found: BTreeMap<String, BTreeSet<String>>,
@@ -29,6 +35,17 @@ struct Place {
     file: String,
     host: Option<String>,
     /// Index into the attacks.
+    attack: usize,
+}
+
+/// Whom and when an attack of many records hits.
+#[derive(Debug)]
+struct Spread {
+    tenant: String,
+    names: Vec<String>,
+    /// Of its first and last record.
+    from: i64,
+    to: i64,
     attack: usize,
 }
 
@@ -52,6 +69,34 @@ pub struct FalseAlert {
     pub title: String,
     /// How often.
     pub count: u64,
+}
+
+impl Spread {
+    fn of(attack: &Attack, index: usize) -> Option<Self> {
+        let times = attack.records.iter().filter_map(|record| micros(&record.time));
+        let (from, to) = times.fold((i64::MAX, i64::MIN), |(from, to), time| {
+            (from.min(time), to.max(time))
+        });
+        (!attack.about.is_empty()).then(|| Self {
+            tenant: attack.tenant.clone(),
+            names: attack.about.clone(),
+            from,
+            to,
+            attack: index,
+        })
+    }
+
+    /// Whether an alert of one of its rules is about it.
+    fn is_meant(&self, alert: &Alert) -> bool {
+        let Some(correlation) = &alert.correlation else {
+            return false;
+        };
+        let has = |name: &String| correlation.group.iter().any(|value| value.value == *name);
+        // Where it began is cut to a whole interval.
+        let first = micros(&correlation.first).unwrap_or(i64::MAX);
+        let last = micros(&correlation.last).unwrap_or(i64::MIN);
+        *alert.tenant == *self.tenant && self.names.iter().all(has) && first <= self.to && last >= self.from
+    }
 }
 
 fn micros(time: &str) -> Option<i64> {
@@ -79,6 +124,9 @@ impl Judge {
                     });
             }
         }
+        let spread = truth.attacks.iter().enumerate();
+        let spread = spread.filter_map(|(index, attack)| Spread::of(attack, index));
+        let spread = spread.collect();
         let attacks = truth
             .attacks
             .iter()
@@ -92,6 +140,7 @@ impl Judge {
             .collect();
         Self {
             attacks,
+            spread,
             records,
             found: BTreeMap::new(),
             false_alerts: BTreeMap::new(),
@@ -101,47 +150,74 @@ impl Judge {
     /// Hears an alert.
     pub fn alert(&mut self, alert: &Alert) {
         let rule = &alert.rule;
-        let path = alert
-            .event
-            .pointer("/log/file/path")
-            .and_then(|path| path.as_str())
-            .unwrap_or("")
-            .replace('\\', "/");
-        let host = alert.event.pointer("/host/name").and_then(|name| name.as_str());
-        let about = micros(&alert.time)
-            .and_then(|time| {
-                self.records
-                    .get(&(alert.tenant.to_string(), time.div_euclid(1000)))
-            })
-            .into_iter()
-            .flatten()
-            .filter(|place| {
-                path.ends_with(&place.file)
-                    && (host.is_none() || place.host.is_none() || host == place.host.as_deref())
-            })
-            .map(|place| place.attack);
-        let mut about_an_attack = false;
-        for index in about {
-            about_an_attack = true;
-            let (id, techniques, rules) = &self.attacks[index];
+        let of_rule = |spread: &&Spread| self.attacks[spread.attack].2.contains(&*rule.id);
+        let meant: Vec<&Spread> = self.spread.iter().filter(of_rule).collect();
+        let is_watched = !meant.is_empty();
+        let meant: Vec<usize> = meant
+            .iter()
+            .filter(|spread| spread.is_meant(alert))
+            .map(|spread| spread.attack)
+            .collect();
+        for index in &meant {
+            self.finds(*index, alert);
+        }
+        if !meant.is_empty() {
+            return;
+        }
+        let mut about = self.about(alert, &alert.time, &alert.event);
+        if is_watched {
+            // It may have come upon another attack; the time of a number is that of its interval.
+            let shown = alert.correlation.iter().flat_map(|found| &found.evidence);
+            about.extend(shown.flat_map(|shown| self.about(alert, &shown.time, &shown.event)));
+        }
+        for &index in &about {
+            let (_, techniques, rules) = &self.attacks[index];
             let named = rule
                 .attack
                 .techniques
                 .iter()
                 .any(|technique| techniques.contains(technique));
             if rule.level >= Level::Medium && (named || rules.contains(&*rule.id)) {
-                self.found
-                    .entry(id.clone())
-                    .or_default()
-                    .insert(rule.title.to_string());
+                self.finds(index, alert);
             }
         }
-        if !about_an_attack && rule.level >= Level::High {
-            *self
-                .false_alerts
-                .entry((rule.id.to_string(), rule.title.to_string()))
-                .or_default() += 1;
+        if about.is_empty() && (rule.level >= Level::High || is_watched) {
+            self.is_false(alert);
         }
+    }
+
+    /// The attacks of which an event of that time is a record.
+    fn about(&self, alert: &Alert, time: &str, event: &serde_json::Value) -> Vec<usize> {
+        let path = event
+            .pointer("/log/file/path")
+            .and_then(|path| path.as_str())
+            .unwrap_or("")
+            .replace('\\', "/");
+        let host = event.pointer("/host/name").and_then(|name| name.as_str());
+        let places = micros(time).and_then(|time| {
+            self.records
+                .get(&(alert.tenant.to_string(), time.div_euclid(1000)))
+        });
+        places
+            .into_iter()
+            .flatten()
+            .filter(|place| {
+                path.ends_with(&place.file)
+                    && (host.is_none() || place.host.is_none() || host == place.host.as_deref())
+            })
+            .map(|place| place.attack)
+            .collect()
+    }
+
+    fn finds(&mut self, attack: usize, alert: &Alert) {
+        let id = self.attacks[attack].0.clone();
+        let titles = self.found.entry(id).or_default();
+        titles.insert(alert.rule.title.to_string());
+    }
+
+    fn is_false(&mut self, alert: &Alert) {
+        let rule = (alert.rule.id.to_string(), alert.rule.title.to_string());
+        *self.false_alerts.entry(rule).or_default() += 1;
     }
 
     /// The verdict over all alerts so far.

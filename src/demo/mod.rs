@@ -130,8 +130,13 @@ pub fn generate(dir: &Path, options: &Options) -> Result<Truth, DemoError> {
     let mut world = Random::new(options.seed, "world");
     let acme = Tenant::acme(&mut world);
     let globex = Tenant::globex(&mut world);
-    let Plan { attacks, lines } =
+    let Plan { attacks, mut lines } =
         attacks::plan(clock, &mut Random::new(options.seed, "attacks"), &acme, &globex);
+    let regular = network::regular(clock, &mut Random::new(options.seed, "regular"), &acme);
+    lines
+        .entry(file::ACME_CONN.to_owned())
+        .or_default()
+        .extend(regular);
     let mut day = Day {
         dir: dir.join("logs"),
         options,

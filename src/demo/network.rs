@@ -1,7 +1,7 @@
 //! Zeek: connections as tab-separated text, DNS and HTTP as JSON lines.
 
-use super::clock::{self, Clock, epoch};
-use super::files::Frame;
+use super::clock::{self, Clock, SECOND, epoch};
+use super::files::{Frame, Planned};
 use super::json::Object;
 use super::random::Random;
 use super::world::{Host, Tenant, WEB, WINDOWS, outside};
@@ -123,6 +123,75 @@ pub(super) fn conn(tenant: &Tenant, random: &mut Random, time: i64) -> String {
         state,
     };
     conn_line(random, time, &connection)
+}
+
+/// Times from `from` to `to`, `every` so many seconds, each pause up to `jitter` percent shorter or longer: what programs
+/// do, good ones and others.
+pub(super) fn beat(random: &mut Random, from: i64, to: i64, every: u64, jitter: u64) -> Vec<i64> {
+    let (pause, off) = (every * SECOND as u64, every * SECOND as u64 / 100 * jitter);
+    let mut times = Vec::new();
+    let mut time = from;
+    while time < to {
+        times.push(time);
+        time += random.between(pause - off, pause + off).max(1) as i64;
+    }
+    times
+}
+
+/// Programs that ask for news every so often, as they do on every network: machines set their clocks, mail programs look
+/// for mail, agents report to their maker, and somebody leaves a page open that renews itself.
+pub(super) fn regular(clock: Clock, random: &mut Random, tenant: &Tenant) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    let mut ask =
+        |random: &mut Random, from: &Host, (to, port, service): (&str, u16, &str), times: &[i64]| {
+            for &time in times {
+                let udp = port == 123;
+                let connection = Connection {
+                    from: &from.ip,
+                    to,
+                    port,
+                    proto: if udp { "udp" } else { "tcp" },
+                    service,
+                    millis: random.between(8, 900),
+                    sent: if udp { 48 } else { random.between(500, 2_600) },
+                    received: if udp { 48 } else { random.between(300, 9_000) },
+                    state: "SF",
+                };
+                let text = conn_line(random, time, &connection);
+                planned.push(Planned { time, text });
+            }
+        };
+    let (servers, workstations) = tenant.windows.split_at(tenant.servers);
+    for server in servers {
+        let from = clock.at(0, random.below(30) as i64, random.below(60) as i64, 0);
+        let times = beat(random, from, clock.end(), 2_048, 8);
+        ask(random, server, ("192.0.2.250", 123, "ntp"), &times);
+    }
+    let monitor = &tenant.host("lx-mon01").ip;
+    for server in servers {
+        let from = clock.at(0, random.below(10) as i64, random.below(60) as i64, 0);
+        let times = beat(random, from, clock.end(), 1_800, 10);
+        ask(random, server, (monitor, 8_443, "ssl"), &times);
+    }
+    for (number, workstation) in workstations.iter().enumerate() {
+        if number % 4 == 0 {
+            let from = clock.at(7, random.between(0, 59) as i64, random.below(60) as i64, 0);
+            let times = beat(random, from, from + 10 * 3600 * SECOND, 600, 30);
+            ask(random, workstation, ("192.0.2.251", 443, "ssl"), &times);
+        }
+        if number % 5 == 1 {
+            let from = clock.at(0, random.between(0, 19) as i64, random.below(60) as i64, 0);
+            let times = beat(random, from, clock.end(), 1_200, 20);
+            ask(random, workstation, ("198.51.100.252", 443, "ssl"), &times);
+        }
+        if number % 23 == 7 {
+            let from = clock.at(9, random.between(0, 59) as i64, random.below(60) as i64, 0);
+            let times = beat(random, from, from + 70 * 60 * SECOND, 300, 10);
+            let page = format!("203.0.113.{}", 241 + number / 23);
+            ask(random, workstation, (&page, 443, "ssl"), &times);
+        }
+    }
+    planned
 }
 
 /// A line of `dns.log`.

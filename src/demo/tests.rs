@@ -185,6 +185,129 @@ fn alert(
     }
 }
 
+/// An alert of a statistic about a group.
+fn of_group(rule: &str, group: &[&str], from: &str, to: &str) -> Alert {
+    let mut alert = alert(
+        "acme",
+        (rule, Level::Medium),
+        "T1029",
+        from,
+        None,
+        "acme/zeek/conn.log",
+    );
+    let values = group.iter().map(|value| borzoi_engine::alert::GroupValue {
+        field: "field".to_owned(),
+        value: (*value).to_owned(),
+    });
+    alert.correlation = Some(Box::new(borzoi_engine::alert::CorrelationAlert {
+        kind: "beaconing".to_owned(),
+        condition: String::new(),
+        count: 1,
+        value: 1.0,
+        peak: 1.0,
+        first: from.to_owned(),
+        last: to.to_owned(),
+        until: None,
+        joins: Vec::new(),
+        group: values.collect(),
+        rules: Vec::new(),
+        figures: std::collections::BTreeMap::new(),
+        series: Vec::new(),
+        evidence: Vec::new(),
+    }));
+    alert
+}
+
+#[test]
+fn attacks_of_many_records_are_found_by_whom_and_when() {
+    let (_dir, truth) = small(1);
+    let attack = |id: &str| truth.attacks.iter().find(|attack| attack.id == id).unwrap();
+    let (beacon, theft) = (attack("beacon"), attack("slow-exfiltration"));
+    assert_eq!((beacon.about.len(), theft.about.len()), (2, 1));
+    let heard = |alert: Alert| {
+        let mut judge = Judge::new(&truth);
+        judge.alert(&alert);
+        let verdict = judge.verdict();
+        let found: Vec<String> = verdict.found.into_keys().collect();
+        (found.join(" "), verdict.false_alerts.len())
+    };
+    let (rule, [infected, controller]) = (&*beacon.rules[0], [&*beacon.about[0], &*beacon.about[1]]);
+    let (from, to) = ("2026-11-20T11:40:00Z", "2026-11-20T11:47:00Z");
+    let found = ("beacon".to_owned(), 0);
+    let is_false = (String::new(), 1);
+    assert_eq!(heard(of_group(rule, &[infected, controller], from, to)), found);
+    // Another machine, another address, before it began, another rule.
+    assert_eq!(
+        heard(of_group(rule, &["10.20.3.33", controller], from, to)),
+        is_false
+    );
+    assert_eq!(
+        heard(of_group(rule, &[infected, "192.0.2.251"], from, to)),
+        is_false
+    );
+    let (early, later) = ("2026-11-20T03:00:00Z", "2026-11-20T04:00:00Z");
+    assert_eq!(
+        heard(of_group(rule, &[infected, controller], early, later)),
+        is_false
+    );
+    let other = heard(of_group("another", &[infected, controller], from, to));
+    assert_eq!(
+        other,
+        (String::new(), 0),
+        "neither is a medium alert of another rule"
+    );
+    // The hour of a number begins before the first record of the attack.
+    let (hour, within) = ("2026-11-20T12:00:00Z", "2026-11-20T12:59:00Z");
+    let theft = heard(of_group(&theft.rules[0], &[&theft.about[0]], hour, within));
+    assert_eq!(theft, ("slow-exfiltration".to_owned(), 0));
+    // Files copied out another way, of which one record is shown.
+    let rclone = &attack("rclone-exfiltration");
+    let record = rclone
+        .records
+        .iter()
+        .find(|record| record.file.ends_with("conn.log"));
+    let record = record.expect("it left a connection");
+    let mut shown = of_group(rule, &["10.20.0.12"], hour, within);
+    if let Some(found) = &mut shown.correlation {
+        found.evidence.push(borzoi_engine::alert::Shown {
+            rule: "rule".into(),
+            time: record.time.clone(),
+            dataset: None,
+            event_id: String::new(),
+            event: Arc::new(serde_json::json!({"log": {"file": {"path": format!("/tmp/{}", record.file)}}})),
+        });
+    }
+    assert_eq!(heard(shown).1, 0);
+}
+
+/// Benign programs keep time as well as the beacon does: rhythm alone does not tell them apart.
+#[test]
+fn others_keep_time_too() {
+    let (dir, truth) = small(1);
+    let text = read(&dir.path().join("logs/acme/zeek/conn.log"));
+    let mut pairs: std::collections::BTreeMap<(&str, &str), Vec<f64>> = std::collections::BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let times = pairs.entry((fields[2], fields[4])).or_default();
+        times.push(fields[0].parse().unwrap());
+    }
+    let spread = |times: &[f64]| {
+        let pauses: Vec<f64> = times.windows(2).map(|two| two[1] - two[0]).collect();
+        let mean = pauses.iter().sum::<f64>() / pauses.len() as f64;
+        let off = pauses.iter().map(|pause| (pause - mean).powi(2)).sum::<f64>() / pauses.len() as f64;
+        off.sqrt() / mean
+    };
+    let beacon = truth.attacks.iter().find(|attack| attack.id == "beacon").unwrap();
+    let calls = &pairs[&(&*beacon.about[0], &*beacon.about[1])];
+    assert_eq!(calls.len(), beacon.records.len());
+    assert!(calls.len() > 100 && spread(calls) > 0.15, "{}", spread(calls));
+    let others = pairs
+        .iter()
+        .filter(|(pair, times)| pair.1 != beacon.about[1] && times.len() > 30);
+    let as_regular = others.filter(|(_, times)| spread(times) < spread(calls)).count();
+    assert!(as_regular >= 30, "{as_regular}");
+}
+
 #[test]
 fn the_judge_tells_found_missed_and_false() {
     let (_dir, truth) = small(1);

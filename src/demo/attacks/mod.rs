@@ -5,6 +5,7 @@
 
 mod acme;
 mod globex;
+mod quiet;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,9 @@ pub struct Attack {
     pub techniques: Vec<String>,
     /// Ids of rules that count whatever their techniques.
     pub rules: Vec<String>,
+    /// Of an attack that only shows in many records together: whom an alert of its `rules` must be about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
     /// Its records.
     pub records: Vec<Record>,
 }
@@ -71,8 +75,15 @@ impl Plan {
             tenant: tenant.to_owned(),
             techniques: texts(techniques),
             rules: texts(rules),
+            about: Vec::new(),
             records: Vec::new(),
         });
+    }
+
+    /// Says whom an alert about the attack begun last must name, among the values of its group.
+    fn about(&mut self, names: &[&str]) {
+        let attack = self.attacks.last_mut().expect("an attack has begun");
+        attack.about = names.iter().map(|name| (*name).to_owned()).collect();
     }
 
     /// Adds a record to the attack begun last.
@@ -175,6 +186,7 @@ pub(super) fn plan(clock: Clock, random: &mut Random, acme: &Tenant, globex: &Te
     let mut plan = Plan::default();
     acme::plan(&mut plan, clock, random, acme);
     globex::plan(&mut plan, clock, random, globex);
+    quiet::plan(&mut plan, clock, random, acme);
     plan
 }
 

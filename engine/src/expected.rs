@@ -6,8 +6,9 @@
 //! {"rule":"f7270aa6-…","title":"Far more than before","tenant":"default","group":{"source.ip":"10.0.0.14"},"bar":27136502.0,"until":"2026-12-23T00:00:00Z","note":"backup moved"}
 //! ```
 //!
-//! A finding of that rule, tenant and group that begins before `until` is not told while its number is no further out than
-//! `bar`: no higher, or no lower where the rule tells what is too low. Without a `bar` none is told.
+//! A finding of that rule, tenant and group that begins before `until` is not told while its number is on the same side and no
+//! further out than `bar`: no higher, or, with `"low":true`, no lower. Without a `bar` none is told. The number of a stretch is the
+//! highest that was measured in it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
+use crate::matcher::fold::fold;
 use crate::windows::keys::Key;
 
 /// One line of the file.
@@ -36,6 +38,9 @@ pub struct Entry {
     /// What is told again: a number further out than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar: Option<f64>,
+    /// Whether it is what is too low that is expected.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub low: bool,
     /// Event time, RFC 3339.
     pub until: String,
     /// Why.
@@ -51,6 +56,7 @@ impl Entry {
     /// What makes an alert of a correlation expected until this time. `None` for the alert of another rule.
     pub fn of_alert(alert: &Alert, until: &str, note: &str) -> Option<Entry> {
         let found = alert.correlation.as_ref()?;
+        let low = is_low(&found.kind, &found.condition, found.value, found.figures.get("expected").copied());
         let group = found.group.iter();
         let group = group.map(|value| (value.field.clone(), value.value.clone().into()));
         Some(Entry {
@@ -58,7 +64,8 @@ impl Entry {
             title: alert.rule.title.to_string(),
             tenant: alert.tenant.to_string(),
             group: group.collect(),
-            bar: Some(found.value),
+            bar: Some(if low { found.value } else { found.peak }),
+            low,
             until: until.to_owned(),
             note: note.to_owned(),
         })
@@ -70,7 +77,7 @@ impl Entry {
             .group
             .values()
             .map(|value| match value {
-                serde_json::Value::String(text) => text.to_lowercase(),
+                serde_json::Value::String(text) => fold(text).into_owned(),
                 other => other.to_string(),
             })
             .collect();
@@ -106,6 +113,7 @@ pub enum ExpectedError {
 struct Bar {
     until: i64,
     bar: Option<f64>,
+    low: bool,
 }
 
 /// Everything that is expected.
@@ -130,6 +138,7 @@ impl Expected {
             bars.entry(entry.key()).or_default().push(Bar {
                 until,
                 bar: entry.bar,
+                low: entry.low,
             });
         }
         Ok(expected)
@@ -149,27 +158,49 @@ impl Expected {
         })
     }
 
-    /// Whether a finding of this number that begins at `start` is not told. `low`: the rule tells what is too low.
+    /// Whether anything is expected of a group at `start`: then nothing of it is told before it is known whole.
+    pub(crate) fn names(&self, tenant: &str, rule: &str, key: &Key, start: i64) -> bool {
+        self.bars_of(tenant, rule, key).any(|bar| start < bar.until)
+    }
+
+    /// Whether a finding of this number that begins at `start` is not told. `low`: the number is too low.
     pub(crate) fn holds_back(
         &self,
         tenant: &str,
         rule: &str,
         key: &Key,
-        (start, value): (i64, f64),
+        (start, number): (i64, f64),
         low: bool,
     ) -> bool {
-        if self.bars.is_empty() {
-            return false;
-        }
-        let bars = self.bars.get(&(tenant.to_owned(), rule.to_owned()));
-        let mut bars = bars.and_then(|bars| bars.get(key)).into_iter().flatten();
-        bars.any(|bar| {
+        self.bars_of(tenant, rule, key).any(|bar| {
             start < bar.until
-                && bar.bar.is_none_or(|bar| match low {
-                    true => value >= bar,
-                    false => value <= bar,
+                && bar.bar.is_none_or(|bound| {
+                    bar.low == low
+                        && match low {
+                            true => number >= bound,
+                            false => number <= bound,
+                        }
                 })
         })
+    }
+
+    fn bars_of(&self, tenant: &str, rule: &str, key: &Key) -> impl Iterator<Item = &Bar> {
+        let bars = match self.bars.is_empty() {
+            true => None,
+            false => self.bars.get(&(tenant.to_owned(), rule.to_owned())),
+        };
+        bars.and_then(|bars| bars.get(key)).into_iter().flatten()
+    }
+}
+
+/// Whether a finding says that something is too low: by its kind, by what was expected, or by the bounds that it kept to, as
+/// alerts write them.
+pub(crate) fn is_low(kind: &str, condition: &str, number: f64, expected: Option<f64>) -> bool {
+    match (kind, expected) {
+        (_, Some(expected)) => number < expected,
+        // The fewer have it, and the less is usual at such a time, the worse.
+        ("rare_value" | "unusual_time", None) => true,
+        _ => condition.starts_with("lt"),
     }
 }
 
@@ -216,6 +247,7 @@ mod tests {
             .into_iter()
             .collect(),
             bar,
+            low: false,
             until: "1970-01-01T00:01:00Z".into(),
             note: "backup".into(),
         }
@@ -228,7 +260,10 @@ mod tests {
         let held = |tenant, rule, key: &Key, at, low| expected.holds_back(tenant, rule, key, at, low);
         assert!(held("default", "rule", &key, (0, 100.0), false));
         assert!(!held("default", "rule", &key, (0, 100.5), false));
-        assert!(held("default", "rule", &key, (0, 100.5), true));
+        assert!(!held("default", "rule", &key, (0, 50.0), true), "the other side");
+        let low = Expected::of(&[Entry { low: true, ..entry(Some(100.0)) }]).expect("times");
+        let held_low = |number| low.holds_back("default", "rule", &key, (0, number), true);
+        assert!(held_low(100.5) && !held_low(99.0));
         assert!(
             !held("default", "rule", &key, (60_000_000, 1.0), false),
             "its time is over"

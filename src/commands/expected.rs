@@ -6,7 +6,7 @@ use std::path::Path;
 
 use borzoi_engine::alert::Alert;
 use borzoi_engine::expected::{Entry, entries};
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, Duration, SecondsFormat, Utc};
 
 use crate::cli::{ExpectedCommand, Structured};
 use crate::exit::{Exit, Failure};
@@ -29,8 +29,14 @@ pub fn run(command: &ExpectedCommand) -> Result<Exit, Failure> {
 /// Of the alert's time, not of today: what was found in old logs is expected in them.
 fn until(alert: &Alert, span: i64) -> String {
     let time = DateTime::parse_from_rfc3339(&alert.time).map(|time| time.with_timezone(&Utc));
-    let time = time.unwrap_or_else(|_| Utc::now()) + Duration::microseconds(span);
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    let time = time.unwrap_or_else(|_| Utc::now());
+    let until = time.checked_add_signed(Duration::microseconds(span));
+    // A year of more than four digits is no time that could be read again.
+    let until = until.filter(|until| until.year() <= 9999);
+    until.map_or_else(
+        || "9999-12-31T23:59:59Z".to_owned(),
+        |until| until.to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
 }
 
 fn add(file: &Path, alerts: &str, span: i64, note: &str) -> Result<Exit, Failure> {

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::{load, scan};
 use crate::cli::{BaselinesArgs, ScanArgs, Structured};
 use crate::exit::{Exit, Failure};
+use crate::ui::style;
 use crate::ui::table::{self, Cell};
 
 /// Runs `borzoi learn`: a scan that tells nothing and keeps what it learned.
@@ -48,6 +49,7 @@ pub fn baselines(args: &BaselinesArgs, quiet: bool) -> Result<Exit, Failure> {
             folder: args.state.clone(),
             every: Duration::MAX,
             finish: false,
+            read_only: true,
         }),
         windows: windows::Settings {
             // Nothing comes, and nothing is over.
@@ -66,6 +68,13 @@ pub fn baselines(args: &BaselinesArgs, quiet: bool) -> Result<Exit, Failure> {
     let summary = scan
         .run(&InputSet::default(), &mut Nobody)
         .map_err(Failure::from_scan)?;
+    for rule in summary.state_lost.iter().filter(|_| !quiet) {
+        anstream::eprintln!(
+            "{}warning:{:#} something is known of rule {rule}, which is not loaded or asks something else now (--rules)",
+            style::WARNING,
+            style::WARNING
+        );
+    }
     show(&mut super::stdout(), &summary, args.output)?;
     Ok(Exit::Done)
 }

@@ -151,6 +151,7 @@ fn state(args: &ScanArgs, form: ScanOutput, live: bool) -> Result<Option<StateOp
             false => Duration::from_micros(args.state_every.0.unsigned_abs()),
         },
         finish: args.finish,
+        read_only: false,
     }))
 }
 

@@ -5,7 +5,13 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 /// One bar for each number, the highest of them where there are more than `width`; from the least (or 0, if none is
 /// below) to the greatest.
 pub fn bars(numbers: &[f64], width: usize) -> String {
-    let finite = || numbers.iter().copied().filter(|number| number.is_finite());
+    bars_beside(numbers, &[], width)
+}
+
+/// The same, on one scale with other numbers that stand beside them.
+pub fn bars_beside(numbers: &[f64], others: &[f64], width: usize) -> String {
+    let all = || numbers.iter().chain(others).copied();
+    let finite = || all().filter(|number| number.is_finite());
     let low = finite().fold(0.0, f64::min);
     let high = finite().fold(f64::MIN, f64::max);
     let each = numbers.len().div_ceil(width.max(1)).max(1);

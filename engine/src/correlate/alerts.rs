@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Direction, StatisticKind,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule,
 };
 use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
@@ -20,7 +20,7 @@ use super::{Correlations, told_apart_by};
 use crate::alert::{
     Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
 };
-use crate::expected::Expected;
+use crate::expected::{self, Expected};
 use crate::windows::{self, Baseline, Counters, Episode, Settings, Signal, Watched, Windows, episode_id};
 
 /// Names of each kind that an alert takes from its events.
@@ -219,8 +219,8 @@ impl Correlator {
                 false
             });
         }
-        for episode in begun.into_iter().chain(ended) {
-            if self.correlations.alerting[episode.plan as usize] && self.is_told(&episode) {
+        for mut episode in begun.into_iter().chain(ended) {
+            if self.correlations.alerting[episode.plan as usize] && self.is_told(&mut episode) {
                 self.ready.push_back(episode);
             }
         }
@@ -249,20 +249,25 @@ impl Correlator {
 
     /// Whether an alert is made of an episode: not of one that begins soon after one that was told, if its rule says so; nor
     /// of one that somebody expects.
-    fn is_told(&mut self, episode: &Episode) -> bool {
+    fn is_told(&mut self, episode: &mut Episode) -> bool {
         let rule = &self.correlations.rules[episode.plan as usize];
-        let low = match (&rule.kind, &rule.condition) {
-            (CorrelationKind::Statistic(StatisticKind::UnusualTime), _) => true,
-            (_, CorrelationCondition::Statistic(statistic)) => statistic.direction == Direction::Down,
-            _ => false,
-        };
-        let at = (episode.start, episode.value);
-        if self
-            .expected
-            .holds_back(&episode.tenant, &rule.meta.id, &episode.key, at, low)
-        {
-            self.held_back += u64::from(episode.is_final);
-            return false;
+        let (tenant, id) = (&episode.tenant, &rule.meta.id);
+        if self.expected.names(tenant, id, &episode.key, episode.start) {
+            if !episode.is_final {
+                return false;
+            }
+            // Nothing of it was told before.
+            episode.announced = Box::default();
+            let expected = statistics::expected(episode);
+            let low = expected::is_low(type_name(rule.kind), &in_words(rule), episode.value, expected);
+            let number = if low { episode.value } else { episode.peak };
+            if self
+                .expected
+                .holds_back(tenant, id, &episode.key, (episode.start, number), low)
+            {
+                self.held_back += 1;
+                return false;
+            }
         }
         let options = &rule.options;
         let Some(quiet) = options.suppress else {

@@ -100,6 +100,13 @@ fn short(number: f64) -> String {
     }
 }
 
+/// What was expected in place of what was measured.
+pub(super) fn expected(episode: &Episode) -> Option<f64> {
+    let figures = episode.figures.as_ref()?.figures.iter();
+    let mut expected = figures.filter(|(figure, _)| *figure == Figure::Expected);
+    expected.next().map(|(_, value)| *value)
+}
+
 /// The numbers to judge it by. JSON has no infinities: they are left out.
 pub(super) fn figures(episode: &Episode) -> BTreeMap<String, f64> {
     let figures = episode.figures.iter().flat_map(|figures| &figures.figures);

@@ -107,6 +107,9 @@ impl Keeper {
         queries: Option<&QueryRun>,
         sql: Option<&mut SqlRun>,
     ) -> Result<(), StateError> {
+        if self.options.read_only {
+            return Ok(());
+        }
         let sql = sql.map(SqlRun::save).transpose();
         let sql = sql.map_err(|error| StateError::Sql(error.strip_backtrace()))?;
         self.folder

@@ -31,10 +31,12 @@ pub struct StateOptions {
     /// Whether the end of the inputs is the end: what only more events could decide is decided then, and only how far inputs
     /// were read is kept. Otherwise it waits for the next scan.
     pub finish: bool,
+    /// Whether it is only looked at: nothing is saved.
+    pub read_only: bool,
 }
 
 /// First bytes of the file: what it is, and the version of its form.
-const MAGIC: &[u8; 8] = b"borzoi\x00\x01";
+const MAGIC: &[u8; 8] = b"borzoi\x00\x02";
 
 /// Forms that are the same are written by the same version of the engine only.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
+use borzoi_rules::correlation::{Statistic, StatisticKind};
 use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 
@@ -258,6 +258,10 @@ impl Series {
                 }
                 if before.is_some_and(|(known, group)| group == number && known.is_same(&entry, false)) {
                     worked.twice += 1;
+                    let forgotten = |group: &Group| group.began.is_none() && group.waiting == 0;
+                    if self.groups.get(number).is_some_and(forgotten) {
+                        self.forget(number);
+                    }
                     continue;
                 }
                 before = Some((entry, number));
@@ -307,15 +311,15 @@ impl Series {
                 // Where nobody is left there is nothing to close.
                 self.open = match self.live {
                     0 => None,
-                    _ => Some(next),
+                    _ => Some(next).filter(|next| *next < i64::MAX),
                 };
             } else if self.sweep == Some(next) {
-                self.forget_old(next);
-                // Looking once does for all the times at which nothing else happens.
+                // Until something else happens, looking at the last of the times does for all of them.
                 let part = self.sweep_part();
                 let quiet = [due, end].into_iter().flatten().fold(time, i64::min);
-                let part_of = quiet.div_euclid(part).saturating_mul(part);
-                self.sweep = (self.live > 0).then(|| part_of.max(next).saturating_add(part));
+                let last = quiet.div_euclid(part).saturating_mul(part).max(next);
+                self.forget_old(last);
+                self.sweep = (self.live > 0).then(|| last.saturating_add(part));
             } else {
                 return;
             }
@@ -381,7 +385,6 @@ impl Series {
             slot: entry.slot,
         };
         let stretch = self.plan.sample_span();
-        let before = group.samples.last().copied();
         if last == i64::MIN || samples_from(entry.time, stretch) > samples_from(last, stretch) {
             group.samples.clear();
         }
@@ -402,20 +405,24 @@ impl Series {
                 _ => 0,
             },
             entry,
+            sample,
         };
         let found = group.machine.event(&event, &self.ask, span, &mut self.shared);
-        if group.due.is_none()
-            && let Some(deadline) = group.machine.deadline(&self.ask, self.live)
+        // Later deadlines are found when an earlier one is reached.
+        if let Some(deadline) = group.machine.deadline(&self.ask, self.live)
+            && group.due.is_none_or(|due| due > deadline)
         {
-            group.due = Some(deadline);
+            if let Some(due) = group.due.replace(deadline) {
+                self.deadlines.remove(&(due, number));
+            }
             self.deadlines.insert((deadline, number));
         }
         self.heap += group.heap_bytes();
-        let samples = found.as_ref().map(|_| {
+        let samples = found.as_ref().map(|found| {
             let mut samples = group.samples.clone();
             if self.kind == StatisticKind::ImpossibleTravel {
                 // The two places.
-                samples = before.into_iter().collect();
+                samples = found.before.into_iter().collect();
             }
             if !samples.contains(&sample) {
                 samples.truncate(MOST_SAMPLES - 1);
@@ -538,13 +545,14 @@ impl Series {
             peers.sort_by(|(one, ..), (other, ..)| key(*one).cmp(&key(*other)));
             let values: Vec<f64> = peers.iter().map(|(_, value, _)| *value).collect();
             let told = self.shared.peers(start, &values);
-            let upwards = !partial || self.ask.direction == Direction::Up;
             for ((number, value, cell), (band, told)) in peers.into_iter().zip(told) {
                 let Some(group) = self.groups.get_mut(number) else {
                     continue;
                 };
                 let series = group.machine.remember(value);
-                let told = told.filter(|_| upwards && value >= self.ask.at_least);
+                let upwards = !partial || value > band.expected;
+                let most = value.max(band.expected);
+                let told = told.filter(|_| upwards && most >= self.ask.at_least);
                 if let Some(watched) = &mut worked.watched {
                     let key = Key::from_bytes(group.key.bytes());
                     watched.push(seen(

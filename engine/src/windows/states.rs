@@ -89,6 +89,11 @@ impl State {
         }
     }
 
+    /// Whether it is a statistic.
+    pub(super) fn is_series(&self) -> bool {
+        matches!(self, State::Series(_))
+    }
+
     /// The times of the first and the last event that it knows of, if it is one that learns and there are any.
     pub(super) fn learned(&self) -> Option<(i64, i64)> {
         match self {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use borzoi_rules::correlation::{Direction, Metric, Statistic, StatisticKind};
 use serde::{Deserialize, Serialize};
 
-use super::episode::Figure;
+use super::episode::{Figure, Sample};
 use super::keys::value_hash;
 use super::log::Entry;
 use super::number;
@@ -42,6 +42,8 @@ pub(super) struct Told {
     pub(super) live: usize,
     /// How many others have the same last value.
     pub(super) peers: u32,
+    /// The event as alerts name it.
+    pub(super) sample: Sample,
 }
 
 /// What was expected of a number.
@@ -72,6 +74,8 @@ pub(super) struct Found {
     pub(super) count: u64,
     pub(super) figures: Vec<(Figure, f64)>,
     pub(super) series: Vec<f32>,
+    /// The event before, where it is as much to blame.
+    pub(super) before: Option<Sample>,
 }
 
 /// The numbers of the last intervals, to about three digits.
@@ -186,6 +190,13 @@ pub(super) struct Calls {
     told: bool,
 }
 
+/// Where somebody was.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Journey {
+    travel: Travel,
+    last: Option<Sample>,
+}
+
 /// Generated names of a window: time, hash, probability.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Names {
@@ -202,7 +213,7 @@ pub(super) enum Machine {
     Calls(Box<Calls>),
     Silence(Box<Silence>),
     Hours(Box<Hours>),
-    Travel(Box<Travel>),
+    Travel(Box<Journey>),
     Names(Box<Names>),
     /// Everything is kept by what groups share.
     Shared,
@@ -239,11 +250,14 @@ impl Machine {
                 learning_micros: micros(ask.learning),
                 half_life_micros: span,
             }))),
-            StatisticKind::ImpossibleTravel => Machine::Travel(Box::new(Travel::new(travel::Settings {
-                speed_kmh: ask.speed,
-                least_km: ask.at_least,
-                ..travel::Settings::default()
-            }))),
+            StatisticKind::ImpossibleTravel => Machine::Travel(Box::new(Journey {
+                travel: Travel::new(travel::Settings {
+                    speed_kmh: ask.speed,
+                    least_km: ask.at_least,
+                    ..travel::Settings::default()
+                }),
+                last: None,
+            })),
             StatisticKind::GeneratedNames => Machine::Names(Box::default()),
             StatisticKind::RareValue => Machine::Shared,
         }
@@ -256,7 +270,7 @@ impl Machine {
             Machine::Calls(_) => size_of::<Calls>(),
             Machine::Silence(_) => size_of::<Silence>(),
             Machine::Hours(_) => size_of::<Hours>(),
-            Machine::Travel(_) => size_of::<Travel>(),
+            Machine::Travel(_) => size_of::<Journey>(),
             Machine::Names(names) => {
                 size_of::<Names>() + names.seen.capacity() * size_of::<(i64, u32, f32)>()
             }
@@ -295,14 +309,15 @@ impl Machine {
                         (Figure::ActiveHours, score.active_hours),
                         (Figure::Probability, score.probability),
                     ],
-                    series: Vec::new(),
+                    ..Found::default()
                 })
             }
-            Machine::Travel(travel) => {
+            Machine::Travel(journey) => {
+                let before = journey.last.replace(told.sample);
                 let (latitude, longitude) = degrees_of(told.entry.value);
                 // Where he was too long ago says nothing.
                 let recent = told.last.is_some_and(|last| time.saturating_sub(last) < span);
-                let score = travel.update(
+                let score = journey.travel.update(
                     time,
                     travel::Place {
                         latitude,
@@ -318,7 +333,8 @@ impl Machine {
                         (Figure::SpeedKmh, score.speed_kmh),
                         (Figure::Seconds, score.seconds),
                     ],
-                    series: Vec::new(),
+                    before,
+                    ..Found::default()
                 })
             }
             Machine::Names(names) => names.event(told, ask, span),
@@ -342,7 +358,7 @@ impl Machine {
                 (Figure::LimitSeconds, seconds(score.limit_micros)),
                 (Figure::Probability, score.probability),
             ],
-            series: Vec::new(),
+            ..Found::default()
         })
     }
 
@@ -393,6 +409,7 @@ impl Machine {
                 (Figure::Probability, score.probability),
             ],
             series: numbers.history.in_order(),
+            ..Found::default()
         })
     }
 
@@ -454,7 +471,7 @@ impl Calls {
                 (Figure::PeersWith, f64::from(told.peers)),
                 (Figure::Probability, score.probability),
             ],
-            series: Vec::new(),
+            ..Found::default()
         })
     }
 }
@@ -468,6 +485,7 @@ impl Names {
         {
             self.seen.pop_front();
         }
+        self.told &= !self.seen.is_empty();
         if f64::from(probability) < GENERATED {
             return None;
         }
@@ -494,7 +512,7 @@ impl Names {
             value: count as f64,
             count: count as u64,
             figures: vec![(Figure::Names, count as f64), (Figure::Generated, mean)],
-            series: Vec::new(),
+            ..Found::default()
         })
     }
 }
@@ -553,7 +571,7 @@ impl Shared {
                 (Figure::OwnShare, score.own_share),
                 (Figure::PerDay, score.per_day),
             ],
-            series: Vec::new(),
+            ..Found::default()
         })
     }
 
@@ -581,7 +599,7 @@ impl Shared {
                         (Figure::Probability, score.probability),
                         (Figure::Peers, values.len() as f64),
                     ],
-                    series: Vec::new(),
+                    ..Found::default()
                 });
                 (band, found)
             })

@@ -194,6 +194,7 @@ fn scan(
             folder: folder.to_owned(),
             every: Duration::ZERO,
             finish: setting.finish,
+            read_only: false,
         }),
         ..ScanOptions::default()
     };
@@ -376,6 +377,7 @@ fn a_scan_that_is_stopped_goes_on() {
                 folder: state.path().to_owned(),
                 every: Duration::from_secs(60),
                 finish: true,
+                read_only: false,
             }),
             ..ScanOptions::default()
         };

@@ -239,6 +239,7 @@ pub(super) fn read(
             "alerts-per-day" => {
                 statistic.alerts_per_day = positive(value, word, 1e4, sink).unwrap_or(1.0);
             }
+            "at-least" if number(value) == Some(0.0) => statistic.at_least = 0.0,
             "at-least" => statistic.at_least = positive(value, word, 1e18, sink).unwrap_or_default(),
             "at-most-peers" => match number(value) {
                 Some(count) if (0.0..1e9).contains(&count) && count.fract() == 0.0 => {

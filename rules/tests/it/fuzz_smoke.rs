@@ -140,7 +140,9 @@ fn texts(ending: &str) -> Vec<String> {
 fn the_fuzz_targets_survive_mutations_of_the_pack() {
     let started = Instant::now();
     let rules = texts(".yml");
-    let events = texts(".test.ndjson");
+    let mut events = texts(".test.ndjson");
+    // A few bytes of these make thousands of events: they would use up the time for all others.
+    events.retain(|text| !text.contains("\"generate\""));
     let mut random = Random(0x5eed_b0c2_0125_11e5);
     let mut tried = 0;
     while started.elapsed() < BUDGET && tried < 400 {

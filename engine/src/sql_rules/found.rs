@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::groups::{Sample, Seen};
-use super::panes::Ended;
+use super::panes::{Counting, Ended};
 use super::partial::truth;
 use super::plan::SqlPlan;
 use super::window::Window;
@@ -218,7 +218,7 @@ impl Open {
         plan: (u32, &SqlPlan),
         tenant: &Arc<str>,
         row: Row,
-        since: Option<&dyn Fn(&[u8], i64, i64) -> u64>,
+        since: Option<Counting<'_>>,
         eager: bool,
         found: &mut Vec<Found>,
     ) {

@@ -4,6 +4,7 @@
 //! a window is put together of its panes when its time is over. Sessions are panes that grow.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::UInt32Array;
@@ -27,7 +28,10 @@ pub(super) struct Ended {
 
 /// Takes windows that are over; what is asked gives the events of a group from the end of one window to that of another, if
 /// windows overlap.
-pub(super) type Each<'e> = &'e mut dyn FnMut(Ended, Option<&dyn Fn(&[u8], i64, i64) -> u64>) -> Result<()>;
+pub(super) type Each<'e> = &'e mut dyn FnMut(Ended, Option<Counting<'_>>) -> Result<()>;
+
+/// The events of a group after the end of one window, up to that of another.
+pub(super) type Counting<'c> = &'c dyn Fn(&[u8], i64, i64) -> u64;
 
 /// What was done with a partial.
 #[derive(Debug, Default, Clone, Copy)]
@@ -295,11 +299,9 @@ fn take_panes(
         rows_of.entry(*pane).or_default().push(row as u32);
     }
     for (start, rows) in rows_of {
-        if !panes.contains_key(&start) {
-            panes.insert(start, Pane::new(plan)?);
-        }
-        let Some(pane) = panes.get_mut(&start) else {
-            continue;
+        let pane = match panes.entry(start) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Pane::new(plan)?),
         };
         let places: Vec<usize> = rows
             .iter()

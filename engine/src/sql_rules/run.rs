@@ -364,8 +364,7 @@ impl SqlRun {
             }
         }
         // What comes out together is in the order of time, whichever rules found it.
-        self.ready.make_contiguous()[before..]
-            .sort_by(|one, other| (one.start, one.plan).cmp(&(other.start, other.plan)));
+        self.ready.make_contiguous()[before..].sort_by_key(|found| (found.start, found.plan));
     }
 
     /// The next alerts, some at a time; none when all are given out.

@@ -72,6 +72,9 @@ impl Entry {
     }
 }
 
+/// An event with the key of its group.
+type Keyed = (Box<[u8]>, Entry);
+
 /// A group with what lies in its window.
 struct Group {
     window: VecDeque<Entry>,
@@ -92,7 +95,7 @@ pub(super) struct SavedSlides {
 pub(super) struct Slides {
     size: i64,
     /// Events that are not worked off, by time in steps of the size.
-    pending: BTreeMap<i64, Vec<(Box<[u8]>, Entry)>>,
+    pending: BTreeMap<i64, Vec<Keyed>>,
     groups: HashMap<Box<[u8]>, Group>,
     /// The events in windows, in order of time.
     queue: VecDeque<(i64, Box<[u8]>)>,
@@ -302,7 +305,8 @@ impl Slides {
         let pending = pending.map(|(key, entry)| (key, entry));
         let windows = self.groups.iter();
         let windows = windows.flat_map(|(key, group)| group.window.iter().map(move |entry| (key, entry)));
-        let mut all: Vec<(&Box<[u8]>, &Entry)> = windows.chain(pending).collect();
+        let all = windows.chain(pending);
+        let mut all: Vec<(&[u8], &Entry)> = all.map(|(key, entry)| (&**key, entry)).collect();
         all.sort_by(|(one_key, one), (other_key, other)| {
             (one.sample.time, one_key, &one.sample).cmp(&(other.sample.time, other_key, &other.sample))
         });
@@ -326,7 +330,7 @@ impl Slides {
         }
         let samples: Vec<Sample> = all.iter().map(|(_, entry)| entry.sample).collect();
         let states = States::without_index(
-            all.iter().map(|(key, _)| (*key).clone()).collect(),
+            all.iter().map(|(key, _)| (*key).into()).collect(),
             vec![Seen::default(); samples.len()],
             columns,
         );
@@ -376,7 +380,7 @@ impl Slides {
 }
 
 /// A column of events of several batches.
-fn gathered(all: &[(&Box<[u8]>, &Entry)], column: &dyn Fn(&Entry) -> ArrayRef) -> Result<ArrayRef> {
+fn gathered(all: &[(&[u8], &Entry)], column: &dyn Fn(&Entry) -> ArrayRef) -> Result<ArrayRef> {
     let mut places: HashMap<*const Values, usize> = HashMap::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     let mut rows = Vec::with_capacity(all.len());

@@ -74,13 +74,16 @@ struct PlanName {
     meaning: u64,
 }
 
+/// A rule, a tenant, an entity.
+type About = (u32, Arc<str>, Key);
+
 /// What is saved of SQL rules.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Saved {
     plans: Vec<PlanName>,
     sources: Vec<Arc<str>>,
     states: Vec<SavedState>,
-    told: Vec<((u32, Arc<str>, Key), (i64, i64))>,
+    told: Vec<(About, (i64, i64))>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

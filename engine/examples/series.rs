@@ -82,7 +82,9 @@ fn run(kind: StatisticKind, metric: Metric, groups: i64, intervals: i64) {
     let (mut told, mut mix, mut most) = (0, 1_u64, 0);
     for interval in 0..intervals {
         for group in 0..groups {
-            mix = mix.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            mix = mix
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             let value = match metric {
                 Metric::Distinct => mix >> 40,
                 _ => ((mix >> 40) as f64).to_bits(),

@@ -56,7 +56,12 @@ impl Entry {
     /// What makes an alert of a correlation expected until this time. `None` for the alert of another rule.
     pub fn of_alert(alert: &Alert, until: &str, note: &str) -> Option<Entry> {
         let found = alert.correlation.as_ref()?;
-        let low = is_low(&found.kind, &found.condition, found.value, found.figures.get("expected").copied());
+        let low = is_low(
+            &found.kind,
+            &found.condition,
+            found.value,
+            found.figures.get("expected").copied(),
+        );
         let group = found.group.iter();
         let group = group.map(|value| (value.field.clone(), value.value.clone().into()));
         Some(Entry {
@@ -261,7 +266,11 @@ mod tests {
         assert!(held("default", "rule", &key, (0, 100.0), false));
         assert!(!held("default", "rule", &key, (0, 100.5), false));
         assert!(!held("default", "rule", &key, (0, 50.0), true), "the other side");
-        let low = Expected::of(&[Entry { low: true, ..entry(Some(100.0)) }]).expect("times");
+        let low = Expected::of(&[Entry {
+            low: true,
+            ..entry(Some(100.0))
+        }])
+        .expect("times");
         let held_low = |number| low.holds_back("default", "rule", &key, (0, number), true);
         assert!(held_low(100.5) && !held_low(99.0));
         assert!(

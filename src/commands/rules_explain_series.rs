@@ -91,8 +91,8 @@ fn show(out: &mut dyn Write, group: &GroupSeries) -> io::Result<()> {
     )?;
     let numbers: Vec<f64> = group.intervals.iter().map(|interval| interval.value).collect();
     let highs: Vec<f64> = group.intervals.iter().map(|interval| interval.high).collect();
-    writeln!(out, "  measured     {}", plot::bars_beside(&numbers, &highs, WIDTH))?;
-    writeln!(out, "  usual up to  {}", plot::bars_beside(&highs, &numbers, WIDTH))?;
+    writeln!(out, "  measured     {}", plot::bars(&numbers, &highs, WIDTH))?;
+    writeln!(out, "  usual up to  {}", plot::bars(&highs, &numbers, WIDTH))?;
     let mut chosen: Vec<&Watched> = group.intervals.iter().collect();
     chosen.sort_by(|one, other| {
         let place = |interval: &Watched| (!interval.told, interval.probability);

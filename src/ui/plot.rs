@@ -2,14 +2,9 @@
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// One bar for each number, the highest of them where there are more than `width`; from the least (or 0, if none is
-/// below) to the greatest.
-pub fn bars(numbers: &[f64], width: usize) -> String {
-    bars_beside(numbers, &[], width)
-}
-
-/// The same, on one scale with other numbers that stand beside them.
-pub fn bars_beside(numbers: &[f64], others: &[f64], width: usize) -> String {
+/// One bar for each number, the highest of them where there are more than `width`; on one scale with the `others` that stand
+/// beside them, from the least (or 0, if none is below) to the greatest.
+pub fn bars(numbers: &[f64], others: &[f64], width: usize) -> String {
     let all = || numbers.iter().chain(others).copied();
     let finite = || all().filter(|number| number.is_finite());
     let low = finite().fold(0.0, f64::min);
@@ -32,12 +27,13 @@ mod tests {
 
     #[test]
     fn bars_are_as_high_as_their_numbers() {
-        assert_eq!(bars(&[0.0, 1.0, 7.0, 8.0], 10), "▁▂██");
-        assert_eq!(bars(&[-1.0, 0.0, 1.0], 10), "▁▅█");
+        assert_eq!(bars(&[0.0, 1.0, 7.0, 8.0], &[], 10), "▁▂██");
+        assert_eq!(bars(&[-1.0, 0.0, 1.0], &[], 10), "▁▅█");
         // The highest of each two.
-        assert_eq!(bars(&[0.0, 8.0, 0.0, 0.0], 2), "█▁");
-        assert_eq!(bars(&[], 10), "");
-        assert_eq!(bars(&[0.0, 0.0], 10), "▁▁");
-        assert_eq!(bars(&[f64::NAN, 3.0], 10).chars().count(), 2);
+        assert_eq!(bars(&[0.0, 8.0, 0.0, 0.0], &[], 2), "█▁");
+        assert_eq!(bars(&[1.0, 2.0], &[8.0], 10), "▂▃");
+        assert_eq!(bars(&[], &[], 10), "");
+        assert_eq!(bars(&[0.0, 0.0], &[], 10), "▁▁");
+        assert_eq!(bars(&[f64::NAN, 3.0], &[], 10).chars().count(), 2);
     }
 }

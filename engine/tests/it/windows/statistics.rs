@@ -389,3 +389,96 @@ fn who_is_full_forgets_who_was_quiet_longest() {
     assert!(counters.evicted_groups > 0 && counters.over_budget > 0);
     assert!(windows.groups() > 200, "{}", windows.groups());
 }
+
+/// That somebody was forgotten shows in what others may tell; so it must not depend on whether time went on at once.
+#[test]
+fn time_that_goes_on_without_events_does_not_show() {
+    let mut rule = statistic(StatisticKind::Beaconing, Metric::Count, DAY, 0);
+    if let CorrelationCondition::Statistic(statistic) = &mut rule.condition {
+        statistic.at_most_peers = Some(0);
+    }
+    rule.group_by.push("destination".into());
+    let plan = Arc::new(Plan::of(&rule).expect("it runs"));
+    let mut events = vec![(0, "a")];
+    // Three hours after the other one is forgotten.
+    events.extend((0..30).map(|call| (28 * HOUR + call * 10 * MINUTE, "b")));
+    let run = |ticks: bool| -> Vec<i64> {
+        let settings = Settings {
+            lateness: Some(0),
+            ..Settings::default()
+        };
+        let mut windows = Windows::new(vec![plan.clone()], settings);
+        let tenant = windows.tenant("default");
+        let mut last = 0;
+        for (number, &(time, source)) in events.iter().enumerate() {
+            if ticks {
+                for hour in last / HOUR..time / HOUR {
+                    windows.observe(tenant, 0, hour * HOUR);
+                }
+            }
+            last = time;
+            windows.push(&Signal {
+                plan: 0,
+                slot: 0,
+                tenant,
+                source: 0,
+                time,
+                id: number as u128,
+                key: Key::of([source, "x"]).bytes(),
+                value: 0,
+                handed: &[],
+            });
+        }
+        windows.finish();
+        let found = windows.take_final();
+        found.iter().map(|episode| episode.start).collect()
+    };
+    let found = run(true);
+    assert_eq!(found.len(), 1);
+    assert!(found[0] < 30 * HOUR, "{found:?}");
+    assert_eq!(run(false), found);
+}
+
+#[test]
+fn an_event_dated_ahead_does_not_make_others_silent() {
+    let plan = Arc::new(
+        Plan::of(&statistic(
+            StatisticKind::Silence,
+            Metric::Count,
+            10 * MINUTE,
+            7 * DAY,
+        ))
+        .expect("it runs"),
+    );
+    let mut windows = Windows::new(vec![plan.clone()], Settings::default());
+    windows.set_now(13 * DAY);
+    for minute in 0..60 * 24 * 12 {
+        let time = minute * MINUTE + (minute * 7_919 % 31) * SECOND;
+        push(&mut windows, &plan, &event(time, time as u128, "a", 0.0));
+    }
+    push(&mut windows, &plan, &event(40_000 * DAY, 1, "b", 0.0));
+    windows.finish();
+    let found = windows.take_final();
+    // Known: that nobody spoke in the day until now.
+    assert!(found.iter().all(|episode| episode.start < 13 * DAY), "{found:?}");
+    assert_eq!(windows.counters().future, 1);
+}
+
+/// One event twice leaves nothing behind.
+#[test]
+fn values_that_come_twice_are_forgotten() {
+    let plan = Arc::new(
+        Plan::of(&statistic(StatisticKind::RareValue, Metric::Count, 30 * DAY, DAY)).expect("it runs"),
+    );
+    let settings = Settings {
+        lateness: Some(HOUR),
+        ..Settings::default()
+    };
+    let mut windows = Windows::new(vec![plan.clone()], settings);
+    for n in 0..100_i64 {
+        for _ in 0..2 {
+            push(&mut windows, &plan, &event(n * HOUR, n as u128, "a", n as f64));
+        }
+    }
+    assert!(windows.groups() <= 3, "{}", windows.groups());
+}

@@ -158,7 +158,7 @@ fn run(work: Work) {
             .collect();
         windows.push_all(&signals);
         most = most.max(windows.bytes());
-        if first / BLOCK as u64 % 64 == 0 {
+        if (first / BLOCK as u64).is_multiple_of(64) {
             episodes += windows.take_final().len();
         }
     }

@@ -34,7 +34,7 @@ level: high
 ";
 
 fn run(command: &mut Command) -> Ran {
-    ran(command.output().unwrap())
+    ran(command.output().expect("the binary under test starts"))
 }
 
 /// 2026-11-01T00:00:00Z.
@@ -92,12 +92,12 @@ fn logs(path: &Path, hours: std::ops::Range<u64>) {
         let _ = writeln!(lines, "{line}");
         lines
     });
-    std::fs::write(path, lines).unwrap();
+    std::fs::write(path, lines).expect("a temporary folder is writable");
 }
 
 fn rules(folder: &Path) -> PathBuf {
     let path = folder.join("rules.yml");
-    std::fs::write(&path, RULES).unwrap();
+    std::fs::write(&path, RULES).expect("a temporary folder is writable");
     path
 }
 
@@ -105,17 +105,17 @@ fn rules(folder: &Path) -> PathBuf {
 fn told(jsonl: &str) -> Vec<String> {
     let alerts = jsonl
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
     let mut told: Vec<String> = alerts
         .map(|alert| {
             let group = alert["correlation"]["group"][0]["value"]
                 .as_str()
-                .unwrap()
+                .expect("a text")
                 .to_owned();
             format!(
                 "{} {}: {group}",
-                &alert["time"].as_str().unwrap()[..13],
-                alert["rule"]["title"].as_str().unwrap()
+                &alert["time"].as_str().expect("a text")[..13],
+                alert["rule"]["title"].as_str().expect("a text")
             )
         })
         .collect();

@@ -38,9 +38,8 @@ impl Table {
     }
 
     /// The first number under (part of) this hash that `is_it`.
-    pub(super) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        self.position(hash, |number| is_it(number))
-            .map(|at| number_in(self.places[at]))
+    pub(super) fn find(&self, hash: u64, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.position(hash, is_it).map(|at| number_in(self.places[at]))
     }
 
     fn position(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<usize> {
@@ -117,6 +116,8 @@ fn number_in(place: Place) -> u32 {
 mod tests {
     use std::collections::HashMap;
 
+    use std::collections::hash_map::Entry;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -130,9 +131,9 @@ mod tests {
                 let hash = (high.wrapping_sub(6) << 60) | (low << 32);
                 if goes {
                     table.remove(hash, known.remove(&hash).unwrap_or(u32::MAX));
-                } else if !known.contains_key(&hash) {
+                } else if let Entry::Vacant(free) = known.entry(hash) {
                     table.insert(hash, number as u32);
-                    known.insert(hash, number as u32);
+                    free.insert(number as u32);
                 }
                 for high in 0..12_u64 {
                     for low in 0..4 {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use borzoi_engine::alert::Alert;
@@ -248,7 +248,9 @@ proptest! {
         threads in prop::collection::vec(1..4_usize, 5),
         waits in any::<bool>(),
     ) {
-        let rules = compiled(&format!("{RULES}{SQL}"));
+        // Planning SQL takes longer than the scans of a case.
+        static COMPILED: LazyLock<Arc<CompiledRules>> = LazyLock::new(|| compiled(&format!("{RULES}{SQL}")));
+        let rules = COMPILED.clone();
         let logs = tempfile::tempdir().expect("a folder");
         let mut events = events;
         events.sort();

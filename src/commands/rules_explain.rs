@@ -126,17 +126,25 @@ impl<W: Write> ScanSink for Explainer<W> {
     }
 
     fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {
-        anstream::eprintln!(
-            "{}, offset {}: {}: {}",
-            reject.path,
-            reject.offset,
-            reject.reason,
-            reject.detail
-        );
+        note_reject(reject);
         Ok(())
     }
 
     fn input_error(&mut self, error: &InputError) {
-        anstream::eprintln!("{}error:{:#} {error}", style::ERROR, style::ERROR);
+        note_error(error);
     }
+}
+
+pub(super) fn note_reject(reject: &RejectRecord) {
+    anstream::eprintln!(
+        "{}, offset {}: {}: {}",
+        reject.path,
+        reject.offset,
+        reject.reason,
+        reject.detail
+    );
+}
+
+pub(super) fn note_error(error: &InputError) {
+    anstream::eprintln!("{}error:{:#} {error}", style::ERROR, style::ERROR);
 }

@@ -17,6 +17,7 @@ use borzoi_rules::LoadReport;
 use borzoi_rules::correlation::CorrelationCondition;
 use chrono::{DateTime, SecondsFormat};
 
+use super::rules_explain::{note_error, note_reject};
 use crate::exit::Failure;
 use crate::ui::{plot, style, table};
 
@@ -165,17 +166,11 @@ impl ScanSink for Collector {
     }
 
     fn reject(&mut self, reject: &RejectRecord) -> io::Result<()> {
-        anstream::eprintln!(
-            "{}, offset {}: {}: {}",
-            reject.path,
-            reject.offset,
-            reject.reason,
-            reject.detail
-        );
+        note_reject(reject);
         Ok(())
     }
 
     fn input_error(&mut self, error: &InputError) {
-        anstream::eprintln!("{}error:{:#} {error}", style::ERROR, style::ERROR);
+        note_error(error);
     }
 }

@@ -540,10 +540,13 @@ fn what_somebody_says_is_asked_first() {
     assert_eq!(originals.null_count(), 0);
 }
 
-/// All lines of the corpora that lie beside the repository, if they do.
+/// All lines of the corpora that `BORZOI_CORPORA` names, if it does.
 #[test]
 fn lines_of_the_corpora_as_read() {
-    let folder = std::env::var_os("BORZOI_CORPORA").unwrap_or_else(|| "../../shared/corpora".into());
+    let Some(folder) = std::env::var_os("BORZOI_CORPORA") else {
+        eprintln!("skipped: BORZOI_CORPORA is not set");
+        return;
+    };
     let Ok(files) = std::fs::read_dir(std::path::Path::new(&folder).join("parsers")) else {
         eprintln!("skipped: no corpora");
         return;

@@ -122,9 +122,9 @@ pub struct RuleArgs {
     /// YAML file with the values of %placeholders%
     #[arg(long, value_name = "FILE")]
     pub placeholders: Option<PathBuf>,
-    /// Lists of indicators (addresses, networks, domains, hashes, URLs): CSV, plain lists, JSON, STIX 2.1, MISP; files or
-    /// folders. Each list is one more rule, which correlations call `indicator_NAME`
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    /// Lists of indicators (addresses, networks, domains, hashes, URLs): CSV, plain lists, JSON, STIX 2.1, MISP; files,
+    /// folders or URLs. Each list is one more rule, which correlations call `indicator_NAME`
+    #[arg(long, value_name = "PATH|URL", num_args = 1..)]
     pub indicators: Vec<PathBuf>,
     /// Leave out rules below this level
     #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
@@ -198,6 +198,9 @@ pub struct ScanArgs {
     /// Go on where the last scan with this folder ended, or was killed, and leave there where this one ends
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// How often URLs of indicators are asked for newer ones while a stream is read
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1h")]
+    pub indicators_every: Span,
     /// With --state: nothing comes after these inputs, so decide what waits for more
     #[arg(long, requires = "state")]
     pub finish: bool,

@@ -70,8 +70,8 @@ pub use episode::{
 use keys::Key;
 use log::Entry;
 use plan::{Measured, Plan, Taken, Together};
-pub use snapshot::Loaded;
 use shard::{Common, Route, SHARDS, Shard};
+pub use snapshot::Loaded;
 use state::Began;
 use states::State;
 pub use sums::LARGEST;
@@ -308,7 +308,10 @@ impl Windows {
         for (tenant, name) in self.names.iter().enumerate() {
             for plan in 0..self.plans.len() {
                 let place = tenant * self.plans.len() + plan;
-                let states = self.shards.iter().filter_map(|shard| shard.states[place].as_ref());
+                let states = self
+                    .shards
+                    .iter()
+                    .filter_map(|shard| shard.states[place].as_ref());
                 let learned = states.filter_map(|state| {
                     let (since, until) = state.learned()?;
                     Some(Baseline {
@@ -551,7 +554,8 @@ impl Windows {
         }
         let tenant = &mut self.tenants[number];
         let limits = tenant.limits.iter().zip(&self.plans);
-        let ends = limits.map(|(limit, plan)| limit.map_or(i64::MIN, |limit| limit.saturating_add(plan.step())));
+        let ends =
+            limits.map(|(limit, plan)| limit.map_or(i64::MIN, |limit| limit.saturating_add(plan.step())));
         tenant.next = ends.min().unwrap_or(i64::MAX);
         self.keep();
     }

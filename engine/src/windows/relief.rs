@@ -70,7 +70,10 @@ impl Windows {
         let places = self.tenants.len() * self.plans.len();
         let (mut largest, mut second): (Option<(usize, usize)>, usize) = (None, 0);
         for place in 0..places {
-            let states = self.shards.iter().filter_map(|shard| shard.states[place].as_ref());
+            let states = self
+                .shards
+                .iter()
+                .filter_map(|shard| shard.states[place].as_ref());
             let (groups, bytes) = states.fold((0, 0), |(groups, bytes), state| {
                 (groups + state.groups(), bytes + state.bytes())
             });

@@ -58,7 +58,11 @@ impl Common<'_> {
     /// A state at this place, without anything in it.
     pub(super) fn state(&self, place: usize) -> State {
         let (tenant, plan) = (place / self.plans.len(), place % self.plans.len());
-        State::new(self.plans[plan].clone(), plan as u32, self.tenants[tenant].clone())
+        State::new(
+            self.plans[plan].clone(),
+            plan as u32,
+            self.tenants[tenant].clone(),
+        )
     }
 }
 

@@ -74,11 +74,7 @@ pub(super) type Saved<'s> = (
 );
 
 /// The same, to be taken up.
-pub(super) type Loaded = (
-    Slab<Group>,
-    BTreeMap<i64, Vec<u32>>,
-    Vec<((u32, Entry), Handed)>,
-);
+pub(super) type Loaded = (Slab<Group>, BTreeMap<i64, Vec<u32>>, Vec<((u32, Entry), Handed)>);
 
 /// See the [module](self).
 #[derive(Debug)]

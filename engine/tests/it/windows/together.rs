@@ -70,12 +70,20 @@ fn said(plans: &[Arc<Plan>], settings: Settings, all: &[(u32, oracle::Signal)], 
 
 /// The same of all, and the bytes at those times at which all said them.
 fn assert_same(plans: &[Arc<Plan>], settings: Settings, signals: &[(u32, oracle::Signal)], together: usize) {
-    let alone = Settings { threads: 1, ..settings };
+    let alone = Settings {
+        threads: 1,
+        ..settings
+    };
     let mut one_by_one = said(plans, alone, signals, 1);
     let bytes = one_by_one.bytes.chunks(together);
     one_by_one.bytes = bytes.filter_map(|part| part.last().copied()).collect();
     assert_eq!(said(plans, alone, signals, together), one_by_one);
-    assert_eq!(said(plans, settings, signals, together), one_by_one, "on {} threads", settings.threads);
+    assert_eq!(
+        said(plans, settings, signals, together),
+        one_by_one,
+        "on {} threads",
+        settings.threads
+    );
 }
 
 proptest! {

@@ -75,6 +75,7 @@ pub use snapshot::Loaded;
 use state::Began;
 use states::State;
 pub use sums::LARGEST;
+use threads::Threads;
 use time::Clock;
 
 /// How windows work.
@@ -199,6 +200,7 @@ pub struct Windows {
     watched: Vec<Watched>,
     /// Room for where signals go.
     routes: Vec<Route>,
+    threads: Threads,
 }
 
 /// How a plan's signals find their shard.
@@ -261,6 +263,7 @@ impl Windows {
             begun: Vec::new(),
             watched: Vec::new(),
             routes: Vec::new(),
+            threads: Threads::default(),
         }
     }
 
@@ -396,7 +399,7 @@ impl Windows {
             few if few < self.settings.few => 1,
             _ => self.settings.threads,
         };
-        threads::each(&mut self.shards, threads, |first, shards| {
+        self.threads.each(&mut self.shards, threads, |first, shards| {
             shard::take_all(shards, first, taken, &routes, &common);
         });
         self.routes = routes;
@@ -545,7 +548,7 @@ impl Windows {
                 _ => 1,
             };
             let (limits, stage) = (&tenant.limits, &self.stages[stage]);
-            threads::each(&mut self.shards, threads, |_, shards| {
+            self.threads.each(&mut self.shards, threads, |_, shards| {
                 for shard in shards {
                     shard.advance(number, stage, limits, (watermark, highest), plans);
                 }

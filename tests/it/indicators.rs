@@ -239,3 +239,51 @@ fn a_list_on_a_server_is_asked_for_again_while_a_stream_is_read() {
     // Two threads may change one block apart.
     assert!(last_before < change + 4, "{all:?}");
 }
+
+#[test]
+fn rules_over_lists_are_tested_and_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let case = |expect: bool, times: u32, address: &str| {
+        let events: Vec<String> = (0..times).map(|second| line(second, address)).collect();
+        format!(
+            r#"{{"expect": {expect}, "note": "{address}", "events": [{}]}}"#,
+            events.join(",")
+        )
+    };
+    std::fs::write(path("rule.yml"), RULE).unwrap();
+    std::fs::write(
+        path("rule.test.ndjson"),
+        case(true, 3, "192.0.2.66") + "\n" + &case(false, 2, "192.0.2.66"),
+    )
+    .unwrap();
+    std::fs::write(path("event.json"), line(1, "192.0.2.66") + "\n").unwrap();
+    let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/data/indicators");
+    let tested = run(["rules", "test", &path("rule.yml"), "--indicators", lists]);
+    assert_eq!(tested.code, Some(0), "{}{}", tested.stdout, tested.stderr);
+    assert!(
+        tested.stdout.starts_with("1 rule files: 2 cases passed"),
+        "{}",
+        tested.stdout
+    );
+    // A case that the list decides: without its address it does not fire.
+    std::fs::write(path("rule.test.ndjson"), case(true, 3, "10.0.0.2") + "\n").unwrap();
+    let tested = run(["rules", "test", &path("rule.yml"), "--indicators", lists]);
+    assert_eq!(tested.code, Some(1), "{}", tested.stdout);
+    let (rule, event) = (path("rule.yml"), path("event.json"));
+    let explained = run([
+        "rules",
+        "explain",
+        &rule,
+        "--indicators",
+        lists,
+        "--event",
+        &event,
+    ]);
+    assert_eq!(explained.code, Some(0), "{}", explained.stderr);
+    assert!(
+        explained.stdout.contains("matches: Indicator of example"),
+        "{}",
+        explained.stdout
+    );
+}

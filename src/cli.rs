@@ -313,7 +313,7 @@ pub enum RulesCommand {
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
         /// Lists of indicators that correlations refer to; may be repeated
-        #[arg(long, value_name = "PATH")]
+        #[arg(long, value_name = "PATH|URL")]
         indicators: Vec<PathBuf>,
         /// The catalog that fields and log sources are looked up in.
         #[command(flatten)]
@@ -347,6 +347,9 @@ pub enum RulesCommand {
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
+        /// Lists of indicators, to be explained too; may be repeated
+        #[arg(long, value_name = "PATH|URL")]
+        indicators: Vec<PathBuf>,
         /// The catalog.
         #[command(flatten)]
         catalog: CatalogArgs,
@@ -359,6 +362,12 @@ pub enum RulesCommand {
         /// Files or folders; the shipped pack if none is named
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// YAML file with the values of %placeholders%
+        #[arg(long, value_name = "FILE")]
+        placeholders: Option<PathBuf>,
+        /// Lists of indicators that rules refer to; may be repeated
+        #[arg(long, value_name = "PATH|URL")]
+        indicators: Vec<PathBuf>,
         /// The catalog.
         #[command(flatten)]
         catalog: CatalogArgs,

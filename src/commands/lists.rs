@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use borzoi_engine::indicators::fetch::{Fetched, Fetcher};
 use borzoi_engine::indicators::{self, FileReport, LiveLists, Loaded};
@@ -30,33 +30,27 @@ impl Lists {
         }
     }
 
-    /// Asks the URLs again every so often, until `stop` is set: on a thread that nobody waits for.
-    pub fn watch(self, every: Duration, stop: Arc<AtomicBool>) {
-        let Some(live) = self.live else { return };
+    /// Asks the URLs again every so often, on a thread that nobody waits for, until what is given back is dropped.
+    pub fn watch(self, every: Duration) -> Watch {
+        let (watch, over) = mpsc::channel();
+        let Some(live) = self.live else {
+            return Watch(watch);
+        };
         let mut sources = self.sources;
         let spawned = std::thread::Builder::new().name("lists".into()).spawn(move || {
-            while wait(every, &stop) {
+            while over.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 refresh(&mut sources, &live);
             }
         });
         if let Err(error) = spawned {
             tracing::warn!("lists of indicators stay as they are: no thread to ask for newer ones: {error}");
         }
+        Watch(watch)
     }
 }
 
-/// `false`: it is time to stop.
-fn wait(span: Duration, stop: &AtomicBool) -> bool {
-    const LOOK: Duration = Duration::from_millis(200);
-    let until = Instant::now() + span;
-    while Instant::now() < until {
-        if stop.load(Ordering::Relaxed) {
-            return false;
-        }
-        std::thread::sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
-    }
-    !stop.load(Ordering::Relaxed)
-}
+/// Keeps lists new as long as it is there.
+pub struct Watch(#[expect(dead_code, reason = "held, never sent through")] Sender<()>);
 
 fn refresh(sources: &mut Sources, live: &LiveLists) {
     let files = match sources.files() {

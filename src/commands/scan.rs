@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use borzoi_engine::alert::Alert;
@@ -79,14 +78,11 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
         last: Progress::default(),
         learns,
     };
-    let over = Arc::new(AtomicBool::new(false));
+    let mut watch = None;
     if let Some(lists) = rules.lists.take() {
         options.lists = lists.live.clone();
-        if live {
-            let every =
-                Duration::from_micros(args.indicators_every.0.unsigned_abs()).max(Duration::from_secs(1));
-            lists.watch(every, over.clone());
-        }
+        let every = Duration::from_micros(args.indicators_every.0.unsigned_abs());
+        watch = live.then(|| lists.watch(every.max(Duration::from_secs(1))));
     }
     let scan = Scan {
         catalog,
@@ -97,7 +93,7 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
     };
     let started = Instant::now();
     let outcome = scan.run(&inputs, &mut sink);
-    over.store(true, Ordering::Relaxed);
+    drop(watch);
     sink.bar.finish();
     // What was found before a failure is shown all the same.
     let shown = match learns {

@@ -65,7 +65,7 @@ impl Windows {
     }
 
     /// Gives up groups of the correlation that holds most: an eighth of it, or down to what the next one holds; of each
-    /// shard the same part. `false` if there is nothing to give up.
+    /// shard the same part. `false` if nothing could be given up.
     fn give_up(&mut self, target: usize) -> bool {
         let places = self.tenants.len() * self.plans.len();
         let (mut largest, mut second): (Option<(usize, usize)>, usize) = (None, 0);
@@ -89,20 +89,22 @@ impl Windows {
         let Some((before, place)) = largest else {
             return false;
         };
-        let others = self.bytes() - before;
+        let all = self.bytes();
+        let others = all - before;
         let down_to = second.min(before - before / 8).max(target.saturating_sub(others));
         for shard in &mut self.shards {
             let Some(state) = &mut shard.states[place] else {
                 continue;
             };
             let held = state.bytes();
-            let part = (held as u128 * down_to as u128).div_ceil(before.max(1) as u128);
+            // Less than it holds, however little there is to give up: otherwise no shard would.
+            let part = held as u128 * down_to as u128 / before.max(1) as u128;
             let given_up = state.give_up(part as usize, &mut shard.worked);
             shard.bytes = shard.bytes + state.bytes() - held;
             self.counters.evicted_groups += given_up.groups;
             self.counters.evicted_events += given_up.events;
             self.counters.condensed += given_up.condensed;
         }
-        true
+        self.bytes() < all
     }
 }

@@ -47,7 +47,7 @@ pub struct Alert {
 }
 
 impl Alert {
-    /// Writes the alert as JSON on one line (without a line feed): what `serde_json` writes of it, without parsing the event.
+    /// Writes the alert as JSON on one line (without a line feed): what `serde_json` writes of it, without parsing `event`.
     ///
     /// # Errors
     ///

@@ -44,7 +44,7 @@ impl EventJson {
 
     /// The text parsed; each call parses it anew.
     pub fn value(&self) -> Value {
-        // Nothing else than JSON gets in here but for a lake's `unmapped` that somebody else wrote: shown as it stands.
+        // Only where `unmapped` is no JSON, which no builder writes: shown as it stands.
         serde_json::from_str(&self.0).unwrap_or_else(|_| Value::String(self.0.to_string()))
     }
 

@@ -375,7 +375,7 @@ impl<'a> Column<'a> {
             Column::Float(array) if array.is_valid(row) => {
                 let number = array.value(row);
                 if number.is_finite() {
-                    push_display(out, number);
+                    push_float(out, number);
                 } else {
                     push_string(out, &number.to_string());
                 }
@@ -455,6 +455,17 @@ impl Shown<'_> {
 
 fn push_display(out: &mut String, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a String cannot fail");
+}
+
+/// Appends a finite number: whole ones with all their digits, others as `serde_json` writes them.
+fn push_float(out: &mut String, number: f64) {
+    let is_whole =
+        number.fract() == 0.0 && number.abs() < 9.2e18 && (number != 0.0 || number.is_sign_positive());
+    if is_whole {
+        push_display(out, number);
+    } else {
+        push_display(out, Value::from(number));
+    }
 }
 
 /// Appends `text` as a JSON string, escaped as `serde_json` does it.
@@ -545,6 +556,33 @@ mod tests {
             raw: b"",
         });
         builder.finish().expect("one event")
+    }
+
+    #[test]
+    fn floats_are_written_as_their_values_are() {
+        for number in [
+            0.0,
+            -0.0,
+            1.0,
+            -7.5,
+            5e-6,
+            1e15,
+            9e18,
+            1e19,
+            1e21,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            0.1 + 0.2,
+        ] {
+            let mut written = String::new();
+            push_float(&mut written, number);
+            let value: Value = serde_json::from_str(&written).expect("JSON");
+            assert_eq!(value.to_string(), written);
+            assert!(
+                (value.as_f64().expect("a number") - number).abs() <= number.abs() * 1e-15,
+                "{written}"
+            );
+        }
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use borzoi_engine::indicators::fetch::{Fetched, Fetcher};
+use borzoi_engine::indicators::fetch::{FetchError, Fetched, Fetcher};
 use borzoi_engine::indicators::{self, FileReport, LiveLists, Loaded};
-use borzoi_rules::ir::DetectionRule;
+use borzoi_rules::ir::{DetectionRule, Expression, Matcher};
 
 use crate::exit::Failure;
 use crate::ui::{style, table};
@@ -49,46 +49,71 @@ impl Lists {
     }
 }
 
+/// Whether a rule is made of a list: it has no file, and no tests beside it.
+pub fn is_list(rule: &DetectionRule) -> bool {
+    let is_listed = |part: &Expression| {
+        matches!(
+            part,
+            Expression::Field {
+                matcher: Matcher::Listed(_),
+                ..
+            }
+        )
+    };
+    rule.searches
+        .iter()
+        .any(|search| matches!(&search.expression, Expression::Any(parts) if parts.iter().any(is_listed)))
+}
+
 /// Keeps lists new as long as it is there.
 pub struct Watch(#[expect(dead_code, reason = "held, never sent through")] Sender<()>);
 
+/// Asks the URLs, and replaces the lists if a copy is another one than that which was read. Where a list would be gone by that,
+/// or a file cannot be read, all stay as they are, and it is tried again the next time.
 fn refresh(sources: &mut Sources, live: &LiveLists) {
-    let files = match sources.files() {
-        Ok(files) => files,
-        Err(failure) => {
-            tracing::warn!("lists of indicators stay as they are: {failure}");
-            return;
-        }
-    };
-    if !sources.changed {
+    let (files, failures) = sources.files();
+    for failure in &failures {
+        tracing::warn!("{failure}");
+    }
+    let copies = sources.copies(&files);
+    if copies == sources.read {
         return;
     }
-    let loaded = indicators::load(files);
+    let loaded = indicators::load(&files);
     for problem in loaded.problems() {
         tracing::warn!("{problem}");
     }
-    if loaded.set.is_empty() {
-        tracing::warn!("lists of indicators stay as they are: there is no indicator in them any more");
+    if !failures.is_empty() || loaded.files.iter().any(|file| file.failed) {
+        tracing::warn!("lists of indicators stay as they are: not all of them can be read");
+        return;
+    }
+    let gone = live.missing_from(&loaded.set);
+    if !gone.is_empty() {
+        let gone = gone.join(", ");
+        tracing::warn!(
+            "lists of indicators stay as they are: {gone} would be gone; a new start takes what there is"
+        );
         return;
     }
     let count = table::thousands(loaded.set.len() as u64);
     let replaced = live.replace(loaded.set);
+    sources.read = copies;
     tracing::info!("{count} indicators now");
-    for list in replaced.missing {
-        tracing::warn!("nothing is in the list of indicators {list} any more");
-    }
     for list in replaced.unknown {
         tracing::warn!("the list of indicators {list} is new; it counts from the next start on");
     }
 }
+
+/// A copy as it was read: its length, and when it was written.
+type Copy = Option<(u64, Option<SystemTime>)>;
 
 /// Where lists come from.
 struct Sources {
     paths: Vec<PathBuf>,
     /// Where a URL is among them.
     fetcher: Option<Fetcher>,
-    /// Whether a URL gave something new when it was asked last.
-    changed: bool,
+    /// The copies that were read last, by path; none of a file or folder. Other processes may fetch them, too.
+    read: Vec<Copy>,
 }
 
 impl Sources {
@@ -100,32 +125,41 @@ impl Sources {
         Ok(Sources {
             paths: paths.to_vec(),
             fetcher,
-            changed: false,
+            read: Vec::new(),
         })
     }
 
-    /// The files and folders to read, URLs as their copies. That a server cannot be asked is told; it is an error only
-    /// where there is no copy.
-    fn files(&mut self) -> Result<Vec<PathBuf>, Failure> {
-        self.changed = false;
-        let mut files = Vec::with_capacity(self.paths.len());
+    /// The files and folders to read, URLs as their copies; and which URLs have none. That a server cannot be asked is told.
+    fn files(&self) -> (Vec<PathBuf>, Vec<FetchError>) {
+        let (mut files, mut failures) = (Vec::with_capacity(self.paths.len()), Vec::new());
         for path in &self.paths {
             let url = path.to_str().filter(|_| Fetcher::is_url(path));
             let (Some(url), Some(fetcher)) = (url, &self.fetcher) else {
                 files.push(path.clone());
                 continue;
             };
-            let fetched = fetcher.fetch(url).map_err(Failure::new)?;
-            match &fetched {
-                Fetched::New(_) => self.changed = true,
-                Fetched::Same(_) => {}
-                Fetched::Kept(_, error) => {
-                    tracing::warn!("{error}; the copy of an earlier time counts");
+            match fetcher.fetch(url) {
+                Ok(fetched) => {
+                    if let Fetched::Kept(_, error) = &fetched {
+                        tracing::warn!("{error}; the copy of an earlier time counts");
+                    }
+                    files.push(fetched.file().to_owned());
                 }
+                Err(error) => failures.push(error),
             }
-            files.push(fetched.file().to_owned());
         }
-        Ok(files)
+        (files, failures)
+    }
+
+    /// What the copies are now.
+    fn copies(&self, files: &[PathBuf]) -> Vec<Copy> {
+        let paths: Vec<&PathBuf> = self.paths.iter().filter(|path| !Fetcher::is_url(path)).collect();
+        let copy = |file: &PathBuf| {
+            let about = file.metadata().ok()?;
+            Some((about.len(), about.modified().ok()))
+        };
+        let is_copy = |file: &&PathBuf| !paths.contains(file);
+        files.iter().filter(is_copy).map(copy).collect()
     }
 }
 
@@ -156,7 +190,12 @@ pub fn load(paths: &[PathBuf], quiet: bool) -> Result<Option<Lists>, Failure> {
         return Ok(None);
     }
     let mut sources = Sources::new(paths)?;
-    let loaded = indicators::load(sources.files()?);
+    let (files, failures) = sources.files();
+    if let Some(failure) = failures.into_iter().next() {
+        return Err(Failure::new(failure));
+    }
+    sources.read = sources.copies(&files);
+    let loaded = indicators::load(&files);
     for file in &loaded.files {
         for problem in &file.problems {
             anstream::eprintln!("{}warning:{:#} {problem}", style::WARNING, style::WARNING);

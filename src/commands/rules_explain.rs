@@ -17,6 +17,7 @@ use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::LoadReport;
 use borzoi_rules::ir::DetectionRule;
 
+use super::lists::is_list;
 use super::{load, rules_explain_series};
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
@@ -38,7 +39,8 @@ pub fn run(
     if rules_explain_series::explain(rule, &report, event, options.clone(), &catalog, limit)? {
         return Ok(Exit::Done);
     }
-    if report.detections.is_empty() && report.sql.is_empty() {
+    let nothing = report.detections.iter().all(|rule| is_list(rule)) && report.sql.is_empty();
+    if nothing && (report.detections.is_empty() || report.errors().next().is_some()) {
         return Err(Failure::new(format!(
             "{}: no detection or SQL rule to explain",
             rule.display()

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use borzoi_engine::rule_tests::{Outcome, TestedRules};
 use borzoi_parsers::catalog::Catalog;
-use borzoi_rules::ir::{DetectionRule, Expression, Matcher};
 use borzoi_rules::pack_tests::{self, TestFile};
 use borzoi_rules::{LoadReport, RuleKind};
 
+use super::lists::is_list;
 use super::load;
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
@@ -79,15 +79,6 @@ pub fn run(paths: &[PathBuf], report: LoadReport, catalog: Arc<Catalog>) -> Resu
         ));
     }
     Ok(if failed == 0 { Exit::Done } else { Exit::Failed })
-}
-
-/// Whether a rule is made of a list of indicators: it has no file, and no tests beside it.
-fn is_list(rule: &DetectionRule) -> bool {
-    rule.searches.iter().any(|search| {
-        matches!(&search.expression, Expression::Any(parts) if parts.iter().any(|part| {
-            matches!(part, Expression::Field { matcher: Matcher::Listed(_), .. })
-        }))
-    })
 }
 
 /// The test events of a rule file: from the shipped pack, or from beside the file.

@@ -340,11 +340,16 @@ fn a_killed_scan_goes_on_learning() {
     let mut moments = Moments::new(started.elapsed());
     let expected = answers("whole");
     assert!(expected[1] > 0 && expected[2] > 0, "{expected:?}");
-    let mut killed = 0;
-    for threads in [1, 2, 3, 1, 2] {
-        killed += usize::from(kill_after(moments.next() / 2, scan("killed", threads)));
+    let state = folder.path().join("killed/state/scan.state");
+    let mut with_state = 0;
+    for threads in [1, 2, 3, 1, 2, 3, 1, 2, 3] {
+        let killed = kill_after(moments.next() / 2, scan("killed", threads));
+        with_state += usize::from(killed && state.is_file());
+        if with_state == 3 {
+            break;
+        }
     }
-    assert!(killed > 0, "no moment lies in the run");
+    assert!(with_state > 0, "no moment lies in the run");
     assert!(scan("killed", 2).status().unwrap().success());
     assert_eq!(answers("killed"), expected);
 }

@@ -87,7 +87,6 @@ pub enum FetchError {
 /// What is remembered of an answer.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Answered {
-    url: String,
     etag: Option<String>,
     last_modified: Option<String>,
 }
@@ -102,12 +101,14 @@ impl Fetcher {
             folder: folder.to_owned(),
             source,
         };
-        fs::create_dir_all(folder).map_err(at)?;
+        make_folder(folder).map_err(at)?;
         let client = Client::builder()
             .user_agent(concat!("borzoi/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(PATIENCE)
             .read_timeout(PATIENCE)
             .timeout(LONGEST)
+            // What stands behind `?` may be secret, and is nobody else's business.
+            .referer(false)
             .redirect(redirect::Policy::custom(|attempt| {
                 let from = attempt.previous().last().map(Url::scheme);
                 if attempt.previous().len() > MOST_REDIRECTS {
@@ -154,11 +155,11 @@ impl Fetcher {
             folder: folder.clone(),
             source,
         };
-        fs::create_dir_all(&folder).map_err(at)?;
+        make_folder(&folder).map_err(at)?;
         let file = folder.join(file_name(&parsed));
         let about = folder.join("answer.json");
         let before = match file.is_file() {
-            true => read_answered(&about, url),
+            true => serde_json::from_slice(&fs::read(&about).unwrap_or_default()).unwrap_or_default(),
             false => Answered::default(),
         };
         match self.runtime.block_on(self.ask(&parsed, &before, &file, &folder)) {
@@ -166,8 +167,9 @@ impl Fetcher {
             Ok(Some((answered, received))) => {
                 // First the copy: one that is newer than what is remembered of it is only fetched once more.
                 received.persist(&file).map_err(|error| at(error.error))?;
-                let text = serde_json::to_vec(&answered).unwrap_or_default();
-                fs::write(&about, text).map_err(at)?;
+                let mut told = tempfile::NamedTempFile::new_in(&folder).map_err(at)?;
+                serde_json::to_writer(&mut told, &answered).map_err(|error| at(error.into()))?;
+                told.persist(&about).map_err(|error| at(error.error))?;
                 Ok(Fetched::New(file))
             }
             Err(error) if file.is_file() => Ok(Fetched::Kept(file, error)),
@@ -194,14 +196,13 @@ impl Fetcher {
         }
         let mut answer = request.send().await.map_err(no_answer)?;
         let status = answer.status();
-        if status == StatusCode::NOT_MODIFIED {
+        if status == StatusCode::NOT_MODIFIED && before.is_known() {
             return Ok(None);
         }
         if status != StatusCode::OK {
             return Err(failed(format!("the server answers {status}")));
         }
         let answered = Answered {
-            url: url.to_string(),
             etag: header(answer.headers(), ETAG.as_str()),
             last_modified: header(answer.headers(), LAST_MODIFIED.as_str()),
         };
@@ -227,42 +228,56 @@ impl Fetcher {
         received.flush().map_err(at)?;
         let is_list = |path: &Path| {
             let loaded = load([path]);
-            !loaded.set.is_empty() && !loaded.files.iter().any(|file| file.failed)
+            let refused: u64 = loaded.files.iter().map(|file| file.refused).sum();
+            let is_whole = !loaded.files.iter().any(|file| file.failed);
+            // A page that says something else may have an address in it, too.
+            is_whole && !loaded.set.is_empty() && refused <= loaded.set.len() as u64
         };
         if !is_list(received.path()) {
-            let why = format!("no indicator in the {length} bytes that the server sent");
+            let why = format!("hardly an indicator in the {length} bytes that the server sent");
             return Err(FetchError::NoList(shown(url), why));
         }
         Ok(Some((answered, received)))
     }
 }
 
-fn read_answered(path: &Path, url: &str) -> Answered {
-    let text = fs::read(path).unwrap_or_default();
-    let answered: Answered = serde_json::from_slice(&text).unwrap_or_default();
-    let is_of = Url::parse(url).is_ok_and(|url| url.as_str() == answered.url);
-    if is_of { answered } else { Answered::default() }
+impl Answered {
+    /// Whether the server can be asked for what is newer.
+    fn is_known(&self) -> bool {
+        self.etag.is_some() || self.last_modified.is_some()
+    }
+}
+
+/// Makes a folder that is nobody else's: lists may be paid for.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// What the copy is called: lists are called as their files.
+/// What the copy is called: lists are called as their files. The last part of the path, or where it has none, host and path.
 fn file_name(url: &Url) -> String {
+    let harmless = |text: &str| -> String {
+        let chars = text.chars();
+        let chars = chars.filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        chars.take(100).collect::<String>().trim_matches('.').to_owned()
+    };
     let last = url.path_segments().and_then(|mut parts| parts.next_back());
-    let name: String = last
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
-        .take(100)
-        .collect();
-    let name = name.trim_matches('.');
-    match name {
-        "" => url.host_str().unwrap_or("list").replace(':', "_"),
-        // The name of what is remembered of the answer.
-        "answer.json" => "answer-list.json".to_owned(),
-        name => name.to_owned(),
+    let mut name = harmless(last.unwrap_or_default());
+    if name.is_empty() {
+        let whole = format!("{}{}", url.host_str().unwrap_or("list"), url.path());
+        name = harmless(whole.trim_end_matches('/').replace(['/', ':'], "-").as_str());
+    }
+    // The name of what is remembered of the answer.
+    match name.eq_ignore_ascii_case("answer.json") {
+        true => "answer-list.json".to_owned(),
+        false => name,
     }
 }
 
@@ -279,12 +294,11 @@ fn shown(url: &Url) -> String {
     url.to_string().replace("%E2%80%A6", "…")
 }
 
-/// As [`shown`], of what is no URL.
+/// As [`shown`], of what is no URL: where a password ends in it nobody knows.
 fn shown_text(text: &str) -> String {
-    let head = text.split(['?', '#']).next().unwrap_or_default();
-    match (head.split_once("://"), head.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        _ => head.to_owned(),
+    match text.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…"),
+        None => "…".to_owned(),
     }
 }
 

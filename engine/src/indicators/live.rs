@@ -73,6 +73,13 @@ impl LiveLists {
             .collect()
     }
 
+    /// The lists that rules look into and that `set` does not have.
+    pub fn missing_from(&self, set: &IndicatorSet) -> Vec<String> {
+        let has = |name: &str| set.lists().iter().any(|list| *list.name == *name);
+        let names = self.lists.iter().map(|list| list.name.to_string());
+        names.filter(|name| !has(name)).collect()
+    }
+
     /// Puts `set` in the place of what was there, as soon as nobody needs it [steady](LiveLists::steady). Lists are told by their names.
     pub fn replace(&self, set: Arc<IndicatorSet>) -> Replaced {
         let next = Now::new(&self.lists, set);

@@ -113,8 +113,19 @@ fn what_is_no_list_leaves_the_copy_as_it_was() {
     assert!(matches!(fetcher.fetch(&url), Ok(Fetched::New(_))));
     let bad = [
         ("HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n".to_owned(), "500"),
-        (list("", "<html><body>We are sorry</body></html>"), "no indicator"),
-        (list("", ""), "no indicator"),
+        (
+            list("", "<html><body>We are sorry</body></html>"),
+            "hardly an indicator",
+        ),
+        (
+            list("", "Too many requests from you.\nSlow down, please.\n8.8.8.8\n"),
+            "hardly an indicator",
+        ),
+        (list("", ""), "hardly an indicator"),
+        (
+            "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n".to_owned(),
+            "304",
+        ),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 500\r\nConnection: close\r\n\r\nip\n192.0.2.9\n".to_owned(),
             "cannot fetch",
@@ -153,6 +164,10 @@ fn names_and_urls_are_made_harmless() {
     let name = |url: &str| file_name(&Url::parse(url).unwrap());
     assert_eq!(name("https://feeds.example/a/b.csv"), "b.csv");
     assert_eq!(name("https://feeds.example/"), "feeds.example");
+    assert_eq!(
+        name("https://feeds.example:8443/csv/recent/"),
+        "feeds.example-csv-recent"
+    );
     assert_eq!(name("https://feeds.example/a/..%2f..%2fpasswd"), "2f..2fpasswd");
     assert_eq!(name("https://feeds.example/answer.json"), "answer-list.json");
     assert_eq!(
@@ -163,10 +178,14 @@ fn names_and_urls_are_made_harmless() {
     assert!(!Fetcher::is_url(Path::new("lists/https")));
     let folder = tempfile::tempdir().unwrap();
     let fetcher = Fetcher::new(folder.path()).unwrap();
-    for url in ["https://u:p@/l?k=secret", "ftp://x.example/l"] {
+    for url in [
+        "https://u:p@/l?k=secret",
+        "https://u:secr#et@x.example/",
+        "ftp://x.example/l",
+    ] {
         let error = fetcher.fetch(url).expect_err(url).to_string();
         assert!(
-            error.contains("no URL of a list") && !error.contains("secret"),
+            error.contains("no URL of a list") && !error.contains("secr"),
             "{error}"
         );
     }

@@ -65,7 +65,7 @@ impl Windows {
     }
 
     /// Gives up groups of the correlation that holds most: an eighth of it, or down to what the next one holds; of each
-    /// shard the same part. `false` if there is nothing to give up.
+    /// shard the same part. `false` if nothing was given up.
     fn give_up(&mut self, target: usize) -> bool {
         let places = self.tenants.len() * self.plans.len();
         let (mut largest, mut second): (Option<(usize, usize)>, usize) = (None, 0);
@@ -89,7 +89,9 @@ impl Windows {
         let Some((before, place)) = largest else {
             return false;
         };
-        let others = self.bytes() - before;
+        let all = self.bytes();
+        let others = all - before;
+        let mut given = 0;
         let down_to = second.min(before - before / 8).max(target.saturating_sub(others));
         for shard in &mut self.shards {
             let Some(state) = &mut shard.states[place] else {
@@ -102,7 +104,8 @@ impl Windows {
             self.counters.evicted_groups += given_up.groups;
             self.counters.evicted_events += given_up.events;
             self.counters.condensed += given_up.condensed;
+            given += given_up.groups + given_up.condensed;
         }
-        true
+        given > 0 || self.bytes() < all
     }
 }

@@ -98,7 +98,8 @@ impl Windows {
                 continue;
             };
             let held = state.bytes();
-            let part = (held as u128 * down_to as u128).div_ceil(before.max(1) as u128);
+            // Rounded down, so that some of each goes.
+            let part = held as u128 * down_to as u128 / before.max(1) as u128;
             let given_up = state.give_up(part as usize, &mut shard.worked);
             shard.bytes = shard.bytes + state.bytes() - held;
             self.counters.evicted_groups += given_up.groups;

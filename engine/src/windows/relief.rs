@@ -65,7 +65,7 @@ impl Windows {
     }
 
     /// Gives up groups of the correlation that holds most: an eighth of it, or down to what the next one holds; of each
-    /// shard the same part. `false` if nothing could be given up.
+    /// shard the same part. `false` if nothing was given up.
     fn give_up(&mut self, target: usize) -> bool {
         let places = self.tenants.len() * self.plans.len();
         let (mut largest, mut second): (Option<(usize, usize)>, usize) = (None, 0);
@@ -91,20 +91,22 @@ impl Windows {
         };
         let all = self.bytes();
         let others = all - before;
+        let mut given = 0;
         let down_to = second.min(before - before / 8).max(target.saturating_sub(others));
         for shard in &mut self.shards {
             let Some(state) = &mut shard.states[place] else {
                 continue;
             };
             let held = state.bytes();
-            // Less than it holds, however little there is to give up: otherwise no shard would.
+            // Rounded down, so that some of each goes.
             let part = held as u128 * down_to as u128 / before.max(1) as u128;
             let given_up = state.give_up(part as usize, &mut shard.worked);
             shard.bytes = shard.bytes + state.bytes() - held;
             self.counters.evicted_groups += given_up.groups;
             self.counters.evicted_events += given_up.events;
             self.counters.condensed += given_up.condensed;
+            given += given_up.groups + given_up.condensed;
         }
-        self.bytes() < all
+        given > 0 || self.bytes() < all
     }
 }

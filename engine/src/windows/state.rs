@@ -303,7 +303,7 @@ impl PlanState {
 
     /// Takes out of the steps what is no longer due there: groups that are gone, or due at another time. Without this a
     /// flood of groups that come and go would fill them.
-    fn clear_steps(&mut self) {
+    pub(super) fn clear_steps(&mut self) {
         let (groups, mut scheduled) = (&self.groups, 0);
         self.steps.retain(|step, numbers| {
             numbers.sort_unstable();

@@ -129,17 +129,23 @@ impl State {
         let mut given_up = GivenUp::default();
         match self {
             State::Groups(state) => {
+                // What is no longer due goes before any group does, and with those that go.
+                state.clear_steps();
                 let mut most = 1;
-                loop {
+                while state.bytes() > down_to {
                     let last_resort = most > 1 << 40;
                     let (groups, events) = state.evict(most, last_resort, |bytes| bytes <= down_to, worked);
                     given_up.groups += groups;
                     given_up.events += events;
-                    if state.bytes() <= down_to || last_resort {
-                        return given_up;
+                    if groups > 0 {
+                        state.clear_steps();
+                    }
+                    if last_resort || state.groups() == 0 {
+                        break;
                     }
                     most *= 4;
                 }
+                given_up
             }
             State::New(state) => {
                 // Each time half of what there is.

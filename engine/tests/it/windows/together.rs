@@ -87,7 +87,7 @@ fn assert_same(plans: &[Arc<Plan>], settings: Settings, signals: &[(u32, oracle:
 }
 
 proptest! {
-    #![proptest_config(effort(600))]
+    #![proptest_config(effort(300))]
 
     #[test]
     fn together_or_one_by_one(

@@ -50,6 +50,14 @@ struct Escaped {
     scratch: Vec<u8>,
 }
 
+/// A value of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Again<'t> {
+    Text(&'t [u8]),
+    /// That with this key in the batch, in a column that interns its texts.
+    Known(i32),
+}
+
 const VALID: &str = "texts were given as such, or stood in records that are text";
 const TRY_AGAIN: u32 = 16;
 /// Columns with fewer values stay interned: it costs nothing, and they say nothing.
@@ -285,19 +293,36 @@ impl Keywords {
         }
     }
 
-    /// As [`put`](Keywords::put), for a text whose key in this batch is `known`, or else becomes so; -1 if it is not.
-    #[inline]
-    pub(super) fn put_again(&mut self, row: usize, text: &[u8], known: &mut i32) {
-        let key = match self.plain > 0 {
-            true => self.distinct.append(text),
-            false => {
-                if *known < 0 {
-                    *known = self.key_of(text);
+    /// The key of a text in this batch; `None`: each row has its own.
+    pub(super) fn key_if_interned(&mut self, text: &[u8]) -> Option<i32> {
+        (self.plain == 0).then(|| self.key_of(text))
+    }
+
+    /// Gives rows that have no value one. They ascend, and are all in `range`, in which other rows may have values.
+    #[inline(always)]
+    pub(super) fn put_rows<'t>(
+        &mut self,
+        (first, end): (usize, usize),
+        values: impl Iterator<Item = (usize, Again<'t>)>,
+    ) {
+        self.scattered |= self.keys.len() > first;
+        if self.keys.len() < end {
+            self.keys.resize(end, -1);
+        }
+        if self.plain > 0 {
+            for (row, value) in values {
+                if let Again::Text(text) = value {
+                    self.keys[row] = self.distinct.append(text);
                 }
-                *known
             }
-        };
-        self.push(row, key);
+            return;
+        }
+        for (row, value) in values {
+            self.keys[row] = match value {
+                Again::Text(text) => self.key_of(text),
+                Again::Known(key) => key,
+            };
+        }
     }
 
     /// As [`put`](Keywords::put), if no row from `row` on has a value; whether that is so.
@@ -413,8 +438,8 @@ impl Keywords {
     pub(super) fn truncate(&mut self, rows: usize) -> usize {
         let gone = self.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
         self.keys.truncate(rows);
-        // A plain value must not stay behind in the text: there, order is all that ties it to its row.
-        if gone > 0 && self.plain > 0 {
+        // A plain value must not stay behind in the text: there, order is all that ties it to its row, if they have one.
+        if gone > 0 && self.plain > 0 && !self.scattered {
             let last = self.keys.iter().rev().find(|&&key| key >= 0);
             self.distinct.truncate(last.map_or(0, |&key| key as usize + 1));
         }

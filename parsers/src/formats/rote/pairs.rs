@@ -23,8 +23,8 @@ use crate::formats::decode::Decoder;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::search::near;
 use crate::formats::vendors::{CefRole, FortigateRole, cef_key_before, cef_pairs};
-use crate::formats::{EventSink, FrameContext, id_of};
-use crate::frame::FrameBlock;
+use crate::formats::{EventSink, FrameContext};
+use crate::frame::{FrameBlock, FrameSpan};
 
 /// Forms that are kept: what a stranger makes up must not take memory or time without end.
 pub(super) const FORMS: usize = 512;
@@ -106,7 +106,7 @@ impl PairForms {
         &mut self,
         line: PairLine<'_>,
         head: &[Slot],
-        (block, context): (&FrameBlock, &FrameContext<'_>),
+        (block, span, context): (&FrameBlock, FrameSpan, &FrameContext<'_>),
         sink: &mut EventSink,
         scratch: impl FnOnce(&EventSink) -> Box<Decoder>,
         kept: &mut Option<Box<Decoder>>,
@@ -127,16 +127,13 @@ impl PairForms {
         let form = &mut self.forms[number];
         match &mut form.state {
             State::Known(builder, plan) => {
-                sink.settle(block, 0);
-                let place = (id_of(context, context.offset, line.text, 0, true), context.offset);
                 let time = self.slots[form.time].number;
-                let builder = sink.builder(*builder);
-                if builder.write_planned(plan, line.text, &self.slots, time, context.path, place) {
+                if sink.write_planned((*builder, *plan), (block, span), &self.slots, time, context) {
                     self.luck = (self.luck + 2).min(PATIENCE);
                     return true;
                 }
                 // With too many columns a new plan would fare no better.
-                if !builder.follows(plan) {
+                if !sink.builder(*builder).follows(*plan) {
                     form.state = State::Met(0);
                 }
             }
@@ -413,7 +410,7 @@ impl Form {
         }
         let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
         let plan = sink.builders[builder].plan(origins)?;
-        Some(State::Known(builder, Box::new(plan)))
+        Some(State::Known(builder, plan))
     }
 
     /// Where the columns of samples come from, with all that may be missing or without it.

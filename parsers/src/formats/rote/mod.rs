@@ -39,6 +39,8 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod values;
+#[cfg(test)]
+mod waiting_tests;
 
 use std::sync::LazyLock;
 
@@ -49,7 +51,7 @@ use self::learn::Learned;
 use self::pair_lines::Writer;
 use self::pairs::{PairForms, PairLine};
 use self::requests::Requests;
-use self::template::{MOST, Template, templates};
+use self::template::{MOST, Padded, Template, templates};
 use super::decode::Decoder;
 use super::{EventSink, FrameContext};
 use crate::batch::{PlanId, Slot, same_text};
@@ -170,6 +172,8 @@ pub(super) struct Rote {
     pairs: PairForms,
     /// Lines of access logs.
     requests: Option<Requests>,
+    /// The line, with room behind it.
+    padded: Vec<u8>,
     /// Reads samples.
     scratch: Option<Box<Decoder>>,
 }
@@ -183,6 +187,7 @@ impl Rote {
             guesses: Vec::new(),
             stamps: head::Stamps::default(),
             pairs: PairForms::default(),
+            padded: Vec::new(),
             scratch: None,
         }
     }
@@ -233,8 +238,8 @@ impl Rote {
             let kept = &mut self.scratch;
             return self.pairs.write(line, &slots, place, sink, scratch, kept);
         }
-        let stamps = &mut self.stamps;
-        let Some(key) = find(line, &front, stamps, around, &mut self.guesses, &mut slots) else {
+        let known = (&mut self.stamps, &mut self.guesses, &mut self.padded);
+        let Some(key) = find(line, &front, known, around, &mut slots) else {
             return false;
         };
         if self.states.is_empty() {
@@ -263,14 +268,13 @@ impl Rote {
     }
 }
 
-/// The form of a line, and its slots. `guesses` are the forms to be tried first.
+/// The form of a line, and its slots. `guesses` are the forms to be tried first, `padded` is scratch.
 #[inline]
 fn find(
     line: &[u8],
     front: &head::Front,
-    stamps: &mut head::Stamps,
+    (stamps, guesses, padded): (&mut head::Stamps, &mut Vec<u32>, &mut Vec<u8>),
     around: (i64, Tz),
-    guesses: &mut Vec<u32>,
     slots: &mut Room,
 ) -> Option<Key> {
     let known = |program: &[u8]| {
@@ -279,6 +283,7 @@ fn find(
     };
     let head = head::read(line, front, stamps, around, known, slots)?;
     let table = &*TABLE;
+    let padded = Padded::new(line, padded)?;
     let front = self::front(&line[head.message..]);
     let group = table.by_front.get(&(head.program, front));
     let group = group.copied().unwrap_or(table.any_front[head.program]);
@@ -288,7 +293,7 @@ fn find(
     let time = slots[head::TIME].number;
     let mut read = |template: u32| {
         let Form { template: form, .. } = &table.forms[template as usize];
-        let same = form.read(line, head.message, time, &mut slots[head::SLOTS..])?;
+        let same = form.read(padded, head.message, time, &mut slots[head::SLOTS..])?;
         Some(Key {
             template,
             same,

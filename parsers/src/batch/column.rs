@@ -108,12 +108,12 @@ impl Lists {
         i32::try_from(key).expect("a batch has fewer rows than i32::MAX")
     }
 
-    /// Gives rows that have no value, all of them in `range`, the lists of these numbers.
-    pub(super) fn put_rows(&mut self, (_, end): (usize, usize), values: impl Iterator<Item = (usize, i32)>) {
+    /// Gives rows before `end` that have no value the list of this number.
+    pub(super) fn put_rows(&mut self, end: usize, key: i32, rows: impl Iterator<Item = usize>) {
         if self.keys.len() < end {
             self.keys.resize(end, -1);
         }
-        for (row, key) in values {
+        for row in rows {
             self.keys[row] = key;
         }
     }

@@ -50,14 +50,6 @@ struct Escaped {
     scratch: Vec<u8>,
 }
 
-/// A value of a row.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Again<'t> {
-    Text(&'t [u8]),
-    /// That with this key in the batch, in a column that interns its texts.
-    Known(i32),
-}
-
 const VALID: &str = "texts were given as such, or stood in records that are text";
 const TRY_AGAIN: u32 = 16;
 /// Columns with fewer values stay interned: it costs nothing, and they say nothing.
@@ -298,30 +290,33 @@ impl Keywords {
         (self.plain == 0).then(|| self.key_of(text))
     }
 
-    /// Gives rows that have no value one. They ascend, and are all in `range`, in which other rows may have values.
-    #[inline(always)]
-    pub(super) fn put_rows<'t>(
-        &mut self,
-        (first, end): (usize, usize),
-        values: impl Iterator<Item = (usize, Again<'t>)>,
-    ) {
+    /// Makes room for rows from `first` to `end`, some of which are about to get a value. The keys of rows from `first` on, if
+    /// texts are interned.
+    pub(super) fn interned_from(&mut self, first: usize, end: usize) -> Option<&mut [i32]> {
         self.scattered |= self.keys.len() > first;
         if self.keys.len() < end {
             self.keys.resize(end, -1);
         }
-        if self.plain > 0 {
-            for (row, value) in values {
-                if let Again::Text(text) = value {
-                    self.keys[row] = self.distinct.append(text);
-                }
-            }
-            return;
-        }
-        for (row, value) in values {
-            self.keys[row] = match value {
-                Again::Text(text) => self.key_of(text),
-                Again::Known(key) => key,
-            };
+        (self.plain == 0).then(|| &mut self.keys[first..])
+    }
+
+    /// Gives a row for which there is room, behind all others that have values, a text of its own.
+    #[inline(always)]
+    pub(super) fn put_plain(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.distinct.append(text);
+    }
+
+    /// Gives a row for which there is room a text, in a column that interns them.
+    #[inline(always)]
+    pub(super) fn put_at(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.key_of(text);
+    }
+
+    /// As [`put_at`](Keywords::put_at), for rows from `first` on and the text of a key.
+    pub(super) fn put_key(&mut self, first: usize, key: i32, rows: &[u32]) {
+        let keys = &mut self.keys[first..];
+        for &row in rows {
+            keys[row as usize - first] = key;
         }
     }
 

@@ -166,11 +166,13 @@ impl BatchBuilder {
     }
 
     fn keep(&mut self, mut plan: Plan) -> PlanId {
-        // Numbers stand behind all texts.
+        // An event keeps where its line begins, then its texts, then its numbers.
         let texts = plan.texts.len() as u32;
         for (_, source) in &mut plan.columns {
-            if let Source::Number(place) = source {
-                *place += texts;
+            match source {
+                Source::Text(place) => *place += 1,
+                Source::Number(place) => *place += 1 + texts,
+                _ => {}
             }
         }
         let number = self.planned.plans.len() as u32;

@@ -7,7 +7,7 @@
 //! what comes out is the same as if each had been written when it was read; tests of lines known by rote hold the two to it.
 
 use super::column::{ColumnBuilder, Data, Lists};
-use super::keywords::{Again, Keywords};
+use super::keywords::Keywords;
 use super::planned::{Constant, Plan, PlanId, Slot, Source, Stored};
 use super::{BatchBuilder, PATH};
 
@@ -21,22 +21,29 @@ const TURNS: usize = 32;
 #[derive(Default)]
 pub(super) struct Planned {
     pub(super) plans: Vec<Plan>,
-    rows: Vec<Row>,
-    /// What varies in them: the texts of a row, as where they begin and end in the block, and behind them its numbers.
-    cells: Vec<u64>,
-    /// The plans that the rows have, in the order in which they came.
-    turns: Vec<u32>,
-    /// Scratch: where each column's values come from, in rows of each turn.
+    /// The plans that events that wait have, in the order of their first, and behind them room of those before.
+    turns: Vec<Turn>,
+    /// How many of them there are.
+    many: usize,
+    /// The events, in their order: the turn of each, and which of its events it is.
+    order: Vec<(u32, u32)>,
+    /// The row of the first, and the one behind the last.
+    range: (usize, usize),
+    /// Scratch: where each column's values come from, by turn.
     sources: Vec<Source>,
 }
 
-/// An event that waits.
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    row: u32,
-    turn: u32,
-    /// The first of its cells.
-    cells: u32,
+/// Events of one plan that wait.
+#[derive(Default)]
+struct Turn {
+    /// Number of the plan.
+    plan: usize,
+    /// Their rows.
+    rows: Vec<u32>,
+    /// Of each of them where its line begins in the block, where its texts begin and end in the line, and its numbers.
+    cells: Vec<u64>,
+    /// How many cells an event has.
+    width: usize,
 }
 
 /// No text, and no number.
@@ -72,13 +79,14 @@ impl BatchBuilder {
         }
         let Planned {
             plans,
-            rows,
-            cells,
             turns,
+            many,
+            order,
+            range,
             ..
         } = &mut self.planned;
-        let number = plan.number;
-        let Some(plan) = plans.get_mut(number as usize) else {
+        let number = plan.number as usize;
+        let Some(plan) = plans.get_mut(number) else {
             return false;
         };
         if plan.batch != self.batch {
@@ -97,21 +105,27 @@ impl BatchBuilder {
                 column.count();
             }
         }
-        let turn = *plan.turn.get_or_insert_with(|| {
-            turns.push(number);
-            turns.len() as u32 - 1
+        let place = *plan.turn.get_or_insert_with(|| {
+            if turns.len() == *many {
+                turns.push(Turn::default());
+            }
+            let turn = &mut turns[*many];
+            turn.plan = number;
+            turn.width = 1 + plan.texts.len() + plan.numbers.len();
+            *many += 1;
+            *many as u32 - 1
         });
-        rows.push(Row {
-            row,
-            turn,
-            cells: cells.len() as u32,
-        });
-        cells.extend(
-            plan.texts
-                .iter()
-                .map(|slot| slots[*slot as usize].place(at as u32)),
-        );
-        cells.extend(
+        let turn = &mut turns[place as usize];
+        order.push((place, turn.rows.len() as u32));
+        if order.len() == 1 {
+            range.0 = self.rows;
+        }
+        range.1 = self.rows + 1;
+        turn.rows.push(row);
+        turn.cells.push(at as u64);
+        turn.cells
+            .extend(plan.texts.iter().map(|slot| slots[*slot as usize].place()));
+        turn.cells.extend(
             plan.numbers
                 .iter()
                 .map(|slot| slots[*slot as usize].number_if_any()),
@@ -121,7 +135,7 @@ impl BatchBuilder {
         self.offsets.push(i64::try_from(offset).unwrap_or(i64::MAX));
         self.unmapped.push(None);
         self.rows += 1;
-        if self.planned.rows.len() >= TOGETHER || self.planned.turns.len() >= TURNS {
+        if self.planned.order.len() >= TOGETHER || self.planned.many >= TURNS {
             self.settle_planned(block, path);
         }
         true
@@ -129,123 +143,135 @@ impl BatchBuilder {
 
     /// Whether events wait for [`settle_planned`](BatchBuilder::settle_planned).
     pub(super) fn waits_planned(&self) -> bool {
-        !self.planned.rows.is_empty()
+        !self.planned.order.is_empty()
     }
 
     /// Writes the columns of events that wait; all of them stand in `block`, which was read from `path`.
     pub(crate) fn settle_planned(&mut self, block: &[u8], path: &str) {
-        let (Some(first), Some(last)) = (self.planned.rows.first(), self.planned.rows.last()) else {
+        if !self.waits_planned() {
             return;
-        };
-        let range = (first.row as usize, last.row as usize + 1);
+        }
         if self.dirty {
             self.begin();
             self.dirty = false;
         }
         let Planned {
             plans,
-            rows,
-            cells,
             turns,
+            many,
+            order,
+            range,
             sources,
         } = &mut self.planned;
-        let count = turns.len();
+        let turns = &mut turns[..*many];
         sources.clear();
-        sources.resize(count * self.columns.len(), Source::Nothing);
-        for (turn, number) in turns.iter().enumerate() {
-            let plan = &mut plans[*number as usize];
+        sources.resize(turns.len() * self.columns.len(), Source::Nothing);
+        for (place, turn) in turns.iter().enumerate() {
+            let plan = &mut plans[turn.plan];
             plan.turn = None;
             for &(column, source) in &plan.columns {
-                sources[column as usize * count + turn] = source;
+                sources[column as usize * turns.len() + place] = source;
             }
         }
         let together = Together {
-            rows,
-            cells,
+            turns,
+            order,
             block,
-            range,
+            range: *range,
         };
         if let Data::Keyword(keywords) = &mut self.columns[PATH].data {
-            let key = keywords.key_if_interned(path.as_bytes());
-            let again = key.map_or(Again::Text(path.as_bytes()), Again::Known);
-            keywords.put_rows(range, rows.iter().map(|row| (row.row as usize, again)));
+            let mut path = Constant {
+                key: -1,
+                value: Stored::Text(path.into()),
+            };
+            let source = match path.key_in(keywords) {
+                Some(key) => Source::Key(key),
+                None => Source::Constant(0),
+            };
+            together.write_texts(keywords, &vec![source; turns.len()], |_, _| path.text());
             self.columns[PATH].count();
         }
-        for (column, sources) in self.columns.iter_mut().zip(sources.chunks_mut(count)) {
+        for (column, sources) in self.columns.iter_mut().zip(sources.chunks_mut(turns.len())) {
             if sources.iter().any(|source| *source != Source::Nothing) {
-                together.write(column, sources, plans, turns);
+                together.write(column, sources, plans);
             }
         }
-        rows.clear();
-        cells.clear();
-        turns.clear();
+        for turn in turns {
+            turn.rows.clear();
+            turn.cells.clear();
+        }
+        *many = 0;
+        order.clear();
     }
 }
 
 /// Events that are written together.
 struct Together<'w> {
-    rows: &'w [Row],
-    cells: &'w [u64],
+    turns: &'w [Turn],
+    order: &'w [(u32, u32)],
     block: &'w [u8],
-    /// The first of their rows, and the one behind the last.
+    /// The row of the first, and the one behind the last.
     range: (usize, usize),
 }
 
 impl Together<'_> {
     /// Writes a column, whose values come from `sources`, by turn.
-    fn write(&self, column: &mut ColumnBuilder, sources: &mut [Source], plans: &mut [Plan], turns: &[u32]) {
+    fn write(&self, column: &mut ColumnBuilder, sources: &mut [Source], plans: &mut [Plan]) {
+        let (first, end) = self.range;
         match &mut column.data {
             Data::Keyword(keywords) => {
-                for (source, turn) in sources.iter_mut().zip(turns) {
+                for (source, turn) in sources.iter_mut().zip(self.turns) {
                     if let Source::Constant(number) = *source {
-                        let constant = &mut plans[*turn as usize].constants[number as usize];
+                        let constant = &mut plans[turn.plan].constants[number as usize];
                         if let Some(key) = constant.key_in(keywords) {
                             *source = Source::Key(key);
                         }
                     }
                 }
-                self.write_texts(keywords, sources, |turn, number| {
-                    let plan = &plans[turns[turn as usize] as usize];
-                    plan.constants[number as usize].text()
+                self.write_texts(keywords, sources, |plan, number| {
+                    plans[plan].constants[number as usize].text()
                 });
             }
-            Data::Integer(values) | Data::Timestamp(values) => match *sources {
-                [Source::Number(place)] => {
-                    self.put(values, |row| self.number(row, place));
+            Data::Integer(values) | Data::Timestamp(values) => {
+                if values.len() < end {
+                    values.resize(end, None);
                 }
-                _ => self.put(values, |row| match sources[row.turn as usize] {
-                    Source::Number(place) => self.number(row, place),
-                    Source::Integer(number) => Some(number),
-                    _ => None,
-                }),
-            },
-            Data::List(lists) => {
-                for (source, turn) in sources.iter_mut().zip(turns) {
-                    if let Source::Constant(number) = *source {
-                        let constant = &mut plans[*turn as usize].constants[number as usize];
-                        *source = match constant.key_in_lists(lists) {
-                            Some(key) => Source::Key(key),
-                            None => Source::Nothing,
-                        };
+                let values = &mut values[first..];
+                for (source, turn) in sources.iter().zip(self.turns) {
+                    match *source {
+                        Source::Number(place) => {
+                            for (row, cells) in turn.events() {
+                                let number = cells[place as usize];
+                                if number != NO_NUMBER {
+                                    values[row - first] = Some(number as i64);
+                                }
+                            }
+                        }
+                        Source::Integer(number) => {
+                            for &row in &turn.rows {
+                                values[row as usize - first] = Some(number);
+                            }
+                        }
+                        _ => {}
                     }
                 }
-                lists.put_rows(
-                    self.range,
-                    self.rows
-                        .iter()
-                        .filter_map(|row| match sources[row.turn as usize] {
-                            Source::Key(key) => Some((row.row as usize, key)),
-                            _ => None,
-                        }),
-                );
+            }
+            Data::List(lists) => {
+                for (source, turn) in sources.iter().zip(self.turns) {
+                    if let Source::Constant(number) = *source
+                        && let Some(key) = plans[turn.plan].constants[number as usize].key_in_lists(lists)
+                    {
+                        lists.put_rows(end, key, turn.rows.iter().map(|row| *row as usize));
+                    }
+                }
             }
             Data::Float(_) | Data::Boolean(_) => {
-                for row in self.rows {
-                    if let Source::Constant(number) = sources[row.turn as usize] {
-                        let plan = &plans[turns[row.turn as usize] as usize];
-                        plan.constants[number as usize]
-                            .value
-                            .with(|value| column.put(row.row as usize, self.range.1, value));
+                for (source, turn) in sources.iter().zip(self.turns) {
+                    if let Source::Constant(number) = *source {
+                        let constant = &plans[turn.plan].constants[number as usize];
+                        for &row in &turn.rows {
+                            constant.value.with(|value| column.put(row as usize, end, value));
+                        }
                     }
                 }
             }
@@ -256,70 +282,76 @@ impl Together<'_> {
         &'t self,
         keywords: &mut Keywords,
         sources: &[Source],
-        constant: impl Fn(u32, u32) -> Option<&'t str>,
+        constant: impl Fn(usize, u32) -> Option<&'t str>,
     ) {
-        let rows = self.rows.iter();
-        // Events of one plan, as most lines of pairs are, need not be asked one by one.
-        match *sources {
-            [Source::Text(place)] => keywords.put_rows(
-                self.range,
-                rows.filter_map(|row| Some((row.row as usize, Again::Text(self.text(row, place)?)))),
-            ),
-            [Source::Key(key)] => {
-                keywords.put_rows(self.range, rows.map(|row| (row.row as usize, Again::Known(key))))
+        let (first, end) = self.range;
+        let Some(keys) = keywords.interned_from(first, end) else {
+            // Each row has its own text: they stand in the order of the rows.
+            for &(place, event) in self.order {
+                let turn = &self.turns[place as usize];
+                let text = match sources[place as usize] {
+                    Source::Text(place) => {
+                        let cells = &turn.cells[event as usize * turn.width..][..turn.width];
+                        self.text(cells, place)
+                    }
+                    Source::Constant(number) => constant(turn.plan, number).map(str::as_bytes),
+                    _ => None,
+                };
+                if let Some(text) = text {
+                    keywords.put_plain(turn.rows[event as usize] as usize, text);
+                }
             }
-            _ => keywords.put_rows(
-                self.range,
-                rows.filter_map(|row| {
-                    let value = match sources[row.turn as usize] {
-                        Source::Text(place) => Again::Text(self.text(row, place)?),
-                        Source::Key(key) => Again::Known(key),
-                        Source::Constant(number) => Again::Text(constant(row.turn, number)?.as_bytes()),
-                        _ => return None,
-                    };
-                    Some((row.row as usize, value))
-                }),
-            ),
+            return;
+        };
+        // Nearly always none but these stand there, and all have the same.
+        if let [Source::Key(key), others @ ..] = sources
+            && others.iter().all(|other| *other == Source::Key(*key))
+            && keys.len() == self.order.len()
+        {
+            return keys.fill(*key);
+        }
+        for (source, turn) in sources.iter().zip(self.turns) {
+            match *source {
+                Source::Key(key) => keywords.put_key(first, key, &turn.rows),
+                Source::Text(place) => {
+                    for (row, cells) in turn.events() {
+                        if let Some(text) = self.text(cells, place) {
+                            keywords.put_at(row, text);
+                        }
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
+    /// The text at a place of an event's cells.
     #[inline(always)]
-    fn put(&self, values: &mut Vec<Option<i64>>, value: impl Fn(&Row) -> Option<i64>) {
-        if values.len() < self.range.1 {
-            values.resize(self.range.1, None);
-        }
-        for row in self.rows {
-            if let value @ Some(_) = value(row) {
-                values[row.row as usize] = value;
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn text(&self, row: &Row, place: u32) -> Option<&[u8]> {
-        match self.cells[(row.cells + place) as usize] {
+    fn text(&self, cells: &[u64], place: u32) -> Option<&[u8]> {
+        match cells[place as usize] {
             NO_TEXT => None,
-            cell => Some(&self.block[cell as u32 as usize..(cell >> 32) as usize]),
-        }
-    }
-
-    #[inline(always)]
-    fn number(&self, row: &Row, place: u32) -> Option<i64> {
-        match self.cells[(row.cells + place) as usize] {
-            NO_NUMBER => None,
-            cell => Some(cell as i64),
+            cell => {
+                let at = cells[0] as usize;
+                Some(&self.block[at + cell as u32 as usize..at + (cell >> 32) as usize])
+            }
         }
     }
 }
 
-impl Slot {
-    /// Where its text stands in the block that its line begins at `at` of.
+impl Turn {
+    /// The row and the cells of each event.
     #[inline(always)]
-    fn place(self, at: u32) -> u64 {
-        match self.start == Slot::NONE.start {
-            true => NO_TEXT,
-            false => u64::from(at + self.start) | u64::from(at + self.end) << 32,
-        }
+    fn events(&self) -> impl Iterator<Item = (usize, &[u64])> {
+        let rows = self.rows.iter().map(|row| *row as usize);
+        rows.zip(self.cells.chunks_exact(self.width))
+    }
+}
+
+impl Slot {
+    /// Where its text begins and ends; of [`Slot::NONE`], [`NO_TEXT`].
+    #[inline(always)]
+    fn place(self) -> u64 {
+        u64::from(self.start) | u64::from(self.end) << 32
     }
 
     /// Its number, as an event keeps it.

@@ -90,6 +90,9 @@ fn lines(random: &mut Random, many: usize, forms: &[usize]) -> Vec<String> {
 }
 
 proptest! {
+    // Two decoders a case are made anew.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn requests_as_read(seed in any::<u64>(), many in 1..60_usize) {
         let mut random = Random(seed);

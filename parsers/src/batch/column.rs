@@ -96,17 +96,26 @@ impl Lists {
         Set::Stored
     }
 
-    /// The number of the list of `row`.
-    pub(super) fn key(&self, row: usize) -> Option<i32> {
-        self.keys.get(row).copied()
+    /// The number of a list in this batch.
+    pub(super) fn key_of(&mut self, list: &[String]) -> i32 {
+        let recent = self.lists.len().saturating_sub(RECENT);
+        let known = self.lists[recent..].iter().rposition(|known| known == list);
+        let key = known.map_or(self.lists.len(), |known| recent + known);
+        if known.is_none() {
+            self.lists.push(list.to_vec());
+            self.raw.clear();
+        }
+        i32::try_from(key).expect("a batch has fewer rows than i32::MAX")
     }
 
-    /// Gives `row`, behind all others, the list of this number.
-    pub(super) fn put_again(&mut self, row: usize, key: i32) {
-        if self.keys.len() < row {
-            self.keys.resize(row, -1);
+    /// Gives rows before `end` that have no value the list of this number.
+    pub(super) fn put_rows(&mut self, end: usize, key: i32, rows: impl Iterator<Item = usize>) {
+        if self.keys.len() < end {
+            self.keys.resize(end, -1);
         }
-        self.keys.push(key);
+        for row in rows {
+            self.keys[row] = key;
+        }
     }
 
     /// The list of `row`.
@@ -343,7 +352,7 @@ impl ColumnBuilder {
     }
 
     /// Gives `row`, which has no value and may be any of the first `rows`, one.
-    fn put(&mut self, row: usize, rows: usize, value: &Value<'_>) {
+    pub(super) fn put(&mut self, row: usize, rows: usize, value: &Value<'_>) {
         fn at<T>(values: &mut Vec<Option<T>>, row: usize, rows: usize, value: Option<T>) -> bool {
             if values.len() < rows {
                 values.resize_with(rows, || None);

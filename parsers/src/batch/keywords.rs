@@ -285,19 +285,39 @@ impl Keywords {
         }
     }
 
-    /// As [`put`](Keywords::put), for a text whose key in this batch is `known`, or else becomes so; -1 if it is not.
-    #[inline]
-    pub(super) fn put_again(&mut self, row: usize, text: &[u8], known: &mut i32) {
-        let key = match self.plain > 0 {
-            true => self.distinct.append(text),
-            false => {
-                if *known < 0 {
-                    *known = self.key_of(text);
-                }
-                *known
-            }
-        };
-        self.push(row, key);
+    /// The key of a text in this batch; `None`: each row has its own.
+    pub(super) fn key_if_interned(&mut self, text: &[u8]) -> Option<i32> {
+        (self.plain == 0).then(|| self.key_of(text))
+    }
+
+    /// Makes room for rows from `first` to `end`, some of which are about to get a value. The keys of rows from `first` on, if
+    /// texts are interned.
+    pub(super) fn interned_from(&mut self, first: usize, end: usize) -> Option<&mut [i32]> {
+        self.scattered |= self.keys.len() > first;
+        if self.keys.len() < end {
+            self.keys.resize(end, -1);
+        }
+        (self.plain == 0).then(|| &mut self.keys[first..])
+    }
+
+    /// Gives a row for which there is room, behind all others that have values, a text of its own.
+    #[inline(always)]
+    pub(super) fn put_plain(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.distinct.append(text);
+    }
+
+    /// Gives a row for which there is room a text, in a column that interns them.
+    #[inline(always)]
+    pub(super) fn put_at(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.key_of(text);
+    }
+
+    /// As [`put_at`](Keywords::put_at), for rows from `first` on and the text of a key.
+    pub(super) fn put_key(&mut self, first: usize, key: i32, rows: &[u32]) {
+        let keys = &mut self.keys[first..];
+        for &row in rows {
+            keys[row as usize - first] = key;
+        }
     }
 
     /// As [`put`](Keywords::put), if no row from `row` on has a value; whether that is so.
@@ -413,8 +433,8 @@ impl Keywords {
     pub(super) fn truncate(&mut self, rows: usize) -> usize {
         let gone = self.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
         self.keys.truncate(rows);
-        // A plain value must not stay behind in the text: there, order is all that ties it to its row.
-        if gone > 0 && self.plain > 0 {
+        // A plain value must not stay behind in the text: there, order is all that ties it to its row, if they have one.
+        if gone > 0 && self.plain > 0 && !self.scattered {
             let last = self.keys.iter().rev().find(|&&key| key >= 0);
             self.distinct.truncate(last.map_or(0, |&key| key as usize + 1));
         }

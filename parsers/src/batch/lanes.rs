@@ -57,7 +57,8 @@ impl BatchBuilder {
         let (Ok(row), Ok(at)) = (u32::try_from(self.rows), u32::try_from(at)) else {
             return false;
         };
-        if !is_plain || !has_room || self.options.keep_original {
+        // Cells come behind all others, which events between them would not.
+        if !is_plain || !has_room || self.options.keep_original || self.waits_planned() {
             return false;
         }
         if self.dirty {

@@ -232,8 +232,19 @@ impl Keywords {
         key
     }
 
+    /// The key of a text as it stands in a record, its escapes included; `None` if the column is plain.
     #[inline(always)]
-    fn push(&mut self, row: usize, key: i32) {
+    pub(super) fn key(&mut self, raw: &[u8], escaped: bool) -> Option<i32> {
+        match escaped {
+            _ if self.plain > 0 => None,
+            false => Some(self.key_of(raw)),
+            true => Some(self.key_of_spelling(raw)),
+        }
+    }
+
+    /// Gives `row`, behind all others, a value by its key.
+    #[inline(always)]
+    pub(super) fn push(&mut self, row: usize, key: i32) {
         if self.keys.len() < row {
             self.keys.resize(row, -1);
         }

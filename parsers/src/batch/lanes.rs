@@ -10,6 +10,7 @@
 use super::column::{ColumnBuilder, Data, Set};
 use super::rows::{put, whole};
 use super::slots::Target;
+use super::texts::same;
 use super::unmapped::Unmapped;
 use super::values::integer;
 use super::{BatchBuilder, PATH};
@@ -290,17 +291,27 @@ impl ColumnBuilder {
         let mut stored = 0;
         match &mut self.data {
             Data::Keyword(keywords) => {
+                // Neighbours often have the same value; as it stands in the record, that is seen at once.
+                let mut before: (&[u8], Option<i32>) = (&[], None);
                 for cell in cells {
                     let (row, raw) = (cell.row as usize, cell.raw(block));
-                    match cell.kind {
-                        Kind::Text | Kind::Number | Kind::True | Kind::False => keywords.put(row, raw),
-                        Kind::Escaped => keywords.put_escaped(row, raw),
+                    let key = match cell.kind {
                         Kind::Null => continue,
                         Kind::List => {
                             misfit(cell);
                             continue;
                         }
+                        _ => match before {
+                            (text, Some(key)) if same(text, raw) => Some(key),
+                            _ => keywords.key(raw, cell.kind == Kind::Escaped),
+                        },
+                    };
+                    match key {
+                        Some(key) => keywords.push(row, key),
+                        None if cell.kind == Kind::Escaped => keywords.put_escaped(row, raw),
+                        None => keywords.put(row, raw),
                     }
+                    before = (raw, key);
                     stored += 1;
                 }
             }

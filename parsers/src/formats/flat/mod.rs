@@ -33,7 +33,7 @@ use keys::{Keys, Role};
 use scan::Quotes;
 pub(crate) use scan::unescape_bytes;
 pub use scan::unescape_into;
-use walk::{Compare, Steps, Way};
+use walk::{Compare, Noted, Steps, Stop, Way};
 
 /// What a value is, as it stands in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,13 +98,9 @@ pub struct FlatReader {
     keys: Keys,
     steps: Steps,
     quotes: Quotes,
-    fields: Vec<FlatField>,
+    noted: Noted,
     /// See [`FlatEvent::shape`].
     shape: u64,
-    /// The fields whose keys mean something to every Windows event, by position.
-    telling: Vec<u32>,
-    /// The last number of so many digits that not all such fit into 64 bits, and which does.
-    fitting: Vec<u8>,
     windows: WindowsDatasets,
 }
 
@@ -139,10 +135,8 @@ impl FlatReader {
             keys: Keys::default(),
             steps: Steps::default(),
             quotes: Quotes::default(),
-            fields: Vec::new(),
+            noted: Noted::default(),
             shape: 0,
-            telling: Vec::new(),
-            fitting: Vec::new(),
             windows: WindowsDatasets::new(catalog),
         }
     }
@@ -165,13 +159,13 @@ impl FlatReader {
             return None;
         }
         self.fields_of(text)?;
-        let event = WindowsEvent::of(&self.keys, &self.fields, &self.telling, text)?;
+        let event = WindowsEvent::of(&self.keys, &self.noted.fields, &self.noted.telling, text)?;
         let time = event.time(text, zone)?;
         let timestamp = event.timestamp;
         let dataset = self.windows.find(event.channel, event.provider).ok()?;
         Some(FlatEvent {
             dataset,
-            fields: &self.fields,
+            fields: &self.noted.fields,
             text,
             shape: self.shape,
             keys: &self.keys,
@@ -207,75 +201,38 @@ impl FlatReader {
             keys,
             steps,
             quotes,
-            fields,
-            telling,
-            fitting,
+            noted,
             ..
         } = self;
-        fields.clear();
-        telling.clear();
-        let mut from = 0;
-        let mut last = None;
-        let mut shape = SPREADS;
+        noted.fields.clear();
+        noted.telling.clear();
+        let mut place = steps.start(SPREADS);
         loop {
-            let number = last.map(|(number, _)| number);
-            let foreseen = steps.foreseen(record, from, number, compare);
-            // Where something else was foreseen, a string may follow.
-            let holds = foreseen.filter(|taken| {
-                taken.is_string || record.get(skip_space(record, taken.value)) != Some(&b'"')
-            });
-            let taken = match holds {
-                Some(taken) => taken,
-                None => match steps.find(text, from, last, quotes, keys)? {
-                    Way::To(taken) => taken,
-                    Way::End => break,
-                },
-            };
-            if taken.role != Role::Plain {
-                telling.push(fields.len() as u32);
+            match steps.follow(record, quotes, &mut place, noted, compare) {
+                Stop::End => break,
+                Stop::Refused => return None,
+                Stop::Unforeseen => {}
             }
-            let (kind, start, end) = match taken.is_string {
-                true => {
-                    let (kind, start, end, _) = string_at(taken.value - 1, quotes)?;
-                    from = end;
-                    (kind, start, end)
-                }
-                false => {
-                    let at = skip_space(record, taken.value);
-                    match record.get(at)? {
-                        b'0'..=b'9' | b'-' => {
-                            from = scan::whole_number_end(record, at)?;
-                            if from - at > ALWAYS_FITS && record[at..from] != **fitting {
-                                whole_number(&record[at..from])?;
-                                record[at..from].clone_into(fitting);
-                            }
-                            (Kind::Number, at, from)
-                        }
-                        _ => {
-                            let (kind, start, end, next) = value_at(record, at, quotes)?;
-                            from = next;
-                            (kind, start, end)
-                        }
-                    }
-                }
+            let taken = match steps.find(text, place.from, place.last, quotes, keys)? {
+                Way::To(taken) => taken,
+                Way::End => break,
             };
-            last = Some((taken.number, taken.is_string));
+            let at = taken.value - usize::from(taken.is_string);
+            let (kind, start, end, behind) = value_at(record, at, quotes)?;
             let field = FlatField {
                 key: taken.key,
                 kind,
                 start: start as u32,
                 end: end as u32,
             };
-            shape = (shape.rotate_left(5) ^ u64::from(field.code())).wrapping_mul(SPREADS);
-            fields.push(field);
-            // Nearly always the record is over here, or goes on.
-            if let [b'"', b'}'] | [b'}'] = record[from..]
-                && (record.len() - from == 2) == taken.is_string
-            {
+            place.shape = walk::turned(place.shape, &field);
+            noted.add(field, taken.role);
+            steps.go_on(&mut place, &taken, if taken.is_string { end } else { behind });
+            if walk::ends(record, place.from, taken.is_string) {
                 break;
             }
         }
-        self.shape = shape;
+        self.shape = place.shape;
         Some(())
     }
 }
@@ -437,10 +394,7 @@ fn value_at(record: &[u8], at: usize, quotes: &Quotes) -> Option<(Kind, usize, u
     match record.get(at)? {
         b'"' => string_at(at, quotes),
         b'0'..=b'9' | b'-' => {
-            let end = scan::whole_number_end(record, at)?;
-            if end - at > ALWAYS_FITS {
-                whole_number(&record[at..end])?;
-            }
+            let end = number_end(record, at, &mut Vec::new())?;
             Some((Kind::Number, at, end, end))
         }
         b'[' => {
@@ -452,6 +406,17 @@ fn value_at(record: &[u8], at: usize, quotes: &Quotes) -> Option<(Kind, usize, u
         b'n' => literal(b"null", Kind::Null),
         _ => None,
     }
+}
+
+/// Where the whole number at `at` ends; it fits into 64 bits. `fitting` is the last long one that did.
+#[inline(always)]
+fn number_end(record: &[u8], at: usize, fitting: &mut Vec<u8>) -> Option<usize> {
+    let end = scan::whole_number_end(record, at)?;
+    if end - at > ALWAYS_FITS && record[at..end] != **fitting {
+        whole_number(&record[at..end])?;
+        record[at..end].clone_into(fitting);
+    }
+    Some(end)
 }
 
 /// The same for a value that is a string.

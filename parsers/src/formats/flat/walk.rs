@@ -15,7 +15,7 @@ use hashbrown::HashTable;
 
 use super::keys::{Key, Keys, Role};
 use super::scan::Quotes;
-use super::skip_space;
+use super::{FlatField, Kind, SPREADS, number_end, skip_space, value_at};
 
 /// Number of a step; [`UNKNOWN`] if it has none.
 pub(super) type Number = u32;
@@ -37,7 +37,9 @@ const WORD: usize = 32;
 struct Step {
     /// The first bytes.
     head: [u8; WORD],
-    length: u32,
+    length: u16,
+    /// Where the mask of the bytes that count begins in [`MASKS`].
+    mask: u8,
     key: Key,
     /// The steps that followed it last: events of two kinds often alternate.
     next: [Number; 2],
@@ -65,13 +67,55 @@ pub(super) enum Way {
     End,
 }
 
-/// How short texts are compared.
-pub(super) trait Compare: Copy {
-    /// Whether two texts have the same first `length` bytes; of more than [`WORD`], these.
-    fn same_heads(self, one: &[u8; WORD], other: &[u8; WORD], length: usize) -> bool;
+/// Where a walk is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Behind the last value; of a string, at its closing quote.
+    pub(super) from: usize,
+    /// The step to that value, and whether it is a string; nothing at the beginning.
+    pub(super) last: Option<(Number, bool)>,
+    /// The steps that are foreseen.
+    next: [Number; 2],
+    /// See [`FlatEvent::shape`](super::FlatEvent::shape).
+    pub(super) shape: u64,
 }
 
-/// Ones, as many as bytes count, and zeroes behind them.
+/// What was met on a walk.
+#[derive(Default)]
+pub(super) struct Noted {
+    pub(super) fields: Vec<FlatField>,
+    /// Those whose keys mean something to every Windows event, by position.
+    pub(super) telling: Vec<u32>,
+    /// The last number of so many digits that not all such fit into 64 bits, and which does.
+    pub(super) fitting: Vec<u8>,
+}
+
+impl Noted {
+    pub(super) fn add(&mut self, field: FlatField, role: Role) {
+        if role != Role::Plain {
+            self.telling.push(self.fields.len() as u32);
+        }
+        self.fields.push(field);
+    }
+}
+
+/// Where a walk along known steps ended.
+pub(super) enum Stop {
+    /// At the end of the record.
+    End,
+    /// At a step that was not foreseen.
+    Unforeseen,
+    /// At something that is not read here.
+    Refused,
+}
+
+/// How short texts are compared.
+pub(super) trait Compare: Copy {
+    /// Whether two texts have the same bytes where `mask` has ones.
+    fn same_heads(self, one: &[u8; WORD], other: &[u8; WORD], mask: &[u8; WORD]) -> bool;
+}
+
+/// Ones, and as many zeroes behind them.
 static MASKS: [u8; 2 * WORD] = {
     let mut masks = [0; 2 * WORD];
     let mut at = 0;
@@ -82,10 +126,10 @@ static MASKS: [u8; 2 * WORD] = {
     masks
 };
 
-/// The mask of as many bytes as count.
+/// The mask that begins there.
 #[inline(always)]
-fn mask(length: usize) -> &'static [u8; WORD] {
-    let from = WORD - length.min(WORD);
+fn mask(from: u8) -> &'static [u8; WORD] {
+    let from = usize::from(from) % WORD;
     MASKS[from..].first_chunk().expect("as many zeroes follow")
 }
 
@@ -95,8 +139,7 @@ pub(super) struct Plainly;
 
 impl Compare for Plainly {
     #[inline(always)]
-    fn same_heads(self, one: &[u8; WORD], other: &[u8; WORD], length: usize) -> bool {
-        let mask = mask(length);
+    fn same_heads(self, one: &[u8; WORD], other: &[u8; WORD], mask: &[u8; WORD]) -> bool {
         let differ = one.iter().zip(other).zip(mask);
         differ.fold(0, |any, ((one, other), mask)| any | (one ^ other) & mask) == 0
     }
@@ -120,9 +163,9 @@ impl Avx2 {
 #[cfg(target_arch = "x86_64")]
 impl Compare for Avx2 {
     #[inline(always)]
-    fn same_heads(self, one: &[u8; WORD], other: &[u8; WORD], length: usize) -> bool {
+    fn same_heads(self, one: &[u8; WORD], other: &[u8; WORD], mask: &[u8; WORD]) -> bool {
         // SAFETY: an `Avx2` says that the machine has it.
-        unsafe { same_heads(one, other, mask(length)) }
+        unsafe { same_heads(one, other, mask) }
     }
 }
 
@@ -133,7 +176,9 @@ fn same_heads(one: &[u8; WORD], other: &[u8; WORD], mask: &[u8; WORD]) -> bool {
     use std::arch::x86_64::{_mm256_loadu_si256, _mm256_testz_si256, _mm256_xor_si256};
     // SAFETY: 32 bytes can be read from each, at any alignment.
     unsafe {
-        let [one, other, mask] = [one, other, mask].map(|bytes| _mm256_loadu_si256(bytes.as_ptr().cast()));
+        let one = _mm256_loadu_si256(one.as_ptr().cast());
+        let other = _mm256_loadu_si256(other.as_ptr().cast());
+        let mask = _mm256_loadu_si256(mask.as_ptr().cast());
         _mm256_testz_si256(_mm256_xor_si256(one, other), mask) != 0
     }
 }
@@ -162,74 +207,125 @@ impl Default for Steps {
 }
 
 impl Steps {
-    /// The step that was foreseen behind `last` (or at the beginning), if it stands at `from`.
-    #[inline(always)]
-    pub(super) fn foreseen(
-        &self,
-        record: &[u8],
-        from: usize,
-        last: Option<Number>,
-        compare: impl Compare,
-    ) -> Option<Taken> {
-        let next = match last {
-            Some(last) => self.steps.get(last as usize)?.next,
-            None => self.first,
-        };
-        let rest = record.get(from..)?;
-        match rest.first_chunk() {
-            Some(head) => self.one_of(next, head, rest, from, compare),
-            None => self.one_of_at_end(next, rest, from, compare),
+    /// Where a walk begins.
+    pub(super) fn start(&self, shape: u64) -> Place {
+        Place {
+            from: 0,
+            last: None,
+            next: self.first,
+            shape,
         }
     }
 
-    #[inline(always)]
-    fn one_of(
-        &self,
-        next: [Number; 2],
-        head: &[u8; WORD],
-        rest: &[u8],
-        from: usize,
-        compare: impl Compare,
-    ) -> Option<Taken> {
-        self.that(next[0], head, rest, from, compare)
-            .or_else(|| self.that(next[1], head, rest, from, compare))
+    /// Goes on to the value of a step that was found, and was a string or not, which ends at `from`.
+    pub(super) fn go_on(&self, place: &mut Place, taken: &Taken, from: usize) {
+        place.from = from;
+        place.last = Some((taken.number, taken.is_string));
+        place.next = match self.steps.get(taken.number as usize) {
+            Some(step) => step.next,
+            None => [UNKNOWN; 2],
+        };
     }
 
-    /// The same near the end of a record.
-    #[inline(never)]
-    fn one_of_at_end(
-        &self,
-        next: [Number; 2],
-        rest: &[u8],
-        from: usize,
-        compare: impl Compare,
-    ) -> Option<Taken> {
-        // No step has a zero in it.
-        let mut head = [0; WORD];
-        head.get_mut(..rest.len())?.copy_from_slice(rest);
-        self.one_of(next, &head, rest, from, compare)
-    }
-
+    /// Walks as long as steps are foreseen.
     #[inline(always)]
-    fn that(
+    pub(super) fn follow(
         &self,
-        number: Number,
-        head: &[u8; WORD],
-        rest: &[u8],
-        from: usize,
+        record: &[u8],
+        quotes: &Quotes,
+        place: &mut Place,
+        noted: &mut Noted,
         compare: impl Compare,
-    ) -> Option<Taken> {
-        let step = self.steps.get(number as usize)?;
-        let length = step.length as usize;
-        let stands = compare.same_heads(head, &step.head, length)
-            && (length <= WORD || rest.starts_with(&self.spelled[number as usize]));
-        stands.then_some(Taken {
-            number,
-            key: step.key,
-            role: step.role,
-            value: from + length,
-            is_string: step.is_string,
-        })
+    ) -> Stop {
+        let Noted {
+            fields,
+            telling,
+            fitting,
+        } = noted;
+        let steps = &self.steps[..];
+        let words = quotes.words();
+        let Place {
+            mut from,
+            mut last,
+            mut next,
+            mut shape,
+        } = *place;
+        let stop = loop {
+            let Some(rest) = record.get(from..) else {
+                break Stop::Refused;
+            };
+            let padded;
+            let head = match rest.first_chunk() {
+                Some(head) => head,
+                None => {
+                    padded = padded_to_word(rest);
+                    &padded
+                }
+            };
+            let stands = |step: &&Step| compare.same_heads(head, &step.head, mask(step.mask));
+            let (number, step) = match steps.get(next[0] as usize).filter(stands) {
+                Some(step) => (next[0], step),
+                None => match steps.get(next[1] as usize).filter(stands) {
+                    Some(step) => (next[1], step),
+                    None => break Stop::Unforeseen,
+                },
+            };
+            let length = usize::from(step.length);
+            if length > WORD && !rest.starts_with(&self.spelled[number as usize]) {
+                break Stop::Unforeseen;
+            }
+            let field = if step.is_string {
+                let start = from + length;
+                let Some((end, has_escapes)) = words.end_of_string(start) else {
+                    break Stop::Refused;
+                };
+                from = end;
+                FlatField {
+                    key: step.key,
+                    kind: if has_escapes { Kind::Escaped } else { Kind::Text },
+                    start: start as u32,
+                    end: end as u32,
+                }
+            } else {
+                let start = skip_space(record, from + length);
+                let (kind, end) = match record.get(start) {
+                    Some(b'0'..=b'9' | b'-') => match number_end(record, start, fitting) {
+                        Some(end) => (Kind::Number, end),
+                        None => break Stop::Refused,
+                    },
+                    // Another step leads to a string.
+                    Some(b'"') => break Stop::Unforeseen,
+                    _ => match value_at(record, start, quotes) {
+                        Some((kind, _, end, _)) => (kind, end),
+                        None => break Stop::Refused,
+                    },
+                };
+                from = end;
+                FlatField {
+                    key: step.key,
+                    kind,
+                    start: start as u32,
+                    end: end as u32,
+                }
+            };
+            if step.role != Role::Plain {
+                telling.push(fields.len() as u32);
+            }
+            shape = turned(shape, &field);
+            fields.push(field);
+            last = Some((number, step.is_string));
+            next = step.next;
+            if ends(record, from, step.is_string) {
+                break Stop::End;
+            }
+        };
+        *place = Place {
+            from,
+            last,
+            next,
+            shape,
+        };
+        stop
     }
 
     /// The step at `from`, which was not foreseen. `None`: none stands there that is read here.
@@ -310,7 +406,8 @@ impl Steps {
         head[..compared].copy_from_slice(&spelled[..compared]);
         self.steps.push(Step {
             head,
-            length: spelled.len() as u32,
+            length: spelled.len() as u16,
+            mask: (WORD - compared) as u8,
             key,
             next: [UNKNOWN; 2],
             role,
@@ -322,6 +419,28 @@ impl Steps {
             .insert_unique(hash, number, |&other| hasher.hash_one(&*all[other as usize]));
         number
     }
+}
+
+/// The last bytes of a record; no step has a zero in it.
+#[inline(never)]
+fn padded_to_word(rest: &[u8]) -> [u8; WORD] {
+    let mut padded = [0; WORD];
+    let length = rest.len().min(WORD);
+    padded[..length].copy_from_slice(&rest[..length]);
+    padded
+}
+
+/// Whether the record is over behind a value, as nearly all are: with nothing but its brace.
+#[inline(always)]
+pub(super) fn ends(record: &[u8], from: usize, is_string: bool) -> bool {
+    let brace = from + usize::from(is_string);
+    brace + 1 == record.len() && record[brace] == b'}'
+}
+
+/// A shape with one more field.
+#[inline(always)]
+pub(super) fn turned(shape: u64, field: &FlatField) -> u64 {
+    (shape.rotate_left(5) ^ u64::from(field.code())).wrapping_mul(SPREADS)
 }
 
 #[cfg(test)]
@@ -336,14 +455,15 @@ mod tests {
             if let Some(byte) = other.get_mut(changed) {
                 *byte ^= 0x80;
             }
-            for length in 0..2 * WORD {
-                let wanted = changed >= length.min(WORD);
-                assert_eq!(Plainly.same_heads(&one, &other, length), wanted, "{changed} {length}");
+            for length in 1..=WORD {
+                let wanted = changed >= length;
+                let mask = mask((WORD - length) as u8);
+                assert_eq!(Plainly.same_heads(&one, &other, mask), wanted, "{changed} {length}");
                 #[cfg(target_arch = "x86_64")]
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the machine has AVX2.
                     let vectors = unsafe { Avx2::new() };
-                    assert_eq!(vectors.same_heads(&one, &other, length), wanted, "{changed} {length}");
+                    assert_eq!(vectors.same_heads(&one, &other, mask), wanted, "{changed} {length}");
                 }
             }
         }

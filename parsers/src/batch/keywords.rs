@@ -232,19 +232,33 @@ impl Keywords {
         key
     }
 
-    /// The key of a text as it stands in a record, its escapes included; `None` if the column is plain.
+    /// Whether values are appended without keys of their own.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain > 0
+    }
+
+    /// The key of a text as it stands in a record, of a column that is not plain.
     #[inline(always)]
-    pub(super) fn key(&mut self, raw: &[u8], escaped: bool) -> Option<i32> {
+    pub(super) fn key(&mut self, raw: &[u8], escaped: bool) -> i32 {
         match escaped {
-            _ if self.plain > 0 => None,
-            false => Some(self.key_of(raw)),
-            true => Some(self.key_of_spelling(raw)),
+            false => self.key_of(raw),
+            true => self.key_of_spelling(raw),
         }
+    }
+
+    /// The keys of all rows, for someone who adds to them and [gives them back](Keywords::give_keys).
+    pub(super) fn take_keys(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.keys)
+    }
+
+    /// See [`take_keys`](Keywords::take_keys).
+    pub(super) fn give_keys(&mut self, keys: Vec<i32>) {
+        self.keys = keys;
     }
 
     /// Gives `row`, behind all others, a value by its key.
     #[inline(always)]
-    pub(super) fn push(&mut self, row: usize, key: i32) {
+    fn push(&mut self, row: usize, key: i32) {
         if self.keys.len() < row {
             self.keys.resize(row, -1);
         }

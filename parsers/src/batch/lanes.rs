@@ -8,6 +8,7 @@
 //! the record.
 
 use super::column::{ColumnBuilder, Data, Set};
+use super::keywords::Keywords;
 use super::rows::{put, whole};
 use super::slots::Target;
 use super::texts::same;
@@ -40,6 +41,9 @@ struct Route {
 
 /// Routes that are remembered: producers write few shapes.
 const ROUTES: usize = 64;
+
+/// No key.
+const NONE: i32 = -1;
 
 /// No column: the field is none of the event's.
 const NOWHERE: u32 = u32::MAX;
@@ -205,12 +209,15 @@ impl Lanes {
             Some(Some(route)) if route.shape == shape && route.without == without => route,
             _ => return false,
         };
-        let same = route.columns.len() == fields.len()
-            && route.columns.iter().zip(fields).all(|((key, _), field)| *key == field.key);
-        if !same {
+        if route.columns.len() != fields.len() {
             return false;
         }
-        for ((_, index), field) in route.columns.iter().zip(fields) {
+        for ((key, index), field) in route.columns.iter().zip(fields) {
+            if *key != field.key {
+                // Another shape with the same number.
+                self.remove(row);
+                return false;
+            }
             if *index == NOWHERE {
                 continue;
             }
@@ -285,36 +292,55 @@ impl Cell {
     }
 }
 
+impl Keywords {
+    /// Stores cells, which come behind all others; how many.
+    fn take(&mut self, cells: &[Cell], block: &[u8], misfit: &mut impl FnMut(&Cell)) -> usize {
+        let is_text = |cell: &&Cell| cell.kind != Kind::Null;
+        let mut stored = 0;
+        if self.is_plain() {
+            for cell in cells.iter().filter(is_text) {
+                match cell.kind {
+                    Kind::List => {
+                        misfit(cell);
+                        continue;
+                    }
+                    Kind::Escaped => self.put_escaped(cell.row as usize, cell.raw(block)),
+                    _ => self.put(cell.row as usize, cell.raw(block)),
+                }
+                stored += 1;
+            }
+            return stored;
+        }
+        // Neighbours often have the same value; as it stands in the record, that is seen at once.
+        let (mut before, mut key) = (&[][..], NONE);
+        let mut keys = self.take_keys();
+        for cell in cells.iter().filter(is_text) {
+            if cell.kind == Kind::List {
+                misfit(cell);
+                continue;
+            }
+            let (row, raw) = (cell.row as usize, cell.raw(block));
+            if key == NONE || !same(before, raw) {
+                key = self.key(raw, cell.kind == Kind::Escaped);
+            }
+            if keys.len() < row {
+                keys.resize(row, NONE);
+            }
+            keys.push(key);
+            before = raw;
+            stored += 1;
+        }
+        self.give_keys(keys);
+        stored
+    }
+}
+
 impl ColumnBuilder {
     /// Stores cells, which come behind all others.
     fn take(&mut self, cells: &[Cell], block: &[u8], mut misfit: impl FnMut(&Cell)) {
         let mut stored = 0;
         match &mut self.data {
-            Data::Keyword(keywords) => {
-                // Neighbours often have the same value; as it stands in the record, that is seen at once.
-                let mut before: (&[u8], Option<i32>) = (&[], None);
-                for cell in cells {
-                    let (row, raw) = (cell.row as usize, cell.raw(block));
-                    let key = match cell.kind {
-                        Kind::Null => continue,
-                        Kind::List => {
-                            misfit(cell);
-                            continue;
-                        }
-                        _ => match before {
-                            (text, Some(key)) if same(text, raw) => Some(key),
-                            _ => keywords.key(raw, cell.kind == Kind::Escaped),
-                        },
-                    };
-                    match key {
-                        Some(key) => keywords.push(row, key),
-                        None if cell.kind == Kind::Escaped => keywords.put_escaped(row, raw),
-                        None => keywords.put(row, raw),
-                    }
-                    before = (raw, key);
-                    stored += 1;
-                }
-            }
+            Data::Keyword(keywords) => stored += keywords.take(cells, block, &mut misfit),
             Data::Integer(values) => {
                 for cell in cells {
                     let number = match cell.kind {

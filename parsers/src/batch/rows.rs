@@ -8,6 +8,7 @@
 use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
+use super::texts::same;
 use super::{BatchBuilder, PATH};
 use crate::catalog::ColumnType;
 use crate::value::Value;
@@ -278,10 +279,31 @@ impl ColumnBuilder {
         let mut row = 0;
         while row < rows.len() {
             let (next, stored) = match (&mut self.data, cells) {
-                (Data::Keyword(keywords), Cells::Text) => run(rows, column, row, |row, cell| {
-                    keywords.put(first + row, cell.as_bytes());
-                    true
-                }),
+                (Data::Keyword(keywords), Cells::Text) if keywords.is_plain() => {
+                    run(rows, column, row, |row, cell| {
+                        keywords.put(first + row, cell.as_bytes());
+                        true
+                    })
+                }
+                (Data::Keyword(keywords), Cells::Text) => {
+                    // Rows below each other often have the same text.
+                    let (mut before, mut key) = (&[][..], -1);
+                    let mut keys = keywords.take_keys();
+                    let taken = run(rows, column, row, |row, cell| {
+                        let text = cell.as_bytes();
+                        if key < 0 || !same(before, text) {
+                            key = keywords.key(text, false);
+                        }
+                        if keys.len() < first + row {
+                            keys.resize(first + row, -1);
+                        }
+                        keys.push(key);
+                        before = text;
+                        true
+                    });
+                    keywords.give_keys(keys);
+                    taken
+                }
                 (Data::Keyword(keywords), Cells::Whole) => run(rows, column, row, |row, cell| {
                     let whole = whole(cell.as_bytes()).is_some();
                     if whole {
@@ -322,11 +344,11 @@ impl ColumnBuilder {
 /// Hands cells that mean what stands there to `take`, from row `from` on: up to the first that does not, or that `take`
 /// does not take. Its row, and how many were taken.
 #[inline(always)]
-fn run<R: Rows>(
-    rows: &R,
+fn run<'r, R: Rows>(
+    rows: &'r R,
     column: usize,
     from: usize,
-    mut take: impl FnMut(usize, &str) -> bool,
+    mut take: impl FnMut(usize, &'r str) -> bool,
 ) -> (usize, usize) {
     let mut taken = 0;
     for row in from..rows.len() {
@@ -460,6 +482,15 @@ fn decimal(text: &str) -> Option<f64> {
     if bytes.len() > DIGITS + 1 || !bytes.first()?.is_ascii_digit() || !bytes.last()?.is_ascii_digit() {
         return None;
     }
+    // As Zeek writes them: with six digits behind the point.
+    if let Some((whole @ ([_] | [_, _] | [_, _, _]), [b'.', micros @ ..])) =
+        bytes.len().checked_sub(7).map(|point| bytes.split_at(point))
+        && whole.iter().all(u8::is_ascii_digit)
+        && let Some(micros) = eight_digits(micros)
+    {
+        let number = whole.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        return Some((number * 1_000_000 + micros) as f64 / POWERS[6]);
+    }
     let (mut number, mut point) = (0_u64, None);
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
@@ -544,6 +575,9 @@ mod tests {
             "999999999999999",
             "0.30000000000000",
             "3.7",
+            "000.000001",
+            "123.999999",
+            "1234.000009",
         ] {
             assert_eq!(decimal(text), text.parse().ok(), "{text}");
         }

@@ -114,13 +114,12 @@ impl BatchBuilder {
     /// Takes fields by their keys. `false`: one of them does not wait.
     #[inline(never)]
     fn wait_by_names(&mut self, fields: &[FlatField], without: Key, row: u32, at: u32) -> bool {
-        fields
-            .iter()
-            .filter(|field| field.key != without)
-            .all(|field| match self.keyed.get(field.key as usize) {
+        fields.iter().filter(|field| field.key != without).all(|field| {
+            match self.keyed.get(field.key as usize) {
                 Some(Some(Target::Column(index))) => self.lanes.add(*index, field, row, at),
                 _ => false,
-            })
+            }
+        })
     }
 
     /// Commits an event whose fields [wait](BatchBuilder::wait).

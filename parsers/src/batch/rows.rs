@@ -488,7 +488,9 @@ fn decimal(text: &str) -> Option<f64> {
         && whole.iter().all(u8::is_ascii_digit)
         && let Some(micros) = eight_digits(micros)
     {
-        let number = whole.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        let number = whole
+            .iter()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
         return Some((number * 1_000_000 + micros) as f64 / POWERS[6]);
     }
     let (mut number, mut point) = (0_u64, None);

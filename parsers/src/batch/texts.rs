@@ -69,7 +69,10 @@ pub(super) fn tag(text: &[u8]) -> u32 {
             let middle = long(text[length / 2 - 4..].first_chunk());
             let second = long(text[8..].first_chunk());
             let before = long(text[length - 16..].first_chunk());
-            let ends = folded(long(text.first_chunk()) ^ middle.rotate_left(21), long(text.last_chunk()));
+            let ends = folded(
+                long(text.first_chunk()) ^ middle.rotate_left(21),
+                long(text.last_chunk()),
+            );
             ends ^ folded(second.rotate_left(17) ^ middle, before)
         }
         8..=16 => folded(long(text.first_chunk()), long(text.last_chunk())),

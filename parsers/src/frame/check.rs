@@ -172,7 +172,11 @@ mod tests {
         for length in (0..2200).chain([3000, 3072, 3073, 4096, 5000]) {
             for seed in [0, 1] {
                 let frame = &text[..length];
-                assert_eq!(check(frame, seed), xxh3_64_with_seed(frame, seed), "{length} {seed}");
+                assert_eq!(
+                    check(frame, seed),
+                    xxh3_64_with_seed(frame, seed),
+                    "{length} {seed}"
+                );
             }
         }
     }

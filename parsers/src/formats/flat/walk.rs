@@ -458,12 +458,20 @@ mod tests {
             for length in 1..=WORD {
                 let wanted = changed >= length;
                 let mask = mask((WORD - length) as u8);
-                assert_eq!(Plainly.same_heads(&one, &other, mask), wanted, "{changed} {length}");
+                assert_eq!(
+                    Plainly.same_heads(&one, &other, mask),
+                    wanted,
+                    "{changed} {length}"
+                );
                 #[cfg(target_arch = "x86_64")]
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the machine has AVX2.
                     let vectors = unsafe { Avx2::new() };
-                    assert_eq!(vectors.same_heads(&one, &other, mask), wanted, "{changed} {length}");
+                    assert_eq!(
+                        vectors.same_heads(&one, &other, mask),
+                        wanted,
+                        "{changed} {length}"
+                    );
                 }
             }
         }

@@ -8,7 +8,6 @@
 use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
-use super::texts::same;
 use super::{BatchBuilder, PATH};
 use crate::catalog::ColumnType;
 use crate::value::Value;
@@ -279,31 +278,10 @@ impl ColumnBuilder {
         let mut row = 0;
         while row < rows.len() {
             let (next, stored) = match (&mut self.data, cells) {
-                (Data::Keyword(keywords), Cells::Text) if keywords.is_plain() => {
-                    run(rows, column, row, |row, cell| {
-                        keywords.put(first + row, cell.as_bytes());
-                        true
-                    })
-                }
-                (Data::Keyword(keywords), Cells::Text) => {
-                    // Rows below each other often have the same text.
-                    let (mut before, mut key) = (&[][..], -1);
-                    let mut keys = keywords.take_keys();
-                    let taken = run(rows, column, row, |row, cell| {
-                        let text = cell.as_bytes();
-                        if key < 0 || !same(before, text) {
-                            key = keywords.key(text, false);
-                        }
-                        if keys.len() < first + row {
-                            keys.resize(first + row, -1);
-                        }
-                        keys.push(key);
-                        before = text;
-                        true
-                    });
-                    keywords.give_keys(keys);
-                    taken
-                }
+                (Data::Keyword(keywords), Cells::Text) => run(rows, column, row, |row, cell| {
+                    keywords.put(first + row, cell.as_bytes());
+                    true
+                }),
                 (Data::Keyword(keywords), Cells::Whole) => run(rows, column, row, |row, cell| {
                     let whole = whole(cell.as_bytes()).is_some();
                     if whole {
@@ -344,11 +322,11 @@ impl ColumnBuilder {
 /// Hands cells that mean what stands there to `take`, from row `from` on: up to the first that does not, or that `take`
 /// does not take. Its row, and how many were taken.
 #[inline(always)]
-fn run<'r, R: Rows>(
-    rows: &'r R,
+fn run<R: Rows>(
+    rows: &R,
     column: usize,
     from: usize,
-    mut take: impl FnMut(usize, &'r str) -> bool,
+    mut take: impl FnMut(usize, &str) -> bool,
 ) -> (usize, usize) {
     let mut taken = 0;
     for row in from..rows.len() {

@@ -319,16 +319,10 @@ fn marks<const N: usize>(bytes: &[u8], sought: [u8; N], found: &mut Vec<u32>) {
     for (number, block) in blocks.iter().enumerate() {
         let mut bits = places_in_block(block, sought);
         let base = (number * BLOCK) as u32;
-        found.reserve(BLOCK);
-        // As many as there are bits: nothing is asked for each of them.
-        let count = bits.count_ones() as usize;
-        let room = &mut found.spare_capacity_mut()[..count];
-        for place in room {
-            place.write(base + bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
+        while bits != 0 {
+            found.push(base + bits.trailing_zeros());
+            bits &= bits - 1;
         }
-        // SAFETY: so many were written behind the others.
-        unsafe { found.set_len(found.len() + count) };
     }
     let base = blocks.len() * BLOCK;
     let last = rest.iter().enumerate().filter(|(_, byte)| sought.contains(byte));

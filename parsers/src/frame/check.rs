@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn frames_hash_as_the_library_has_it() {
-        let text: Vec<u8> = (0..5000_u32).map(|at| (at * at >> 3) as u8).collect();
+        let text: Vec<u8> = (0..5000_u32).map(|at| ((at * at) >> 3) as u8).collect();
         for length in (0..2200).chain([3000, 3072, 3073, 4096, 5000]) {
             for seed in [0, 1] {
                 let frame = &text[..length];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::catalog::{Column, ColumnType, Fill};
 use crate::value::Value;
 use arrow::array::{ArrayRef, BooleanArray, ListBuilder, PrimitiveArray, StringBuilder};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use super::keywords::Keywords;
@@ -466,8 +466,15 @@ fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
 
 fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: usize) -> PrimitiveArray<T> {
     let values = padded(values, rows);
-    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| values[row].is_some()));
+    let mut present = Vec::with_capacity(rows / 8 + 1);
+    let mut numbers: Vec<T::Native> = Vec::with_capacity(rows);
+    // Eight at a time, without a question for each.
+    for eight in values.chunks(8) {
+        let bits = eight.iter().enumerate();
+        present.push(bits.fold(0, |bits, (at, value)| bits | u8::from(value.is_some()) << at));
+        numbers.extend(eight.iter().map(|value| value.unwrap_or_default()));
+    }
+    let nulls = NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present), 0, rows));
     let nulls = (nulls.null_count() > 0).then_some(nulls);
-    let values: Vec<T::Native> = values.into_iter().map(Option::unwrap_or_default).collect();
-    PrimitiveArray::new(values.into(), nulls)
+    PrimitiveArray::new(numbers.into(), nulls)
 }

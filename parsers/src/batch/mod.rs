@@ -13,6 +13,7 @@
 mod arrays;
 mod codes;
 mod column;
+mod distinct;
 mod doubts;
 mod fields;
 mod filling;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS: i64 = 24;
 /// Values before anything is said.
-const LEARNING: u32 = 30;
+pub(crate) const LEARNING: u32 = 30;
 /// Part of the range ever seen that is added to every deviation.
 const FLOOR: f64 = 0.01;
 /// A value outside everything seen is this strong, and so much more per width of the range. A tenth of a width is

@@ -43,10 +43,12 @@ mod episode;
 mod fetch;
 mod first_seen;
 mod group;
+mod intervals;
 pub mod keys;
 mod log;
 mod measure;
 mod newest;
+mod numbers;
 pub mod plan;
 mod rank;
 mod relief;
@@ -439,6 +441,7 @@ impl Windows {
             watched: self.settings.watch.then(Vec::new),
             ..Worked::default()
         };
+        let budget = self.settings.budget;
         for &plan in &self.order {
             let children = &self.plans[plan].children;
             let children = children
@@ -448,6 +451,7 @@ impl Windows {
             let state = &mut tenant.states[plan];
             let limit = state.limit_for(known);
             let before = state.bytes();
+            worked.room = budget.saturating_sub(self.bytes - before);
             state.advance(limit, highest, &mut worked);
             self.bytes = self.bytes + state.bytes() - before;
             for began in std::mem::take(&mut worked.began) {
@@ -485,6 +489,9 @@ impl Windows {
 
     fn keep(&mut self, mut worked: Worked) {
         self.counters.twice += worked.twice;
+        self.counters.over_budget += worked.over_budget;
+        self.counters.evicted_groups += worked.evicted.0;
+        self.counters.evicted_events += worked.evicted.1;
         self.counters.episodes += worked.ended.len() as u64;
         worked.ended.sort_by(|one, other| {
             (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))

@@ -1,4 +1,5 @@
-//! How many alerts statistics give, against how many were asked for: `calibration [KIND] [SEEDS] [MOST_UPDATES]`.
+//! How many alerts statistics give, against how many were asked for: `calibration [KIND] [SEEDS] [MOST_UPDATES [GROUPS MINUTES ASKED]]`;
+//! with all of them, by day.
 //!
 //! Groups in which nothing happens (`anomaly::simulate::Calm`), a week of learning, 30 days that count.
 
@@ -20,6 +21,14 @@ fn main() {
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse::<f64>().ok());
     let seeds = number(1).unwrap_or(2.0) as u64;
     let most = number(2).unwrap_or(1e7);
+    if let (Some(groups), Some(minutes), Some(asked)) = (number(3), number(4), number(5)) {
+        let (groups, minutes) = (groups as u64, minutes as i64);
+        for seed in 1..=seeds {
+            let case = Case { kind, asked, groups, minutes, seed };
+            println!("{:?}", told(case));
+        }
+        return;
+    }
     println!("| groups | interval | 0.2 | 1 | 3 | 10 |\n|---|---|---|---|---|---|");
     for groups in [1, 12, 100, 1_000] {
         for minutes in [1, 5, 60] {

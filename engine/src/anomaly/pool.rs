@@ -12,7 +12,7 @@
 //!
 //! # Poisoning
 //!
-//! What is above the bar is counted a little above it at most (winsorised), and of twice as many as were asked for no more. A burst
+//! What is above the bar is counted a little above it at most (winsorised), and of those at each level no more than four times as many as were asked for. A burst
 //! moves the bar by one step, however many series it hits and however high; only what goes on for `1 / alerts_per_day` days and more
 //! moves it further.
 //!
@@ -34,9 +34,9 @@ const FADE_DAYS: f64 = 0.5;
 /// How far above the bar an episode counts: on noise of the detector's about a tenth as many are as strong.
 const CLIP: usize = 16;
 /// Times what is asked for that may count.
-const MOST_COUNTED: f64 = 2.0;
+const MOST_COUNTED: f64 = 4.0;
 /// How fast it is followed how many values a day there are.
-const VALUES_DAYS: f64 = 1.0;
+const VALUES_DAYS: f64 = 7.0;
 
 /// Episodes of one interval by level: what one more series adds, and what several tallies add up to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl Tally {
     }
 }
 
-/// Strengths of all series of a rule, 2 kB. Strengths are from 0 to 32, the logarithm of something: each eighth is told apart.
+/// Strengths of all series of a rule, 4 kB. Strengths are from 0 to 32, the logarithm of something: each eighth is told apart.
 ///
 /// ```
 /// use borzoi_engine::anomaly::pool::{Pool, Tally};
@@ -116,14 +116,14 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     alerts_per_day: f64,
-    changes: [[f64; ROW]; ROWS],
+    // Episodes that a bar at each level would have told, and how many more may count now.
+    episodes: [[f64; ROW]; ROWS],
+    room: [[f64; ROW]; ROWS],
     // That the counts stand for, faded as they are.
     values: f64,
     values_per_day: f64,
     days: f64,
     since_faded: f64,
-    // How many above the bar may count now.
-    room: f64,
     bar: u16,
 }
 
@@ -135,18 +135,16 @@ impl Pool {
         } else {
             0.0
         };
-        let mut pool = Self {
+        Self {
             alerts_per_day,
-            changes: [[0.0; ROW]; ROWS],
+            episodes: [[0.0; ROW]; ROWS],
+            room: [[most_room(alerts_per_day); ROW]; ROWS],
             values: 0.0,
             values_per_day: 0.0,
             days: 0.0,
             since_faded: 0.0,
-            room: 0.0,
             bar: 1,
-        };
-        pool.room = pool.most_room();
-        pool
+        }
     }
 
     /// The strength from which on something is as seldom as asked for.
@@ -160,12 +158,13 @@ impl Pool {
         level(quiet) < bar && bar <= level(strength)
     }
 
-    /// The chance per value that noise begins an episode as strong, as far as the past can say; `None` if there was none as
-    /// strong.
+    /// The chance per value that noise begins an episode as strong, as far as the past can say: `None` if there was none as
+    /// strong, or so many that not all were counted.
     pub fn probability(&self, strength: f64) -> Option<f64> {
-        let counts = &self.changes.as_flattened()[level(strength)..];
-        let count = counts.iter().sum::<f64>();
-        (count >= 0.5 && self.values > 0.0).then(|| ((count + 1.0) / self.values).min(1.0))
+        let at = level(strength);
+        let count = self.episodes.as_flattened()[at];
+        let counted = at >= usize::from(self.bar) && count >= 0.5 && self.values > 0.0;
+        counted.then(|| ((count + 1.0) / self.values).min(1.0))
     }
 
     /// Takes what was counted in an interval of so many days, in which `bar` decided.
@@ -175,14 +174,17 @@ impl Pool {
         let weight = days / self.days.min(VALUES_DAYS).max(days);
         self.values_per_day += weight * (tally.values as f64 / days - self.values_per_day);
         self.values += tally.values as f64;
-        self.room = (self.room + MOST_COUNTED * self.alerts_per_day * days).min(self.most_room());
+        let (more, most) = (MOST_COUNTED * self.alerts_per_day * days, most_room(self.alerts_per_day));
+        for room in self.room.as_flattened_mut() {
+            *room = (*room + more).min(most);
+        }
         if tally.any {
             self.count(tally, level(bar).max(1));
         }
         self.since_faded += days;
         if self.since_faded >= FADE_DAYS {
             let keep = (-self.since_faded / HALF_LIFE_DAYS).exp2();
-            for count in self.changes.as_flattened_mut() {
+            for count in self.episodes.as_flattened_mut() {
                 *count *= keep;
             }
             self.values *= keep;
@@ -193,43 +195,35 @@ impl Pool {
 
     /// At no level do more count than there is room for.
     fn count(&mut self, tally: &Tally, bar: usize) {
-        let room = self.room as i64;
         let highest = (bar + CLIP).min(LEVELS - 1);
-        let mut used = 0;
-        // Episodes at a level, from the top down, of now and with those that may count.
-        let (mut episodes, mut counted_above) = (0_i64, 0_i64);
-        for at in (1..LEVELS).rev() {
-            episodes += i64::from(tally.changes[at / ROW][at % ROW]);
-            if at > highest {
-                continue;
+        let levels = tally.changes.as_flattened().iter();
+        let levels = levels
+            .zip(self.episodes.as_flattened_mut())
+            .zip(self.room.as_flattened_mut());
+        let mut begun = 0;
+        for (at, ((change, count), room)) in levels.enumerate().skip(1).rev() {
+            begun += change;
+            if at <= highest {
+                let counted = f64::from(begun).min(room.floor());
+                *count += counted;
+                *room -= counted;
             }
-            let counted = episodes.min(room);
-            if at >= bar {
-                used = used.max(counted);
-            }
-            self.changes[at / ROW][at % ROW] += (counted - counted_above) as f64;
-            counted_above = counted;
         }
-        self.room -= used.max(0) as f64;
     }
 
     /// The lowest level from which on there are no more than asked for, or none.
     fn find_bar(&self) -> u16 {
         // Episodes that may be known of in these values, this one included.
         let most = self.alerts_per_day * self.values / self.values_per_day.max(1e-9) - 1.0;
-        let mut count = 0.0;
-        for (at, change) in self.changes.as_flattened().iter().enumerate().skip(1).rev() {
-            count += change;
-            if count > most && count >= 0.5 {
-                return (at + 1) as u16;
-            }
-        }
-        1
+        let mut counts = self.episodes.as_flattened().iter().enumerate().skip(1).rev();
+        let too_many = counts.find(|(_, count)| **count > most && **count >= 0.5);
+        too_many.map_or(1, |(at, _)| (at + 1) as u16)
     }
+}
 
-    fn most_room(&self) -> f64 {
-        1.0 + self.alerts_per_day
-    }
+/// How many may count at once.
+fn most_room(alerts_per_day: f64) -> f64 {
+    1.0 + alerts_per_day
 }
 
 fn level(strength: f64) -> usize {

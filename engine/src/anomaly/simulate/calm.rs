@@ -21,7 +21,9 @@ impl Calm {
     pub fn new(seed: u64, number: u64, minutes: i64) -> Self {
         let mut noise = Noise::new(seed.wrapping_mul(1_000_003) + number);
         // The first numbers of near seeds are alike.
-        (0..8).for_each(|_| drop(noise.bits()));
+        for _ in 0..8 {
+            noise.bits();
+        }
         Self {
             kind: number % 3,
             shift: 0.2 * noise.uniform(),

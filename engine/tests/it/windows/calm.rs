@@ -65,6 +65,11 @@ pub fn told(case: Case) -> Vec<u32> {
     let mut groups: Vec<(Key, Calm)> = (0..case.groups)
         .map(|number| {
             let key = Key::of([format!("host{number}").as_str()]);
+            // Peers are of one kind.
+            let number = match case.kind {
+                StatisticKind::PeerAnomaly => 3 * number + 1,
+                _ => number,
+            };
             (key, Calm::new(case.seed, number, case.minutes))
         })
         .collect();

@@ -24,7 +24,13 @@ fn main() {
     if let (Some(groups), Some(minutes), Some(asked)) = (number(3), number(4), number(5)) {
         let (groups, minutes) = (groups as u64, minutes as i64);
         for seed in 1..=seeds {
-            let case = Case { kind, asked, groups, minutes, seed };
+            let case = Case {
+                kind,
+                asked,
+                groups,
+                minutes,
+                seed,
+            };
             println!("{:?}", told(case));
         }
         return;
@@ -37,12 +43,20 @@ fn main() {
             }
             let given = [0.2, 1.0, 3.0, 10.0].map(|asked| {
                 let all = (1..=seeds).map(|seed| {
-                    let case = Case { kind, asked, groups, minutes, seed };
+                    let case = Case {
+                        kind,
+                        asked,
+                        groups,
+                        minutes,
+                        seed,
+                    };
                     f64::from(told(case).iter().sum::<u32>()) / 30.0
                 });
                 let all: Vec<f64> = all.collect();
                 let mean = all.iter().sum::<f64>() / all.len() as f64;
-                let (least, most) = all.iter().fold((f64::MAX, 0.0), |(least, most), &one| (one.min(least), one.max(most)));
+                let (least, most) = all.iter().fold((f64::MAX, 0.0), |(least, most), &one| {
+                    (one.min(least), one.max(most))
+                });
                 format!("{mean:.2} ({least:.2}–{most:.2})")
             });
             println!("| {groups} | {minutes} min | {} |", given.join(" | "));

@@ -43,7 +43,10 @@ mod tests {
     fn ends_are_kept() {
         for value in [0.0, -1.0, 1.0, 2.5, f64::from(f32::MAX), f64::from(f32::MIN)] {
             let back = Compact::of(value).get();
-            assert!(back.is_finite() && (back - value).abs() <= value.abs() * 1e-5, "{value} {back}");
+            assert!(
+                back.is_finite() && (back - value).abs() <= value.abs() * 1e-5,
+                "{value} {back}"
+            );
         }
         assert!(Compact::of(f64::INFINITY).get().is_infinite());
     }

@@ -113,6 +113,11 @@ impl Deviation {
         strengths
     }
 
+    /// Deviations taken.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// The greatest mean square of an hour and its two neighbours: jobs do not start on the second.
     fn wildest_hour_near(&self, hour: usize, speed: usize) -> f64 {
         let mut wildest = 0.0f64;

@@ -31,8 +31,8 @@ const LEVELS_PER_UNIT: f64 = 8.0;
 const HALF_LIFE_DAYS: f64 = 30.0;
 /// Counts fade in steps of so many days.
 const FADE_DAYS: f64 = 0.5;
-/// How far above the bar an episode counts: on noise of the detector's about a tenth as many are as strong.
-const CLIP: usize = 16;
+/// How far above the bar an episode counts, in levels: five units, half as strong again for the detector.
+const CLIP: usize = 40;
 /// Times what is asked for that may count.
 const MOST_COUNTED: f64 = 4.0;
 /// How fast it is followed how many values a day there are.
@@ -174,7 +174,10 @@ impl Pool {
         let weight = days / self.days.min(VALUES_DAYS).max(days);
         self.values_per_day += weight * (tally.values as f64 / days - self.values_per_day);
         self.values += tally.values as f64;
-        let (more, most) = (MOST_COUNTED * self.alerts_per_day * days, most_room(self.alerts_per_day));
+        let (more, most) = (
+            MOST_COUNTED * self.alerts_per_day * days,
+            most_room(self.alerts_per_day),
+        );
         for room in self.room.as_flattened_mut() {
             *room = (*room + more).min(most);
         }
@@ -237,7 +240,12 @@ mod tests {
     use super::*;
 
     /// Exponential waits raised to a power are strengths: heavier the higher the power.
-    fn run(asked: f64, series: usize, power: f64, mut other: impl FnMut(usize, usize) -> Option<f64>) -> Vec<usize> {
+    fn run(
+        asked: f64,
+        series: usize,
+        power: f64,
+        mut other: impl FnMut(usize, usize) -> Option<f64>,
+    ) -> Vec<usize> {
         let (mut pool, mut noise) = (Pool::new(asked), Noise::new(11));
         let mut told = vec![0; 60];
         for hour in 0..60 * 24 {
@@ -282,7 +290,11 @@ mod tests {
 
     #[test]
     fn tallies_of_parts_are_that_of_the_whole() {
-        let (mut noise, mut whole, mut parts) = (Noise::new(3), Tally::default(), [(); 4].map(|()| Tally::default()));
+        let (mut noise, mut whole, mut parts) = (
+            Noise::new(3),
+            Tally::default(),
+            [(); 4].map(|()| Tally::default()),
+        );
         for number in 0..1_000 {
             let (quiet, strength) = (noise.wait(), noise.wait() * 4.0);
             whole.add(quiet, strength);
@@ -297,7 +309,12 @@ mod tests {
     fn nonsense_does_no_harm() {
         for asked in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
             let mut pool = Pool::new(asked);
-            for (days, strength) in [(f64::NAN, 1.0), (-1.0, f64::INFINITY), (0.0, f64::NAN), (1e300, -5.0)] {
+            for (days, strength) in [
+                (f64::NAN, 1.0),
+                (-1.0, f64::INFINITY),
+                (0.0, f64::NAN),
+                (1e300, -5.0),
+            ] {
                 let mut tally = Tally::default();
                 tally.add(f64::NAN, strength);
                 pool.learn(days, &tally, f64::NAN);

@@ -49,11 +49,15 @@ impl Series {
             let (Some(began), Machine::Numbers(numbers)) = (group.began, &mut group.machine) else {
                 continue;
             };
+            let known = start.saturating_sub(began);
+            if partial && known < learning && !how.watched {
+                // Nothing is told of it, and nothing comes for which it would be learned.
+                continue;
+            }
             let before = numbers.heap_bytes();
             let cell = std::mem::take(&mut numbers.cell);
             if let Some(value) = cell.value(self.ask.metric) {
                 let mut judged = numbers.next(start, value, cell.count() == 0, &how);
-                let known = start.saturating_sub(began);
                 if numbers.is_series() && known >= learning / 2 {
                     tally.add(judged.quiet, judged.strength);
                 }
@@ -164,7 +168,9 @@ impl Series {
                 numbers.pass(intervals as u32);
                 let from = began.saturating_add(learning).saturating_sub(open);
                 let from = from.max(0).saturating_add(span - 1) / span;
-                if numbers.is_series() && let Some(count) = counted.get_mut(from.min(intervals) as usize) {
+                if numbers.is_series()
+                    && let Some(count) = counted.get_mut(from.min(intervals) as usize)
+                {
                     *count += 1;
                 }
             }
@@ -192,7 +198,14 @@ impl Series {
             count: cell.count(),
             ..told
         };
-        self.report(number, start, told, samples, cell.of_slots(self.plan.slots), worked);
+        self.report(
+            number,
+            start,
+            told,
+            samples,
+            cell.of_slots(self.plan.slots),
+            worked,
+        );
     }
 
     fn watch(&self, number: u32, start: i64, value: f64, band: Band, told: bool, worked: &mut Worked) {

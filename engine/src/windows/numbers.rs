@@ -214,7 +214,11 @@ impl Rest {
                 since: 0,
             };
         }
-        if strength >= ESCALATION * quiet { 0.0 } else { quiet }
+        if strength >= ESCALATION * quiet {
+            0.0
+        } else {
+            quiet
+        }
     }
 }
 
@@ -250,7 +254,7 @@ impl Learned {
         // Of the last interval nobody knows how much more there would have been.
         let known = up || !how.partial;
         let counts = wanted && known && most >= ask.at_least;
-        let strength = if counts { score.strength } else { 0.0 };
+        let strength = if counts { score.settled } else { 0.0 };
         let quiet = self.rest.pass(self.detector.count(), how.most_rest(), strength);
         Judged {
             value,
@@ -323,7 +327,10 @@ impl Numbers {
 
     /// Whether nothing would be told of an interval without events.
     fn can_wait(&self, how: &How) -> bool {
-        let known = self.learned.as_ref().map_or(1, |learned| learned.detector.count());
+        let known = self
+            .learned
+            .as_ref()
+            .map_or(1, |learned| learned.detector.count());
         how.can_wait() || (!how.watched && known + self.empty < LEARNING)
     }
 

@@ -403,7 +403,9 @@ impl Series {
         if group.samples.len() < most {
             if group.samples.len() == group.samples.capacity() {
                 // Mostly there is one.
-                group.samples.reserve_exact(group.samples.len().clamp(1, most - group.samples.len()));
+                group
+                    .samples
+                    .reserve_exact(group.samples.len().clamp(1, most - group.samples.len()));
             }
             group.samples.push(sample);
         }

@@ -165,7 +165,7 @@ impl OneSeries {
         let value = f64::from(count.unwrap_or(0));
         let score = self.detector.update(hour * HOUR, value);
         let strength = if count.is_some() && value > score.expected {
-            score.strength
+            score.settled
         } else {
             0.0
         };
@@ -458,7 +458,7 @@ fn who_is_full_forgets_who_was_quiet_longest() {
         ..Settings::default()
     };
     let mut windows = Windows::new(vec![plan.clone()], settings);
-    for n in 0..3_000_i64 {
+    for n in 0..10_000_i64 {
         push(
             &mut windows,
             &plan,
@@ -583,13 +583,26 @@ fn what_a_group_takes() {
     }
     // Time goes on with one group.
     for hour in 1..100 {
-        push(&mut windows, &plan, &event(hour * HOUR, hour as u128, &name(0), 5.0));
+        push(
+            &mut windows,
+            &plan,
+            &event(hour * HOUR, hour as u128, &name(0), 5.0),
+        );
     }
     let each = windows.bytes() / windows.groups();
     assert!(windows.groups() == 2_000 && each < 350, "one event: {each} bytes");
     for hour in 100..400 {
         for n in 0..2_000_i64 {
-            push(&mut windows, &plan, &event(hour * HOUR + n, (hour << 20 | n) as u128, &name(n), (n % 7) as f64));
+            push(
+                &mut windows,
+                &plan,
+                &event(
+                    hour * HOUR + n,
+                    (hour << 20 | n) as u128,
+                    &name(n),
+                    (n % 7) as f64,
+                ),
+            );
         }
     }
     let each = windows.bytes() / windows.groups();
@@ -598,23 +611,36 @@ fn what_a_group_takes() {
 
 #[test]
 fn who_is_full_keeps_what_was_learned() {
-    let plan =
-        Arc::new(Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, HOUR, 5 * HOUR)).expect("it runs"));
+    let plan = Arc::new(
+        Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, HOUR, 5 * HOUR)).expect("it runs"),
+    );
     let mut windows = Windows::new(vec![plan.clone()], settings(1 << 20));
     for hour in 0..50 {
         for host in 0..100 {
-            push(&mut windows, &plan, &event(hour * HOUR, host << 20 | hour as u128, &format!("old{host}"), 0.0));
+            push(
+                &mut windows,
+                &plan,
+                &event(hour * HOUR, host << 20 | hour as u128, &format!("old{host}"), 0.0),
+            );
         }
     }
     assert_eq!(windows.counters().evicted_groups, 0);
     // A flood of names that are seen once.
     for n in 0..20_000_i64 {
-        push(&mut windows, &plan, &event(51 * HOUR + n * SECOND, n as u128, &format!("flood{n}"), 0.0));
+        push(
+            &mut windows,
+            &plan,
+            &event(51 * HOUR + n * SECOND, n as u128, &format!("flood{n}"), 0.0),
+        );
     }
     assert!(windows.counters().evicted_groups > 10_000);
     let before = windows.groups();
     for host in 0..100 {
-        push(&mut windows, &plan, &event(57 * HOUR, host << 30, &format!("old{host}"), 0.0));
+        push(
+            &mut windows,
+            &plan,
+            &event(57 * HOUR, host << 30, &format!("old{host}"), 0.0),
+        );
     }
     assert_eq!(windows.groups(), before, "they were all there");
 }
@@ -625,17 +651,27 @@ fn memory_is_looked_at_while_the_end_is_worked_off() {
     let plan =
         Arc::new(Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, HOUR, DAY)).expect("it runs"));
     let budget = 2 << 20;
-    let settings = Settings { lateness: None, ..settings(budget) };
+    let settings = Settings {
+        lateness: None,
+        ..settings(budget)
+    };
     let mut windows = Windows::new(vec![plan.clone()], settings);
     for n in 0..4_000_i64 {
-        for time in 0..2 {
-            push(&mut windows, &plan, &event(time * HOUR, n as u128, &format!("host{n}"), 0.0));
+        for time in 0..3 {
+            push(
+                &mut windows,
+                &plan,
+                &event(time * HOUR, n as u128, &format!("host{n}"), 0.0),
+            );
         }
     }
     assert_eq!(windows.counters().over_budget, 0, "{}", windows.bytes());
     windows.finish();
     let counters = windows.counters();
-    assert!(counters.over_budget > 0 && counters.evicted_groups > 1_000, "{counters:?}");
+    assert!(
+        counters.over_budget > 0 && counters.evicted_groups > 1_000,
+        "{counters:?}"
+    );
     assert_eq!(counters.evicted_events, 0);
 }
 
@@ -643,12 +679,27 @@ fn memory_is_looked_at_while_the_end_is_worked_off() {
 #[test]
 fn a_gap_is_not_closed_interval_by_interval() {
     let plan = Arc::new(
-        Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, 10 * SECOND, HOUR)).expect("it runs"),
+        Plan::of(&statistic(
+            StatisticKind::Anomaly,
+            Metric::Count,
+            10 * SECOND,
+            HOUR,
+        ))
+        .expect("it runs"),
     );
     let mut windows = Windows::new(vec![plan.clone()], settings(1 << 30));
     for group in 0..1_000 {
         for n in 0..40 {
-            push(&mut windows, &plan, &event(n * 10 * SECOND, (n << 10 | group) as u128, &format!("g{group}"), 0.0));
+            push(
+                &mut windows,
+                &plan,
+                &event(
+                    n * 10 * SECOND,
+                    (n << 10 | group) as u128,
+                    &format!("g{group}"),
+                    0.0,
+                ),
+            );
         }
     }
     let began = std::time::Instant::now();

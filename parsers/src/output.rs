@@ -457,18 +457,44 @@ fn push_display(out: &mut String, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a String cannot fail");
 }
 
+/// Appends `text` as a JSON string, escaped as `serde_json` does it.
 fn push_string(out: &mut String, text: &str) {
-    // Most text needs no escape.
-    if text
-        .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-    {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        out.push_str(&serde_json::to_string(text).expect("text always has a JSON form"));
+    out.reserve(text.len() + 2);
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = first_escaped(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let byte = rest.as_bytes()[at];
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            _ => {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                out.push_str("\\u00");
+                out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                out.push(char::from(DIGITS[usize::from(byte & 15)]));
+            }
+        }
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// The first byte that does not stand for itself in a JSON string.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const TOGETHER: usize = 32;
+    let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let (chunks, _) = bytes.as_chunks::<TOGETHER>();
+    // No early exit inside a chunk, so that it is looked at in vectors.
+    let plain = |chunk: &[u8; TOGETHER]| !chunk.iter().fold(false, |any, byte| any | escaped(byte));
+    let skipped = TOGETHER * chunks.iter().take_while(|chunk| plain(chunk)).count();
+    bytes[skipped..].iter().position(escaped).map(|at| skipped + at)
 }
 
 /// Microseconds since the epoch as RFC 3339 in UTC, with milliseconds, or microseconds where there are
@@ -519,6 +545,25 @@ mod tests {
             raw: b"",
         });
         builder.finish().expect("one event")
+    }
+
+    #[test]
+    fn texts_are_escaped_as_serde_does_it() {
+        let long = "a plain text of more bytes than are looked at together";
+        let mut texts: Vec<String> = (0..0x300)
+            .filter_map(char::from_u32)
+            .map(|c| format!("{c}"))
+            .collect();
+        for text in texts.clone() {
+            texts.push(format!("{long}{text}{long}{text}"));
+            texts.push(format!("{}{text}", &long[..31]));
+        }
+        texts.extend([String::new(), "C:\\Windows\\System32\\\"x\".exe".to_owned()]);
+        for text in texts {
+            let mut written = String::new();
+            push_string(&mut written, &text);
+            assert_eq!(written, serde_json::to_string(&text).expect("text"));
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
         borzoi_engine::lake::check_tenant(tenant).map_err(Failure::usage)?;
     }
     let lake = Lake::open(&args.lake).map_err(Failure::new)?;
-    let indicators = super::load::indicators(&args.indicators, true)?;
+    let indicators = super::lists::load(&args.indicators, true)?.map(|lists| lists.loaded);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

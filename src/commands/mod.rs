@@ -7,6 +7,7 @@ pub mod hunt;
 mod hunt_prompt;
 pub mod lake;
 mod learn;
+pub mod lists;
 pub mod load;
 pub mod parse;
 pub mod rules;

@@ -2,7 +2,7 @@
 //! of rules in SQL what they do, and what an event counts for.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -14,6 +14,7 @@ use borzoi_parsers::batch::{EventBatch, strings};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
+use borzoi_rules::LoadReport;
 use borzoi_rules::ir::DetectionRule;
 
 use super::{load, rules_explain_series};
@@ -25,11 +26,10 @@ pub fn run(
     rule: &Path,
     event: &str,
     dataset: Option<&str>,
-    placeholders: Option<&PathBuf>,
+    report: LoadReport,
     catalog: Arc<Catalog>,
     limit: usize,
 ) -> Result<Exit, Failure> {
-    let report = load::rules(&[rule.to_owned()], load::placeholders(placeholders)?);
     load::show_errors(&report);
     let mut options = ScanOptions::default();
     if let Some(name) = dataset {

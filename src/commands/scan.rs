@@ -36,7 +36,7 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
     if let Some(path) = &args.expected {
         options.expected = Arc::new(Expected::read(path).map_err(Failure::new)?);
     }
-    let rules = match (&args.eql, &args.kql) {
+    let mut rules = match (&args.eql, &args.kql) {
         (Some(text), _) => load::query_alone(Language::Eql, text, args.case_sensitive, &catalog)?,
         (None, Some(text)) => load::query_alone(Language::Kql, text, args.case_sensitive, &catalog)?,
         (None, None) => load::ready_rules(&args.rules, &catalog, quiet)?,
@@ -78,6 +78,12 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
         last: Progress::default(),
         learns,
     };
+    let mut watch = None;
+    if let Some(lists) = rules.lists.take() {
+        options.lists = lists.live.clone();
+        let every = Duration::from_micros(args.indicators_every.0.unsigned_abs());
+        watch = live.then(|| lists.watch(every.max(Duration::from_secs(1))));
+    }
     let scan = Scan {
         catalog,
         options,
@@ -87,6 +93,7 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
     };
     let started = Instant::now();
     let outcome = scan.run(&inputs, &mut sink);
+    drop(watch);
     sink.bar.finish();
     // What was found before a failure is shown all the same.
     let shown = match learns {

@@ -36,6 +36,7 @@ use crate::correlate::alerts::Correlator;
 use crate::eql;
 use crate::eql::run::QueryRun;
 use crate::expected::Expected;
+use crate::indicators::LiveLists;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Settings};
@@ -74,6 +75,8 @@ pub struct ScanOptions {
     pub state: Option<StateOptions>,
     /// What is not told because somebody said that it is expected.
     pub expected: Arc<Expected>,
+    /// The lists that the rules look into, where they may be replaced while the scan runs.
+    pub lists: Option<Arc<LiveLists>>,
 }
 
 /// How late events of an input without an end may be for correlation rules, in microseconds, where nothing is said.
@@ -93,6 +96,7 @@ impl Default for ScanOptions {
             windows: windows::Settings::default(),
             state: None,
             expected: Arc::default(),
+            lists: None,
         }
     }
 }

@@ -16,6 +16,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let kind = match arguments.first().map(String::as_str) {
         Some("peer_anomaly") => StatisticKind::PeerAnomaly,
+        Some("silence") => StatisticKind::Silence,
+        Some("unusual_time") => StatisticKind::UnusualTime,
+        Some("rare_value") => StatisticKind::RareValue,
+        Some("beaconing") => StatisticKind::Beaconing,
         _ => StatisticKind::Anomaly,
     };
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse::<f64>().ok());
@@ -38,6 +42,10 @@ fn main() {
     println!("| groups | interval | 0.2 | 1 | 3 | 10 |\n|---|---|---|---|---|---|");
     for groups in [1, 12, 100, 1_000] {
         for minutes in [1, 5, 60] {
+            // Only numbers have intervals.
+            if !kind.is_series() && minutes < 60 {
+                continue;
+            }
             if groups as f64 * 37.0 * 1440.0 / minutes as f64 > most {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A 32-bit float without the last byte of its fraction, rounded: about five digits. For the many means of a series, of which
+/// A 32-bit float without the last byte of its fraction, rounded: four to five digits. For the many means of a series, of which
 /// none is known to a thousandth.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Compact([u8; 3]);
@@ -32,10 +32,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_within_a_hundred_thousandth(value in prop::num::f32::NORMAL) {
+        fn is_within_two_hundred_thousandths(value in prop::num::f32::NORMAL) {
             let back = Compact::of(f64::from(value)).get();
             let off = (back - f64::from(value)).abs() / f64::from(value).abs();
-            prop_assert!(off < 1e-5, "{value} {back}");
+            prop_assert!(off < 2e-5, "{value} {back}");
         }
     }
 
@@ -44,7 +44,7 @@ mod tests {
         for value in [0.0, -1.0, 1.0, 2.5, f64::from(f32::MAX), f64::from(f32::MIN)] {
             let back = Compact::of(value).get();
             assert!(
-                back.is_finite() && (back - value).abs() <= value.abs() * 1e-5,
+                back.is_finite() && (back - value).abs() <= value.abs() * 2e-5,
                 "{value} {back}"
             );
         }

@@ -209,6 +209,7 @@ impl Scan {
         let live = inputs.inputs.iter().any(|input| input.size.is_none());
         let mut keeper = self.options.state.clone().map(Keeper::open).transpose()?;
         let mut settings = self.options.windows;
+        settings.threads = self.options.threads.get();
         if live && settings.lateness.is_none() {
             settings.lateness = Some(STREAM_LATENESS);
         }

@@ -53,12 +53,14 @@ pub mod plan;
 mod rank;
 mod relief;
 mod series;
+mod shard;
 pub(crate) mod slab;
 mod snapshot;
 mod state;
 mod states;
 mod sums;
 mod table;
+mod threads;
 pub(crate) mod time;
 mod watch;
 
@@ -69,15 +71,14 @@ pub use episode::{
 };
 use keys::Key;
 use log::Entry;
-use plan::{Measured, Plan, Taken};
+use plan::{Measured, Plan, Taken, Together};
+use shard::{Common, Route, SHARDS, Shard};
 pub use snapshot::Loaded;
-use state::{Began, Early, PlanState, Worked};
+use state::Began;
 use states::State;
 pub use sums::LARGEST;
+use threads::Threads;
 use time::Clock;
-
-/// So many signals are looked up together: what they need fits the first cache.
-const TOGETHER: usize = 32;
 
 /// How windows work.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +95,10 @@ pub struct Settings {
     pub ahead: i64,
     /// Whether the numbers of all intervals are kept ([`Windows::take_watched`]), which takes memory without bound.
     pub watch: bool,
+    /// On how many threads groups are looked at. What is found and said is the same for any number.
+    pub threads: usize,
+    /// Fewer signals at once, or groups to work off, than this are not worth a second thread.
+    pub few: usize,
 }
 
 impl Default for Settings {
@@ -104,6 +109,8 @@ impl Default for Settings {
             eager: false,
             ahead: 60_000_000,
             watch: false,
+            threads: 1,
+            few: 512,
         }
     }
 }
@@ -177,23 +184,65 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Windows {
     plans: Vec<Arc<Plan>>,
-    /// Numbers of the plans, those first whose findings others read.
-    order: Vec<usize>,
+    /// In step with them.
+    ways: Vec<Way>,
+    /// Numbers of the plans by stage: those of one read nothing but findings of those before.
+    stages: Vec<Vec<usize>>,
     settings: Settings,
     tenants: Vec<Tenant>,
+    /// Their names.
+    names: Vec<Arc<str>>,
     now: Option<i64>,
     counters: Counters,
+    shards: Vec<Shard>,
+    /// Signals since it was looked what memory they take.
+    unlooked: u32,
     ended: Vec<Episode>,
     begun: Vec<Episode>,
     watched: Vec<Watched>,
-    bytes: usize,
+    /// Room for where signals go.
+    routes: Vec<Route>,
+    threads: Threads,
+}
+
+/// How a plan's signals find their shard.
+#[derive(Debug)]
+struct Way {
+    together: Together,
+    /// How many rules the plan is about.
+    slots: u16,
+    /// Moves groups with the same key of other rules elsewhere.
+    salt: u64,
+    is_series: bool,
+}
+
+impl Way {
+    fn of(plan: &Plan) -> Way {
+        Way {
+            together: plan.kept_together(),
+            slots: plan.slots,
+            salt: keys::hash(plan.rule_id.as_bytes()),
+            is_series: matches!(plan.measured, Measured::Unusual(_)),
+        }
+    }
+
+    /// The shard of a key, of which the hash is known.
+    fn shard(&self, key: &[u8], hash: u64) -> u32 {
+        let hash = match self.together {
+            Together::Key => hash,
+            Together::First(values) => keys::hash(keys::first_values(key, values)),
+            Together::All => 0,
+        };
+        // Tables take the high bits.
+        ((hash ^ self.salt) as usize % SHARDS) as u32
+    }
 }
 
 #[derive(Debug)]
 struct Tenant {
-    name: Arc<str>,
     clock: Clock,
-    states: Vec<State>,
+    /// By plan: everything below is worked off. `None`: nothing yet.
+    limits: Vec<Option<i64>>,
     /// No plan can be worked off further before the watermark reaches this.
     next: i64,
 }
@@ -202,33 +251,38 @@ impl Windows {
     /// Windows without any event. Plans must not read their own findings, not even in a circle; those that do get none.
     pub fn new(plans: Vec<Arc<Plan>>, settings: Settings) -> Windows {
         Windows {
-            order: in_order(&plans),
+            ways: plans.iter().map(|plan| Way::of(plan)).collect(),
+            stages: in_stages(&plans),
             plans,
             settings,
             tenants: Vec::new(),
+            names: Vec::new(),
             now: None,
             counters: Counters::default(),
+            shards: (0..SHARDS).map(|_| Shard::new(settings.watch)).collect(),
+            unlooked: 0,
             ended: Vec::new(),
             begun: Vec::new(),
             watched: Vec::new(),
-            bytes: 0,
+            routes: Vec::new(),
+            threads: Threads::default(),
         }
     }
 
     /// The number of a tenant.
     pub fn tenant(&mut self, name: &str) -> u32 {
-        if let Some(known) = self.tenants.iter().position(|tenant| *tenant.name == *name) {
+        if let Some(known) = self.names.iter().position(|known| **known == *name) {
             return known as u32;
         }
-        let name: Arc<str> = name.into();
-        let states = self.plans.iter().enumerate();
-        let states = states.map(|(number, plan)| State::new(plan.clone(), number as u32, name.clone()));
+        self.names.push(name.into());
         self.tenants.push(Tenant {
-            states: states.collect(),
-            name,
             clock: Clock::default(),
+            limits: vec![None; self.plans.len()],
             next: i64::MIN,
         });
+        for shard in &mut self.shards {
+            shard.add_tenant(self.plans.len());
+        }
         (self.tenants.len() - 1) as u32
     }
 
@@ -244,33 +298,46 @@ impl Windows {
 
     /// Bytes of all groups, about.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.shards.iter().map(|shard| shard.bytes).sum()
     }
 
     /// How many groups there are.
     pub fn groups(&self) -> usize {
-        let states = self.tenants.iter().flat_map(|tenant| &tenant.states);
+        let states = self.shards.iter().flat_map(|shard| shard.states.iter().flatten());
         states.map(State::groups).sum()
     }
 
     /// What rules that learn know, by tenant and rule.
     pub fn baselines(&self) -> Vec<Baseline> {
-        let tenants = self.tenants.iter();
-        let known = tenants.flat_map(|tenant| {
-            let states = tenant.states.iter().zip(0..);
-            states.filter_map(|(state, plan)| {
-                let (since, until) = state.learned()?;
-                Some(Baseline {
-                    plan,
-                    tenant: tenant.name.clone(),
-                    groups: state.groups(),
-                    since,
-                    until,
-                    bytes: state.bytes(),
-                })
-            })
-        });
-        known.collect()
+        let mut known = Vec::new();
+        for (tenant, name) in self.names.iter().enumerate() {
+            for plan in 0..self.plans.len() {
+                let place = tenant * self.plans.len() + plan;
+                let states = self
+                    .shards
+                    .iter()
+                    .filter_map(|shard| shard.states[place].as_ref());
+                let learned = states.filter_map(|state| {
+                    let (since, until) = state.learned()?;
+                    Some(Baseline {
+                        plan: plan as u32,
+                        tenant: name.clone(),
+                        groups: state.groups(),
+                        since,
+                        until,
+                        bytes: state.bytes(),
+                    })
+                });
+                known.extend(learned.reduce(|one, other| Baseline {
+                    groups: one.groups + other.groups,
+                    since: one.since.min(other.since),
+                    until: one.until.max(other.until),
+                    bytes: one.bytes + other.bytes,
+                    ..one
+                }));
+            }
+        }
+        known
     }
 
     /// The episodes that have become final since the last call: nothing that may still come changes them.
@@ -290,53 +357,71 @@ impl Windows {
         std::mem::take(&mut self.watched)
     }
 
+    /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
+    pub fn push(&mut self, signal: &Signal<'_>) {
+        self.push_all(std::slice::from_ref(signal));
+    }
+
     /// Takes signals, as [`push`](Windows::push) would one after another; with many groups in less time, because what they
-    /// need from memory is asked for together.
+    /// need from memory is asked for together, and on [several threads](Settings::threads).
     pub fn push_all(&mut self, signals: &[Signal<'_>]) {
-        let mut found = [(0, None); TOGETHER];
-        for signals in signals.chunks(TOGETHER) {
-            for (found, signal) in found.iter_mut().zip(signals) {
-                *found = (keys::hash(signal.key), None);
-                if let Some(state) = self.groups_for(signal) {
-                    state.fetch_place(found.0);
-                }
-            }
-            for ((hash, likely), signal) in found.iter_mut().zip(signals) {
-                *likely = self
-                    .groups_for(signal)
-                    .and_then(|state| state.fetch_likely(*hash));
-            }
-            for ((_, likely), signal) in found.iter().zip(signals) {
-                if let (Some(likely), Some(state)) = (likely, self.groups_for(signal)) {
-                    state.fetch_log(*likely);
-                }
-            }
-            for ((hash, _), signal) in found.iter().zip(signals) {
-                self.take(signal, *hash);
-            }
+        let mut rest = signals;
+        while !rest.is_empty() {
+            rest = self.push_some(rest);
         }
     }
 
-    fn groups_for(&self, signal: &Signal<'_>) -> Option<&PlanState> {
-        let states = &self.tenants.get(signal.tenant as usize)?.states;
-        states.get(signal.plan as usize)?.as_groups()
-    }
-
-    /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
-    pub fn push(&mut self, signal: &Signal<'_>) {
-        self.take(signal, keys::hash(signal.key));
-    }
-
-    fn take(&mut self, signal: &Signal<'_>, hash: u64) {
+    /// Takes signals until time goes on, or memory is to be looked at; gives those that are left.
+    fn push_some<'r, 's>(&mut self, signals: &'r [Signal<'s>]) -> &'r [Signal<'s>] {
         let reached = self.reached();
-        let Some(tenant) = self.tenants.get_mut(signal.tenant as usize) else {
-            return;
+        let mut routes = std::mem::take(&mut self.routes);
+        routes.clear();
+        let room = self.looked_at_every() - self.unlooked;
+        let mut goes_on = None;
+        for signal in signals.iter().take(room as usize) {
+            let Some(route) = self.route(signal, reached) else {
+                routes.push(Route::NOWHERE);
+                continue;
+            };
+            routes.push(route);
+            if self.observed(signal.tenant, signal.source, signal.time) {
+                goes_on = Some(signal.tenant as usize);
+                break;
+            }
+        }
+        let (taken, rest) = signals.split_at(routes.len());
+        self.unlooked += taken.len() as u32;
+        let common = Common {
+            plans: &self.plans,
+            tenants: &self.names,
+            eager: self.settings.eager,
+            reached,
         };
-        let Some(state) = tenant.states.get_mut(signal.plan as usize) else {
-            return;
+        let threads = match routes.len() {
+            few if few < self.settings.few => 1,
+            _ => self.settings.threads,
         };
-        if signal.slot >= state.plan().slots {
-            return;
+        self.threads.each(&mut self.shards, threads, |first, shards| {
+            shard::take_all(shards, first, taken, &routes, &common);
+        });
+        self.routes = routes;
+        self.gather_begun();
+        if let Some(tenant) = goes_on {
+            self.advance(tenant);
+        }
+        if goes_on.is_some() || self.unlooked >= self.looked_at_every() {
+            self.look_at_memory();
+        }
+        rest
+    }
+
+    /// Where a signal goes, and counts it; `None` if its tenant, plan or rule is not known.
+    fn route(&mut self, signal: &Signal<'_>, reached: i64) -> Option<Route> {
+        let plan = signal.plan as usize;
+        let tenant = self.tenants.get(signal.tenant as usize)?;
+        let way = self.ways.get(plan)?;
+        if signal.slot >= way.slots {
+            return None;
         }
         self.counters.signals += 1;
         if tenant
@@ -346,27 +431,33 @@ impl Windows {
         {
             self.counters.late += 1;
         }
-        if state.limit().is_some_and(|limit| signal.time < limit) {
+        if tenant.limits[plan].is_some_and(|limit| signal.time < limit) {
             self.counters.too_late += 1;
-        } else if state.is_series() && signal.time > reached {
-            // One clock far ahead would show everybody else as silent, and have what they do forgotten. Observed below, it
-            // is counted.
-        } else {
-            let before = state.bytes();
-            let entry = Entry::new(signal.time, signal.id, signal.slot, signal.value);
-            let early = self.settings.eager.then_some(Early {
-                begun: &mut self.begun,
-                reached,
-            });
-            if !state.push(signal.key, hash, entry, signal.handed, early) {
-                self.counters.twice += 1;
-            }
-            self.bytes = self.bytes + state.bytes() - before;
+            return Some(Route::NOWHERE);
         }
-        self.observe(signal.tenant, signal.source, signal.time);
-        if self.bytes > self.settings.budget {
-            self.relieve();
+        if way.is_series && signal.time > reached {
+            // One clock far ahead would show everybody else as silent, and have what they do forgotten. Observed, it is
+            // counted.
+            return Some(Route::NOWHERE);
         }
+        let hash = keys::hash(signal.key);
+        Some(Route {
+            hash,
+            place: (signal.tenant as usize * self.plans.len() + plan) as u32,
+            shard: way.shard(signal.key, hash),
+        })
+    }
+
+    /// What was announced and counted in all shards, in the order of the signals.
+    fn gather_begun(&mut self) {
+        let mut begun = Vec::new();
+        for shard in &mut self.shards {
+            self.counters.twice += std::mem::take(&mut shard.twice);
+            begun.extend(shard.take_begun());
+        }
+        // Of one signal there is one at most.
+        begun.sort_by_key(|(number, _)| *number);
+        self.begun.extend(begun.into_iter().map(|(_, begun)| begun));
     }
 
     /// The time that may have come.
@@ -377,16 +468,24 @@ impl Windows {
 
     /// A source has come to `time`, whether or not a rule matched there; to now at most, if its clock is far ahead.
     pub fn observe(&mut self, tenant: u32, source: u32, time: i64) {
+        if self.observed(tenant, source, time) {
+            self.advance(tenant as usize);
+            self.look_at_memory();
+        }
+    }
+
+    /// The same; whether something can be worked off by now.
+    fn observed(&mut self, tenant: u32, source: u32, time: i64) -> bool {
         let mut time = time;
         if let Some(now) = self.now.filter(|_| time > self.reached()) {
             self.counters.future += 1;
             time = now;
         }
-        if let Some(known) = self.tenants.get_mut(tenant as usize)
-            && known.clock.observe(source, time, self.settings.lateness)
-        {
-            self.advance(tenant as usize);
-        }
+        let Some(known) = self.tenants.get_mut(tenant as usize) else {
+            return false;
+        };
+        let rises = known.clock.observe(source, time, self.settings.lateness);
+        rises && known.can_go_on()
     }
 
     /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on
@@ -426,78 +525,114 @@ impl Windows {
     /// Works a tenant off as far as its watermark allows.
     fn advance(&mut self, number: usize) {
         let reached = self.reached();
-        let Some(tenant) = self.tenants.get_mut(number) else {
+        let plans = self.plans.len();
+        let Some(tenant) = self.tenants.get_mut(number).filter(|tenant| tenant.can_go_on()) else {
             return;
         };
-        let Some(watermark) = tenant
-            .clock
-            .watermark()
-            .filter(|watermark| *watermark >= tenant.next)
-        else {
+        let Some(watermark) = tenant.clock.watermark() else {
             return;
         };
         let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
-        let mut worked = Worked {
-            watched: self.settings.watch.then(Vec::new),
-            ..Worked::default()
-        };
-        let budget = self.settings.budget;
-        for &plan in &self.order {
-            let children = &self.plans[plan].children;
-            let children = children
-                .iter()
-                .filter_map(|&child| tenant.states[child as usize].limit());
-            let known = children.fold(watermark, i64::min);
-            let state = &mut tenant.states[plan];
-            let limit = state.limit_for(known);
-            let before = state.bytes();
-            worked.room = budget.saturating_sub(self.bytes - before);
-            state.advance(limit, highest, &mut worked);
-            self.bytes = self.bytes + state.bytes() - before;
-            for began in std::mem::take(&mut worked.began) {
-                for parent in &self.plans[plan].parents {
-                    let above = &mut tenant.states[parent.plan as usize];
+        for stage in 0..self.stages.len() {
+            let tenant = &mut self.tenants[number];
+            for &plan in &self.stages[stage] {
+                let children = self.plans[plan].children.iter();
+                let children = children.filter_map(|&child| tenant.limits[child as usize]);
+                let known = children.fold(watermark, i64::min);
+                let limit = self.plans[plan].limit_for(known);
+                let before = tenant.limits[plan];
+                tenant.limits[plan] = before.max(Some(limit));
+            }
+            let few = self.settings.few;
+            let due = |shard: &Shard| shard.work_below(number, plans, watermark, few);
+            let threads = match self.settings.threads {
+                threads if threads > 1 && self.shards.iter().map(due).sum::<usize>() >= few => threads,
+                _ => 1,
+            };
+            let (limits, stage) = (&tenant.limits, &self.stages[stage]);
+            // The same for any number of threads: shards do not see what others take meanwhile.
+            let taken: usize = self.shards.iter().map(|shard| shard.bytes).sum();
+            let spare = self.settings.budget.saturating_sub(taken);
+            self.threads.each(&mut self.shards, threads, |_, shards| {
+                for shard in shards {
+                    shard.worked.room = spare.saturating_add(shard.bytes);
+                    shard.advance(number, stage, limits, (watermark, highest), plans);
+                }
+            });
+            self.hand_on(number, reached);
+        }
+        let tenant = &mut self.tenants[number];
+        let limits = tenant.limits.iter().zip(&self.plans);
+        let ends =
+            limits.map(|(limit, plan)| limit.map_or(i64::MIN, |limit| limit.saturating_add(plan.step())));
+        tenant.next = ends.min().unwrap_or(i64::MAX);
+        self.keep();
+    }
+
+    /// Gives what began in any shard to the plans that read it, which are worked off after those in which it began.
+    fn hand_on(&mut self, number: usize, reached: i64) {
+        for from in 0..self.shards.len() {
+            for began in std::mem::take(&mut self.shards[from].worked.began) {
+                for parent in &self.plans[began.plan as usize].parents {
+                    let above = &self.plans[parent.plan as usize];
                     // Where it is counted, a stretch is one event; where it is asked whether it was there, it is there
                     // with each of its events.
-                    if began.goes_on && !above.plan().by_rule() {
+                    if began.goes_on && !above.by_rule() {
                         continue;
                     }
-                    let signals = signals_of(&began, parent, above.plan());
-                    for (key, entry, handed) in signals {
-                        if above.limit().is_some_and(|limit| entry.time < limit) {
+                    let limit = self.tenants[number].limits[parent.plan as usize];
+                    let common = Common {
+                        plans: &self.plans,
+                        tenants: &self.names,
+                        eager: self.settings.eager,
+                        reached,
+                    };
+                    for (key, entry, handed) in signals_of(&began, parent, above) {
+                        if limit.is_some_and(|limit| entry.time < limit) {
                             self.counters.too_late += 1;
                             continue;
                         }
-                        let before = above.bytes();
                         self.counters.signals += 1;
-                        let early = self.settings.eager.then_some(Early {
-                            begun: &mut self.begun,
-                            reached,
-                        });
                         let hash = keys::hash(key.bytes());
-                        let new = above.push(key.bytes(), hash, entry, handed.bytes(), early);
-                        self.counters.twice += u64::from(!new);
-                        self.bytes = self.bytes + above.bytes() - before;
+                        let shard = self.ways[parent.plan as usize].shard(key.bytes(), hash);
+                        let place = number * self.plans.len() + parent.plan as usize;
+                        let to = (place, key.bytes(), hash);
+                        self.shards[shard as usize].take(to, entry, handed.bytes(), 0, &common);
                     }
                 }
             }
         }
-        let ends = tenant.states.iter().map(|state| state.limit_after());
-        tenant.next = ends.min().unwrap_or(i64::MAX);
-        self.keep(worked);
+        self.gather_begun();
     }
 
-    fn keep(&mut self, mut worked: Worked) {
-        self.counters.twice += worked.twice;
-        self.counters.over_budget += worked.over_budget;
-        self.counters.evicted_groups += worked.evicted.0;
-        self.counters.evicted_events += worked.evicted.1;
-        self.counters.episodes += worked.ended.len() as u64;
-        worked.ended.sort_by(|one, other| {
+    /// Takes over what working off gave.
+    fn keep(&mut self) {
+        let mut ended = Vec::new();
+        for shard in &mut self.shards {
+            let worked = &mut shard.worked;
+            self.counters.twice += std::mem::take(&mut worked.twice);
+            self.counters.over_budget += std::mem::take(&mut worked.over_budget);
+            let (groups, events) = std::mem::take(&mut worked.evicted);
+            self.counters.evicted_groups += groups;
+            self.counters.evicted_events += events;
+            ended.append(&mut worked.ended);
+            if let Some(watched) = &mut worked.watched {
+                self.watched.append(watched);
+            }
+        }
+        self.counters.episodes += ended.len() as u64;
+        ended.sort_by(|one, other| {
             (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
         });
-        self.ended.append(&mut worked.ended);
-        self.watched.extend(worked.watched.into_iter().flatten());
+        self.ended.append(&mut ended);
+    }
+}
+
+impl Tenant {
+    /// Whether something can be worked off that is not.
+    fn can_go_on(&self) -> bool {
+        let watermark = self.clock.watermark();
+        watermark.is_some_and(|watermark| watermark >= self.next)
     }
 }
 
@@ -589,26 +724,23 @@ pub fn number(text: &str) -> Option<f64> {
     (number.abs() <= LARGEST).then_some(number)
 }
 
-/// Numbers of the plans, children before those that read them.
-fn in_order(plans: &[Arc<Plan>]) -> Vec<usize> {
-    let mut order = Vec::with_capacity(plans.len());
-    let mut waits: Vec<usize> = plans.iter().map(|plan| plan.children.len()).collect();
-    let mut ready: Vec<usize> = (0..plans.len()).rev().filter(|&plan| waits[plan] == 0).collect();
-    while let Some(plan) = ready.pop() {
-        order.push(plan);
-        for (above, _) in plans.iter().enumerate() {
-            let times = plans[above]
-                .children
-                .iter()
-                .filter(|&&child| child as usize == plan)
-                .count();
-            if times > 0 && waits[above] > 0 {
-                waits[above] -= times.min(waits[above]);
-                if waits[above] == 0 {
-                    ready.push(above);
-                }
-            }
+/// Numbers of the plans: those that read no other, those that read these, and so on.
+fn in_stages(plans: &[Arc<Plan>]) -> Vec<Vec<usize>> {
+    let mut stages: Vec<Vec<usize>> = Vec::new();
+    let mut is_placed = vec![false; plans.len()];
+    loop {
+        let is_ready = |plan: &usize| {
+            let children = plans[*plan].children.iter();
+            let mut children = children.map(|&child| is_placed.get(child as usize).copied().unwrap_or(true));
+            !is_placed[*plan] && children.all(|placed| placed)
+        };
+        let stage: Vec<usize> = (0..plans.len()).filter(is_ready).collect();
+        if stage.is_empty() {
+            return stages;
         }
+        for &plan in &stage {
+            is_placed[plan] = true;
+        }
+        stages.push(stage);
     }
-    order
 }

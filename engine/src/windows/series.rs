@@ -59,14 +59,14 @@ impl Group {
     }
 }
 
-/// What is saved of it: groups, events, deadlines, what groups share; the limit, the open interval, the next look for those to
-/// forget.
+/// What is saved of it: groups, events, deadlines, what groups share; the open interval, the next look for those to forget; the first
+/// and the last time.
 pub(super) type Saved<'s> = (
     &'s Slab<Group>,
     &'s BTreeMap<i64, Vec<(Entry, u32)>>,
     &'s BTreeSet<(i64, u32)>,
     &'s Shared,
-    ([Option<i64>; 3], Option<(i64, i64)>),
+    ([Option<i64>; 2], Option<(i64, i64)>),
 );
 
 /// The same, to be taken up.
@@ -75,7 +75,7 @@ pub(super) type Loaded = (
     BTreeMap<i64, Vec<(Entry, u32)>>,
     BTreeSet<(i64, u32)>,
     Shared,
-    ([Option<i64>; 3], Option<(i64, i64)>),
+    ([Option<i64>; 2], Option<(i64, i64)>),
 );
 
 /// See the [module](self).
@@ -98,8 +98,8 @@ pub(super) struct Series {
     pub(super) shared: Shared,
     /// How many groups that have begun have the same last value, by its hash; of beacons only.
     with_last: HashMap<u64, u32>,
-    /// Everything below is worked off.
-    limit: Option<i64>,
+    /// Nothing is to be done below this.
+    due: i64,
     /// The start of the interval that is open.
     pub(super) open: Option<i64>,
     /// Whether it has events; known again when the next one is taken up.
@@ -132,7 +132,7 @@ impl Series {
             waiting: 0,
             deadlines: BTreeSet::new(),
             with_last: HashMap::new(),
-            limit: None,
+            due: i64::MAX,
             open: None,
             busy: true,
             sweep: None,
@@ -148,7 +148,7 @@ impl Series {
             &self.steps,
             &self.deadlines,
             &self.shared,
-            ([self.limit, self.open, self.sweep], self.seen),
+            ([self.open, self.sweep], self.seen),
         )
     }
 
@@ -171,8 +171,9 @@ impl Series {
         self.steps = steps;
         self.deadlines = deadlines;
         self.shared = shared;
-        [self.limit, self.open, self.sweep] = times;
+        [self.open, self.sweep] = times;
         self.seen = seen;
+        self.due = self.next_due();
     }
 
     fn enter(&mut self, hash: u64, number: u32) {
@@ -183,8 +184,29 @@ impl Series {
         });
     }
 
-    pub(super) fn limit(&self) -> Option<i64> {
-        self.limit
+    /// Nothing is to be done before everything below this is known.
+    pub(super) fn due(&self) -> i64 {
+        self.due
+    }
+
+    /// When the first step, a silence, the open interval or the time until the next sweep is over.
+    fn next_due(&self) -> i64 {
+        let silent = self.deadlines.first().map(|(due, _)| *due);
+        let end = self.open.map(|open| open.saturating_add(self.plan.span));
+        let all = [self.next_step_end(), silent, end, self.sweep];
+        all.into_iter().flatten().min().unwrap_or(i64::MAX)
+    }
+
+    /// How many events are due below `limit`, as far as `enough`.
+    pub(super) fn work_below(&self, limit: i64, enough: usize) -> usize {
+        let mut found = 0;
+        for (step, events) in &self.steps {
+            if found >= enough || self.end_of(*step) > limit {
+                break;
+            }
+            found += events.len();
+        }
+        found
     }
 
     pub(super) fn groups(&self) -> usize {
@@ -203,10 +225,14 @@ impl Series {
         self.groups.len() * GROUP_BYTES + self.heap + steps + deadlines + self.shared.bytes()
     }
 
+    fn end_of(&self, step: i64) -> i64 {
+        step.saturating_add(1).saturating_mul(self.plan.step())
+    }
+
     /// The end of the first step in which something is due.
     pub(super) fn next_step_end(&self) -> Option<i64> {
         let (step, _) = self.steps.first_key_value()?;
-        Some(step.saturating_add(1).saturating_mul(self.plan.step()))
+        Some(self.end_of(*step))
     }
 
     /// Takes an event at or above the limit. Whether it is there already is found out when it is worked off.
@@ -237,14 +263,11 @@ impl Series {
         let step = entry.time.div_euclid(self.plan.step());
         self.steps.entry(step).or_default().push((entry, number));
         self.waiting += 1;
+        self.due = self.due.min(self.end_of(step));
     }
 
     /// Works everything off up to `limit`, a multiple of the plan's step; `reached` is the highest time that is known of.
     pub(super) fn advance(&mut self, limit: i64, reached: i64, worked: &mut Worked) {
-        if self.limit.is_some_and(|known| known >= limit) {
-            return;
-        }
-        self.limit = Some(limit);
         while let Some(first) = self.steps.first_entry() {
             let end = first.key().saturating_add(1).saturating_mul(self.plan.step());
             if end > limit && limit != i64::MAX {
@@ -287,6 +310,7 @@ impl Series {
             }
             _ => self.time_goes_on(limit, worked),
         }
+        self.due = self.next_due();
     }
 
     /// By time, then by what does not depend on the order in which they came.
@@ -534,6 +558,7 @@ impl Series {
         let key = Key::from_bytes(group.key.bytes());
         if !self.plan.parents.is_empty() {
             worked.began.push(Began {
+                plan: self.number,
                 key: key.clone(),
                 time: start,
                 id: episode_id(&self.tenant, &self.plan.rule_id, &key, start),

@@ -430,5 +430,6 @@ fn what_was_seen_is_never_new_again_though_memory_is_full() {
     // Less than one in 2,500 are missed for each of a few filters, and none is new twice.
     let least = values as usize * 995 / 1000;
     assert!((least..=values as usize).contains(&found), "{found}");
-    assert!(most < budget + (1 << 20), "{most}");
+    // A table that has doubled is found out at the next look.
+    assert!(most < budget + (2 << 20), "{most}");
 }

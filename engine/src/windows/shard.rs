@@ -184,6 +184,8 @@ impl Shard {
             self.bytes = others + state.bytes();
             self.due[first + plan] = state.due();
         }
+        // Here, where other threads do the same: to merge them afterwards is quick.
+        self.worked.in_order();
         let due = self.due[first..first + plans].iter().copied().min();
         self.due_of_tenant[tenant] = due.unwrap_or(i64::MAX);
     }

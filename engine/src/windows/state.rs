@@ -71,6 +71,18 @@ pub(super) struct Worked {
     pub(super) watched: Option<Vec<Watched>>,
 }
 
+impl Worked {
+    /// Puts what has ended in the order in which it is told: by time, rule and group.
+    pub(super) fn in_order(&mut self) {
+        sort(&mut self.ended);
+    }
+}
+
+/// Puts episodes in the order in which they are told: by time, rule and group.
+pub(super) fn sort(ended: &mut [Episode]) {
+    ended.sort_by(|one, other| (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key)));
+}
+
 /// What is saved of it: groups, steps, what is handed up.
 pub(super) type Saved<'s> = (
     &'s Slab<Group>,

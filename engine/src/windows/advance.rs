@@ -45,8 +45,12 @@ impl Windows {
                 _ => 1,
             };
             let (limits, stage) = (&tenant.limits, &self.stages[stage]);
+            // The same for any number of threads: shards do not see what others take meanwhile.
+            let taken: usize = self.shards.iter().map(|shard| shard.bytes).sum();
+            let spare = self.settings.budget.saturating_sub(taken);
             self.threads.each(&mut self.shards, threads, |_, shards| {
                 for shard in shards {
+                    shard.worked.room = spare.saturating_add(shard.bytes);
                     shard.advance(number, stage, limits, (watermark, highest), plans);
                 }
             });
@@ -102,6 +106,10 @@ impl Windows {
         for shard in &mut self.shards {
             let worked = &mut shard.worked;
             self.counters.twice += std::mem::take(&mut worked.twice);
+            self.counters.over_budget += std::mem::take(&mut worked.over_budget);
+            let (groups, events) = std::mem::take(&mut worked.evicted);
+            self.counters.evicted_groups += groups;
+            self.counters.evicted_events += events;
             ended.append(&mut worked.ended);
             if let Some(watched) = &mut worked.watched {
                 self.watched.append(watched);

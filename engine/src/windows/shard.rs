@@ -177,8 +177,11 @@ impl Shard {
                 continue;
             }
             let before = state.bytes();
+            let (others, room) = (self.bytes - before, self.worked.room);
+            self.worked.room = room.saturating_sub(others);
             state.advance(limit, highest, &mut self.worked);
-            self.bytes = self.bytes + state.bytes() - before;
+            self.worked.room = room;
+            self.bytes = others + state.bytes();
             self.due[first + plan] = state.due();
         }
         // Here, where other threads do the same: to merge them afterwards is quick.

@@ -62,6 +62,11 @@ pub(super) struct Worked {
     pub(super) began: Vec<Began>,
     /// Events that were there twice.
     pub(super) twice: u64,
+    /// Bytes that the shard, or one state of it, may have in use afterwards; who learns as it works off looks at them.
+    pub(super) room: usize,
+    /// How often they were not enough, and the groups and events that were given up.
+    pub(super) over_budget: u64,
+    pub(super) evicted: (u64, u64),
     /// The numbers of intervals, if somebody wants them.
     pub(super) watched: Option<Vec<Watched>>,
 }

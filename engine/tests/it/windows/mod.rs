@@ -1,5 +1,7 @@
 //! Windows against their definition, and the bugs that others have had.
 
+mod calibration;
+mod calm;
 mod definition;
 mod known_bugs;
 mod limits;

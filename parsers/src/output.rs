@@ -576,7 +576,7 @@ mod tests {
         ] {
             let mut written = String::new();
             push_float(&mut written, number);
-            let value: Value = serde_json::from_str(&written).expect("JSON");
+            let value: serde_json::Value = serde_json::from_str(&written).expect("JSON");
             assert_eq!(value.to_string(), written);
             assert!(
                 (value.as_f64().expect("a number") - number).abs() <= number.abs() * 1e-15,

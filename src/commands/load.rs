@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use borzoi_engine::indicators::{FileReport, Loaded};
 use borzoi_engine::matcher::CompiledRules;
-use borzoi_engine::scan::ScanOptions;
+use borzoi_engine::scan::{ScanOptions, StoredEvents};
 use borzoi_parsers::catalog::{Catalog, Dataset, ServedLogSource};
 use borzoi_parsers::enrich::{DerivedColumn, Enrichment, Family, Network, columns as derived_columns};
 use borzoi_parsers::formats::{DecodeOptions, Format};
@@ -154,14 +154,15 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
             })
         })
         .transpose()?;
-    borzoi_engine::lake::check_tenant(&args.tenant).map_err(Failure::usage)?;
+    let tenant = args.tenant.as_deref().unwrap_or("default");
+    borzoi_engine::lake::check_tenant(tenant).map_err(Failure::usage)?;
     let mut options = ScanOptions {
         decode: DecodeOptions {
             format,
             dataset,
             pins: Arc::new(Pins::parse(&args.pins, catalog).map_err(Failure::usage)?),
             timezone,
-            tenant: Arc::from(args.tenant.as_str()),
+            tenant: Arc::from(tenant),
             keep_original: args.keep_original,
             ..DecodeOptions::default()
         },
@@ -339,14 +340,28 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Resu
         );
     }
     let level = args.min_level.map(Level::from).unwrap_or_default();
-    let (chosen, correlations, silent) = chosen(&report, level);
+    let named = !args.rules.is_empty() && !quiet;
+    Ok(compiled(&report, level, indicators.as_ref(), catalog, named))
+}
+
+/// Compiles what was loaded, rules of at least `level`; what keeps rules from running goes to standard error. With `hints`,
+/// also that there is something that can match nothing.
+pub fn compiled(
+    report: &LoadReport,
+    level: Level,
+    indicators: Option<&Loaded>,
+    catalog: &Arc<Catalog>,
+    hints: bool,
+) -> ReadyRules {
+    let errors = report.errors().count();
+    let (chosen, correlations, silent) = chosen(report, level);
     let queries = report.queries.iter().filter(|rule| rule.meta.level >= level);
     let (compiled, warnings) =
         CompiledRules::compile_with_queries(chosen, queries.cloned().collect(), catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
     }
-    if !quiet && !args.rules.is_empty() && !warnings.is_empty() {
+    if hints && !warnings.is_empty() {
         anstream::eprintln!(
             "{}note:{:#} {} log sources, fields or expressions of rules match nothing Borzoi knows; `borzoi rules check` shows them",
             style::WARNING,
@@ -369,16 +384,27 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Resu
         .filter(|rule| rule.meta.level >= level)
         .cloned()
         .collect();
-    let set = indicators.as_ref().map(|loaded| &loaded.set);
+    let set = indicators.map(|loaded| &loaded.set);
     let (compiled, not_run) = compiled.with_sql(&sql, catalog, set);
     for rule in &not_run {
         anstream::eprintln!("{rule}");
     }
     let errors = errors + not_run.len();
-    Ok(ReadyRules {
+    ReadyRules {
         compiled: Arc::new(compiled),
-        losses: errors > 0 || indicators.is_some_and(|loaded| loaded.has_losses()),
-    })
+        losses: errors > 0 || indicators.is_some_and(Loaded::has_losses),
+    }
+}
+
+/// Says which datasets of a lake no rule can be about.
+pub fn tell_unknown(stored: &StoredEvents) {
+    for dataset in stored.unknown_datasets() {
+        anstream::eprintln!(
+            "{}warning:{:#} the lake has events of {dataset}, which no catalog describes; they are left out (--catalog)",
+            style::WARNING,
+            style::WARNING
+        );
+    }
 }
 
 /// One query as all the rules there are.

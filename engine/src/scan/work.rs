@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Enricher;
-use borzoi_parsers::formats::{Decoded, Decoder, Format};
+use borzoi_parsers::formats::{DecodeCounters, Decoded, Decoder, Format};
 use borzoi_parsers::frame::{FrameBlock, Framing};
 use borzoi_parsers::input::InputError;
 use hashbrown::HashMap;
@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use super::ScanOptions;
 use super::found::{Matches, find};
 use super::state::Reached;
+use super::stored::Slice;
 use crate::alert::Alert;
 use crate::alert_table::alert_batches;
 use crate::correlate::signals::Matched;
@@ -26,6 +27,8 @@ use crate::sql_rules::partial::Partial;
 pub(super) enum Item {
     Opened(Arc<str>),
     Block(FrameBlock),
+    /// Events that the lake holds.
+    Stored(Box<Slice>),
     Error(InputError),
     Closed { raw_bytes: u64, is_whole: bool },
 }
@@ -34,6 +37,8 @@ pub(super) enum Item {
 pub(super) enum Output {
     Opened(Arc<str>),
     Block(Box<Block>),
+    /// Stored events that are none, and why.
+    Unreadable(String),
     Error(InputError),
     Closed { raw_bytes: u64, is_whole: bool },
 }
@@ -42,6 +47,8 @@ pub(super) enum Output {
 pub(super) struct Block {
     /// How far its input was read with it.
     pub(super) reached: Reached,
+    /// Of stored events: whose they are, and the time of the last.
+    pub(super) stored: Option<(Arc<str>, i64)>,
     pub(super) decoded: Decoded,
     /// Its events with their derived columns, where the sink wants events and there are such columns.
     pub(super) shown: Option<Vec<EventBatch>>,
@@ -161,6 +168,32 @@ impl Worker {
                 found.reached = reached;
                 Output::Block(Box::new(found))
             }
+            Item::Stored(slice) => {
+                let until = slice.until;
+                match slice.into_batch() {
+                    Ok(batch) => Output::Block(Box::new(self.stored(batch, until))),
+                    Err(reason) => Output::Unreadable(reason),
+                }
+            }
+        }
+    }
+
+    /// Events as the lake holds them, the last of them of this time.
+    fn stored(&mut self, batch: EventBatch, until: i64) -> Block {
+        let stored = Some((batch.tenant.clone(), until));
+        let decoded = Decoded {
+            source: Arc::default(),
+            sequence: 0,
+            rejects: Vec::new(),
+            counters: DecodeCounters {
+                events: batch.len() as u64,
+                ..DecodeCounters::default()
+            },
+            batches: vec![batch],
+        };
+        Block {
+            stored,
+            ..self.matched(decoded)
         }
     }
 
@@ -231,6 +264,7 @@ impl Worker {
         let Some(matcher) = &mut self.matcher else {
             return Block {
                 reached: Reached::default(),
+                stored: None,
                 decoded,
                 shown,
                 alerts: Vec::new(),
@@ -266,6 +300,7 @@ impl Worker {
         let matching = matcher.take_counters();
         Block {
             reached: Reached::default(),
+            stored: None,
             matching,
             decoded,
             shown,

@@ -213,10 +213,16 @@ impl Windows {
         }
     }
 
+    /// The number of a tenant, if there is one of this name.
+    pub fn known_tenant(&self, name: &str) -> Option<u32> {
+        let known = self.tenants.iter().position(|tenant| *tenant.name == *name);
+        known.map(|known| known as u32)
+    }
+
     /// The number of a tenant.
     pub fn tenant(&mut self, name: &str) -> u32 {
-        if let Some(known) = self.tenants.iter().position(|tenant| *tenant.name == *name) {
-            return known as u32;
+        if let Some(known) = self.known_tenant(name) {
+            return known;
         }
         let name: Arc<str> = name.into();
         let states = self.plans.iter().enumerate();

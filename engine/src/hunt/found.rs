@@ -98,7 +98,10 @@ pub fn found_batch(alerts: &[Alert]) -> RecordBatch {
         ("alert.last", bounds(&|found| &found.last)),
         ("alert.value", numbers(&|found| found.value)),
         ("alert.peak", numbers(&|found| found.peak)),
-        ("alert.type", texts(&|alert| of(alert, &|found| found.kind.clone()))),
+        (
+            "alert.type",
+            texts(&|alert| of(alert, &|found| found.kind.clone())),
+        ),
         (
             "alert.condition",
             texts(&|alert| of(alert, &|found| found.condition.clone())),

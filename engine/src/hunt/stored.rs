@@ -100,7 +100,12 @@ impl Hunt {
 
 /// Whether an event is at or after `from` and before `to`, in microseconds; `None`: any is.
 pub(super) fn within(from: Option<i64>, to: Option<i64>) -> Option<Expr> {
-    let instant = |micros| lit(ScalarValue::TimestampMicrosecond(Some(micros), Some("UTC".into())));
+    let instant = |micros| {
+        lit(ScalarValue::TimestampMicrosecond(
+            Some(micros),
+            Some("UTC".into()),
+        ))
+    };
     let from = from.map(|from| col("time").gt_eq(instant(from)));
     let to = to.map(|to| col("time").lt(instant(to)));
     from.into_iter().chain(to).reduce(Expr::and)

@@ -285,9 +285,9 @@ impl StoredProducer<'_> {
             let others = bounds
                 .enumerate()
                 .filter_map(|(place, other)| other.filter(|_| place != first));
-            let until = others.min().map_or(i64::MAX, |next| {
-                next.max(bound).saturating_add(self.lateness)
-            });
+            let until = others
+                .min()
+                .map_or(i64::MAX, |next| next.max(bound).saturating_add(self.lateness));
             let slice = readers[first].take(until);
             if let Some(slice) = slice
                 && !feed.push(Item::Stored(Box::new(slice)))
@@ -469,7 +469,9 @@ fn as_events_have_it(name: &str, array: &ArrayRef) -> Result<ArrayRef, String> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, ListBuilder, StringViewArray, StringViewBuilder, TimestampMicrosecondArray};
+    use arrow::array::{
+        Int64Array, ListBuilder, StringViewArray, StringViewBuilder, TimestampMicrosecondArray,
+    };
     use borzoi_parsers::batch::strings;
     use borzoi_parsers::catalog::Catalog;
 
@@ -481,9 +483,7 @@ mod tests {
         lists.append_value([Some("x"), Some("y")]);
         lists.append_null();
         let times = TimestampMicrosecondArray::from(vec![1, 2]).with_timezone("UTC");
-        let texts = |texts: [Option<&str>; 2]| -> ArrayRef {
-            Arc::new(StringViewArray::from_iter(texts))
-        };
+        let texts = |texts: [Option<&str>; 2]| -> ArrayRef { Arc::new(StringViewArray::from_iter(texts)) };
         let rows = RecordBatch::try_from_iter_with_nullable([
             ("time", Arc::new(times) as ArrayRef, true),
             ("event_id", texts([Some("0a"), Some("0b")]), true),
@@ -503,7 +503,11 @@ mod tests {
         };
         let batch = slice.into_batch().unwrap();
         let schema = batch.events.schema();
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         let standard = STANDARD_COLUMNS.iter().map(|(sql, ..)| *sql);
         let own = ["any_list", "bytes", "zone", "unmapped"];
         assert_eq!(names, standard.chain(own).collect::<Vec<_>>());
@@ -511,7 +515,10 @@ mod tests {
         let zone = batch.column("zone").unwrap();
         assert!(matches!(zone.data_type(), DataType::Dictionary(..)));
         assert_eq!(strings(zone).unwrap().get(1), Some("north"));
-        assert_eq!(strings(batch.column("event_id").unwrap()).unwrap().get(1), Some("0b"));
+        assert_eq!(
+            strings(batch.column("event_id").unwrap()).unwrap().get(1),
+            Some("0b")
+        );
         assert_eq!(strings(batch.column("unmapped").unwrap()).unwrap().get(0), None);
         let list = batch.column("any_list").unwrap().as_list::<i32>();
         assert!(strings(list.values()).is_some() && list.is_null(1));

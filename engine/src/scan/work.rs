@@ -30,7 +30,10 @@ pub(super) enum Item {
     /// Events that the lake holds.
     Stored(Box<Slice>),
     Error(InputError),
-    Closed { raw_bytes: u64, is_whole: bool },
+    Closed {
+        raw_bytes: u64,
+        is_whole: bool,
+    },
 }
 
 /// What comes out of an [`Item`].
@@ -40,7 +43,10 @@ pub(super) enum Output {
     /// Stored events that are none, and why.
     Unreadable(String),
     Error(InputError),
-    Closed { raw_bytes: u64, is_whole: bool },
+    Closed {
+        raw_bytes: u64,
+        is_whole: bool,
+    },
 }
 
 /// A block's results.

@@ -201,9 +201,9 @@ fn scan(
     let mut scan = scan_of(rules, tenant, 2, state);
     scan.lake = lake.map(|path| {
         let options = WriterOptions {
-            // Many small files.
-            flush_rows: 7,
-            row_group_rows: 3,
+            // Several files.
+            flush_rows: 20,
+            row_group_rows: 6,
             ..WriterOptions::default()
         };
         LakeWriter::new(Lake::create(path).expect("a folder"), options)
@@ -257,13 +257,13 @@ fn write(folder: &TempDir, name: &str, events: &[Event]) -> PathBuf {
 }
 
 proptest! {
-    #![proptest_config(effort(12))]
+    #![proptest_config(effort(4))]
 
     /// In any order, in several runs, some of it twice, of two tenants.
     #[test]
     fn what_is_stored_gives_the_alerts_that_the_logs_give(
-        acme in prop::collection::vec(event(), 20..70),
-        globex in prop::collection::vec(event(), 20..70),
+        acme in prop::collection::vec(event(), 20..50),
+        globex in prop::collection::vec(event(), 20..50),
         cut in 1..19_usize,
         threads in 1..3_usize,
     ) {
@@ -290,7 +290,7 @@ proptest! {
     /// Learned from the lake, a scan goes on as after one of the logs; also where learning was stopped and begun again.
     #[test]
     fn what_was_learned_from_the_lake_goes_on(
-        events in prop::collection::vec(event(), 30..90),
+        events in prop::collection::vec(event(), 30..60),
         stop in 1..8_u32,
     ) {
         const LATENESS: i64 = 600_000_000;
@@ -339,28 +339,29 @@ impl Paths for Vec<TempDir> {
 /// The samples of all formats, with the whole pack.
 #[test]
 fn samples_give_the_same_alerts_from_the_lake() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/samples");
     let mut loader = Loader::new();
     borzoi_rules::pack::add_to(&mut loader);
-    let report = loader.load::<&str>(&[]);
+    let report = loader.load(Vec::<PathBuf>::new());
     let catalog = Catalog::builtin();
     let (rules, _) =
         CompiledRules::compile_with_queries(report.detections.clone(), report.queries.clone(), &catalog);
     let (rules, _) = rules.with_correlations(&report.correlations, &report.referenced_only);
     let rules = Arc::new(rules);
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/samples");
     let lake = tempfile::tempdir().unwrap();
     let stored = scan(&rules, &[samples], "acme", Some(lake.path()), None);
     let (found, summary) = scan_lake(&rules, lake.path(), only("acme"), 2, None);
     assert_eq!(timeless(&found.all), timeless(&stored.all));
     assert!(found.all.len() > 3 && summary.inputs > 5, "{}", found.all.len());
     // Few rules: what they ask is a filter.
-    for rule in &report.detections {
+    let of_one = report.detections.iter().filter(|rule| {
+        let mut found = stored.all.values();
+        found.any(|alert| alert.rule.id == rule.meta.id)
+    });
+    for rule in of_one.take(5) {
         let (one, _) = CompiledRules::compile(vec![rule.clone()], &catalog);
         let is_of = |alert: &&Alert| alert.rule.id == rule.meta.id;
         let expected = stored.all.values().filter(is_of).count();
-        if expected == 0 {
-            continue;
-        }
         let (found, summary) = scan_lake(&Arc::new(one), lake.path(), only("acme"), 1, None);
         assert_eq!(found.all.len(), expected, "{}", rule.meta.title);
         assert_eq!(summary.decode.events, expected as u64, "{}", rule.meta.title);
@@ -397,7 +398,13 @@ correlation: {type: event_count, rules: failed, group-by: [TargetUserName], time
     let failures = write(&logs, "1.json", &events(&[10, 20, 30, 90_000, 90_001, 90_002], 0));
     let others = write(&logs, "2.json", &events(&[11, 12, 90_003], 1));
     let programs = write(&logs, "3.json", &events(&[11, 12, 90_003], 2));
-    scan(&rules, &[failures, others, programs], "acme", Some(lake.path()), None);
+    scan(
+        &rules,
+        &[failures, others, programs],
+        "acme",
+        Some(lake.path()),
+        None,
+    );
     let read = |from: Option<i64>, to: Option<i64>| {
         let options = StoredOptions {
             from,
@@ -421,7 +428,8 @@ correlation: {type: event_count, rules: failed, group-by: [TargetUserName], time
     assert_eq!(read(at(400_000), None).1, 0);
     let stored = open(lake.path(), only("acme"));
     assert!(stored.bytes(&rules) > 0);
-    let gone = StoredEvents::open(&Lake::open(lake.path()).unwrap(), only("globex"));
+    let lake = Lake::open(lake.path()).unwrap();
+    let gone = StoredEvents::open(&lake, only("globex"));
     let error = tokio::runtime::Runtime::new().unwrap().block_on(gone).err();
     assert!(error.unwrap().to_string().contains("no tenant `globex`"));
 }

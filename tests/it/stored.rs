@@ -143,7 +143,7 @@ fn what_was_learned_from_the_lake_is_not_told_and_what_is_new_is() {
     let learned = learn(&["--tenant", "default"]);
     assert_eq!(learned.code, Some(0), "{}", learned.stderr);
     assert!(
-        learned.stderr.contains("3 events from 1 inputs"),
+        learned.stderr.contains("4 events from 1 inputs"),
         "{}",
         learned.stderr
     );
@@ -264,7 +264,7 @@ fn what_rules_over_several_events_find_in_the_lake_is_a_table() {
     let sql = "select tenant, sum(alert_count) as n from found where rule_title = 'Many failures' group by 1";
     let asked = hunt(&[sql, "--tenant", "globex", "--from", "2026-03-01T10:01:00Z"]);
     assert_eq!(
-        asked.stdout, "{\"n\":3,\"tenant\":\"globex\"}\n",
+        asked.stdout, "{\"tenant\":\"globex\",\"n\":3}\n",
         "{}",
         asked.stderr
     );

@@ -130,7 +130,10 @@ impl Collector<'_> {
                         store.writer.append_alerts(&store.tenant, alerts)?;
                     }
                 }
-                let hits = std::mem::take(&mut block.hits);
+                let mut hits = std::mem::take(&mut block.hits);
+                if let Some(queries) = self.queries.as_ref().filter(|_| self.learns) {
+                    hits.retain(|hit| !queries.waits_for_the_end(hit.query));
+                }
                 // In a pause time would go on for all tenants, those too of which the next scan has more to tell.
                 let quiet = heard.quiet.filter(|_| !self.learns);
                 let of_queries = self.queries.as_mut().map(|queries| {

@@ -57,7 +57,7 @@ pub struct StoredOptions {
     /// Only events before this time.
     pub to: Option<i64>,
     /// Whether it is for learning: only what correlations and queries read is read, neither what rules find in single events
-    /// nor what rules in SQL add up (they would count an event twice that is learned from twice).
+    /// nor what rules in SQL and queries with pipes add up (they would count an event twice that is learned from twice).
     pub learns: bool,
 }
 

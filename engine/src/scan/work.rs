@@ -12,10 +12,11 @@ use borzoi_parsers::input::InputError;
 use hashbrown::HashMap;
 
 use super::ScanOptions;
-use super::found::{Matches, find};
+use super::found::{Matches, find_in_order, offset};
 use super::state::Reached;
 use super::stored::Slice;
 use crate::alert::Alert;
+use crate::alert_build::micros_at;
 use crate::alert_table::alert_batches;
 use crate::correlate::signals::Matched;
 use crate::eql::hits::Hit;
@@ -197,9 +198,11 @@ impl Worker {
             },
             batches: vec![batch],
         };
+        // Windows take what comes late within a block for late.
+        let by_time = |batch: &EventBatch, row: u32| micros_at(batch, row as usize);
         Block {
             stored,
-            ..self.matched(decoded)
+            ..self.matched_in_order(decoded, &by_time)
         }
     }
 
@@ -266,6 +269,11 @@ impl Worker {
     }
 
     fn matched(&mut self, decoded: Decoded) -> Block {
+        self.matched_in_order(decoded, &offset)
+    }
+
+    /// What is found comes in the order of events that `place` gives.
+    fn matched_in_order(&mut self, decoded: Decoded, place: &dyn Fn(&EventBatch, u32) -> i64) -> Block {
         let shown = self.derived.shown(&decoded.batches);
         let Some(matcher) = &mut self.matcher else {
             return Block {
@@ -298,7 +306,7 @@ impl Worker {
             hits,
             keys_left_out,
             sql,
-        } = find(matcher, &batches);
+        } = find_in_order(matcher, &batches, place);
         let alert_tables = match self.stores {
             true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
             false => Vec::new(),

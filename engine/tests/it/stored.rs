@@ -320,8 +320,12 @@ proptest! {
         }
         let found = scan(&rules, &[after.clone()], "acme", None, Some((of_lake, LATENESS, true))).all;
         let expected = scan(&rules, &[after], "acme", None, Some((of_logs, LATENESS, true))).all;
-        // What has pipes answers at the end, of all.
-        prop_assert_eq!(timeless(&found), timeless(&expected));
+        // What has pipes adds up all there is, and is not learned from a lake.
+        let without_pipes = |mut alerts: BTreeMap<String, Alert>| {
+            alerts.retain(|_, alert| &*alert.rule.title != "Counted");
+            timeless(&alerts)
+        };
+        prop_assert_eq!(without_pipes(found), without_pipes(expected));
     }
 }
 

@@ -84,12 +84,14 @@ fn what_was_learned_from_the_lake_is_not_told_and_what_is_new_is() {
             logon(4624, 1, 0, "alice", 1),
             logon(4624, 2, 0, "alice", 1),
             logon(4624, 3, 0, "alice", 2),
+            // Later than any event may be late, so that what came before is decided.
+            logon(4624, 4, 0, "alice", 1),
         ],
     );
     let after = write(
         folder.path(),
         "after.json",
-        &[logon(4624, 4, 0, "alice", 2), logon(4624, 4, 30, "alice", 9)],
+        &[logon(4624, 5, 0, "alice", 2), logon(4624, 5, 30, "alice", 9)],
     );
     let command = |arguments: &[&str]| {
         let mut process = borzoi();

@@ -283,7 +283,8 @@ proptest! {
         }
         let (both, summary) = scan_lake(&rules, lake.path(), StoredOptions::default(), threads, None);
         prop_assert_eq!(timeless(&both.all), timeless(&all));
-        prop_assert_eq!(summary.decode.events, (acme.len() + globex.len()) as u64);
+        // Programs that no rule matches stay where they are.
+        prop_assert!(summary.decode.events <= (acme.len() + globex.len()) as u64);
         prop_assert!(!all.is_empty());
     }
 
@@ -323,6 +324,10 @@ proptest! {
         // What has pipes adds up all there is, and is not learned from a lake.
         let without_pipes = |mut alerts: BTreeMap<String, Alert>| {
             alerts.retain(|_, alert| &*alert.rule.title != "Counted");
+            // What would have been announced early depends on the order of arrival.
+            for found in alerts.values_mut().filter_map(|alert| alert.correlation.as_mut()) {
+                found.joins.clear();
+            }
             timeless(&alerts)
         };
         prop_assert_eq!(without_pipes(found), without_pipes(expected));

@@ -123,9 +123,9 @@ pub struct RuleArgs {
     /// YAML file with the values of %placeholders%
     #[arg(long, value_name = "FILE")]
     pub placeholders: Option<PathBuf>,
-    /// Lists of indicators (addresses, networks, domains, hashes, URLs): CSV, plain lists, JSON, STIX 2.1, MISP; files or
-    /// folders. Each list is one more rule, which correlations call `indicator_NAME`
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    /// Lists of indicators (addresses, networks, domains, hashes, URLs): CSV, plain lists, JSON, STIX 2.1, MISP; files,
+    /// folders or URLs. Each list is one more rule, which correlations call `indicator_NAME`
+    #[arg(long, value_name = "PATH|URL", num_args = 1..)]
     pub indicators: Vec<PathBuf>,
     /// Leave out rules below this level
     #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
@@ -199,6 +199,9 @@ pub struct ScanArgs {
     /// Go on where the last scan with this folder ended, or was killed, and leave there where this one ends
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// How often URLs of indicators are asked for newer ones while a stream is read
+    #[arg(long, value_name = "SPAN", value_parser = parse_span, default_value = "1h")]
+    pub indicators_every: Span,
     /// With --state: nothing comes after these inputs, so decide what waits for more
     #[arg(long, requires = "state")]
     pub finish: bool,
@@ -346,7 +349,7 @@ pub enum RulesCommand {
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
         /// Lists of indicators that correlations refer to; may be repeated
-        #[arg(long, value_name = "PATH")]
+        #[arg(long, value_name = "PATH|URL")]
         indicators: Vec<PathBuf>,
         /// The catalog that fields and log sources are looked up in.
         #[command(flatten)]
@@ -380,6 +383,9 @@ pub enum RulesCommand {
         /// YAML file with the values of %placeholders%
         #[arg(long, value_name = "FILE")]
         placeholders: Option<PathBuf>,
+        /// Lists of indicators, to be explained too; may be repeated
+        #[arg(long, value_name = "PATH|URL")]
+        indicators: Vec<PathBuf>,
         /// The catalog.
         #[command(flatten)]
         catalog: CatalogArgs,
@@ -392,6 +398,12 @@ pub enum RulesCommand {
         /// Files or folders; the shipped pack if none is named
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// YAML file with the values of %placeholders%
+        #[arg(long, value_name = "FILE")]
+        placeholders: Option<PathBuf>,
+        /// Lists of indicators that rules refer to; may be repeated
+        #[arg(long, value_name = "PATH|URL")]
+        indicators: Vec<PathBuf>,
         /// The catalog.
         #[command(flatten)]
         catalog: CatalogArgs,

@@ -4,9 +4,14 @@
 //! [`SCHEMA_VERSION`] changes when a field changes its meaning or goes away, not when one is added.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use borzoi_rules::ir::Level;
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+
+pub use crate::event_json::EventJson;
 
 /// Version of the alert's JSON shape.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -33,12 +38,87 @@ pub struct Alert {
     /// The stored event's `event.id` (with `dataset`, the reference into the lake).
     pub event_id: String,
     /// The whole event as nested ECS JSON, `unmapped` included; shared by all alerts about it.
-    pub event: Arc<serde_json::Value>,
+    pub event: EventJson,
     /// What a correlation found; absent from the alerts of other rules. Then `time` is when its condition began to hold,
     /// `dataset`, `event_id` and `event` are those of the first event that is shown, and `entities` are those of all
     /// that are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation: Option<Box<CorrelationAlert>>,
+}
+
+impl Alert {
+    /// Writes the alert as JSON on one line (without a line feed): what `serde_json` writes of it, without parsing `event`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_json(&self, out: impl io::Write) -> io::Result<()> {
+        let mut serializer = serde_json::Serializer::with_formatter(out, BytesAreJson);
+        Written::of(self).serialize(&mut serializer)?;
+        Ok(())
+    }
+}
+
+/// An [`Alert`] as it is written, its event as bytes.
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: u32,
+    id: &'a str,
+    time: &'a str,
+    rule: &'a AlertRule,
+    tenant: &'a str,
+    dataset: &'a str,
+    entities: &'a Entities,
+    matched: &'a [MatchedField],
+    event_id: &'a str,
+    #[serde(serialize_with = "as_bytes")]
+    event: &'a EventJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<&'a CorrelationAlert>,
+}
+
+impl<'a> Written<'a> {
+    fn of(alert: &'a Alert) -> Written<'a> {
+        let Alert {
+            schema,
+            id,
+            time,
+            rule,
+            tenant,
+            dataset,
+            entities,
+            matched,
+            event_id,
+            event,
+            correlation,
+        } = alert;
+        Written {
+            schema: *schema,
+            id,
+            time,
+            rule,
+            tenant,
+            dataset,
+            entities,
+            matched,
+            event_id,
+            event,
+            correlation: correlation.as_deref(),
+        }
+    }
+}
+
+fn as_bytes<S: Serializer>(event: &EventJson, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bytes(event.text().as_bytes())
+}
+
+/// Bytes are JSON already. (Nothing else in an alert is bytes.)
+struct BytesAreJson;
+
+impl Formatter for BytesAreJson {
+    fn write_byte_array<W: io::Write + ?Sized>(&mut self, writer: &mut W, value: &[u8]) -> io::Result<()> {
+        writer.write_all(value)
+    }
 }
 
 /// What a correlation found: a stretch of time on which its condition holds.
@@ -115,7 +195,7 @@ pub struct Shown {
     /// Its `event.id`; the alert's id for what another correlation found.
     pub event_id: String,
     /// The whole event; null where it was not kept.
-    pub event: Arc<serde_json::Value>,
+    pub event: EventJson,
 }
 
 /// The rule of an alert.

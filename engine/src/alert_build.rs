@@ -7,10 +7,10 @@ use borzoi_parsers::output::{EventWriter, JsonStyle};
 use borzoi_rules::attack;
 use borzoi_rules::ir::Meta;
 use chrono::{DateTime, SecondsFormat};
-use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::alert::{Alert, AlertRule, Attack, Entities, MatchedField, SCHEMA_VERSION};
+use crate::alert::{Alert, AlertRule, Attack, Entities, EventJson, MatchedField, SCHEMA_VERSION};
+use crate::correlate::kept::Evidence;
 use crate::evidence::matched_fields;
 pub use crate::evidence::{LONGEST_VALUE, MOST_FIELDS};
 use crate::matcher::event::EventTexts;
@@ -94,6 +94,8 @@ pub struct AlertBuilder<'a> {
     texts: EventTexts<'a>,
     /// The row that the last alert was about, and what all alerts about it say.
     last: Option<(usize, AboutEvent)>,
+    /// Scratch.
+    text: String,
 }
 
 /// What all alerts about an event say of it.
@@ -102,7 +104,7 @@ struct AboutEvent {
     id: String,
     time: String,
     entities: Entities,
-    json: Arc<Value>,
+    json: EventJson,
 }
 
 impl<'a> AlertBuilder<'a> {
@@ -123,6 +125,7 @@ impl<'a> AlertBuilder<'a> {
             processes: columns(PROCESSES),
             texts,
             last: None,
+            text: String::new(),
         }
     }
 
@@ -133,10 +136,7 @@ impl<'a> AlertBuilder<'a> {
     /// If the signal is of other rules or another batch.
     pub fn build(&mut self, signal: Signal) -> Alert {
         let row = signal.row as usize;
-        let event = match self.last.take() {
-            Some((last, event)) if last == row => event,
-            _ => self.about_event(row),
-        };
+        let event = self.about(row);
         self.last = Some((row, event.clone()));
         let rule = self.rules.rule(signal.rule);
         let ready = self.rules.ready(signal.rule, &self.batch.dataset);
@@ -163,10 +163,7 @@ impl<'a> AlertBuilder<'a> {
     /// If there is no such row.
     pub(crate) fn build_for(&mut self, row: u32, face: &AlertRule, matched: Vec<MatchedField>) -> Alert {
         let row = row as usize;
-        let event = match self.last.take() {
-            Some((last, event)) if last == row => event,
-            _ => self.about_event(row),
-        };
+        let event = self.about(row);
         self.last = Some((row, event.clone()));
         Alert {
             schema: SCHEMA_VERSION,
@@ -183,26 +180,36 @@ impl<'a> AlertBuilder<'a> {
         }
     }
 
-    /// What alerts of correlations show of an event: id, time, entities and the event as JSON text.
-    pub(crate) fn about(&self, row: usize) -> (String, String, Entities, Box<str>) {
-        let mut text = String::new();
-        self.writer.write(row, &mut text);
-        let id = text_at(self.batch, "event_id", row).unwrap_or_default();
-        (id, time_at(self.batch, row), self.entities(row), text.into())
+    /// What alerts of correlations show of an event.
+    pub(crate) fn evidence(&mut self, row: u32) -> Evidence {
+        let about = self.about(row as usize);
+        let evidence = Evidence {
+            event_id: about.id.clone(),
+            time: about.time.clone(),
+            dataset: self.batch.dataset.name.clone(),
+            entities: about.entities.clone(),
+            event: about.json.clone(),
+        };
+        self.last = Some((row as usize, about));
+        evidence
     }
 
-    fn about_event(&self, row: usize) -> AboutEvent {
-        let json = self.writer.value(row).unwrap_or_else(|_| {
-            // Not a builder's `unmapped`: shown as it stands rather than not at all.
-            let mut text = String::new();
-            self.writer.write(row, &mut text);
-            Value::String(text)
-        });
+    /// What all alerts about the event of a row say of it. Whoever asks puts it back for the next.
+    fn about(&mut self, row: usize) -> AboutEvent {
+        match self.last.take() {
+            Some((last, event)) if last == row => event,
+            _ => self.about_event(row),
+        }
+    }
+
+    fn about_event(&mut self, row: usize) -> AboutEvent {
+        self.text.clear();
+        self.writer.write(row, &mut self.text);
         AboutEvent {
             id: text_at(self.batch, "event_id", row).unwrap_or_default(),
             time: time_at(self.batch, row),
             entities: self.entities(row),
-            json: Arc::new(json),
+            json: EventJson::from_text(&self.text),
         }
     }
 

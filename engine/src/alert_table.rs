@@ -16,7 +16,7 @@ use borzoi_parsers::names::sql_name;
 use borzoi_parsers::value::parse_timestamp;
 use serde_json::Value;
 
-use crate::alert::{Alert, CorrelationAlert};
+use crate::alert::{Alert, CorrelationAlert, EventJson};
 
 /// Most bytes of text of a table, at most as many as the offsets of a column of text can count (2 GiB).
 const MOST_BYTES: usize = 1 << 30;
@@ -74,17 +74,25 @@ fn most_bytes(alert: &Alert) -> usize {
     rest + matched + names + correlation + json_bytes(&alert.event)
 }
 
-/// Bytes of a value as JSON, at most.
-fn json_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
-        Value::String(text) => ESCAPED * text.len() + 4,
-        Value::Array(items) => items.iter().map(json_bytes).sum::<usize>() + 4,
-        Value::Object(map) => {
-            let pairs = map
-                .iter()
-                .map(|(name, value)| ESCAPED * name.len() + 4 + json_bytes(value));
-            pairs.sum::<usize>() + 4
+/// Bytes of an event as JSON, at most, however its numbers are written.
+fn json_bytes(event: &EventJson) -> usize {
+    ESCAPED * event.text().len()
+}
+
+/// Where an event was read.
+#[derive(Default)]
+struct Origin {
+    path: Option<String>,
+    offset: Option<i64>,
+}
+
+impl Origin {
+    fn of(alert: &Alert) -> Origin {
+        let event = alert.event.value();
+        let path = event.pointer("/log/file/path").and_then(Value::as_str);
+        Origin {
+            path: path.map(str::to_owned),
+            offset: event.pointer("/log/offset").and_then(Value::as_i64),
         }
     }
 }
@@ -110,6 +118,7 @@ pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
         }
         Arc::new(lists.finish())
     };
+    let origins: Vec<Origin> = alerts.iter().map(Origin::of).collect();
     for (sql, dotted, _) in STANDARD_COLUMNS {
         let column = match *sql {
             "time" => times(&|alert| parse_timestamp(&alert.time).unwrap_or(0)),
@@ -118,18 +127,13 @@ pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
             "dataset" => texts(&|alert| Some(alert.dataset.to_string())),
             "event_id" => texts(&|alert| Some(alert.id.clone())),
             "host_name" => texts(&|alert| alert.entities.hosts.first().cloned()),
-            "log_file_path" => texts(&|alert| {
-                let path = alert.event.pointer("/log/file/path");
-                path.and_then(|path| path.as_str()).map(str::to_owned)
-            }),
+            "log_file_path" => {
+                let paths = origins.iter().map(|origin| origin.path.as_deref());
+                Arc::new(paths.collect::<StringArray>())
+            }
             "log_offset" => {
-                let offset = |alert: &Alert| {
-                    alert
-                        .event
-                        .pointer("/log/offset")
-                        .and_then(|offset| offset.as_i64())
-                };
-                Arc::new(alerts.iter().map(offset).collect::<Int64Array>())
+                let offsets = origins.iter().map(|origin| origin.offset);
+                Arc::new(offsets.collect::<Int64Array>())
             }
             _ => texts(&|_| None),
         };
@@ -159,7 +163,7 @@ pub fn alert_batch(alerts: &[Alert], ingest_time: i64) -> RecordBatch {
         "alert.matched",
         texts(&|alert| serde_json::to_string(&alert.matched).ok()),
     );
-    table.add("alert.event", texts(&|alert| Some(alert.event.to_string())));
+    table.add("alert.event", texts(&|alert| Some(alert.event.text().to_owned())));
     // Alerts of correlations; null for others.
     let of = |alert: &Alert, get: &dyn Fn(&CorrelationAlert) -> String| alert.correlation.as_deref().map(get);
     let counts = alerts.iter().map(|alert| {
@@ -241,7 +245,8 @@ mod tests {
             json!("\u{0}\u{1f}\"\\é"),
             json!([[], {}, [1, 2, 3], {"\u{7}": "\n", "b": [true]}]),
         ] {
-            assert!(value.to_string().len() <= json_bytes(&value), "{value}");
+            let event = EventJson::from(value);
+            assert!(event.value().to_string().len() <= json_bytes(&event), "{event:?}");
         }
     }
 }

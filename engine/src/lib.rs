@@ -11,6 +11,7 @@ pub mod anomaly;
 pub mod correlate;
 pub mod engine;
 pub mod eql;
+mod event_json;
 mod evidence;
 pub mod expected;
 pub mod explain;

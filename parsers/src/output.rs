@@ -375,7 +375,7 @@ impl<'a> Column<'a> {
             Column::Float(array) if array.is_valid(row) => {
                 let number = array.value(row);
                 if number.is_finite() {
-                    push_display(out, number);
+                    push_float(out, number);
                 } else {
                     push_string(out, &number.to_string());
                 }
@@ -457,18 +457,55 @@ fn push_display(out: &mut String, value: impl std::fmt::Display) {
     write!(out, "{value}").expect("writing to a String cannot fail");
 }
 
-fn push_string(out: &mut String, text: &str) {
-    // Most text needs no escape.
-    if text
-        .bytes()
-        .all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
-    {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
+/// Appends a finite number: whole ones with all their digits, others as `serde_json` writes them.
+fn push_float(out: &mut String, number: f64) {
+    let is_whole =
+        number.fract() == 0.0 && number.abs() < 9.2e18 && (number != 0.0 || number.is_sign_positive());
+    if is_whole {
+        push_display(out, number);
     } else {
-        out.push_str(&serde_json::to_string(text).expect("text always has a JSON form"));
+        push_display(out, Value::from(number));
     }
+}
+
+/// Appends `text` as a JSON string, escaped as `serde_json` does it.
+fn push_string(out: &mut String, text: &str) {
+    out.reserve(text.len() + 2);
+    out.push('"');
+    let mut rest = text;
+    while let Some(at) = first_escaped(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let byte = rest.as_bytes()[at];
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
+            _ => {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                out.push_str("\\u00");
+                out.push(char::from(DIGITS[usize::from(byte >> 4)]));
+                out.push(char::from(DIGITS[usize::from(byte & 15)]));
+            }
+        }
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+    out.push('"');
+}
+
+/// The first byte that does not stand for itself in a JSON string.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const TOGETHER: usize = 32;
+    let escaped = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let (chunks, _) = bytes.as_chunks::<TOGETHER>();
+    // No early exit inside a chunk, so that it is looked at in vectors.
+    let plain = |chunk: &[u8; TOGETHER]| !chunk.iter().fold(false, |any, byte| any | escaped(byte));
+    let skipped = TOGETHER * chunks.iter().take_while(|chunk| plain(chunk)).count();
+    bytes[skipped..].iter().position(escaped).map(|at| skipped + at)
 }
 
 /// Microseconds since the epoch as RFC 3339 in UTC, with milliseconds, or microseconds where there are
@@ -519,6 +556,52 @@ mod tests {
             raw: b"",
         });
         builder.finish().expect("one event")
+    }
+
+    #[test]
+    fn floats_are_written_as_their_values_are() {
+        for number in [
+            0.0,
+            -0.0,
+            1.0,
+            -7.5,
+            5e-6,
+            1e15,
+            9e18,
+            1e19,
+            1e21,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            0.1 + 0.2,
+        ] {
+            let mut written = String::new();
+            push_float(&mut written, number);
+            let value: Value = serde_json::from_str(&written).expect("JSON");
+            assert_eq!(value.to_string(), written);
+            assert!(
+                (value.as_f64().expect("a number") - number).abs() <= number.abs() * 1e-15,
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_are_escaped_as_serde_does_it() {
+        let long = "a plain text of more bytes than are looked at together";
+        let mut texts: Vec<String> = (0..0x300)
+            .filter_map(char::from_u32)
+            .map(|c| format!("{c}"))
+            .collect();
+        for text in texts.clone() {
+            texts.push(format!("{long}{text}{long}{text}"));
+            texts.push(format!("{}{text}", &long[..31]));
+        }
+        texts.extend([String::new(), "C:\\Windows\\System32\\\"x\".exe".to_owned()]);
+        for text in texts {
+            let mut written = String::new();
+            push_string(&mut written, &text);
+            assert_eq!(written, serde_json::to_string(&text).expect("text"));
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn load(text: &str) {
             "a place past the end: {problem}"
         );
     }
-    let loaded = counts.detections + counts.correlations + counts.filters + counts.queries;
+    let loaded = counts.detections + counts.correlations + counts.filters + counts.queries + counts.sql;
     // What is no rule is a failure (an empty text is one, too).
     assert!(loaded + counts.failed >= counts.documents, "{counts:?}");
     assert_eq!(

@@ -45,7 +45,7 @@ pub struct HuntArgs {
     /// With --rule or --indicators: only events before this time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub to: Option<Time>,
-    /// A list of indicators, or a folder of them, for `indicator(…)` in SQL; without SQL, the events that they are met in;
+    /// A list of indicators, a folder of them or a URL, for `indicator(…)` in SQL; without SQL, the events that they are met in;
     /// may be repeated
     #[arg(long, value_name = "PATH")]
     pub indicators: Vec<PathBuf>,
@@ -87,7 +87,7 @@ pub fn run(args: &HuntArgs, quiet: bool) -> Result<Exit, Failure> {
         ));
     }
     let lake = Lake::open(&args.lake).map_err(Failure::new)?;
-    let indicators = super::load::indicators(&args.indicators, true)?;
+    let indicators = super::lists::load(&args.indicators, true)?.map(|lists| lists.loaded);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

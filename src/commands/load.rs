@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use borzoi_engine::indicators::{FileReport, Loaded};
+use borzoi_engine::indicators::Loaded;
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::{ScanOptions, StoredEvents};
 use borzoi_parsers::catalog::{Catalog, Dataset, ServedLogSource};
@@ -19,9 +19,10 @@ use borzoi_rules::ir::{DetectionRule, Expression, Level, Matcher};
 use borzoi_rules::query::{Language, QueryRule};
 use borzoi_rules::{LoadReport, Loader, Placeholders};
 
+use super::lists::{self, Lists};
 use crate::cli::{InputArgs, RuleArgs};
 use crate::exit::Failure;
-use crate::ui::{style, table};
+use crate::ui::style;
 
 /// The shipped catalog, with the user's folder on top if one is named.
 pub fn catalog(dir: Option<&PathBuf>) -> Result<Arc<Catalog>, Failure> {
@@ -230,53 +231,9 @@ pub fn rules_and_lists(
     values: Option<&PathBuf>,
     lists: &[PathBuf],
 ) -> Result<LoadReport, Failure> {
-    let lists = indicators(lists, true)?;
-    let lists = lists
-        .iter()
-        .flat_map(|loaded| borzoi_engine::indicators::rules(&loaded.set));
-    Ok(rules_with(paths, placeholders(values)?, lists.collect()))
-}
-
-/// Reads lists of indicators; problems go to standard error. `None` if none is named.
-pub fn indicators(paths: &[PathBuf], quiet: bool) -> Result<Option<Loaded>, Failure> {
-    if paths.is_empty() {
-        return Ok(None);
-    }
-    let loaded = borzoi_engine::indicators::load(paths);
-    for file in &loaded.files {
-        for problem in &file.problems {
-            anstream::eprintln!("{}warning:{:#} {problem}", style::WARNING, style::WARNING);
-        }
-        let untold = (file.refused + u64::from(file.failed)).saturating_sub(file.problems.len() as u64);
-        if untold > 0 {
-            let path = file.path.display();
-            anstream::eprintln!("         {path}: … and {} more", table::thousands(untold));
-        }
-    }
-    if loaded.set.is_empty() {
-        return Err(Failure::new("no indicator in the lists given with --indicators"));
-    }
-    if !quiet {
-        let total = |count: fn(&FileReport) -> u64| loaded.files.iter().map(count).sum::<u64>();
-        let parts = [
-            (total(|file| file.again), "twice in a list"),
-            (total(|file| file.passed_over), "of other kinds or withdrawn"),
-            (total(|file| file.refused), "not understood"),
-        ];
-        let parts = parts.iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<String> = parts
-            .map(|(count, what)| format!(", {} {what}", table::thousands(*count)))
-            .collect();
-        let dim = style::DIM;
-        anstream::eprintln!(
-            "{dim}{} indicators in {} lists ({}){}{dim:#}",
-            table::thousands(loaded.set.len() as u64),
-            loaded.set.lists().len(),
-            table::bytes(loaded.set.memory().total() as u64),
-            parts.concat()
-        );
-    }
-    Ok(Some(loaded))
+    let lists = lists::load(lists, true)?;
+    let lists = lists.map_or_else(Vec::new, |lists| lists.rules());
+    Ok(rules_with(paths, placeholders(values)?, lists))
 }
 
 /// Prints what kept rules from loading.
@@ -303,18 +260,17 @@ pub struct ReadyRules {
     pub compiled: Arc<CompiledRules>,
     /// Whether a rule failed to load.
     pub losses: bool,
+    /// The lists of indicators, if there are any.
+    pub lists: Option<Lists>,
 }
 
 /// Loads, filters by level and compiles; problems go to standard error.
 pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Result<ReadyRules, Failure> {
-    let indicators = indicators(&args.indicators, quiet)?;
-    let lists = indicators
-        .iter()
-        .flat_map(|loaded| borzoi_engine::indicators::rules(&loaded.set));
+    let lists = lists::load(&args.indicators, quiet)?;
     let report = rules_with(
         &args.rules,
         placeholders(args.placeholders.as_ref())?,
-        lists.collect(),
+        lists.as_ref().map_or_else(Vec::new, Lists::rules),
     );
     const SHOWN: usize = 10;
     let errors = report.errors().count();
@@ -341,7 +297,9 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Resu
     }
     let level = args.min_level.map(Level::from).unwrap_or_default();
     let named = !args.rules.is_empty() && !quiet;
-    Ok(compiled(&report, level, indicators.as_ref(), catalog, named))
+    let loaded = lists.as_ref().map(|lists| &lists.loaded);
+    let ready = compiled(&report, level, loaded, catalog, named);
+    Ok(ReadyRules { lists, ..ready })
 }
 
 /// Compiles what was loaded, rules of at least `level`; what keeps rules from running goes to standard error. With `hints`,
@@ -393,6 +351,7 @@ pub fn compiled(
     ReadyRules {
         compiled: Arc::new(compiled),
         losses: errors > 0 || indicators.is_some_and(Loaded::has_losses),
+        lists: None,
     }
 }
 
@@ -432,6 +391,7 @@ pub fn query_alone(
     Ok(ReadyRules {
         compiled: Arc::new(compiled),
         losses: false,
+        lists: None,
     })
 }
 

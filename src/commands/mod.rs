@@ -8,6 +8,7 @@ mod hunt_found;
 mod hunt_prompt;
 pub mod lake;
 mod learn;
+pub mod lists;
 pub mod load;
 pub mod parse;
 pub mod rules;

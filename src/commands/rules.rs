@@ -32,18 +32,25 @@ pub fn run(command: &RulesCommand) -> Result<Exit, Failure> {
             event,
             dataset,
             placeholders,
+            indicators,
             catalog,
             limit,
         } => rules_explain::run(
             rule,
             event,
             dataset.as_deref(),
-            placeholders.as_ref(),
+            load::rules_and_lists(std::slice::from_ref(rule), placeholders.as_ref(), indicators)?,
             load::catalog(catalog.catalog.as_ref())?,
             *limit,
         ),
-        RulesCommand::Test { paths, catalog } => {
-            rules_test::run(paths, load::catalog(catalog.catalog.as_ref())?)
+        RulesCommand::Test {
+            paths,
+            placeholders,
+            indicators,
+            catalog,
+        } => {
+            let report = load::rules_and_lists(paths, placeholders.as_ref(), indicators)?;
+            rules_test::run(paths, report, load::catalog(catalog.catalog.as_ref())?)
         }
     }
 }

@@ -2,7 +2,7 @@
 //! of rules in SQL what they do, and what an event counts for.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -14,8 +14,10 @@ use borzoi_parsers::batch::{EventBatch, strings};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
+use borzoi_rules::LoadReport;
 use borzoi_rules::ir::DetectionRule;
 
+use super::lists::is_list;
 use super::{load, rules_explain_series};
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
@@ -25,11 +27,10 @@ pub fn run(
     rule: &Path,
     event: &str,
     dataset: Option<&str>,
-    placeholders: Option<&PathBuf>,
+    report: LoadReport,
     catalog: Arc<Catalog>,
     limit: usize,
 ) -> Result<Exit, Failure> {
-    let report = load::rules(&[rule.to_owned()], load::placeholders(placeholders)?);
     load::show_errors(&report);
     let mut options = ScanOptions::default();
     if let Some(name) = dataset {
@@ -38,7 +39,8 @@ pub fn run(
     if rules_explain_series::explain(rule, &report, event, options.clone(), &catalog, limit)? {
         return Ok(Exit::Done);
     }
-    if report.detections.is_empty() && report.sql.is_empty() {
+    let nothing = report.detections.iter().all(|rule| is_list(rule)) && report.sql.is_empty();
+    if nothing && (report.detections.is_empty() || report.errors().next().is_some()) {
         return Err(Failure::new(format!(
             "{}: no detection or SQL rule to explain",
             rule.display()

@@ -8,20 +8,23 @@ use std::sync::Arc;
 use borzoi_engine::rule_tests::{Outcome, TestedRules};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::pack_tests::{self, TestFile};
-use borzoi_rules::{Placeholders, RuleKind};
+use borzoi_rules::{LoadReport, RuleKind};
 
+use super::lists::is_list;
 use super::load;
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
 
 /// Runs the command.
-pub fn run(paths: &[PathBuf], catalog: Arc<Catalog>) -> Result<Exit, Failure> {
-    let report = load::rules(paths, Placeholders::default());
+pub fn run(paths: &[PathBuf], report: LoadReport, catalog: Arc<Catalog>) -> Result<Exit, Failure> {
     load::show_errors(&report);
     load::some_file(&report)?;
     let mut failed = report.errors().count();
     let rules = report.summaries().filter(|rule| rule.kind != RuleKind::Filter);
-    let by_file: BTreeSet<&Path> = rules.map(|rule| rule.path()).collect();
+    let lists = report.detections.iter().filter(|rule| is_list(rule));
+    let lists: BTreeSet<&Path> = lists.map(|rule| rule.meta.location.path.as_path()).collect();
+    let by_file = rules.map(|rule| rule.path()).filter(|path| !lists.contains(path));
+    let by_file: BTreeSet<&Path> = by_file.collect();
     // The last rule of a file is the one that the others stand for.
     let titles: BTreeMap<&Path, &str> = report
         .summaries()

@@ -51,7 +51,7 @@ pub fn run_as(args: &ScanArgs, quiet: bool, purpose: &Purpose) -> Result<Exit, F
     if let Some(path) = &args.expected {
         options.expected = Arc::new(Expected::read(path).map_err(Failure::new)?);
     }
-    let rules = match (&args.eql, &args.kql) {
+    let mut rules = match (&args.eql, &args.kql) {
         (Some(text), _) => load::query_alone(Language::Eql, text, args.case_sensitive, &catalog)?,
         (None, Some(text)) => load::query_alone(Language::Kql, text, args.case_sensitive, &catalog)?,
         (None, None) => load::ready_rules(&args.rules, &catalog, quiet)?,
@@ -104,6 +104,12 @@ pub fn run_as(args: &ScanArgs, quiet: bool, purpose: &Purpose) -> Result<Exit, F
         last: Progress::default(),
         learns,
     };
+    let mut watch = None;
+    if let Some(lists) = rules.lists.take() {
+        options.lists = lists.live.clone();
+        let every = Duration::from_micros(args.indicators_every.0.unsigned_abs());
+        watch = live.then(|| lists.watch(every.max(Duration::from_secs(1))));
+    }
     let scan = Scan {
         catalog,
         options,
@@ -116,6 +122,7 @@ pub fn run_as(args: &ScanArgs, quiet: bool, purpose: &Purpose) -> Result<Exit, F
         Some(stored) => scan.run_stored(stored, &mut sink),
         None => scan.run(&inputs, &mut sink),
     };
+    drop(watch);
     sink.bar.finish();
     // What was found before a failure is shown all the same.
     let shown = match learns {

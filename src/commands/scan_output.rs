@@ -124,7 +124,7 @@ impl AlertOutput {
         }
         match self.form {
             ScanOutput::Jsonl => {
-                serde_json::to_writer(&mut self.out, alert)?;
+                alert.write_json(&mut self.out)?;
                 self.out.write_all(b"\n")
             }
             ScanOutput::Csv => self.csv(alert),
@@ -139,7 +139,7 @@ impl AlertOutput {
     pub fn update(&mut self, alert: &Alert) -> io::Result<()> {
         match self.form {
             ScanOutput::Jsonl => {
-                serde_json::to_writer(&mut self.out, alert)?;
+                alert.write_json(&mut self.out)?;
                 self.out.write_all(b"\n")
             }
             ScanOutput::Csv | ScanOutput::Table => Ok(()),

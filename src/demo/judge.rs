@@ -164,11 +164,11 @@ impl Judge {
         if !meant.is_empty() {
             return;
         }
-        let mut about = self.about(alert, &alert.time, &alert.event);
+        let mut about = self.about(alert, &alert.time, &alert.event.value());
         if is_watched {
             // It may have come upon another attack; the time of a number is that of its interval.
             let shown = alert.correlation.iter().flat_map(|found| &found.evidence);
-            about.extend(shown.flat_map(|shown| self.about(alert, &shown.time, &shown.event)));
+            about.extend(shown.flat_map(|shown| self.about(alert, &shown.time, &shown.event.value())));
         }
         for &index in &about {
             let (_, techniques, rules) = &self.attacks[index];

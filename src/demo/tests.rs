@@ -274,7 +274,7 @@ fn attacks_of_many_records_are_found_by_whom_and_when() {
             time: record.time.clone(),
             dataset: None,
             event_id: String::new(),
-            event: Arc::new(serde_json::json!({"log": {"file": {"path": format!("/tmp/{}", record.file)}}})),
+            event: serde_json::json!({"log": {"file": {"path": format!("/tmp/{}", record.file)}}}).into(),
         });
     }
     assert_eq!(heard(shown).1, 0);

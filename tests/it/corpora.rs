@@ -106,7 +106,7 @@ fn fired(rules: &Arc<CompiledRules>, rule: &str, sample: &Path) -> Vec<String> {
     let mut records: Vec<String> = alerts
         .iter()
         .filter(|alert| *alert.rule.id == *rule)
-        .map(|alert| alert.event["winlog"]["record_id"].to_string())
+        .map(|alert| alert.event.value()["winlog"]["record_id"].to_string())
         .collect();
     records.sort();
     records

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
-use crate::support::{Ran, borzoi, ran};
+use crate::kill::{Moments, kill_after};
+use crate::support::{Ran, borzoi, count, ran};
 
 const RULES: &str = "
 title: Flow
@@ -298,4 +300,56 @@ fn what_was_learned_before_is_known() {
         .args(["--output", "jsonl", "--rules"])
         .arg(&rules));
     assert_eq!(told(&alone.stdout), Vec::<String>::new());
+}
+
+#[test]
+fn a_killed_scan_goes_on_learning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rules, all) = (rules(folder.path()), folder.path().join("all.ndjson"));
+    logs(&all, 0..120);
+    let scan = |name: &str, threads: usize| {
+        let mut command = borzoi();
+        command.arg("scan").arg(&all).arg("--rules").arg(&rules);
+        command.args([
+            "--threads",
+            &threads.to_string(),
+            "--batch-rows",
+            "50",
+            "--output",
+            "csv",
+        ]);
+        command.args(["--lateness", "2h", "--finish", "--state-every", "0s", "--state"]);
+        command.arg(folder.path().join(name).join("state"));
+        command.arg("--lake").arg(folder.path().join(name).join("lake"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let answers = |name: &str| {
+        let lake = folder.path().join(name).join("lake");
+        [
+            "select count(*) from zeek_conn",
+            "select count(*) from alerts where rule_title = 'Calls back'",
+            "select count(*) from alerts where rule_title = 'Sends out far more than before'",
+            "select cast(sum(date_part('epoch', time)) as bigint) from alerts",
+            "select sum(alert_count) from alerts",
+        ]
+        .map(|sql| count(&lake, sql))
+    };
+    let started = Instant::now();
+    assert!(scan("whole", 1).status().unwrap().success());
+    let mut moments = Moments::new(started.elapsed());
+    let expected = answers("whole");
+    assert!(expected[1] > 0 && expected[2] > 0, "{expected:?}");
+    let state = folder.path().join("killed/state/scan.state");
+    let mut with_state = 0;
+    for threads in [1, 2, 3, 1, 2, 3, 1, 2, 3] {
+        let killed = kill_after(moments.next() / 2, scan("killed", threads));
+        with_state += usize::from(killed && state.is_file());
+        if with_state == 3 {
+            break;
+        }
+    }
+    assert!(with_state > 0, "no moment lies in the run");
+    assert!(scan("killed", 2).status().unwrap().success());
+    assert_eq!(answers("killed"), expected);
 }

@@ -10,8 +10,12 @@ use borzoi_engine::anomaly::beacon::{self, Beacon};
 use borzoi_engine::anomaly::distinct::Distinct;
 use borzoi_engine::anomaly::hours::{self, Hours};
 use borzoi_engine::anomaly::names::generated;
+use borzoi_engine::anomaly::peers::{self, Peers};
+use borzoi_engine::anomaly::pool::{Pool, Tally};
+use borzoi_engine::anomaly::rare::{self, Rare};
 use borzoi_engine::anomaly::silence::{self, Silence};
-use borzoi_engine::anomaly::simulate::{Callbacks, Family, FanOut, Noise, People, Source, of_people};
+use borzoi_engine::anomaly::simulate::{Callbacks, Calm, Family, FanOut, Noise, People, Source, of_people};
+use borzoi_engine::anomaly::travel::{self, Place, Travel};
 use borzoi_engine::anomaly::{Detector, Sensitivity};
 
 const HOUR: i64 = 3_600_000_000;
@@ -28,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     sprays(seed);
     silences(seed);
     plots(seed);
+    plots_of_many(seed);
     Ok(())
 }
 
@@ -383,4 +388,90 @@ fn plots(seed: u64) {
         println!("{line}{}", if score.alert { "!" } else { "" });
     }
     println!("```");
+}
+
+/// Of what compares entities with others, or an entity with a place.
+fn plots_of_many(seed: u64) {
+    let mut noise = Noise::new(seed + 70_000_000);
+    let mut series: Vec<(Detector, Calm)> = (0..100)
+        .map(|number| (Detector::default(), Calm::new(seed, number, 60)))
+        .collect();
+    let (mut pool, mut bars_by_day) = (Pool::new(1.0), Vec::new());
+    for hour in 0..30 * 24 {
+        let (mut tally, bar) = (Tally::default(), pool.bar());
+        for (detector, calm) in &mut series {
+            let value = calm.value(hour * 60);
+            let score = detector.update(hour * HOUR, value);
+            let strength = if value > score.expected {
+                score.settled
+            } else {
+                0.0
+            };
+            tally.add(0.0, 12.0 * strength.ln_1p());
+        }
+        pool.learn(1.0 / 24.0, &tally, bar);
+        if hour % 48 == 47 {
+            bars_by_day.push((format!("day {}", hour / 24 + 1), pool.bar()));
+        }
+    }
+    bars(
+        "bar of a pool of 100 series, one alert a day asked for",
+        bars_by_day.into_iter(),
+    );
+
+    let mut rare = Rare::new(rare::Settings::default());
+    for hour in 0..240 {
+        for host in 0..50 {
+            // Program n is on the hosts below n.
+            let program = noise.below(50).max(host as usize + 1);
+            rare.update(hour * HOUR, host, program as u64);
+        }
+    }
+    let rows = [0, 1, 2, 5, 10, 20, 40].into_iter().map(|holders| {
+        let score = rare.clone().update(240 * HOUR, 49, holders);
+        (
+            format!("{} have it", score.peers_with),
+            -score.probability.log10(),
+        )
+    });
+    bars(
+        "improbability (decimal digits) of a program that is new for a host, by how many of 49 others have it",
+        rows,
+    );
+
+    let mut peers = Peers::new(peers::Settings::default());
+    let hosts = |noise: &mut Noise| -> Vec<f64> { (0..50).map(|_| (0.5 * noise.normal()).exp()).collect() };
+    for hour in 0..240 {
+        peers.interval(hour * HOUR, &hosts(&mut noise));
+    }
+    let last = hosts(&mut noise);
+    let rows = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0].into_iter().map(|times| {
+        let mut values = last.clone();
+        values[0] = times;
+        let scores = peers.clone().interval(240 * HOUR, &values);
+        (format!("{times} times"), scores[0].distance)
+    });
+    bars(
+        "spreads away from 50 peers, half of them within 1.4 times, by how many times the median a host has",
+        rows,
+    );
+
+    let rows = [200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0]
+        .into_iter()
+        .map(|km: f64| {
+            let place = |longitude| Place {
+                latitude: 0.0,
+                longitude,
+                precision_km: None,
+            };
+            let mut travel = Travel::new(travel::Settings::default());
+            travel.update(0, place(0.0));
+            let score = travel.update(2 * HOUR, place(km / 111.19));
+            let told = if score.alert { "!" } else { "" };
+            (format!("{km} km{told}"), score.speed_kmh)
+        });
+    bars(
+        "speed at least (km/h) between two places two hours apart, each known within 50 km; told (!)",
+        rows,
+    );
 }

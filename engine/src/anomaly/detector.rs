@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS: i64 = 24;
 /// Values before anything is said.
-const LEARNING: u32 = 30;
+pub(crate) const LEARNING: u32 = 30;
 /// Part of the range ever seen that is added to every deviation.
 const FLOOR: f64 = 0.01;
 /// A value outside everything seen is this strong, and so much more per width of the range. A tenth of a width is
@@ -33,6 +33,9 @@ pub struct Score {
     pub probability: f64,
     /// What the detectors say together: 1 is a record that is three times the usual deviation.
     pub strength: f64,
+    /// The same without what is known for less than half of the time: the first values of a forecast are records too easily
+    /// to be compared with those of other series.
+    pub settled: f64,
     /// In `[0, 1]`: one less the probability, a tenth of it while an episode rests. What benchmarks want.
     pub anomaly: f64,
     /// What was expected, by the forecaster that did best of late.
@@ -153,16 +156,21 @@ impl Detector {
         let outside = self.range.beyond(scaled);
 
         let mut by_speed = self.from_best.update(hour, scaled - forecast.best, floor);
+        let mut settled = by_speed;
         if let Some(week) = forecast.week {
             let of_week = self.from_week.update(hour, scaled - week, floor);
             for (strength, other) in by_speed.iter_mut().zip(of_week) {
                 *strength = (*strength + other) / 2.0;
+            }
+            if self.from_week.count().saturating_mul(2) >= self.count {
+                settled = by_speed;
             }
         }
         self.range.learn(scaled);
         self.season.learn(since_first, scaled, &forecast);
 
         let (strength, cause) = self.together(by_speed, outside);
+        let (settled, _) = self.together(settled, outside);
         let (alert, resting) = self.episode(strength);
         let probability = if cause == Cause::Learning {
             1.0
@@ -173,6 +181,7 @@ impl Detector {
         Score {
             probability,
             strength,
+            settled,
             anomaly: (1.0 - probability) * if resting { 0.1 } else { 1.0 },
             expected: back(forecast.best),
             low: back(forecast.best - 3.0 * forecast.error),
@@ -228,6 +237,7 @@ impl Detector {
         Score {
             probability: 1.0,
             strength: 0.0,
+            settled: 0.0,
             anomaly: 0.0,
             expected: value,
             low: value,

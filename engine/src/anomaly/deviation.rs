@@ -13,6 +13,7 @@
 //! The mean over speeds and forecasts counts, not the greatest: what is unusual in only one view is mostly chance
 //! (Aggarwal and Sathe, *Theoretical foundations and algorithms for outlier ensembles*, 2015).
 
+use super::compact::Compact;
 use super::ewma::{WINSOR, limited_square};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ const RECORD_LIMIT: f64 = 3.0;
 /// Values before anything is said.
 const LEARNING: u32 = 20;
 
-/// The deviations of one series from one forecast: about 350 bytes.
+/// The deviations of one series from one forecast: about 280 bytes.
 ///
 /// ```
 /// use borzoi_engine::anomaly::deviation::Deviation;
@@ -55,7 +56,7 @@ pub struct Deviation {
     mean_square: [f32; 3],
     record: [f32; 3],
     hour_counts: [u8; HOURS],
-    hour_mean_square: [[f32; 3]; HOURS],
+    hour_mean_square: [[Compact; 3]; HOURS],
 }
 
 impl Deviation {
@@ -101,27 +102,32 @@ impl Deviation {
             self.mean_square[speed] = (usual_square + weight * (square - usual_square)) as f32;
             self.record[speed] = (record * RECORD_KEEP).max(counted) as f32;
             let hour_square = &mut self.hour_mean_square[hour][speed];
-            let old = f64::from(*hour_square);
+            let old = hour_square.get();
             let limit = if self.hour_counts[hour] > 20 && usual_square > 0.0 {
                 WINSOR * WINSOR * old.max(usual_square)
             } else {
                 f64::INFINITY
             };
-            *hour_square = (old + hour_weight * ((size * size).min(limit) - old)) as f32;
+            *hour_square = Compact::of(old + hour_weight * ((size * size).min(limit) - old));
         }
         strengths
     }
 
+    /// Deviations taken.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// The greatest mean square of an hour and its two neighbours: jobs do not start on the second.
     fn wildest_hour_near(&self, hour: usize, speed: usize) -> f64 {
-        let mut wildest = 0.0f32;
+        let mut wildest = 0.0f64;
         for near in [hour + HOURS - 1, hour, hour + 1] {
             let near = near % HOURS;
             if self.hour_counts[near] >= 2 {
-                wildest = wildest.max(self.hour_mean_square[near][speed]);
+                wildest = wildest.max(self.hour_mean_square[near][speed].get());
             }
         }
-        f64::from(wildest)
+        wildest
     }
 }
 

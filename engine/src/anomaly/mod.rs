@@ -52,6 +52,7 @@
 //! `docs/anomaly.md` has figures, and what was tried and did not help.
 
 pub mod beacon;
+mod compact;
 pub mod cusum;
 pub mod detector;
 pub mod deviation;
@@ -62,6 +63,7 @@ mod fan_out_tests;
 pub mod hours;
 pub mod names;
 pub mod peers;
+pub mod pool;
 pub mod range;
 pub mod rare;
 pub mod rates;
@@ -74,5 +76,6 @@ pub mod sketch;
 mod tests;
 pub mod travel;
 
+pub(crate) use detector::LEARNING;
 pub use detector::{Cause, Detector, Score};
 pub use sensitivity::Sensitivity;

@@ -2,10 +2,12 @@
 //!
 //! Not real traffic: each trace says what it is made of, so that a figure measured on it says how far it goes.
 
+mod calm;
 mod names;
 mod sources;
 mod traffic;
 
+pub use calm::Calm;
 pub use names::{Family, of_people};
 pub use sources::{FanOut, Source};
 pub use traffic::{Callbacks, People};

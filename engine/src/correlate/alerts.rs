@@ -10,7 +10,6 @@ use borzoi_rules::correlation::{
 use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::kept::{self, KeptEvents};
 use super::signals::Matched;
@@ -18,7 +17,8 @@ use super::statistics;
 use super::told::{self, Told};
 use super::{Correlations, told_apart_by};
 use crate::alert::{
-    Alert, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
+    Alert, Contribution, CorrelationAlert, Entities, EventJson, GroupValue, MatchedField, SCHEMA_VERSION,
+    Shown,
 };
 use crate::expected::{self, Expected};
 use crate::windows::{self, Baseline, Counters, Episode, Settings, Signal, Watched, Windows, episode_id};
@@ -312,7 +312,7 @@ impl Correlator {
         let span = self.correlations.plans()[episode.plan as usize].sample_span();
         let samples = episode.samples.iter();
         let kept = samples.filter_map(|sample| self.kept.find(episode, sample, span));
-        kept.map(|kept| kept.evidence.event.len()).sum()
+        kept.map(|kept| kept.evidence.event.text().len()).sum()
     }
 
     fn alert(&self, episode: &Episode) -> Alert {
@@ -323,12 +323,11 @@ impl Correlator {
         let mut entities = Entities::default();
         let mut shown_values: Option<&[Box<str>]> = None;
         let mut evidence = Vec::with_capacity(episode.samples.len());
-        let mut event = Arc::new(Value::Null);
+        let mut event = EventJson::null();
         let mut dataset = None;
         for sample in &episode.samples {
             let kept = self.kept.find(episode, sample, plan.sample_span());
-            let json = kept.and_then(|kept| serde_json::from_str(&kept.evidence.event).ok());
-            let json: Arc<Value> = Arc::new(json.unwrap_or(Value::Null));
+            let json = kept.map_or_else(EventJson::null, |kept| kept.evidence.event.clone());
             if let Some(kept) = kept {
                 merge(&mut entities, &kept.evidence.entities);
                 shown_values.get_or_insert(&kept.shown);
@@ -597,7 +596,7 @@ correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1m, 
                 time: String::new(),
                 dataset: "busy".into(),
                 entities: Entities::default(),
-                event: format!("\"{}\"", "x".repeat(event)).into(),
+                event: serde_json::Value::from("x".repeat(event)).into(),
             };
             let evidence = Arc::new(evidence);
             for group in 0..groups {

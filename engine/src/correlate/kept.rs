@@ -11,7 +11,8 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::signals::Matched;
-use crate::alert::Entities;
+use crate::alert::{Entities, EventJson};
+use crate::event_json::as_text;
 use crate::windows::{Episode, Sample, samples_from, samples_of_rule};
 
 /// Bytes of kept events; past it, those of the stretches met first go.
@@ -25,8 +26,8 @@ pub(crate) struct Evidence {
     pub(crate) dataset: Arc<str>,
     #[serde(with = "plain")]
     pub(crate) entities: Entities,
-    /// The event as JSON text.
-    pub(crate) event: Box<str>,
+    #[serde(with = "as_text")]
+    pub(crate) event: EventJson,
 }
 
 /// Entities with all their lists: in JSON empty ones are left out, which only JSON can read.
@@ -67,7 +68,7 @@ pub(crate) struct Kept {
 impl Kept {
     fn bytes(&self) -> usize {
         let shown: usize = self.shown.iter().map(|text| text.len() + 16).sum();
-        200 + self.evidence.event.len() + shown
+        200 + self.evidence.event.text().len() + shown
     }
 }
 

@@ -15,7 +15,6 @@ use borzoi_parsers::catalog::Dataset;
 
 use super::kept::{Evidence, Kept};
 use super::{Correlations, Use};
-use crate::alert_build::AlertBuilder;
 use crate::matcher::event::EventTexts;
 use crate::matcher::row::RowView;
 use crate::matcher::values::Found;
@@ -312,16 +311,4 @@ pub(crate) fn with_kept(
             matched
         })
         .collect()
-}
-
-/// What an alert would show of an event.
-pub(crate) fn evidence_of(builder: &AlertBuilder<'_>, batch: &EventBatch, row: u32) -> Evidence {
-    let about = builder.about(row as usize);
-    Evidence {
-        event_id: about.0,
-        time: about.1,
-        dataset: batch.dataset.name.clone(),
-        entities: about.2,
-        event: about.3,
-    }
 }

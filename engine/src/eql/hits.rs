@@ -13,7 +13,7 @@ use super::{NamesOfRoutes, Queries, Way, paths_of, pipe_paths};
 use crate::alert::{Alert, MatchedField};
 use crate::alert_build::{AlertBuilder, micros_at, text_at};
 use crate::correlate::kept::Evidence;
-use crate::correlate::signals::{evidence_of, id_of, route_of};
+use crate::correlate::signals::{id_of, route_of};
 use crate::matcher::event::EventTexts;
 use crate::matcher::fold::fold;
 use crate::matcher::{CompiledRules, RuleIndex, Signal};
@@ -48,7 +48,7 @@ impl About {
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
         let shown: usize = self.shown.iter().map(|text| text.len() + 16).sum();
-        300 + self.evidence.event.len() + shown + self.kept.bytes()
+        300 + self.evidence.event.text().len() + shown + self.kept.bytes()
     }
 }
 
@@ -151,7 +151,7 @@ impl<'a> HitMaker<'a> {
         }
         let evidence = match &self.last {
             Some((last, evidence)) if *last == signal.row => evidence.clone(),
-            _ => Arc::new(evidence_of(builder, self.batch, signal.row)),
+            _ => Arc::new(builder.evidence(signal.row)),
         };
         self.last = Some((signal.row, evidence.clone()));
         let kept = Arc::new(match waits {

@@ -13,8 +13,8 @@ use super::hits::{About, Hit};
 use super::relations::Relations;
 use super::{Queries, Way};
 use crate::alert::{
-    Alert, AlertRule, Contribution, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION,
-    Shown,
+    Alert, AlertRule, Contribution, CorrelationAlert, Entities, EventJson, GroupValue, MatchedField,
+    SCHEMA_VERSION, Shown,
 };
 use crate::alert_build::alert_id;
 use crate::correlate::alerts::{merge, rfc3339};
@@ -494,9 +494,7 @@ fn alert_of(query: &QueryRule, face: &AlertRule, tenant: &Arc<str>, result: &Res
     for (time, id, about) in &result.events {
         let evidence = &about.evidence;
         merge(&mut entities, &evidence.entities);
-        let json = serde_json::from_str(&evidence.event)
-            .unwrap_or_else(|_| Json::String(evidence.event.to_string()));
-        shown.push((*time, *id, evidence, Arc::new(json)));
+        shown.push((*time, *id, evidence));
     }
     let kind = match &query.query.body {
         Body::Event(_) => "event",
@@ -533,26 +531,29 @@ fn alert_of(query: &QueryRule, face: &AlertRule, tenant: &Arc<str>, result: &Res
     let evidence: Vec<Shown> = shown
         .iter()
         .enumerate()
-        .map(|(place, (_, _, evidence, json))| Shown {
+        .map(|(place, (_, _, evidence))| Shown {
             rule: parts.get(place).cloned().unwrap_or_else(|| face.title.clone()),
             time: evidence.time.clone(),
             dataset: Some(evidence.dataset.clone()),
             event_id: evidence.event_id.clone(),
-            event: json.clone(),
+            event: evidence.event.clone(),
         })
         .collect();
     let (dataset, event_id, event) = match shown.first() {
-        Some((_, _, evidence, json)) => (evidence.dataset.clone(), evidence.event_id.clone(), json.clone()),
+        Some((_, _, evidence)) => {
+            let event = evidence.event.clone();
+            (evidence.dataset.clone(), evidence.event_id.clone(), event)
+        }
         None => (
             Arc::default(),
             String::new(),
-            Arc::new(Json::Object(result.extra.clone().into_iter().collect())),
+            EventJson::from(Json::Object(result.extra.clone().into_iter().collect())),
         ),
     };
     let mut about: Vec<&str> = evidence.iter().map(|shown| shown.event_id.as_str()).collect();
     // The same events may be a match for several values of a list.
     about.extend(group.iter().map(|value| value.value.as_str()));
-    let counted = format!("{first} {last} {event}");
+    let counted = format!("{first} {last} {}", event.text());
     if evidence.is_empty() {
         about.push(&counted);
     }

@@ -39,6 +39,8 @@
 //! table that finds it, and what its list says of it, each distinct text once. [`IndicatorSet::memory`] counts all of it.
 
 mod build;
+pub mod fetch;
+mod live;
 pub mod read;
 mod rules;
 mod set;
@@ -47,7 +49,8 @@ mod url;
 pub mod value;
 
 pub use build::{Added, SetBuilder};
-pub use read::{FileReport, Loaded, Problem, load};
+pub use live::{LiveLists, Replaced};
+pub use read::{FileReport, Loaded, Problem, load, load_text};
 pub use rules::{rule_name, rules, words};
 pub use set::{About, Asked, Indicator, IndicatorSet, ListInfo, ListNumber, Memory, Settings};
 pub use value::{Kind, Value};

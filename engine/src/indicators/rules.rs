@@ -88,14 +88,21 @@ pub fn rule_name(list: &str) -> String {
 /// assert_eq!(rules[0].meta.name.as_deref(), Some("indicator_botnet_c2"));
 /// ```
 pub fn rules(set: &Arc<IndicatorSet>) -> Vec<DetectionRule> {
-    let lists = (0..).zip(set.lists());
-    lists
-        .filter_map(|(number, list)| rule(set, number, list))
+    let lists: Arc<dyn Lists> = set.clone();
+    (0..)
+        .zip(set.lists())
+        .filter_map(|(number, list)| rule(&lists, number, list, &|kind| list.counts[kind as usize] > 0))
         .collect()
 }
 
-fn rule(set: &Arc<IndicatorSet>, number: u32, list: &ListInfo) -> Option<DetectionRule> {
-    let has = |kinds: &[Kind]| kinds.iter().any(|kind| list.counts[*kind as usize] > 0);
+/// The rule of the list with this number, which has, or may have, indicators of the kinds that `has` says.
+pub(super) fn rule(
+    lists: &Arc<dyn Lists>,
+    number: u32,
+    list: &ListInfo,
+    has: &dyn Fn(Kind) -> bool,
+) -> Option<DetectionRule> {
+    let has = |kinds: &[Kind]| kinds.iter().any(|kind| has(*kind));
     let asked = [
         (
             "address",
@@ -131,7 +138,7 @@ fn rule(set: &Arc<IndicatorSet>, number: u32, list: &ListInfo) -> Option<Detecti
                 .map(|column| Expression::Field {
                     name: (*column).to_owned(),
                     matcher: Matcher::Listed(Listed {
-                        lists: set.clone(),
+                        lists: lists.clone(),
                         list: number,
                         sort: asked as u32,
                     }),

@@ -471,6 +471,11 @@ impl BatchMatcher {
         &self.rules
     }
 
+    /// Forgets what it knows of values: what rules ask of them has changed.
+    pub fn forget(&mut self) {
+        self.states.values_mut().for_each(DatasetState::forget);
+    }
+
     /// What was counted since the last call.
     pub fn take_counters(&mut self) -> MatchCounters {
         std::mem::take(&mut self.counters)

@@ -149,10 +149,15 @@ impl DatasetState {
         &self.fields[field].table
     }
 
+    /// Forgets all values.
+    pub(super) fn forget(&mut self) {
+        self.fields.fill_with(FieldState::new);
+    }
+
     /// Forgets everything if it takes more than `budget` bytes. Set numbers do not outlive a batch.
     pub(super) fn keep_within_budget(&mut self, budget: usize, counters: &mut MatchCounters) {
         if self.fields.iter().map(FieldState::bytes).sum::<usize>() > budget {
-            self.fields.fill_with(FieldState::new);
+            self.forget();
             counters.cache_resets += 1;
         }
         if self.by_path.len() > MOST_PATHS {

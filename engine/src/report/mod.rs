@@ -34,7 +34,7 @@ use base64::engine::general_purpose::STANDARD;
 use borzoi_rules::attack::TACTICS;
 use sha2::{Digest, Sha256};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, EventJson};
 use charts::{Bar, bar_panel, thousands, tile, timeline_panel};
 use escape::{html, push_script_json};
 use summary::{Dictionary, LEVELS, Summary, level_index, level_name};
@@ -120,7 +120,7 @@ impl Report {
             entities: alert.entities.clone(),
             matched: Vec::new(),
             event_id: String::new(),
-            event: serde_json::Value::Null.into(),
+            event: EventJson::null(),
             correlation: None,
         });
     }

@@ -143,7 +143,7 @@ fn every_alert_is_in_the_page_in_order() {
     assert_eq!(details.len(), given.len());
     for ((alert, row), detail) in given.iter().zip(index["rows"].as_array().unwrap()).zip(&details) {
         assert_eq!(detail["id"], alert.id.as_str());
-        assert_eq!(detail["event"], *alert.event);
+        assert_eq!(detail["event"], alert.event.value());
         assert_eq!(row[0], alert.time.as_str());
         let rule = &index["rules"][row[1].as_u64().unwrap() as usize];
         assert_eq!(rule[0], alert.rule.id.as_ref());
@@ -269,7 +269,7 @@ fn hostile_contents_stay_contents() {
             !markup.contains(['\u{202e}', '\u{2028}', '\u{0}', '\u{1b}']),
             "{text:?}"
         );
-        assert_eq!(details_of(&page)[0]["event"], *given[0].event);
+        assert_eq!(details_of(&page)[0]["event"], given[0].event.value());
         assert_eq!(details_of(&page)[0]["matched"][0]["value"], text);
         assert_eq!(index_of(&page)["host"][0], text);
         assert_eq!(index_of(&page)["rules"][0][1], text);

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::alert::Alert;
 use crate::alert_build::{AlertBuilder, micros_at, text_at};
-use crate::correlate::signals::{Matched, SignalMaker, evidence_of, with_kept};
+use crate::correlate::signals::{Matched, SignalMaker, with_kept};
 use crate::eql::hits::{Hit, HitMaker};
 use crate::matcher::{BatchMatcher, CompiledRules, Signal};
 use crate::sql_rules::partial::Partial;
@@ -109,7 +109,7 @@ fn correlated<'b>(
         let evidence = made.entry((number, row)).or_insert_with(|| {
             let batch = batches[number];
             let builder = builders[number].get_or_insert_with(|| AlertBuilder::new(rules, batch));
-            Arc::new(evidence_of(builder, batch, row))
+            Arc::new(builder.evidence(row))
         });
         evidence.clone()
     })

@@ -38,6 +38,7 @@ use crate::eql;
 use crate::eql::run::QueryRun;
 use crate::expected::Expected;
 use crate::hunt::HuntError;
+use crate::indicators::LiveLists;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Settings};
@@ -78,6 +79,8 @@ pub struct ScanOptions {
     pub state: Option<StateOptions>,
     /// What is not told because somebody said that it is expected.
     pub expected: Arc<Expected>,
+    /// The lists that the rules look into, where they may be replaced while the scan runs.
+    pub lists: Option<Arc<LiveLists>>,
 }
 
 /// How late events of an input without an end may be for correlation rules, in microseconds, where nothing is said.
@@ -97,6 +100,7 @@ impl Default for ScanOptions {
             windows: windows::Settings::default(),
             state: None,
             expected: Arc::default(),
+            lists: None,
         }
     }
 }
@@ -248,6 +252,7 @@ impl Scan {
         let live = inputs.inputs.iter().any(|input| input.size.is_none());
         let mut keeper = self.options.state.clone().map(Keeper::open).transpose()?;
         let mut settings = self.options.windows;
+        settings.threads = self.options.threads.get();
         if live && settings.lateness.is_none() {
             settings.lateness = Some(STREAM_LATENESS);
         }

@@ -20,6 +20,7 @@ use crate::alert_build::micros_at;
 use crate::alert_table::alert_batches;
 use crate::correlate::signals::Matched;
 use crate::eql::hits::Hit;
+use crate::indicators::LiveLists;
 use crate::matcher::screen::Screen;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters};
 use crate::sql_rules::partial::Partial;
@@ -84,6 +85,8 @@ pub(super) struct Worker {
     decoder: Decoder,
     matcher: Option<BatchMatcher>,
     derived: Derived,
+    /// Lists that may be replaced, and their version that what is remembered of values is of.
+    lists: Option<(Arc<LiveLists>, u64)>,
     /// Whether alerts are stored, and their rows therefore needed.
     stores: bool,
 }
@@ -139,6 +142,10 @@ impl Worker {
         stores: bool,
         wants_events: bool,
     ) -> Self {
+        let lists = options.lists.clone().map(|lists| {
+            let version = lists.version();
+            (lists, version)
+        });
         let enrich = &options.enrich;
         let derived = Derived {
             enricher: Enricher::new(enrich.clone()),
@@ -160,6 +167,7 @@ impl Worker {
             decoder: decoder(),
             matcher: rules.map(|rules| BatchMatcher::new(rules.clone())),
             derived,
+            lists,
             stores,
         }
     }
@@ -171,6 +179,9 @@ impl Worker {
             Item::Closed { raw_bytes, is_whole } => Output::Closed { raw_bytes, is_whole },
             Item::Block(block) => {
                 let reached = Reached::of(&block);
+                let lists = self.lists.as_ref().map(|(lists, _)| lists.clone());
+                let _steady = lists.as_ref().map(|lists| lists.steady());
+                self.forget_replaced();
                 let mut found = self.block(block);
                 found.reached = reached;
                 Output::Block(Box::new(found))
@@ -203,6 +214,24 @@ impl Worker {
         Block {
             stored,
             ..self.matched_in_order(decoded, &by_time)
+        }
+    }
+
+    /// Forgets what is known of values if the lists that they were looked up in are others now.
+    fn forget_replaced(&mut self) {
+        let Some((lists, known)) = &mut self.lists else {
+            return;
+        };
+        let version = lists.version();
+        if *known == version {
+            return;
+        }
+        *known = version;
+        if let Some(screen) = &mut self.screen {
+            screen.forget();
+        }
+        if let Some(matcher) = &mut self.matcher {
+            matcher.forget();
         }
     }
 

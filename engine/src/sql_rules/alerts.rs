@@ -1,13 +1,14 @@
 //! From what was found to an alert.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::SqlRules;
 use super::found::Found;
-use crate::alert::{Alert, CorrelationAlert, Entities, GroupValue, MatchedField, SCHEMA_VERSION, Shown};
+use crate::alert::{
+    Alert, CorrelationAlert, Entities, EventJson, GroupValue, MatchedField, SCHEMA_VERSION, Shown,
+};
 use crate::alert_build::About;
 use crate::correlate::alerts::rfc3339;
 use crate::windows::episode_id;
@@ -46,7 +47,7 @@ pub(super) fn alert(rules: &SqlRules, found: &Found) -> Alert {
             time: rfc3339(sample.time),
             dataset: dataset(sample.dataset),
             event_id: format!("{:032x}", u128::from_be_bytes(sample.id)),
-            event: Arc::new(Value::Null),
+            event: EventJson::null(),
         })
         .collect();
     let condition = format!(
@@ -84,7 +85,7 @@ pub(super) fn alert(rules: &SqlRules, found: &Found) -> Alert {
             .first()
             .map(|shown| shown.event_id.clone())
             .unwrap_or_default(),
-        event: Arc::new(row),
+        event: row.into(),
         correlation: Some(Box::new(CorrelationAlert {
             kind: "sql".into(),
             condition,

@@ -75,14 +75,14 @@ const GROUP_BYTES: usize = size_of::<(u64, Vec<Run<i64>>)>() + 1 + 32;
 
 type ByHash<V> = HashMap<u64, V, foldhash::fast::FixedState>;
 
-/// What is saved of it: groups, values, those put aside, those not worked off, steps, limits.
+/// What is saved of it: groups, values, those put aside, those not worked off, steps, the limit of the last sweep.
 pub(super) type Saved<'s> = (
     Vec<(u64, &'s Vec<Run<i64>>)>,
     Vec<(u64, i64)>,
     &'s Aged,
     Vec<(u64, &'s Fresh)>,
     &'s BTreeMap<i64, Vec<u64>>,
-    (Option<i64>, i64),
+    i64,
 );
 
 /// The same, to be taken up.
@@ -92,7 +92,7 @@ pub(super) type Loaded = (
     Aged,
     Vec<(u64, Fresh)>,
     BTreeMap<i64, Vec<u64>>,
-    (Option<i64>, i64),
+    i64,
 );
 
 /// See the [module](self).
@@ -111,8 +111,8 @@ pub(super) struct FirstSeen {
     /// Values to work off, by step of time. A value may stand in steps at which there is nothing to do.
     steps: BTreeMap<i64, Vec<u64>>,
     scheduled: usize,
-    /// Everything below is worked off. `None`: nothing yet.
-    limit: Option<i64>,
+    /// Nothing is to be done below this.
+    due: i64,
     /// The limit when values were last forgotten.
     swept: i64,
     heap: usize,
@@ -134,7 +134,7 @@ impl FirstSeen {
             fresh: ByHash::default(),
             steps: BTreeMap::new(),
             scheduled: 0,
-            limit: None,
+            due: i64::MAX,
             swept: i64::MIN,
             heap: 0,
         }
@@ -148,12 +148,12 @@ impl FirstSeen {
             &self.aged,
             self.fresh.iter().map(|(hash, fresh)| (*hash, fresh)).collect(),
             &self.steps,
-            (self.limit, self.swept),
+            self.swept,
         )
     }
 
     /// Takes up what was saved.
-    pub(super) fn restore(&mut self, (groups, known, aged, fresh, steps, (limit, swept)): Loaded) {
+    pub(super) fn restore(&mut self, (groups, known, aged, fresh, steps, swept): Loaded) {
         self.groups = groups.into_iter().collect();
         for (hash, last) in known {
             self.known.insert_unique(hash, (hash, last), |(known, _)| *known);
@@ -163,11 +163,35 @@ impl FirstSeen {
         self.fresh = fresh.into_iter().collect();
         self.scheduled = steps.values().map(Vec::len).sum();
         self.steps = steps;
-        (self.limit, self.swept) = (limit, swept);
+        self.swept = swept;
+        self.due = self.next_due();
     }
 
-    pub(super) fn limit(&self) -> Option<i64> {
-        self.limit
+    /// Nothing is to be done before everything below this is known.
+    pub(super) fn due(&self) -> i64 {
+        self.due
+    }
+
+    /// The first step, or the next sweep.
+    fn next_due(&self) -> i64 {
+        let sweep = match self.swept {
+            // Nothing was ever worked off.
+            i64::MIN => i64::MAX,
+            swept => swept.saturating_add((self.plan.span / SWEEPS).max(1)),
+        };
+        self.next_step_end().map_or(sweep, |end| end.min(sweep))
+    }
+
+    /// How many values are due below `limit`, as far as `enough`.
+    pub(super) fn work_below(&self, limit: i64, enough: usize) -> usize {
+        let mut found = 0;
+        for (step, hashes) in &self.steps {
+            if found >= enough || self.end_of(*step) > limit {
+                break;
+            }
+            found += hashes.len();
+        }
+        found
     }
 
     /// The times of the first and the last event of groups that are remembered.
@@ -194,10 +218,14 @@ impl FirstSeen {
         time.div_euclid(self.plan.step())
     }
 
+    fn end_of(&self, step: i64) -> i64 {
+        step.saturating_add(1).saturating_mul(self.plan.step())
+    }
+
     /// The end of the first step in which something is due.
     pub(super) fn next_step_end(&self) -> Option<i64> {
         let (step, _) = self.steps.first_key_value()?;
-        Some(step.saturating_add(1).saturating_mul(self.plan.step()))
+        Some(self.end_of(*step))
     }
 
     /// Takes an event at or above the limit. `false` if it is there already, as far as that is still known.
@@ -229,6 +257,7 @@ impl FirstSeen {
             let step = self.step_of(time);
             self.steps.entry(step).or_default().push(hash);
             self.scheduled += 1;
+            self.due = self.due.min(self.end_of(step));
         }
         new
     }
@@ -264,10 +293,6 @@ impl FirstSeen {
 
     /// Works everything off up to `limit`, a multiple of the plan's step.
     pub(super) fn advance(&mut self, limit: i64, worked: &mut Worked) {
-        if self.limit.is_some_and(|known| known >= limit) {
-            return;
-        }
-        self.limit = Some(limit);
         while let Some(first) = self.steps.first_entry() {
             let step = *first.key();
             if step.saturating_add(1).saturating_mul(self.plan.step()) > limit {
@@ -282,6 +307,7 @@ impl FirstSeen {
         if limit.saturating_sub(self.swept) >= (self.plan.span / SWEEPS).max(1) {
             self.sweep(limit);
         }
+        self.due = self.next_due();
     }
 
     fn work(&mut self, hash: u64, limit: i64, worked: &mut Worked) {
@@ -325,6 +351,7 @@ impl FirstSeen {
         let start = entry.time;
         if !self.plan.parents.is_empty() {
             worked.began.push(Began {
+                plan: self.number,
                 key: key.clone(),
                 time: start,
                 id: episode_id(&self.tenant, &self.plan.rule_id, key, start),

@@ -38,25 +38,30 @@
 //!
 //! No clock is read here and nothing is written: the caller says what time it is.
 
+mod advance;
 mod aged;
 mod episode;
 mod fetch;
 mod first_seen;
 mod group;
+mod intervals;
 pub mod keys;
 mod log;
 mod measure;
 mod newest;
+mod numbers;
 pub mod plan;
 mod rank;
 mod relief;
 mod series;
+mod shard;
 pub(crate) mod slab;
 mod snapshot;
 mod state;
 mod states;
 mod sums;
 mod table;
+mod threads;
 pub(crate) mod time;
 mod watch;
 
@@ -65,17 +70,13 @@ use std::sync::Arc;
 pub use episode::{
     Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, Watched, episode_id, samples_from,
 };
-use keys::Key;
-use log::Entry;
-use plan::{Measured, Plan, Taken};
+use plan::{Measured, Plan, Taken, Together};
+use shard::{Common, Route, SHARDS, Shard};
 pub use snapshot::Loaded;
-use state::{Began, Early, PlanState, Worked};
 use states::State;
 pub use sums::LARGEST;
+use threads::Threads;
 use time::Clock;
-
-/// So many signals are looked up together: what they need fits the first cache.
-const TOGETHER: usize = 32;
 
 /// How windows work.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +93,10 @@ pub struct Settings {
     pub ahead: i64,
     /// Whether the numbers of all intervals are kept ([`Windows::take_watched`]), which takes memory without bound.
     pub watch: bool,
+    /// On how many threads groups are looked at. What is found and said is the same for any number.
+    pub threads: usize,
+    /// Fewer signals at once than this are not worth a second thread, nor is a sixteenth of them in groups to work off.
+    pub few: usize,
 }
 
 impl Default for Settings {
@@ -102,6 +107,8 @@ impl Default for Settings {
             eager: false,
             ahead: 60_000_000,
             watch: false,
+            threads: 1,
+            few: 512,
         }
     }
 }
@@ -175,23 +182,65 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Windows {
     plans: Vec<Arc<Plan>>,
-    /// Numbers of the plans, those first whose findings others read.
-    order: Vec<usize>,
+    /// In step with them.
+    ways: Vec<Way>,
+    /// Numbers of the plans by stage: those of one read nothing but findings of those before.
+    stages: Vec<Vec<usize>>,
     settings: Settings,
     tenants: Vec<Tenant>,
+    /// Their names.
+    names: Vec<Arc<str>>,
     now: Option<i64>,
     counters: Counters,
+    shards: Vec<Shard>,
+    /// Signals since it was looked what memory they take.
+    unlooked: u32,
     ended: Vec<Episode>,
     begun: Vec<Episode>,
     watched: Vec<Watched>,
-    bytes: usize,
+    /// Room for where signals go.
+    routes: Vec<Route>,
+    threads: Threads,
+}
+
+/// How a plan's signals find their shard.
+#[derive(Debug)]
+struct Way {
+    together: Together,
+    /// How many rules the plan is about.
+    slots: u16,
+    /// Moves groups with the same key of other rules elsewhere.
+    salt: u64,
+    is_series: bool,
+}
+
+impl Way {
+    fn of(plan: &Plan) -> Way {
+        Way {
+            together: plan.kept_together(),
+            slots: plan.slots,
+            salt: keys::hash(plan.rule_id.as_bytes()),
+            is_series: matches!(plan.measured, Measured::Unusual(_)),
+        }
+    }
+
+    /// The shard of a key, of which the hash is known.
+    fn shard(&self, key: &[u8], hash: u64) -> u32 {
+        let hash = match self.together {
+            Together::Key => hash,
+            Together::First(values) => keys::hash(keys::first_values(key, values)),
+            Together::All => 0,
+        };
+        // Tables take the high bits.
+        ((hash ^ self.salt) as usize % SHARDS) as u32
+    }
 }
 
 #[derive(Debug)]
 struct Tenant {
-    name: Arc<str>,
     clock: Clock,
-    states: Vec<State>,
+    /// By plan: everything below is worked off. `None`: nothing yet.
+    limits: Vec<Option<i64>>,
     /// No plan can be worked off further before the watermark reaches this.
     next: i64,
 }
@@ -200,22 +249,27 @@ impl Windows {
     /// Windows without any event. Plans must not read their own findings, not even in a circle; those that do get none.
     pub fn new(plans: Vec<Arc<Plan>>, settings: Settings) -> Windows {
         Windows {
-            order: in_order(&plans),
+            ways: plans.iter().map(|plan| Way::of(plan)).collect(),
+            stages: advance::in_stages(&plans),
             plans,
             settings,
             tenants: Vec::new(),
+            names: Vec::new(),
             now: None,
             counters: Counters::default(),
+            shards: (0..SHARDS).map(|_| Shard::new(settings.watch)).collect(),
+            unlooked: 0,
             ended: Vec::new(),
             begun: Vec::new(),
             watched: Vec::new(),
-            bytes: 0,
+            routes: Vec::new(),
+            threads: Threads::default(),
         }
     }
 
     /// The number of a tenant, if there is one of this name.
     pub fn known_tenant(&self, name: &str) -> Option<u32> {
-        let known = self.tenants.iter().position(|tenant| *tenant.name == *name);
+        let known = self.names.iter().position(|known| **known == *name);
         known.map(|known| known as u32)
     }
 
@@ -224,15 +278,15 @@ impl Windows {
         if let Some(known) = self.known_tenant(name) {
             return known;
         }
-        let name: Arc<str> = name.into();
-        let states = self.plans.iter().enumerate();
-        let states = states.map(|(number, plan)| State::new(plan.clone(), number as u32, name.clone()));
+        self.names.push(name.into());
         self.tenants.push(Tenant {
-            states: states.collect(),
-            name,
             clock: Clock::default(),
+            limits: vec![None; self.plans.len()],
             next: i64::MIN,
         });
+        for shard in &mut self.shards {
+            shard.add_tenant(self.plans.len());
+        }
         (self.tenants.len() - 1) as u32
     }
 
@@ -248,33 +302,46 @@ impl Windows {
 
     /// Bytes of all groups, about.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.shards.iter().map(|shard| shard.bytes).sum()
     }
 
     /// How many groups there are.
     pub fn groups(&self) -> usize {
-        let states = self.tenants.iter().flat_map(|tenant| &tenant.states);
+        let states = self.shards.iter().flat_map(|shard| shard.states.iter().flatten());
         states.map(State::groups).sum()
     }
 
     /// What rules that learn know, by tenant and rule.
     pub fn baselines(&self) -> Vec<Baseline> {
-        let tenants = self.tenants.iter();
-        let known = tenants.flat_map(|tenant| {
-            let states = tenant.states.iter().zip(0..);
-            states.filter_map(|(state, plan)| {
-                let (since, until) = state.learned()?;
-                Some(Baseline {
-                    plan,
-                    tenant: tenant.name.clone(),
-                    groups: state.groups(),
-                    since,
-                    until,
-                    bytes: state.bytes(),
-                })
-            })
-        });
-        known.collect()
+        let mut known = Vec::new();
+        for (tenant, name) in self.names.iter().enumerate() {
+            for plan in 0..self.plans.len() {
+                let place = tenant * self.plans.len() + plan;
+                let states = self
+                    .shards
+                    .iter()
+                    .filter_map(|shard| shard.states[place].as_ref());
+                let learned = states.filter_map(|state| {
+                    let (since, until) = state.learned()?;
+                    Some(Baseline {
+                        plan: plan as u32,
+                        tenant: name.clone(),
+                        groups: state.groups(),
+                        since,
+                        until,
+                        bytes: state.bytes(),
+                    })
+                });
+                known.extend(learned.reduce(|one, other| Baseline {
+                    groups: one.groups + other.groups,
+                    since: one.since.min(other.since),
+                    until: one.until.max(other.until),
+                    bytes: one.bytes + other.bytes,
+                    ..one
+                }));
+            }
+        }
+        known
     }
 
     /// The episodes that have become final since the last call: nothing that may still come changes them.
@@ -294,53 +361,71 @@ impl Windows {
         std::mem::take(&mut self.watched)
     }
 
+    /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
+    pub fn push(&mut self, signal: &Signal<'_>) {
+        self.push_all(std::slice::from_ref(signal));
+    }
+
     /// Takes signals, as [`push`](Windows::push) would one after another; with many groups in less time, because what they
-    /// need from memory is asked for together.
+    /// need from memory is asked for together, and on [several threads](Settings::threads).
     pub fn push_all(&mut self, signals: &[Signal<'_>]) {
-        let mut found = [(0, None); TOGETHER];
-        for signals in signals.chunks(TOGETHER) {
-            for (found, signal) in found.iter_mut().zip(signals) {
-                *found = (keys::hash(signal.key), None);
-                if let Some(state) = self.groups_for(signal) {
-                    state.fetch_place(found.0);
-                }
-            }
-            for ((hash, likely), signal) in found.iter_mut().zip(signals) {
-                *likely = self
-                    .groups_for(signal)
-                    .and_then(|state| state.fetch_likely(*hash));
-            }
-            for ((_, likely), signal) in found.iter().zip(signals) {
-                if let (Some(likely), Some(state)) = (likely, self.groups_for(signal)) {
-                    state.fetch_log(*likely);
-                }
-            }
-            for ((hash, _), signal) in found.iter().zip(signals) {
-                self.take(signal, *hash);
-            }
+        let mut rest = signals;
+        while !rest.is_empty() {
+            rest = self.push_some(rest);
         }
     }
 
-    fn groups_for(&self, signal: &Signal<'_>) -> Option<&PlanState> {
-        let states = &self.tenants.get(signal.tenant as usize)?.states;
-        states.get(signal.plan as usize)?.as_groups()
-    }
-
-    /// Takes a signal. Signals of unknown tenants, plans or rules are left out.
-    pub fn push(&mut self, signal: &Signal<'_>) {
-        self.take(signal, keys::hash(signal.key));
-    }
-
-    fn take(&mut self, signal: &Signal<'_>, hash: u64) {
+    /// Takes signals until time goes on, or memory is to be looked at; gives those that are left.
+    fn push_some<'r, 's>(&mut self, signals: &'r [Signal<'s>]) -> &'r [Signal<'s>] {
         let reached = self.reached();
-        let Some(tenant) = self.tenants.get_mut(signal.tenant as usize) else {
-            return;
+        let mut routes = std::mem::take(&mut self.routes);
+        routes.clear();
+        let room = self.looked_at_every() - self.unlooked;
+        let mut goes_on = None;
+        for signal in signals.iter().take(room as usize) {
+            let Some(route) = self.route(signal, reached) else {
+                routes.push(Route::NOWHERE);
+                continue;
+            };
+            routes.push(route);
+            if self.observed(signal.tenant, signal.source, signal.time) {
+                goes_on = Some(signal.tenant as usize);
+                break;
+            }
+        }
+        let (taken, rest) = signals.split_at(routes.len());
+        self.unlooked += taken.len() as u32;
+        let common = Common {
+            plans: &self.plans,
+            tenants: &self.names,
+            eager: self.settings.eager,
+            reached,
         };
-        let Some(state) = tenant.states.get_mut(signal.plan as usize) else {
-            return;
+        let threads = match routes.len() {
+            few if few < self.settings.few => 1,
+            _ => self.settings.threads,
         };
-        if signal.slot >= state.plan().slots {
-            return;
+        self.threads.each(&mut self.shards, threads, |first, shards| {
+            shard::take_all(shards, first, taken, &routes, &common);
+        });
+        self.routes = routes;
+        self.gather_begun();
+        if let Some(tenant) = goes_on {
+            self.advance(tenant);
+        }
+        if goes_on.is_some() || self.unlooked >= self.looked_at_every() {
+            self.look_at_memory();
+        }
+        rest
+    }
+
+    /// Where a signal goes, and counts it; `None` if its tenant, plan or rule is not known.
+    fn route(&mut self, signal: &Signal<'_>, reached: i64) -> Option<Route> {
+        let plan = signal.plan as usize;
+        let tenant = self.tenants.get(signal.tenant as usize)?;
+        let way = self.ways.get(plan)?;
+        if signal.slot >= way.slots {
+            return None;
         }
         self.counters.signals += 1;
         if tenant
@@ -350,27 +435,33 @@ impl Windows {
         {
             self.counters.late += 1;
         }
-        if state.limit().is_some_and(|limit| signal.time < limit) {
+        if tenant.limits[plan].is_some_and(|limit| signal.time < limit) {
             self.counters.too_late += 1;
-        } else if state.is_series() && signal.time > reached {
-            // One clock far ahead would show everybody else as silent, and have what they do forgotten. Observed below, it
-            // is counted.
-        } else {
-            let before = state.bytes();
-            let entry = Entry::new(signal.time, signal.id, signal.slot, signal.value);
-            let early = self.settings.eager.then_some(Early {
-                begun: &mut self.begun,
-                reached,
-            });
-            if !state.push(signal.key, hash, entry, signal.handed, early) {
-                self.counters.twice += 1;
-            }
-            self.bytes = self.bytes + state.bytes() - before;
+            return Some(Route::NOWHERE);
         }
-        self.observe(signal.tenant, signal.source, signal.time);
-        if self.bytes > self.settings.budget {
-            self.relieve();
+        if way.is_series && signal.time > reached {
+            // One clock far ahead would show everybody else as silent, and have what they do forgotten. Observed, it is
+            // counted.
+            return Some(Route::NOWHERE);
         }
+        let hash = keys::hash(signal.key);
+        Some(Route {
+            hash,
+            place: (signal.tenant as usize * self.plans.len() + plan) as u32,
+            shard: way.shard(signal.key, hash),
+        })
+    }
+
+    /// What was announced and counted in all shards, in the order of the signals.
+    fn gather_begun(&mut self) {
+        let mut begun = Vec::new();
+        for shard in &mut self.shards {
+            self.counters.twice += std::mem::take(&mut shard.twice);
+            begun.extend(shard.take_begun());
+        }
+        // Of one signal there is one at most.
+        begun.sort_by_key(|(number, _)| *number);
+        self.begun.extend(begun.into_iter().map(|(_, begun)| begun));
     }
 
     /// The time that may have come.
@@ -381,16 +472,24 @@ impl Windows {
 
     /// A source has come to `time`, whether or not a rule matched there; to now at most, if its clock is far ahead.
     pub fn observe(&mut self, tenant: u32, source: u32, time: i64) {
+        if self.observed(tenant, source, time) {
+            self.advance(tenant as usize);
+            self.look_at_memory();
+        }
+    }
+
+    /// The same; whether something can be worked off by now.
+    fn observed(&mut self, tenant: u32, source: u32, time: i64) -> bool {
         let mut time = time;
         if let Some(now) = self.now.filter(|_| time > self.reached()) {
             self.counters.future += 1;
             time = now;
         }
-        if let Some(known) = self.tenants.get_mut(tenant as usize)
-            && known.clock.observe(source, time, self.settings.lateness)
-        {
-            self.advance(tenant as usize);
-        }
+        let Some(known) = self.tenants.get_mut(tenant as usize) else {
+            return false;
+        };
+        let rises = known.clock.observe(source, time, self.settings.lateness);
+        rises && known.can_go_on()
     }
 
     /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on
@@ -426,77 +525,13 @@ impl Windows {
             self.advance(number);
         }
     }
+}
 
-    /// Works a tenant off as far as its watermark allows.
-    fn advance(&mut self, number: usize) {
-        let reached = self.reached();
-        let Some(tenant) = self.tenants.get_mut(number) else {
-            return;
-        };
-        let Some(watermark) = tenant
-            .clock
-            .watermark()
-            .filter(|watermark| *watermark >= tenant.next)
-        else {
-            return;
-        };
-        let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
-        let mut worked = Worked {
-            watched: self.settings.watch.then(Vec::new),
-            ..Worked::default()
-        };
-        for &plan in &self.order {
-            let children = &self.plans[plan].children;
-            let children = children
-                .iter()
-                .filter_map(|&child| tenant.states[child as usize].limit());
-            let known = children.fold(watermark, i64::min);
-            let state = &mut tenant.states[plan];
-            let limit = state.limit_for(known);
-            let before = state.bytes();
-            state.advance(limit, highest, &mut worked);
-            self.bytes = self.bytes + state.bytes() - before;
-            for began in std::mem::take(&mut worked.began) {
-                for parent in &self.plans[plan].parents {
-                    let above = &mut tenant.states[parent.plan as usize];
-                    // Where it is counted, a stretch is one event; where it is asked whether it was there, it is there
-                    // with each of its events.
-                    if began.goes_on && !above.plan().by_rule() {
-                        continue;
-                    }
-                    let signals = signals_of(&began, parent, above.plan());
-                    for (key, entry, handed) in signals {
-                        if above.limit().is_some_and(|limit| entry.time < limit) {
-                            self.counters.too_late += 1;
-                            continue;
-                        }
-                        let before = above.bytes();
-                        self.counters.signals += 1;
-                        let early = self.settings.eager.then_some(Early {
-                            begun: &mut self.begun,
-                            reached,
-                        });
-                        let hash = keys::hash(key.bytes());
-                        let new = above.push(key.bytes(), hash, entry, handed.bytes(), early);
-                        self.counters.twice += u64::from(!new);
-                        self.bytes = self.bytes + above.bytes() - before;
-                    }
-                }
-            }
-        }
-        let ends = tenant.states.iter().map(|state| state.limit_after());
-        tenant.next = ends.min().unwrap_or(i64::MAX);
-        self.keep(worked);
-    }
-
-    fn keep(&mut self, mut worked: Worked) {
-        self.counters.twice += worked.twice;
-        self.counters.episodes += worked.ended.len() as u64;
-        worked.ended.sort_by(|one, other| {
-            (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
-        });
-        self.ended.append(&mut worked.ended);
-        self.watched.extend(worked.watched.into_iter().flatten());
+impl Tenant {
+    /// Whether something can be worked off that is not.
+    fn can_go_on(&self) -> bool {
+        let watermark = self.clock.watermark();
+        watermark.is_some_and(|watermark| watermark >= self.next)
     }
 }
 
@@ -507,66 +542,6 @@ pub fn samples_of_rule(slots: u16) -> usize {
         1 => MOST_SAMPLES,
         _ => SAMPLES_OF_SLOT,
     }
-}
-
-/// What a stretch says to a correlation that reads it: group, entry, and what that one hands up, for each different group.
-fn signals_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Vec<(Key, Entry, Key)> {
-    // Without values handed up there are those of the group alone.
-    let none = [Box::default()];
-    let handed: &[state::Handed] = match &began.handed[..] {
-        [] => &none,
-        handed => handed,
-    };
-    let mut found: Vec<(Key, Entry, Key)> = Vec::new();
-    for more in handed {
-        let more = Key::from_bytes(more);
-        let mut values = began.key.values();
-        values.extend(more.values());
-        found.extend(signal_of(began, &values, parent, above));
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-/// The same for these values.
-fn signal_of(
-    began: &Began,
-    values: &[&str],
-    parent: &plan::Parent,
-    above: &Plan,
-) -> Option<(Key, Entry, Key)> {
-    let at = |places: &Option<Vec<usize>>| -> Option<Vec<String>> {
-        let places = places.as_ref()?.iter();
-        places
-            .map(|place| values.get(*place).map(|value| (*value).to_owned()))
-            .collect()
-    };
-    let key = |values: &[String]| Key::of(values.iter().map(String::as_str));
-    let mut group = at(&parent.group)?;
-    // What may be new is part of the key.
-    if above.tells_values_apart() {
-        group.extend(at(&parent.fields)?);
-    }
-    let value = match above.measured {
-        Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
-        Measured::Unusual(Taken::Event) => 0,
-        Measured::Distinct | Measured::Unusual(Taken::Value) => {
-            keys::value_hash(key(&at(&parent.fields)?).bytes())
-        }
-        Measured::Unusual(taken @ (Taken::Entropy | Taken::Place | Taken::Name)) => {
-            let found = at(&parent.fields)?;
-            let texts: Vec<&str> = found.iter().map(String::as_str).collect();
-            taken_of(taken, &texts)?
-        }
-        Measured::Sum | Measured::Mean | Measured::Percentile(_) | Measured::Unusual(Taken::Number) => {
-            let place = *parent.fields.as_ref()?.first()?;
-            number(values.get(place)?)?.to_bits()
-        }
-    };
-    let handed = at(&parent.handed).map(|values| key(&values)).unwrap_or_default();
-    let entry = Entry::new(began.time, began.id, parent.slot, value);
-    Some((key(&group), entry, handed))
 }
 
 /// What a statistic takes of the first values of its fields.
@@ -586,28 +561,4 @@ pub(crate) fn taken_of(taken: Taken, texts: &[&str]) -> Option<u64> {
 pub fn number(text: &str) -> Option<f64> {
     let number: f64 = text.trim().parse().ok()?;
     (number.abs() <= LARGEST).then_some(number)
-}
-
-/// Numbers of the plans, children before those that read them.
-fn in_order(plans: &[Arc<Plan>]) -> Vec<usize> {
-    let mut order = Vec::with_capacity(plans.len());
-    let mut waits: Vec<usize> = plans.iter().map(|plan| plan.children.len()).collect();
-    let mut ready: Vec<usize> = (0..plans.len()).rev().filter(|&plan| waits[plan] == 0).collect();
-    while let Some(plan) = ready.pop() {
-        order.push(plan);
-        for (above, _) in plans.iter().enumerate() {
-            let times = plans[above]
-                .children
-                .iter()
-                .filter(|&&child| child as usize == plan)
-                .count();
-            if times > 0 && waits[above] > 0 {
-                waits[above] -= times.min(waits[above]);
-                if waits[above] == 0 {
-                    ready.push(above);
-                }
-            }
-        }
-    }
-    order
 }

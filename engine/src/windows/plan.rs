@@ -68,6 +68,17 @@ pub enum Taken {
     Name,
 }
 
+/// Which events of a correlation have to be looked at by one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Together {
+    /// Those of one key.
+    Key,
+    /// Those whose keys begin with the same values, so many.
+    First(usize),
+    /// All of them.
+    All,
+}
+
 /// Rules that must have occurred in order, and rules that must not have occurred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chain {
@@ -305,6 +316,34 @@ impl Plan {
             Test::New { .. } => true,
             Test::Statistic(kind, _) => *kind == StatisticKind::RareValue,
             _ => false,
+        }
+    }
+
+    /// Whose groups are kept together: what decides about one of them.
+    pub(super) fn kept_together(&self) -> Together {
+        match &self.test {
+            // How long a group is known is asked with each of its values.
+            Test::New { .. } => Together::First(self.group_values),
+            Test::Statistic(kind, _) => match kind {
+                StatisticKind::ImpossibleTravel | StatisticKind::GeneratedNames => Together::Key,
+                // Each of the others asks how many groups there are: together they may alert so often a day. Some ask what
+                // the other groups do, too.
+                StatisticKind::Anomaly
+                | StatisticKind::PeerAnomaly
+                | StatisticKind::Beaconing
+                | StatisticKind::Silence
+                | StatisticKind::RareValue
+                | StatisticKind::UnusualTime => Together::All,
+            },
+            _ => Together::Key,
+        }
+    }
+
+    /// The highest time up to which can be worked off where everything below `watermark` is known.
+    pub(super) fn limit_for(&self, watermark: i64) -> i64 {
+        match watermark {
+            i64::MAX => i64::MAX,
+            _ => watermark.div_euclid(self.step()).saturating_mul(self.step()),
         }
     }
 

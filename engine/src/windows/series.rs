@@ -14,14 +14,13 @@ use borzoi_rules::correlation::{Statistic, StatisticKind};
 use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 
-use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, Watched, episode_id, samples_from};
+use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, episode_id, samples_from};
 use super::keys::{self, Held, Key};
 use super::log::Entry;
 use super::plan::{Plan, Test, micros};
 use super::slab::Slab;
 use super::state::{Began, Worked};
-use super::watch::{Band, Found, Machine, Shared, Told};
-use crate::anomaly::Sensitivity;
+use super::watch::{Found, Machine, Shared, Told};
 
 /// Groups without an event for so long are forgotten.
 const FORGET: i64 = 14 * 86_400_000_000;
@@ -41,17 +40,17 @@ const STEP_BYTES: usize = 64;
 /// Who is watched.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Group {
-    key: Held,
+    pub(super) key: Held,
     /// Its first event that was worked off; `None` before.
-    began: Option<i64>,
-    last: i64,
+    pub(super) began: Option<i64>,
+    pub(super) last: i64,
     /// Events that are not worked off.
     waiting: u32,
     /// Some of the first events of the last stretch of time in which there were any.
-    samples: Vec<Sample>,
+    pub(super) samples: Vec<Sample>,
     /// The deadline that is written down for it.
     due: Option<i64>,
-    machine: Machine,
+    pub(super) machine: Machine,
 }
 
 impl Group {
@@ -60,14 +59,14 @@ impl Group {
     }
 }
 
-/// What is saved of it: groups, events, deadlines, what groups share; the limit, the open interval, the next look for those to
-/// forget.
+/// What is saved of it: groups, events, deadlines, what groups share; the open interval, the next look for those to forget; the first
+/// and the last time.
 pub(super) type Saved<'s> = (
     &'s Slab<Group>,
     &'s BTreeMap<i64, Vec<(Entry, u32)>>,
     &'s BTreeSet<(i64, u32)>,
     &'s Shared,
-    ([Option<i64>; 3], Option<(i64, i64)>),
+    ([Option<i64>; 2], Option<(i64, i64)>),
 );
 
 /// The same, to be taken up.
@@ -76,38 +75,40 @@ pub(super) type Loaded = (
     BTreeMap<i64, Vec<(Entry, u32)>>,
     BTreeSet<(i64, u32)>,
     Shared,
-    ([Option<i64>; 3], Option<(i64, i64)>),
+    ([Option<i64>; 2], Option<(i64, i64)>),
 );
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) plan: Arc<Plan>,
-    number: u32,
-    tenant: Arc<str>,
-    kind: StatisticKind,
-    ask: Arc<Statistic>,
+    pub(super) number: u32,
+    pub(super) tenant: Arc<str>,
+    pub(super) kind: StatisticKind,
+    pub(super) ask: Arc<Statistic>,
     table: HashTable<u32>,
-    groups: Slab<Group>,
+    pub(super) groups: Slab<Group>,
     /// Groups with an event that was worked off.
-    live: usize,
+    pub(super) live: usize,
     /// Events that are not worked off, by step of time.
     steps: BTreeMap<i64, Vec<(Entry, u32)>>,
     waiting: usize,
     /// When somebody's silence is too long, as far as was known when it was written down.
     deadlines: BTreeSet<(i64, u32)>,
-    shared: Shared,
+    pub(super) shared: Shared,
     /// How many groups that have begun have the same last value, by its hash; of beacons only.
     with_last: HashMap<u64, u32>,
-    /// Everything below is worked off.
-    limit: Option<i64>,
+    /// Nothing is to be done below this.
+    due: i64,
     /// The start of the interval that is open.
-    open: Option<i64>,
+    pub(super) open: Option<i64>,
+    /// Whether it has events; known again when the next one is taken up.
+    pub(super) busy: bool,
     /// When it is looked next who is to be forgotten: a multiple of a part of the memory.
-    sweep: Option<i64>,
+    pub(super) sweep: Option<i64>,
     /// The times of the first and the last event that were worked off.
     seen: Option<(i64, i64)>,
-    heap: usize,
+    pub(super) heap: usize,
 }
 
 impl Series {
@@ -131,8 +132,9 @@ impl Series {
             waiting: 0,
             deadlines: BTreeSet::new(),
             with_last: HashMap::new(),
-            limit: None,
+            due: i64::MAX,
             open: None,
+            busy: true,
             sweep: None,
             seen: None,
             heap: 0,
@@ -146,7 +148,7 @@ impl Series {
             &self.steps,
             &self.deadlines,
             &self.shared,
-            ([self.limit, self.open, self.sweep], self.seen),
+            ([self.open, self.sweep], self.seen),
         )
     }
 
@@ -169,8 +171,9 @@ impl Series {
         self.steps = steps;
         self.deadlines = deadlines;
         self.shared = shared;
-        [self.limit, self.open, self.sweep] = times;
+        [self.open, self.sweep] = times;
         self.seen = seen;
+        self.due = self.next_due();
     }
 
     fn enter(&mut self, hash: u64, number: u32) {
@@ -181,8 +184,29 @@ impl Series {
         });
     }
 
-    pub(super) fn limit(&self) -> Option<i64> {
-        self.limit
+    /// Nothing is to be done before everything below this is known.
+    pub(super) fn due(&self) -> i64 {
+        self.due
+    }
+
+    /// When the first step, a silence, the open interval or the time until the next sweep is over.
+    fn next_due(&self) -> i64 {
+        let silent = self.deadlines.first().map(|(due, _)| *due);
+        let end = self.open.map(|open| open.saturating_add(self.plan.span));
+        let all = [self.next_step_end(), silent, end, self.sweep];
+        all.into_iter().flatten().min().unwrap_or(i64::MAX)
+    }
+
+    /// How many events are due below `limit`, as far as `enough`.
+    pub(super) fn work_below(&self, limit: i64, enough: usize) -> usize {
+        let mut found = 0;
+        for (step, events) in &self.steps {
+            if found >= enough || self.end_of(*step) > limit {
+                break;
+            }
+            found += events.len();
+        }
+        found
     }
 
     pub(super) fn groups(&self) -> usize {
@@ -201,10 +225,14 @@ impl Series {
         self.groups.len() * GROUP_BYTES + self.heap + steps + deadlines + self.shared.bytes()
     }
 
+    fn end_of(&self, step: i64) -> i64 {
+        step.saturating_add(1).saturating_mul(self.plan.step())
+    }
+
     /// The end of the first step in which something is due.
     pub(super) fn next_step_end(&self) -> Option<i64> {
         let (step, _) = self.steps.first_key_value()?;
-        Some(step.saturating_add(1).saturating_mul(self.plan.step()))
+        Some(self.end_of(*step))
     }
 
     /// Takes an event at or above the limit. Whether it is there already is found out when it is worked off.
@@ -235,14 +263,11 @@ impl Series {
         let step = entry.time.div_euclid(self.plan.step());
         self.steps.entry(step).or_default().push((entry, number));
         self.waiting += 1;
+        self.due = self.due.min(self.end_of(step));
     }
 
     /// Works everything off up to `limit`, a multiple of the plan's step; `reached` is the highest time that is known of.
     pub(super) fn advance(&mut self, limit: i64, reached: i64, worked: &mut Worked) {
-        if self.limit.is_some_and(|known| known >= limit) {
-            return;
-        }
-        self.limit = Some(limit);
         while let Some(first) = self.steps.first_entry() {
             let end = first.key().saturating_add(1).saturating_mul(self.plan.step());
             if end > limit && limit != i64::MAX {
@@ -268,6 +293,13 @@ impl Series {
                 self.time_goes_on(entry.time, worked);
                 self.take(number, entry, worked);
             }
+            // Who waits to the end has not learned anything before.
+            if self.bytes() > worked.room {
+                worked.over_budget += 1;
+                let (groups, events) = self.give_up(worked.room / 8 * 7);
+                worked.evicted.0 += groups;
+                worked.evicted.1 += events;
+            }
         }
         match limit {
             i64::MAX => {
@@ -278,6 +310,7 @@ impl Series {
             }
             _ => self.time_goes_on(limit, worked),
         }
+        self.due = self.next_due();
     }
 
     /// By time, then by what does not depend on the order in which they came.
@@ -307,12 +340,14 @@ impl Series {
                     self.silent(due, number, worked);
                 }
             } else if end == Some(next) {
-                self.close(false, worked);
+                if self.close_empty(time, worked) == 0 {
+                    self.close(false, worked);
+                    self.open = Some(next).filter(|next| *next < i64::MAX);
+                }
                 // Where nobody is left there is nothing to close.
-                self.open = match self.live {
-                    0 => None,
-                    _ => Some(next).filter(|next| *next < i64::MAX),
-                };
+                if self.live == 0 {
+                    self.open = None;
+                }
             } else if self.sweep == Some(next) {
                 // Until something else happens, looking at the last of the times does for all of them.
                 let part = self.sweep_part();
@@ -388,10 +423,18 @@ impl Series {
         if last == i64::MIN || samples_from(entry.time, stretch) > samples_from(last, stretch) {
             group.samples.clear();
         }
-        if group.samples.len() < super::samples_of_rule(self.plan.slots) {
+        let most = super::samples_of_rule(self.plan.slots);
+        if group.samples.len() < most {
+            if group.samples.len() == group.samples.capacity() {
+                // Mostly there is one.
+                group
+                    .samples
+                    .reserve_exact(group.samples.len().clamp(1, most - group.samples.len()));
+            }
             group.samples.push(sample);
         }
         group.last = entry.time;
+        self.busy = true;
         let event = Told {
             last: (last != i64::MIN).then_some(last),
             group: keys::hash(keys::first_values(group.key.bytes(), self.plan.group_values)),
@@ -404,6 +447,7 @@ impl Series {
                     .map_or(0, |count| count.saturating_sub(1)),
                 _ => 0,
             },
+            slots: self.plan.slots,
             entry,
             sample,
         };
@@ -499,89 +543,7 @@ impl Series {
         }
     }
 
-    /// The open interval is over; `partial` if it was cut off by the end of the input.
-    fn close(&mut self, partial: bool, worked: &mut Worked) {
-        let Some(start) = self.open else {
-            return;
-        };
-        let (span, learning) = (self.plan.span, micros(self.ask.learning));
-        let each = self.ask.alerts_per_day / self.live.max(1) as f64;
-        let sensitivity = Sensitivity::alerts_per_day(each, span);
-        let mut found = Vec::new();
-        let mut peers = Vec::new();
-        for (number, group) in self.groups.iter_mut() {
-            let Some(began) = group.began else {
-                continue;
-            };
-            self.heap -= group.heap_bytes();
-            if let Some((value, cell)) = group.machine.close(self.ask.metric) {
-                if self.kind == StatisticKind::PeerAnomaly {
-                    peers.push((number, value, cell));
-                } else {
-                    let mut band = Band::of(value);
-                    let told = group
-                        .machine
-                        .number(start, value, &self.ask, sensitivity, partial, &mut band);
-                    let told = told.filter(|_| start.saturating_sub(began) >= learning);
-                    if let Some(watched) = &mut worked.watched {
-                        let key = Key::from_bytes(group.key.bytes());
-                        watched.push(seen(
-                            self.number,
-                            &self.tenant,
-                            key,
-                            (start, value),
-                            band,
-                            told.is_some(),
-                        ));
-                    }
-                    found.extend(told.map(|told| (number, told, cell)));
-                }
-            }
-            self.heap += group.heap_bytes();
-        }
-        if !peers.is_empty() {
-            // Numbers of groups depend on who came first, and rounding on the order.
-            let key = |number: u32| self.groups.get(number).map(|group| group.key.bytes());
-            peers.sort_by(|(one, ..), (other, ..)| key(*one).cmp(&key(*other)));
-            let values: Vec<f64> = peers.iter().map(|(_, value, _)| *value).collect();
-            let told = self.shared.peers(start, &values);
-            for ((number, value, cell), (band, told)) in peers.into_iter().zip(told) {
-                let Some(group) = self.groups.get_mut(number) else {
-                    continue;
-                };
-                let series = group.machine.remember(value);
-                let upwards = !partial || value > band.expected;
-                let most = value.max(band.expected);
-                let told = told.filter(|_| upwards && most >= self.ask.at_least);
-                if let Some(watched) = &mut worked.watched {
-                    let key = Key::from_bytes(group.key.bytes());
-                    watched.push(seen(
-                        self.number,
-                        &self.tenant,
-                        key,
-                        (start, value),
-                        band,
-                        told.is_some(),
-                    ));
-                }
-                found.extend(told.map(|told| (number, Found { series, ..told }, cell)));
-            }
-        }
-        for (number, told, cell) in found {
-            let samples = match self.groups.get(number) {
-                Some(group) if group.last >= start => group.samples.clone(),
-                _ => Vec::new(),
-            };
-            let told = Found {
-                count: cell.count(),
-                ..told
-            };
-            let of_slot = cell.of_slots(self.plan.slots);
-            self.report(number, start, told, samples, of_slot, worked);
-        }
-    }
-
-    fn report(
+    pub(super) fn report(
         &self,
         number: u32,
         start: i64,
@@ -596,6 +558,7 @@ impl Series {
         let key = Key::from_bytes(group.key.bytes());
         if !self.plan.parents.is_empty() {
             worked.began.push(Began {
+                plan: self.number,
                 key: key.clone(),
                 time: start,
                 id: episode_id(&self.tenant, &self.plan.rule_id, &key, start),
@@ -635,18 +598,22 @@ impl Series {
         });
     }
 
-    /// Forgets groups until the bytes are no more than `down_to`: those first whose events are longest ago. Gives how many
-    /// groups and how many of their events are given up.
+    /// Forgets groups until the bytes are no more than `down_to`: those first of which nothing was told yet, because too little is
+    /// known, then those whose events are longest ago; those with events that wait only if that is not enough. Gives how
+    /// many groups and how many of their events are given up.
     pub(super) fn give_up(&mut self, down_to: usize) -> (u64, u64) {
-        let mut oldest: Vec<(i64, u32)> = self
-            .groups
-            .iter_mut()
-            .filter(|(_, group)| group.waiting == 0)
-            .map(|(number, group)| (group.last, number))
+        let learning = micros(self.ask.learning);
+        let groups = self.groups.iter_mut();
+        let mut order: Vec<(bool, bool, i64, u32)> = groups
+            .filter(|(_, group)| group.waiting == 0 || group.began.is_some())
+            .map(|(number, group)| {
+                let known = group.began.map_or(0, |began| group.last.saturating_sub(began));
+                (group.waiting > 0, known >= learning, group.last, number)
+            })
             .collect();
-        oldest.sort_unstable();
+        order.sort_unstable();
         let mut groups = 0;
-        for (_, number) in oldest {
+        for (.., number) in order {
             if self.bytes() <= down_to {
                 return (groups, 0);
             }
@@ -673,28 +640,6 @@ impl Series {
         self.shared = Shared::new(self.kind, &self.ask, self.plan.span);
         (self.heap, self.live) = (0, 0);
         (self.open, self.sweep, self.seen) = (None, None, None);
-    }
-}
-
-fn seen(
-    plan: u32,
-    tenant: &Arc<str>,
-    key: Key,
-    (start, value): (i64, f64),
-    band: Band,
-    told: bool,
-) -> Watched {
-    Watched {
-        plan,
-        tenant: tenant.clone(),
-        key,
-        start,
-        value,
-        expected: band.expected,
-        low: band.low,
-        high: band.high,
-        probability: band.probability,
-        told,
     }
 }
 

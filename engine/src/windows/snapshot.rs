@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::plan::Plan;
+use super::shard::Common;
 use super::states::State;
 use super::time::Clock;
 use super::{Windows, first_seen, series, state};
@@ -40,8 +41,10 @@ enum Parts<G, N, S> {
 struct Tenant<S> {
     name: String,
     clock: Clock,
-    /// In step with the names of the plans.
-    states: Vec<S>,
+    /// In step with the names of the plans: everything below is worked off.
+    limits: Vec<Option<i64>>,
+    /// By shard: the states of plans by number.
+    shards: Vec<Vec<(u32, S)>>,
 }
 
 /// Windows as they are saved.
@@ -49,6 +52,8 @@ struct Tenant<S> {
 struct All<S> {
     plans: Vec<PlanName>,
     tenants: Vec<Tenant<S>>,
+    /// Signals since it was looked what memory they take.
+    unlooked: u32,
 }
 
 type LoadedState = Parts<state::Loaded, first_seen::Loaded, series::Loaded>;
@@ -67,15 +72,28 @@ fn parts_of(state: &State) -> Parts<state::Saved<'_>, first_seen::Saved<'_>, ser
 
 impl Serialize for Windows {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        // Only clocks are copied: they are a few numbers.
-        let tenants = self.tenants.iter().map(|tenant| Tenant {
-            name: tenant.name.to_string(),
+        let count = self.plans.len();
+        // Only clocks and limits are copied: they are a few numbers.
+        let tenants = self.tenants.iter().zip(&self.names).enumerate();
+        let tenants = tenants.map(|(number, (tenant, name))| Tenant {
+            name: name.to_string(),
             clock: tenant.clock.clone(),
-            states: tenant.states.iter().map(parts_of).collect(),
+            limits: tenant.limits.clone(),
+            shards: self
+                .shards
+                .iter()
+                .map(|shard| {
+                    let states = shard.of_tenant(number, count).iter().zip(0..);
+                    states
+                        .filter_map(|(state, plan)| Some((plan, parts_of(state.as_ref()?))))
+                        .collect()
+                })
+                .collect(),
         });
         let all = All {
             plans: self.plans.iter().map(|plan| PlanName::of(plan)).collect(),
             tenants: tenants.collect(),
+            unlooked: self.unlooked,
         };
         all.serialize(to)
     }
@@ -91,25 +109,43 @@ impl Windows {
             .iter()
             .map(|name| self.plans.iter().position(|plan| PlanName::of(plan) == *name))
             .collect();
+        self.unlooked = all.unlooked;
         for tenant in all.tenants {
             let number = self.tenant(&tenant.name) as usize;
             let known = &mut self.tenants[number];
             known.clock = tenant.clock;
-            for (place, parts) in places.iter().zip(tenant.states) {
-                let Some(state) = place.and_then(|place| known.states.get_mut(place)) else {
-                    continue;
-                };
-                match (state, parts) {
-                    (State::Groups(state), Parts::Groups(parts)) => state.restore(parts),
-                    (State::New(state), Parts::New(parts)) => state.restore(parts),
-                    (State::Series(state), Parts::Series(parts)) => state.restore(parts),
-                    // The same plan has the same kind of state.
-                    _ => {}
+            for (place, limit) in places.iter().zip(tenant.limits) {
+                if let Some(known) = place.and_then(|place| known.limits.get_mut(place)) {
+                    *known = limit;
+                }
+            }
+            for (shard, states) in self.shards.iter_mut().zip(tenant.shards) {
+                for (plan, parts) in states {
+                    let Some(plan) = places.get(plan as usize).copied().flatten() else {
+                        continue;
+                    };
+                    let common = Common {
+                        plans: &self.plans,
+                        tenants: &self.names,
+                        eager: self.settings.eager,
+                        reached: i64::MAX,
+                    };
+                    let place = number * self.plans.len() + plan;
+                    let mut state = common.state(place);
+                    match (&mut state, parts) {
+                        (State::Groups(state), Parts::Groups(parts)) => state.restore(parts),
+                        (State::New(state), Parts::New(parts)) => state.restore(parts),
+                        (State::Series(state), Parts::Series(parts)) => state.restore(parts),
+                        // The same plan has the same kind of state.
+                        _ => {}
+                    }
+                    shard.states[place] = Some(state);
                 }
             }
         }
-        let states = self.tenants.iter().flat_map(|tenant| &tenant.states);
-        self.bytes = states.map(State::bytes).sum();
+        for shard in &mut self.shards {
+            shard.restored(self.plans.len());
+        }
         let plans = all.plans.into_iter().zip(places);
         plans.map(|(name, place)| place.ok_or(name.rule)).collect()
     }

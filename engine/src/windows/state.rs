@@ -30,6 +30,8 @@ const STALE: usize = 1024;
 /// A stretch began, or an event came while it lasted: what a correlation that reads this one is told.
 #[derive(Debug)]
 pub(super) struct Began {
+    /// The number of the correlation.
+    pub(super) plan: u32,
     pub(super) key: Key,
     pub(super) time: i64,
     pub(super) id: u128,
@@ -60,25 +62,36 @@ pub(super) struct Worked {
     pub(super) began: Vec<Began>,
     /// Events that were there twice.
     pub(super) twice: u64,
+    /// Bytes that the shard, or one state of it, may have in use afterwards; who learns as it works off looks at them.
+    pub(super) room: usize,
+    /// How often they were not enough, and the groups and events that were given up.
+    pub(super) over_budget: u64,
+    pub(super) evicted: (u64, u64),
     /// The numbers of intervals, if somebody wants them.
     pub(super) watched: Option<Vec<Watched>>,
 }
 
-/// What is saved of it: groups, steps, the limit, what is handed up.
+impl Worked {
+    /// Puts what has ended in the order in which it is told: by time, rule and group.
+    pub(super) fn in_order(&mut self) {
+        sort(&mut self.ended);
+    }
+}
+
+/// Puts episodes in the order in which they are told: by time, rule and group.
+pub(super) fn sort(ended: &mut [Episode]) {
+    ended.sort_by(|one, other| (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key)));
+}
+
+/// What is saved of it: groups, steps, what is handed up.
 pub(super) type Saved<'s> = (
     &'s Slab<Group>,
     &'s BTreeMap<i64, Vec<u32>>,
-    Option<i64>,
     Vec<((u32, Entry), &'s Handed)>,
 );
 
 /// The same, to be taken up.
-pub(super) type Loaded = (
-    Slab<Group>,
-    BTreeMap<i64, Vec<u32>>,
-    Option<i64>,
-    Vec<((u32, Entry), Handed)>,
-);
+pub(super) type Loaded = (Slab<Group>, BTreeMap<i64, Vec<u32>>, Vec<((u32, Entry), Handed)>);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -92,8 +105,8 @@ pub(super) struct PlanState {
     steps: BTreeMap<i64, Vec<u32>>,
     /// Numbers in all steps.
     scheduled: usize,
-    /// Everything below is worked off. `None`: nothing yet.
-    limit: Option<i64>,
+    /// No group is due below this.
+    due: i64,
     spare: Window,
     /// Room for what becomes of a group.
     changes: Vec<Change>,
@@ -115,7 +128,7 @@ impl PlanState {
             groups: Slab::default(),
             steps: BTreeMap::new(),
             scheduled: 0,
-            limit: None,
+            due: NEVER_DUE,
             changes: Vec::new(),
             handed: HashMap::new(),
             heap: 0,
@@ -126,11 +139,11 @@ impl PlanState {
     /// What is saved of it.
     pub(super) fn parts(&self) -> Saved<'_> {
         let handed = self.handed.iter().map(|(event, handed)| (*event, handed));
-        (&self.groups, &self.steps, self.limit, handed.collect())
+        (&self.groups, &self.steps, handed.collect())
     }
 
     /// Takes up what was saved.
-    pub(super) fn restore(&mut self, (groups, steps, limit, handed): Loaded) {
+    pub(super) fn restore(&mut self, (groups, steps, handed): Loaded) {
         self.groups = groups;
         let bytes = handed.iter().map(|(_, handed)| handed.len() + HANDED_BYTES);
         self.heap = bytes.sum();
@@ -142,11 +155,12 @@ impl PlanState {
         }
         self.scheduled = steps.values().map(Vec::len).sum();
         self.steps = steps;
-        self.limit = limit;
+        self.due = self.next_step_end().unwrap_or(NEVER_DUE);
     }
 
-    pub(super) fn limit(&self) -> Option<i64> {
-        self.limit
+    /// Nothing is to be done before everything below this is known.
+    pub(super) fn due(&self) -> i64 {
+        self.due
     }
 
     pub(super) fn groups(&self) -> usize {
@@ -163,10 +177,26 @@ impl PlanState {
         time.div_euclid(self.plan.step())
     }
 
+    fn end_of(&self, step: i64) -> i64 {
+        step.saturating_add(1).saturating_mul(self.plan.step())
+    }
+
     /// The end of the first step in which something is due.
     pub(super) fn next_step_end(&self) -> Option<i64> {
         let (step, _) = self.steps.first_key_value()?;
-        Some(step.saturating_add(1).saturating_mul(self.plan.step()))
+        Some(self.end_of(*step))
+    }
+
+    /// How many groups are due below `limit`, as far as `enough`.
+    pub(super) fn work_below(&self, limit: i64, enough: usize) -> usize {
+        let mut found = 0;
+        for (step, numbers) in &self.steps {
+            if found >= enough || self.end_of(*step) > limit {
+                break;
+            }
+            found += numbers.len();
+        }
+        found
     }
 
     /// Asks for the memory in which a group is looked up.
@@ -269,6 +299,7 @@ impl PlanState {
             group.due = step;
             self.steps.entry(step).or_default().push(number);
             self.scheduled += 1;
+            self.due = self.due.min(self.end_of(step));
         }
         if self.scheduled > 2 * self.groups.len() + STALE {
             self.clear_steps();
@@ -277,7 +308,7 @@ impl PlanState {
 
     /// Takes out of the steps what is no longer due there: groups that are gone, or due at another time. Without this a
     /// flood of groups that come and go would fill them.
-    fn clear_steps(&mut self) {
+    pub(super) fn clear_steps(&mut self) {
         let (groups, mut scheduled) = (&self.groups, 0);
         self.steps.retain(|step, numbers| {
             numbers.sort_unstable();
@@ -292,10 +323,6 @@ impl PlanState {
 
     /// Works everything off up to `limit`, a multiple of the plan's step.
     pub(super) fn advance(&mut self, limit: i64, worked: &mut Worked) {
-        if self.limit.is_some_and(|known| known >= limit) {
-            return;
-        }
-        self.limit = Some(limit);
         while let Some(first) = self.steps.first_entry() {
             let step = *first.key();
             if step.saturating_add(1).saturating_mul(self.plan.step()) > limit {
@@ -315,6 +342,7 @@ impl PlanState {
                 self.visit(number, step, limit, worked);
             }
         }
+        self.due = self.next_step_end().unwrap_or(NEVER_DUE);
     }
 
     fn visit(&mut self, number: u32, step: i64, limit: i64, worked: &mut Worked) {
@@ -396,6 +424,7 @@ impl PlanState {
         handed.sort_unstable();
         handed.dedup();
         worked.began.push(Began {
+            plan: self.number,
             key: key.clone(),
             time,
             id: episode_id(&self.tenant, &self.plan.rule_id, key, start),

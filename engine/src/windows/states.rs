@@ -34,14 +34,6 @@ impl State {
         }
     }
 
-    pub(super) fn plan(&self) -> &Arc<Plan> {
-        match self {
-            State::Groups(state) => &state.plan,
-            State::New(state) => &state.plan,
-            State::Series(state) => &state.plan,
-        }
-    }
-
     pub(super) fn as_groups(&self) -> Option<&PlanState> {
         match self {
             State::Groups(state) => Some(state),
@@ -49,26 +41,21 @@ impl State {
         }
     }
 
-    pub(super) fn limit(&self) -> Option<i64> {
+    /// Nothing is to be done before everything below this is known.
+    pub(super) fn due(&self) -> i64 {
         match self {
-            State::Groups(state) => state.limit(),
-            State::New(state) => state.limit(),
-            State::Series(state) => state.limit(),
+            State::Groups(state) => state.due(),
+            State::New(state) => state.due(),
+            State::Series(state) => state.due(),
         }
     }
 
-    /// The watermark from which on the limit can rise.
-    pub(super) fn limit_after(&self) -> i64 {
-        self.limit()
-            .map_or(i64::MIN, |limit| limit.saturating_add(self.plan().step()))
-    }
-
-    /// The highest time up to which can be worked off where everything below `watermark` is known.
-    pub(super) fn limit_for(&self, watermark: i64) -> i64 {
-        let step = self.plan().step();
-        match watermark {
-            i64::MAX => i64::MAX,
-            _ => watermark.div_euclid(step).saturating_mul(step),
+    /// How much there is to do below `limit`, as far as `enough`.
+    pub(super) fn work_below(&self, limit: i64, enough: usize) -> usize {
+        match self {
+            State::Groups(state) => state.work_below(limit, enough),
+            State::New(state) => state.work_below(limit, enough),
+            State::Series(state) => state.work_below(limit, enough),
         }
     }
 
@@ -87,11 +74,6 @@ impl State {
             State::New(state) => state.groups(),
             State::Series(state) => state.groups(),
         }
-    }
-
-    /// Whether it is a statistic.
-    pub(super) fn is_series(&self) -> bool {
-        matches!(self, State::Series(_))
     }
 
     /// The times of the first and the last event that it knows of, if it is one that learns and there are any.
@@ -132,7 +114,7 @@ impl State {
         }
     }
 
-    /// Works everything off up to `limit`, a result of [`State::limit_for`]; `reached` is the highest time that is known
+    /// Works everything off up to `limit`, a result of [`Plan::limit_for`]; `reached` is the highest time that is known
     /// of.
     pub(super) fn advance(&mut self, limit: i64, reached: i64, worked: &mut Worked) {
         match self {
@@ -147,17 +129,23 @@ impl State {
         let mut given_up = GivenUp::default();
         match self {
             State::Groups(state) => {
+                // What is no longer due goes before any group does, and with those that go.
+                state.clear_steps();
                 let mut most = 1;
-                loop {
+                while state.bytes() > down_to {
                     let last_resort = most > 1 << 40;
                     let (groups, events) = state.evict(most, last_resort, |bytes| bytes <= down_to, worked);
                     given_up.groups += groups;
                     given_up.events += events;
-                    if state.bytes() <= down_to || last_resort {
-                        return given_up;
+                    if groups > 0 {
+                        state.clear_steps();
+                    }
+                    if last_resort || state.groups() == 0 {
+                        break;
                     }
                     most *= 4;
                 }
+                given_up
             }
             State::New(state) => {
                 // Each time half of what there is.

@@ -3,31 +3,29 @@
 
 use std::collections::VecDeque;
 
-use borzoi_rules::correlation::{Direction, Metric, Statistic, StatisticKind};
+use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
 use serde::{Deserialize, Serialize};
 
 use super::episode::{Figure, Sample};
 use super::keys::value_hash;
 use super::log::Entry;
 use super::number;
+use super::numbers::{Compared, Numbers};
 use super::plan::micros;
 use crate::anomaly::beacon::{self, Beacon};
-use crate::anomaly::distinct::Distinct;
 use crate::anomaly::hours::{self, Hours};
 use crate::anomaly::names::generated;
 use crate::anomaly::peers::{self, Peers};
+use crate::anomaly::pool::Pool;
 use crate::anomaly::rare::{self, Rare};
 use crate::anomaly::silence::{self, Silence};
 use crate::anomaly::travel::{self, Travel};
-use crate::anomaly::{Detector, Sensitivity};
 
 const DAY: f64 = 86_400e6;
 /// A name counts as generated from this probability on.
 const GENERATED: f64 = 0.9;
 /// Generated names of a group that are remembered within a window.
 const MOST_NAMES: usize = 256;
-/// Numbers of past intervals that an alert shows.
-const SHOWN: usize = 24;
 
 /// An event that is told to a machine.
 pub(super) struct Told {
@@ -42,6 +40,8 @@ pub(super) struct Told {
     pub(super) live: usize,
     /// How many others have the same last value.
     pub(super) peers: u32,
+    /// How many rules there are.
+    pub(super) slots: u16,
     /// The event as alerts name it.
     pub(super) sample: Sample,
 }
@@ -78,110 +78,6 @@ pub(super) struct Found {
     pub(super) before: Option<Sample>,
 }
 
-/// The numbers of the last intervals, to about three digits.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct History {
-    /// The upper halves of 32-bit floats.
-    values: [u16; SHOWN],
-    next: u8,
-    len: u8,
-}
-
-impl History {
-    fn push(&mut self, value: f64) {
-        self.values[usize::from(self.next)] = ((value as f32).to_bits() >> 16) as u16;
-        self.next = (self.next + 1) % SHOWN as u8;
-        self.len = (self.len + 1).min(SHOWN as u8);
-    }
-
-    /// Oldest first.
-    fn in_order(&self) -> Vec<f32> {
-        let (next, len) = (usize::from(self.next), usize::from(self.len));
-        let places = (0..len).map(|place| (next + SHOWN - len + place) % SHOWN);
-        places
-            .map(|place| f32::from_bits(u32::from(self.values[place]) << 16))
-            .collect()
-    }
-}
-
-/// What the events of an open interval come to.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Cell {
-    count: u32,
-    sum: f64,
-    most: f64,
-    distinct: Option<Box<Distinct>>,
-    /// Events of each rule, where there are several.
-    of_slot: Vec<u32>,
-}
-
-impl Cell {
-    fn add(&mut self, entry: &Entry, metric: Metric) {
-        self.count = self.count.saturating_add(1);
-        let slot = usize::from(entry.slot);
-        if self.of_slot.len() <= slot {
-            self.of_slot.resize(slot + 1, 0);
-        }
-        self.of_slot[slot] = self.of_slot[slot].saturating_add(1);
-        match metric {
-            Metric::Sum | Metric::Mean | Metric::Max | Metric::Entropy => {
-                let number = f64::from_bits(entry.value);
-                self.most = if self.count == 1 {
-                    number
-                } else {
-                    self.most.max(number)
-                };
-                self.sum += number;
-            }
-            Metric::Distinct => {
-                self.distinct.get_or_insert_default().insert(entry.value);
-            }
-            Metric::Count | Metric::Ratio => {}
-        }
-    }
-
-    fn value(&self, metric: Metric) -> Option<f64> {
-        if self.count == 0 {
-            return metric.is_of_nothing().then_some(0.0);
-        }
-        let count = f64::from(self.count);
-        Some(match metric {
-            Metric::Count => count,
-            Metric::Distinct => self.distinct.as_ref().map_or(0.0, |distinct| distinct.estimate()),
-            Metric::Sum => self.sum,
-            Metric::Mean | Metric::Entropy => self.sum / count,
-            Metric::Max => self.most,
-            Metric::Ratio => f64::from(self.of_slot.first().copied().unwrap_or(0)) / count,
-        })
-    }
-
-    fn heap_bytes(&self) -> usize {
-        self.of_slot.capacity() * size_of::<u32>()
-            + self.distinct.as_ref().map_or(0, |_| size_of::<Distinct>())
-    }
-
-    /// How many events there were of each rule.
-    pub(super) fn of_slots(&self, slots: u16) -> Box<[u64]> {
-        let known = self.of_slot.iter().copied().map(u64::from);
-        known
-            .chain(std::iter::repeat(0))
-            .take(usize::from(slots))
-            .collect()
-    }
-
-    pub(super) fn count(&self) -> u64 {
-        u64::from(self.count)
-    }
-}
-
-/// A series of numbers.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Numbers {
-    cell: Cell,
-    history: History,
-    detector: Option<Detector>,
-}
-
 /// A pair that may be a beacon.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Calls {
@@ -210,6 +106,7 @@ pub(super) enum Machine {
     /// It had no event yet.
     Unknown,
     Numbers(Box<Numbers>),
+    Compared(Box<Compared>),
     Calls(Box<Calls>),
     Silence(Box<Silence>),
     Hours(Box<Hours>),
@@ -223,19 +120,9 @@ impl Machine {
     /// For one of so many groups.
     pub(super) fn new(kind: StatisticKind, ask: &Statistic, span: i64, live: usize) -> Machine {
         let alerts_per_day = ask.alerts_per_day / live.max(1) as f64;
-        let numbers = |detector| {
-            Machine::Numbers(Box::new(Numbers {
-                cell: Cell::default(),
-                history: History::default(),
-                detector,
-            }))
-        };
         match kind {
-            StatisticKind::Anomaly => numbers(Some(Detector::new(Sensitivity::alerts_per_day(
-                alerts_per_day,
-                span,
-            )))),
-            StatisticKind::PeerAnomaly => numbers(None),
+            StatisticKind::Anomaly => Machine::Numbers(Box::default()),
+            StatisticKind::PeerAnomaly => Machine::Compared(Box::default()),
             StatisticKind::Beaconing => Machine::Calls(Box::new(Calls {
                 beacon: Beacon::new(beacon::Settings::default()),
                 told: false,
@@ -266,7 +153,8 @@ impl Machine {
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Machine::Unknown | Machine::Shared => 0,
-            Machine::Numbers(numbers) => size_of::<Numbers>() + numbers.cell.heap_bytes(),
+            Machine::Numbers(numbers) => size_of::<Numbers>() + numbers.heap_bytes(),
+            Machine::Compared(compared) => size_of::<Compared>() + compared.cell.heap_bytes(),
             Machine::Calls(_) => size_of::<Calls>(),
             Machine::Silence(_) => size_of::<Silence>(),
             Machine::Hours(_) => size_of::<Hours>(),
@@ -289,7 +177,11 @@ impl Machine {
         match self {
             Machine::Unknown => None,
             Machine::Numbers(numbers) => {
-                numbers.cell.add(&told.entry, ask.metric);
+                numbers.cell.add(&told.entry, ask.metric, told.slots);
+                None
+            }
+            Machine::Compared(compared) => {
+                compared.cell.add(&told.entry, ask.metric, told.slots);
                 None
             }
             Machine::Calls(calls) => calls.event(told, ask, span),
@@ -360,66 +252,6 @@ impl Machine {
             ],
             ..Found::default()
         })
-    }
-
-    /// The open interval is over: its number, and what it was made of.
-    pub(super) fn close(&mut self, metric: Metric) -> Option<(f64, Cell)> {
-        let Machine::Numbers(numbers) = self else {
-            return None;
-        };
-        let cell = std::mem::take(&mut numbers.cell);
-        Some((cell.value(metric)?, cell))
-    }
-
-    /// The number of an interval.
-    pub(super) fn number(
-        &mut self,
-        start: i64,
-        value: f64,
-        ask: &Statistic,
-        sensitivity: Sensitivity,
-        partial: bool,
-        band: &mut Band,
-    ) -> Option<Found> {
-        let Machine::Numbers(numbers) = self else {
-            return None;
-        };
-        numbers.history.push(value);
-        let detector = numbers.detector.as_mut()?;
-        detector.set_sensitivity(sensitivity);
-        let score = detector.update(start, value);
-        band.expected = score.expected;
-        (band.low, band.high, band.probability) = (score.low, score.high, score.probability);
-        let up = value > score.expected;
-        let told = match ask.direction {
-            Direction::Up => up,
-            Direction::Down => !up,
-            Direction::Both => true,
-        };
-        let most = if up { value } else { score.expected };
-        // Of the last interval nobody knows how much more there would have been.
-        let known = up || !partial;
-        (score.alert && told && known && most >= ask.at_least).then(|| Found {
-            value,
-            count: 0,
-            figures: vec![
-                (Figure::Expected, score.expected),
-                (Figure::Low, score.low),
-                (Figure::High, score.high),
-                (Figure::Probability, score.probability),
-            ],
-            series: numbers.history.in_order(),
-            ..Found::default()
-        })
-    }
-
-    /// What was measured of the last intervals, and now.
-    pub(super) fn remember(&mut self, value: f64) -> Vec<f32> {
-        let Machine::Numbers(numbers) = self else {
-            return Vec::new();
-        };
-        numbers.history.push(value);
-        numbers.history.in_order()
     }
 
     /// When silence becomes too long for one of so many groups.
@@ -521,6 +353,7 @@ impl Names {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Shared {
     Nothing,
+    Pool(Box<Pool>),
     Rare(Box<Rare>),
     Peers(Box<Peers>),
 }
@@ -528,6 +361,7 @@ pub(super) enum Shared {
 impl Shared {
     pub(super) fn new(kind: StatisticKind, ask: &Statistic, span: i64) -> Shared {
         match kind {
+            StatisticKind::Anomaly => Shared::Pool(Box::new(Pool::new(ask.alerts_per_day))),
             StatisticKind::RareValue => Shared::Rare(Box::new(Rare::new(rare::Settings {
                 alerts_per_day: ask.alerts_per_day,
                 learning_micros: micros(ask.learning),
@@ -553,6 +387,22 @@ impl Shared {
         match self {
             Shared::Rare(rare) if rare.entries() > 0 => rare.bytes(),
             _ => 0,
+        }
+    }
+
+    /// From which strength on something is told, where a pool decides.
+    pub(super) fn bar(&self) -> f64 {
+        match self {
+            Shared::Pool(pool) => pool.bar(),
+            _ => 0.0,
+        }
+    }
+
+    /// How probable something as strong is, as far as the pool has seen it.
+    pub(super) fn probability(&self, strength: f64) -> Option<f64> {
+        match self {
+            Shared::Pool(pool) if strength > 0.0 => pool.probability(strength),
+            _ => None,
         }
     }
 

@@ -120,7 +120,7 @@ fn an_alert_carries_its_evidence() {
             ),
         ]
     );
-    assert_eq!(alert.event["process"]["command_line"], "p -W Hidden");
+    assert_eq!(alert.event.value()["process"]["command_line"], "p -W Hidden");
     let long = &alerts[1].matched[1].value;
     assert!(
         long.len() < LONGEST_VALUE + 50 && long.contains("[cut, "),
@@ -147,7 +147,7 @@ fn alerts_of_one_event_share_it_and_are_as_if_built_alone() {
     for (pair, rows) in alerts.chunks(2).zip(signals.chunks(2)) {
         assert_eq!(rows[0].row, rows[1].row);
         assert_ne!(pair[0].id, pair[1].id);
-        assert!(Arc::ptr_eq(&pair[0].event, &pair[1].event));
+        assert!(pair[0].event.is_shared_with(&pair[1].event));
     }
     for (signal, alert) in signals.iter().zip(&alerts) {
         assert_eq!(build_alert(&compiled, &batch, *signal), *alert);

@@ -72,8 +72,13 @@ fn numbers(alerts: &[Alert], field: &str) -> Vec<i64> {
     let mut found = Vec::new();
     for alert in alerts {
         match &alert.correlation {
-            Some(several) => found.extend(several.evidence.iter().filter_map(|shown| number(&shown.event))),
-            None => found.extend(number(&alert.event)),
+            Some(several) => found.extend(
+                several
+                    .evidence
+                    .iter()
+                    .filter_map(|shown| number(&shown.event.value())),
+            ),
+            None => found.extend(number(&alert.event.value())),
         }
     }
     found

@@ -182,7 +182,7 @@ fn told(alerts: &[Alert]) -> BTreeMap<(String, String), Told> {
         let found = alert.correlation.as_ref().expect("of several events");
         let told = Told {
             source: found.group[0].value.clone(),
-            row: (*alert.event).clone(),
+            row: alert.event.value(),
             count: found.count,
             value: found.value,
             peak: found.peak,

@@ -24,10 +24,7 @@ pub(super) fn event_ids(ids: &[u128]) -> ArrayRef {
     let mut text = vec![[0_u8; DIGITS]; ids.len()].into_flattened();
     let (rows, _) = text.as_chunks_mut::<DIGITS>();
     for (row, id) in rows.iter_mut().zip(ids) {
-        let (quarters, _) = row.as_chunks_mut::<8>();
-        for (quarter, shift) in quarters.iter_mut().zip([96, 64, 32, 0]) {
-            *quarter = hexadecimal((id >> shift) as u32);
-        }
+        *row = hexadecimal(*id);
     }
     let ends: Vec<i32> = (0..=ids.len() as i32).map(|row| row * DIGITS as i32).collect();
     let offsets = OffsetBuffer::new(ends.into());
@@ -37,15 +34,41 @@ pub(super) fn event_ids(ids: &[u128]) -> ArrayRef {
 
 /// The digits of a number, all of them at once: a byte each.
 #[inline(always)]
-fn hexadecimal(number: u32) -> [u8; 8] {
-    let halves = u64::from(number);
-    let halves = (halves | halves << 16) & 0x0000_ffff_0000_ffff;
-    let halves = (halves | halves << 8) & 0x00ff_00ff_00ff_00ff;
-    let halves = (halves | halves << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    // One where a half is ten or more, which adds sixteen to it.
-    let letters = (halves + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
-    let to_letters = u64::from(b'a' - 10 - b'0');
-    (halves + 0x3030_3030_3030_3030 + letters * to_letters).to_be_bytes()
+#[cfg(target_arch = "x86_64")]
+fn hexadecimal(number: u128) -> [u8; 32] {
+    use std::arch::x86_64::{
+        __m128i, _mm_add_epi8, _mm_and_si128, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_set1_epi8, _mm_srli_epi16,
+        _mm_storeu_si128, _mm_unpackhi_epi8, _mm_unpacklo_epi8,
+    };
+    const TO_LETTERS: u8 = b'a' - 10 - b'0';
+    let bytes = number.to_be_bytes();
+    let mut digits = [0; 32];
+    // SAFETY: every x86-64 has SSE2; 16 bytes are read, and 16 written twice, at any alignment.
+    unsafe {
+        let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+        let half = _mm_set1_epi8(0x0f);
+        let (high, low) = (
+            _mm_and_si128(_mm_srli_epi16(bytes, 4), half),
+            _mm_and_si128(bytes, half),
+        );
+        let nine = _mm_set1_epi8(9);
+        for (at, halves) in [_mm_unpacklo_epi8(high, low), _mm_unpackhi_epi8(high, low)]
+            .into_iter()
+            .enumerate()
+        {
+            let letters = _mm_and_si128(_mm_cmpgt_epi8(halves, nine), _mm_set1_epi8(TO_LETTERS as i8));
+            let spelled = _mm_add_epi8(_mm_add_epi8(halves, _mm_set1_epi8(b'0' as i8)), letters);
+            _mm_storeu_si128(digits.as_mut_ptr().cast::<__m128i>().add(at), spelled);
+        }
+    }
+    digits
+}
+
+/// The digits of a number.
+#[cfg(not(target_arch = "x86_64"))]
+fn hexadecimal(number: u128) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    std::array::from_fn(|at| DIGITS[(number >> (124 - 4 * at)) as usize & 15])
 }
 
 #[cfg(test)]

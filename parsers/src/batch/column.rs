@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::catalog::{Column, ColumnType, Fill};
 use crate::value::Value;
 use arrow::array::{ArrayRef, BooleanArray, ListBuilder, PrimitiveArray, StringBuilder};
-use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use super::keywords::Keywords;
@@ -96,17 +96,26 @@ impl Lists {
         Set::Stored
     }
 
-    /// The number of the list of `row`.
-    pub(super) fn key(&self, row: usize) -> Option<i32> {
-        self.keys.get(row).copied()
+    /// The number of a list in this batch.
+    pub(super) fn key_of(&mut self, list: &[String]) -> i32 {
+        let recent = self.lists.len().saturating_sub(RECENT);
+        let known = self.lists[recent..].iter().rposition(|known| known == list);
+        let key = known.map_or(self.lists.len(), |known| recent + known);
+        if known.is_none() {
+            self.lists.push(list.to_vec());
+            self.raw.clear();
+        }
+        i32::try_from(key).expect("a batch has fewer rows than i32::MAX")
     }
 
-    /// Gives `row`, behind all others, the list of this number.
-    pub(super) fn put_again(&mut self, row: usize, key: i32) {
-        if self.keys.len() < row {
-            self.keys.resize(row, -1);
+    /// Gives rows before `end` that have no value the list of this number.
+    pub(super) fn put_rows(&mut self, end: usize, key: i32, rows: impl Iterator<Item = usize>) {
+        if self.keys.len() < end {
+            self.keys.resize(end, -1);
         }
-        self.keys.push(key);
+        for row in rows {
+            self.keys[row] = key;
+        }
     }
 
     /// The list of `row`.
@@ -343,7 +352,7 @@ impl ColumnBuilder {
     }
 
     /// Gives `row`, which has no value and may be any of the first `rows`, one.
-    fn put(&mut self, row: usize, rows: usize, value: &Value<'_>) {
+    pub(super) fn put(&mut self, row: usize, rows: usize, value: &Value<'_>) {
         fn at<T>(values: &mut Vec<Option<T>>, row: usize, rows: usize, value: Option<T>) -> bool {
             if values.len() < rows {
                 values.resize_with(rows, || None);
@@ -457,8 +466,15 @@ fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
 
 fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: usize) -> PrimitiveArray<T> {
     let values = padded(values, rows);
-    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(rows, |row| values[row].is_some()));
+    let mut present = Vec::with_capacity(rows / 8 + 1);
+    let mut numbers: Vec<T::Native> = Vec::with_capacity(rows);
+    // Eight at a time, without a question for each.
+    for eight in values.chunks(8) {
+        let bits = eight.iter().enumerate();
+        present.push(bits.fold(0, |bits, (at, value)| bits | u8::from(value.is_some()) << at));
+        numbers.extend(eight.iter().map(|value| value.unwrap_or_default()));
+    }
+    let nulls = NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present), 0, rows));
     let nulls = (nulls.null_count() > 0).then_some(nulls);
-    let values: Vec<T::Native> = values.into_iter().map(Option::unwrap_or_default).collect();
-    PrimitiveArray::new(values.into(), nulls)
+    PrimitiveArray::new(numbers.into(), nulls)
 }

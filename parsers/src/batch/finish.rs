@@ -11,6 +11,7 @@ use crate::catalog::{ColumnType, STANDARD_COLUMNS, UNMAPPED};
 impl BatchBuilder {
     /// The committed events as a batch; the builder is empty afterwards. `None` if there are none.
     pub fn finish(&mut self) -> Option<EventBatch> {
+        debug_assert!(!self.waits_planned(), "what waits stands in a block that is gone");
         self.begin();
         self.dirty = false;
         if self.rows == 0 {

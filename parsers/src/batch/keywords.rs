@@ -1,16 +1,15 @@
 //! A string column under construction: interned where values repeat, end to end where they do not.
 
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::Int32Type;
-use hashbrown::HashTable;
 
 use super::codes::{Code, Codes};
 use super::column::Set;
-use super::texts::{PLACES, append, place, same};
+use super::distinct::Texts;
+use super::texts::{PLACES, place, same};
 use crate::catalog::Fill;
 use crate::formats::flat::unescape_bytes;
 
@@ -31,15 +30,6 @@ pub(super) struct Keywords {
     codes: Option<Box<Codes>>,
 }
 
-/// Distinct texts end to end, by number.
-struct Texts {
-    bytes: Vec<u8>,
-    /// Where each begins, and where the last one ends: offsets as Arrow has them.
-    offsets: Vec<i32>,
-    table: HashTable<i32>,
-    hasher: foldhash::fast::FixedState,
-}
-
 /// Values that were met with escapes in them, as they stood in their records, and the keys of what they
 /// mean. Every distinct spelling is unescaped once.
 struct Escaped {
@@ -54,107 +44,6 @@ const VALID: &str = "texts were given as such, or stood in records that are text
 const TRY_AGAIN: u32 = 16;
 /// Columns with fewer values stay interned: it costs nothing, and they say nothing.
 const FEW: usize = 16;
-
-impl Default for Texts {
-    fn default() -> Self {
-        Texts {
-            bytes: Vec::new(),
-            offsets: vec![0],
-            table: HashTable::new(),
-            hasher: foldhash::fast::FixedState::default(),
-        }
-    }
-}
-
-impl Texts {
-    fn len(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    #[inline(always)]
-    fn get(&self, number: i32) -> &[u8] {
-        let number = number as usize;
-        match self.offsets[number..] {
-            [start, end, ..] => &self.bytes[start as usize..end as usize],
-            _ => &[],
-        }
-    }
-
-    fn hash(&self, text: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(text);
-        hasher.finish()
-    }
-
-    fn find(&self, hash: u64, text: &[u8]) -> Option<i32> {
-        self.table
-            .find(hash, |&number| same(self.get(number), text))
-            .copied()
-    }
-
-    /// Appends a text that nobody will look for.
-    #[inline]
-    fn append(&mut self, text: &[u8]) -> i32 {
-        append(text, &mut self.bytes);
-        self.end()
-    }
-
-    /// Makes the bytes that were just appended a text.
-    #[inline]
-    fn end(&mut self) -> i32 {
-        let number = self.offsets.len() - 1;
-        self.offsets.push(offset(self.bytes.len()));
-        i32::try_from(number).expect("a batch has fewer rows than i32::MAX")
-    }
-
-    /// Appends a text of this hash that [`find`](Texts::find) did not find.
-    fn add(&mut self, hash: u64, text: &[u8]) -> i32 {
-        let number = self.append(text);
-        let Texts {
-            bytes,
-            offsets,
-            table,
-            hasher,
-        } = self;
-        table.insert_unique(hash, number, |&other| {
-            let (start, end) = (offsets[other as usize], offsets[other as usize + 1]);
-            let mut hasher = hasher.build_hasher();
-            hasher.write(&bytes[start as usize..end as usize]);
-            hasher.finish()
-        });
-        number
-    }
-
-    fn intern(&mut self, text: &[u8]) -> i32 {
-        let hash = self.hash(text);
-        match self.find(hash, text) {
-            Some(number) => number,
-            None => self.add(hash, text),
-        }
-    }
-
-    /// Forgets the texts from number `length` on, none of which can be found.
-    fn truncate(&mut self, length: usize) {
-        self.offsets.truncate(length + 1);
-        let end = self.offsets.last().copied().unwrap_or_default();
-        self.bytes.truncate(end as usize);
-    }
-
-    fn clear(&mut self) {
-        self.truncate(0);
-        self.table.clear();
-    }
-
-    /// The texts and their offsets; empty afterwards, with room for about as much.
-    fn take(&mut self) -> (Vec<u8>, Vec<i32>) {
-        self.table.clear();
-        let room = self.bytes.len() + self.bytes.len() / 8;
-        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(room));
-        let mut next = Vec::with_capacity(self.offsets.len() + self.offsets.len() / 8);
-        next.push(0);
-        (bytes, std::mem::replace(&mut self.offsets, next))
-    }
-}
 
 impl Default for Keywords {
     fn default() -> Self {
@@ -285,19 +174,39 @@ impl Keywords {
         }
     }
 
-    /// As [`put`](Keywords::put), for a text whose key in this batch is `known`, or else becomes so; -1 if it is not.
-    #[inline]
-    pub(super) fn put_again(&mut self, row: usize, text: &[u8], known: &mut i32) {
-        let key = match self.plain > 0 {
-            true => self.distinct.append(text),
-            false => {
-                if *known < 0 {
-                    *known = self.key_of(text);
-                }
-                *known
-            }
-        };
-        self.push(row, key);
+    /// The key of a text in this batch; `None`: each row has its own.
+    pub(super) fn key_if_interned(&mut self, text: &[u8]) -> Option<i32> {
+        (self.plain == 0).then(|| self.key_of(text))
+    }
+
+    /// Makes room for rows from `first` to `end`, some of which are about to get a value. The keys of rows from `first` on, if
+    /// texts are interned.
+    pub(super) fn interned_from(&mut self, first: usize, end: usize) -> Option<&mut [i32]> {
+        self.scattered |= self.keys.len() > first;
+        if self.keys.len() < end {
+            self.keys.resize(end, -1);
+        }
+        (self.plain == 0).then(|| &mut self.keys[first..])
+    }
+
+    /// Gives a row for which there is room, behind all others that have values, a text of its own.
+    #[inline(always)]
+    pub(super) fn put_plain(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.distinct.append(text);
+    }
+
+    /// Gives a row for which there is room a text, in a column that interns them.
+    #[inline(always)]
+    pub(super) fn put_at(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.key_of(text);
+    }
+
+    /// As [`put_at`](Keywords::put_at), for rows from `first` on and the text of a key.
+    pub(super) fn put_key(&mut self, first: usize, key: i32, rows: &[u32]) {
+        let keys = &mut self.keys[first..];
+        for &row in rows {
+            keys[row as usize - first] = key;
+        }
     }
 
     /// As [`put`](Keywords::put), if no row from `row` on has a value; whether that is so.
@@ -343,6 +252,31 @@ impl Keywords {
         key
     }
 
+    /// Whether values are appended without keys of their own.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain > 0
+    }
+
+    /// The key of a text as it stands in a record, of a column that is not plain.
+    #[inline(always)]
+    pub(super) fn key(&mut self, raw: &[u8], escaped: bool) -> i32 {
+        match escaped {
+            false => self.key_of(raw),
+            true => self.key_of_spelling(raw),
+        }
+    }
+
+    /// The keys of all rows, for someone who adds to them and [gives them back](Keywords::give_keys).
+    pub(super) fn take_keys(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.keys)
+    }
+
+    /// See [`take_keys`](Keywords::take_keys).
+    pub(super) fn give_keys(&mut self, keys: Vec<i32>) {
+        self.keys = keys;
+    }
+
+    /// Gives `row`, behind all others, a value by its key.
     #[inline(always)]
     fn push(&mut self, row: usize, key: i32) {
         if self.keys.len() < row {
@@ -404,17 +338,20 @@ impl Keywords {
         if spelling >= 0 && same(escaped.spellings.get(spelling), raw) {
             return escaped.keys[spelling as usize];
         }
-        let spelling = escaped.spelling(raw, &mut self.distinct);
+        let spelling = escaped.spellings.intern(raw);
         escaped.places[place] = spelling;
-        escaped.keys[spelling as usize]
+        match escaped.keys.get(spelling as usize) {
+            Some(key) => *key,
+            None => escaped.key_of_new(raw, &mut self.distinct),
+        }
     }
 
     /// Forgets the values of rows from `rows` on; how many there were.
     pub(super) fn truncate(&mut self, rows: usize) -> usize {
         let gone = self.keys.iter().skip(rows).filter(|&&key| key >= 0).count();
         self.keys.truncate(rows);
-        // A plain value must not stay behind in the text: there, order is all that ties it to its row.
-        if gone > 0 && self.plain > 0 {
+        // A plain value must not stay behind in the text: there, order is all that ties it to its row, if they have one.
+        if gone > 0 && self.plain > 0 && !self.scattered {
             let last = self.keys.iter().rev().find(|&&key| key >= 0);
             self.distinct.truncate(last.map_or(0, |&key| key as usize + 1));
         }
@@ -442,8 +379,9 @@ impl Keywords {
 
     fn array(&mut self, mut keys: Vec<i32>, offsets: Vec<i32>, text: Vec<u8>) -> ArrayRef {
         let (rows, distinct) = (keys.len(), offsets.len() - 1);
-        let present = keys.iter().filter(|&&key| key >= 0).count();
-        let nulls = (present < rows).then(|| nulls(&keys));
+        let nulls = nulls(&keys);
+        let present = rows - nulls.null_count();
+        let nulls = (present < rows).then_some(nulls);
         if self.plain > 0 {
             self.plain -= 1;
             return match self.scattered {
@@ -477,16 +415,14 @@ impl Keywords {
 }
 
 impl Escaped {
-    /// The number of a spelling; `distinct` gets what it means, if it is new.
-    fn spelling(&mut self, raw: &[u8], distinct: &mut Texts) -> i32 {
-        let hash = self.spellings.hash(raw);
-        if let Some(spelling) = self.spellings.find(hash, raw) {
-            return spelling;
-        }
+    /// The key of the spelling that came last, and for the first time; `distinct` gets what it means.
+    #[inline(never)]
+    fn key_of_new(&mut self, raw: &[u8], distinct: &mut Texts) -> i32 {
         self.scratch.clear();
         unescape_bytes(raw, &mut self.scratch);
-        self.keys.push(distinct.intern(&self.scratch));
-        self.spellings.add(hash, raw)
+        let key = distinct.intern(&self.scratch);
+        self.keys.push(key);
+        key
     }
 
     fn clear(&mut self) {
@@ -504,21 +440,37 @@ fn key_of(distinct: &mut Texts, plain: u32, text: &[u8]) -> i32 {
     }
 }
 
-/// Which rows have a key: eight of them a byte, each of which is gathered without a loop.
+/// Which rows have a key: a bit each.
 fn nulls(keys: &[i32]) -> NullBuffer {
     let mut bytes = Vec::with_capacity(keys.len() / 8 + 1);
     let (eights, rest) = keys.as_chunks::<8>();
-    let bit = |key: i32| !key as u32 >> 31;
-    bytes.extend(eights.iter().map(|&[a, b, c, d, e, f, g, h]| {
-        let low = bit(a) | bit(b) << 1 | bit(c) << 2 | bit(d) << 3;
-        let high = bit(e) | bit(f) << 1 | bit(g) << 2 | bit(h) << 3;
-        (low | high << 4) as u8
-    }));
+    bytes.extend(eights.iter().map(eight_bits));
     if !rest.is_empty() {
-        let bits = rest.iter().enumerate();
-        bytes.push(bits.fold(0, |byte, (at, &key)| byte | bit(key) << at) as u8);
+        let mut last = [-1; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        bytes.push(eight_bits(&last));
     }
     NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(bytes), 0, keys.len()))
+}
+
+/// Which of eight numbers are not negative: a bit each.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+fn eight_bits(keys: &[i32; 8]) -> u8 {
+    use std::arch::x86_64::{_mm_castsi128_ps, _mm_loadu_si128, _mm_movemask_ps};
+    // SAFETY: every x86-64 has SSE2, and eight numbers can be read from `keys`, at any alignment.
+    let [low, high] = unsafe {
+        [0, 4].map(|from| _mm_movemask_ps(_mm_castsi128_ps(_mm_loadu_si128(keys.as_ptr().add(from).cast()))))
+    };
+    !(low | high << 4) as u8
+}
+
+/// Which of eight numbers are not negative: a bit each.
+#[inline(always)]
+#[cfg(not(target_arch = "x86_64"))]
+fn eight_bits(keys: &[i32; 8]) -> u8 {
+    let bits = keys.iter().enumerate();
+    bits.fold(0, |bits, (at, &key)| bits | u8::from(key >= 0) << at)
 }
 
 fn strings(offsets: Vec<i32>, text: Vec<u8>, nulls: Option<NullBuffer>) -> StringArray {
@@ -558,8 +510,4 @@ fn plain(keys: &[i32], offsets: Vec<i32>, text: Vec<u8>, nulls: Option<NullBuffe
         of_rows.push(end);
     }
     Arc::new(strings(of_rows, text, nulls))
-}
-
-fn offset(end: usize) -> i32 {
-    i32::try_from(end).expect("the text of a block is far below 2 GiB")
 }

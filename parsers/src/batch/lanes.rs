@@ -8,8 +8,10 @@
 //! the record.
 
 use super::column::{ColumnBuilder, Data, Set};
+use super::keywords::Keywords;
 use super::rows::{put, whole};
 use super::slots::Target;
+use super::texts::same;
 use super::unmapped::Unmapped;
 use super::values::integer;
 use super::{BatchBuilder, PATH};
@@ -24,7 +26,27 @@ pub(super) struct Lanes {
     touched: Vec<u32>,
     /// Events that are committed but for their cells: the last so many rows.
     waiting: usize,
+    /// Where the fields of events of a shape go, by some bits of the shape.
+    routes: Vec<Option<Route>>,
 }
+
+/// Where the fields of an event go, one after another.
+struct Route {
+    shape: u64,
+    /// See [`BatchBuilder::wait`].
+    without: Key,
+    /// Keys, and the columns that they go to, each another one.
+    columns: Box<[(Key, u32)]>,
+}
+
+/// Routes that are remembered: producers write few shapes.
+const ROUTES: usize = 64;
+
+/// No key.
+const NONE: i32 = -1;
+
+/// No column: the field is none of the event's.
+const NOWHERE: u32 = u32::MAX;
 
 /// A value, as a place in the block that its event stands in.
 #[derive(Debug, Clone, Copy)]
@@ -43,11 +65,12 @@ struct Misfit {
 
 impl BatchBuilder {
     /// Takes the fields of an event that stands at `at` of its block, to be written by [`settle`](BatchBuilder::settle);
-    /// that of `without` is none, and `created` another one, `event.created`. `false`: it has to be written now, and
-    /// nothing was taken.
+    /// that of `without` is none, and `created` another one, `event.created`. Events of one `shape` have the same keys, or
+    /// hardly ever others. `false`: it has to be written now, and nothing was taken.
     pub(crate) fn wait(
         &mut self,
         fields: &[FlatField],
+        shape: u64,
         at: usize,
         without: Option<Key>,
         created: Option<FlatField>,
@@ -57,7 +80,8 @@ impl BatchBuilder {
         let (Ok(row), Ok(at)) = (u32::try_from(self.rows), u32::try_from(at)) else {
             return false;
         };
-        if !is_plain || !has_room || self.options.keep_original {
+        // Cells come behind all others, which events between them would not.
+        if !is_plain || !has_room || self.options.keep_original || self.waits_planned() {
             return false;
         }
         if self.dirty {
@@ -76,21 +100,27 @@ impl BatchBuilder {
             self.lanes.lanes.resize_with(self.columns.len(), Vec::new);
         }
         let without = without.unwrap_or(Key::MAX);
-        for field in fields {
-            if field.key == without {
-                continue;
-            }
-            let Some(Some(Target::Column(index))) = self.keyed.get(field.key as usize) else {
-                return self.lanes.remove(row);
-            };
-            if !self.lanes.add(*index, field, row, at) {
+        if !self.lanes.take_route(fields, shape, without, row, at) {
+            if !self.wait_by_names(fields, without, row, at) {
                 return self.lanes.remove(row);
             }
+            self.lanes.remember(fields, shape, without, &self.keyed);
         }
         match created {
             Some((index, field)) if !self.lanes.add(index, &field, row, at) => self.lanes.remove(row),
             _ => true,
         }
+    }
+
+    /// Takes fields by their keys. `false`: one of them does not wait.
+    #[inline(never)]
+    fn wait_by_names(&mut self, fields: &[FlatField], without: Key, row: u32, at: u32) -> bool {
+        fields.iter().filter(|field| field.key != without).all(|field| {
+            match self.keyed.get(field.key as usize) {
+                Some(Some(Target::Column(index))) => self.lanes.add(*index, field, row, at),
+                _ => false,
+            }
+        })
     }
 
     /// Commits an event whose fields [wait](BatchBuilder::wait).
@@ -162,14 +192,60 @@ impl Lanes {
             Some(last) if last.row == row => return false,
             Some(_) => {}
         }
-        let (start, end) = field.span();
-        lane.push(Cell {
-            row,
-            start: at + start,
-            end: at + end,
-            kind: field.kind,
-        });
+        lane.push(Cell::of(field, row, at));
         true
+    }
+
+    /// Adds the values of an event of a shape that came before. `false`: it did not, and nothing was added.
+    #[inline]
+    fn take_route(&mut self, fields: &[FlatField], shape: u64, without: Key, row: u32, at: u32) -> bool {
+        let Lanes {
+            lanes,
+            touched,
+            routes,
+            ..
+        } = self;
+        let route = match routes.get(place(shape)) {
+            Some(Some(route)) if route.shape == shape && route.without == without => route,
+            _ => return false,
+        };
+        if route.columns.len() != fields.len() {
+            return false;
+        }
+        for ((key, index), field) in route.columns.iter().zip(fields) {
+            if *key != field.key {
+                // Another shape with the same number.
+                self.remove(row);
+                return false;
+            }
+            if *index == NOWHERE {
+                continue;
+            }
+            let lane = &mut lanes[*index as usize];
+            if lane.is_empty() {
+                touched.push(*index);
+            }
+            lane.push(Cell::of(field, row, at));
+        }
+        true
+    }
+
+    /// Remembers where the fields of this shape went.
+    #[cold]
+    fn remember(&mut self, fields: &[FlatField], shape: u64, without: Key, keyed: &[Option<Target>]) {
+        if self.routes.is_empty() {
+            self.routes.resize_with(ROUTES, || None);
+        }
+        let column = |field: &FlatField| match keyed.get(field.key as usize) {
+            _ if field.key == without => (field.key, NOWHERE),
+            Some(Some(Target::Column(index))) => (field.key, *index),
+            _ => (Key::MAX, NOWHERE),
+        };
+        self.routes[place(shape)] = Some(Route {
+            shape,
+            without,
+            columns: fields.iter().map(column).collect(),
+        });
     }
 
     /// Removes the values of a row, the last: its event does not wait.
@@ -187,13 +263,75 @@ impl Lanes {
     pub(super) fn forget(&mut self) {
         self.lanes.clear();
         self.touched.clear();
+        self.routes.clear();
     }
 }
 
+/// Where the route of a shape is remembered.
+#[inline(always)]
+fn place(shape: u64) -> usize {
+    (shape >> (u64::BITS - ROUTES.ilog2())) as usize
+}
+
 impl Cell {
+    /// A value of an event at `at`.
+    #[inline(always)]
+    fn of(field: &FlatField, row: u32, at: u32) -> Self {
+        let (start, end) = field.span();
+        Cell {
+            row,
+            start: at + start,
+            end: at + end,
+            kind: field.kind,
+        }
+    }
+
     #[inline(always)]
     fn raw<'b>(&self, block: &'b [u8]) -> &'b [u8] {
         &block[self.start as usize..self.end as usize]
+    }
+}
+
+impl Keywords {
+    /// Stores cells, which come behind all others; how many.
+    fn take(&mut self, cells: &[Cell], block: &[u8], misfit: &mut impl FnMut(&Cell)) -> usize {
+        let is_text = |cell: &&Cell| cell.kind != Kind::Null;
+        let mut stored = 0;
+        if self.is_plain() {
+            for cell in cells.iter().filter(is_text) {
+                match cell.kind {
+                    Kind::List => {
+                        misfit(cell);
+                        continue;
+                    }
+                    Kind::Escaped => self.put_escaped(cell.row as usize, cell.raw(block)),
+                    _ => self.put(cell.row as usize, cell.raw(block)),
+                }
+                stored += 1;
+            }
+            return stored;
+        }
+        // Neighbours often have the same value; as it stands in the record, that is seen at once.
+        let (mut before, mut key) = (&[][..], NONE);
+        let mut keys = self.take_keys();
+        for cell in cells.iter().filter(is_text) {
+            if cell.kind == Kind::List {
+                misfit(cell);
+                continue;
+            }
+            let (row, raw) = (cell.row as usize, cell.raw(block));
+            if key == NONE || !same(before, raw) {
+                key = self.key(raw, cell.kind == Kind::Escaped);
+            }
+            if keys.len() < row {
+                keys.resize(row, NONE);
+            }
+            keys.push(key);
+            before = raw;
+            stored += 1;
+        }
+        self.give_keys(keys);
+        stored
     }
 }
 
@@ -202,21 +340,7 @@ impl ColumnBuilder {
     fn take(&mut self, cells: &[Cell], block: &[u8], mut misfit: impl FnMut(&Cell)) {
         let mut stored = 0;
         match &mut self.data {
-            Data::Keyword(keywords) => {
-                for cell in cells {
-                    let (row, raw) = (cell.row as usize, cell.raw(block));
-                    match cell.kind {
-                        Kind::Text | Kind::Number | Kind::True | Kind::False => keywords.put(row, raw),
-                        Kind::Escaped => keywords.put_escaped(row, raw),
-                        Kind::Null => continue,
-                        Kind::List => {
-                            misfit(cell);
-                            continue;
-                        }
-                    }
-                    stored += 1;
-                }
-            }
+            Data::Keyword(keywords) => stored += keywords.take(cells, block, &mut misfit),
             Data::Integer(values) => {
                 for cell in cells {
                     let number = match cell.kind {

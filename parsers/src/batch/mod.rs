@@ -13,6 +13,7 @@
 mod arrays;
 mod codes;
 mod column;
+mod distinct;
 mod doubts;
 mod fields;
 mod filling;
@@ -27,6 +28,7 @@ mod strings;
 mod texts;
 mod unmapped;
 mod values;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -43,13 +45,14 @@ pub(crate) use finish::column_field;
 pub(crate) use forms::Form;
 use forms::Forms;
 use lanes::Lanes;
-pub(crate) use planned::{Origin, Plan, Slot, Stored};
+pub(crate) use planned::{Origin, PlanId, Slot, Stored};
 pub(crate) use rows::{Cells, Misfit, Rows, eight_digits, long_digits, whole as whole_number};
 use slots::{Constants, Slots, Target};
 pub use strings::{StringColumn, strings};
 pub(crate) use texts::same as same_text;
 use unmapped::Unmapped;
 pub use values::{spells_integer, stored_text};
+use waiting::Planned;
 
 /// Key of the Arrow field metadata entry that holds a column's dotted name.
 pub const DOTTED_NAME: &str = "borzoi.name";
@@ -200,6 +203,8 @@ pub struct BatchBuilder {
     forms: Forms,
     /// Cells that wait until more are together.
     lanes: Lanes,
+    /// Events of known plans, and what waits of them.
+    planned: Planned,
     /// How often all columns were forgotten: what was known of them before is not true any more.
     era: u32,
     /// How many batches there were: keys of values are of one.
@@ -242,6 +247,7 @@ impl BatchBuilder {
             paired: Vec::new(),
             forms: Forms::default(),
             lanes: Lanes::default(),
+            planned: Planned::default(),
             era: 0,
             batch: 0,
             unescaped: String::new(),
@@ -261,6 +267,7 @@ impl BatchBuilder {
         self.paired.clear();
         self.forms = Forms::default();
         self.lanes.forget();
+        self.planned = Planned::default();
         for sql in ["host_name", "message", "original", "log_file_path"] {
             let (sql, dotted, column_type) = STANDARD_COLUMNS
                 .iter()

@@ -5,7 +5,7 @@
 //! from what the builder itself [stored](BatchBuilder::stored) for other lines of the form.
 
 use super::column::{ColumnBuilder, Data, Limit};
-use super::rows::put;
+use super::slots::Target;
 use super::{BatchBuilder, ORIGINAL, PATH};
 use crate::value::Value;
 
@@ -53,50 +53,60 @@ pub(crate) enum Origin {
     TextIfAny(usize),
     /// The number of a slot; of a column of times, microseconds since the epoch.
     Number(usize),
+    /// The number of a slot, of which an event may have none: then the slot is [`Slot::NONE`].
+    NumberIfAny(usize),
     /// It is always this.
     Constant(Stored),
 }
 
 /// Where the values of an event come from, column by column.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    /// Columns and the slots whose texts they get.
-    texts: Vec<(u32, u32)>,
-    /// Columns and the slots whose texts they get, if there are any.
-    texts_if_any: Vec<(u32, u32)>,
-    /// Columns and the slots whose numbers they get.
-    numbers: Vec<(u32, u32)>,
-    constants: Vec<Constant>,
-    others: Vec<Cell>,
+pub(super) struct Plan {
+    pub(super) columns: Vec<(u32, Source)>,
+    /// The slots whose texts an event keeps until its columns are written.
+    pub(super) texts: Vec<u32>,
+    /// The slots whose numbers it keeps behind them.
+    pub(super) numbers: Vec<u32>,
+    /// Columns and the slots that say whether an event has a value there.
+    pub(super) optional: Vec<(u32, u32)>,
+    pub(super) constants: Vec<Constant>,
+    /// The batch that its columns are counted in, and the keys of its constants are of.
+    pub(super) batch: u32,
+    /// Which of the plans of the events that wait it is.
+    pub(super) turn: Option<u32>,
+}
+
+/// A plan that a builder has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PlanId {
+    pub(super) number: u32,
     /// The columns that the builder had when the plan was made; see [`BatchBuilder::era`].
-    era: u32,
-    /// The batch that the keys of its constants are of.
-    batch: u32,
+    pub(super) era: u32,
 }
 
-/// A text that a column always gets.
-#[derive(Debug)]
-struct Constant {
-    column: u32,
-    /// Its key in this batch; -1 if it has none yet.
-    key: i32,
-    text: Box<str>,
-}
-
-/// Anything else that a column always gets.
-#[derive(Debug)]
-struct Cell {
-    column: u32,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
+/// Where a column's values come from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Source {
+    /// It gets none.
+    Nothing,
+    /// The text that an event keeps at this place.
+    Text(u32),
+    /// The number that it keeps at this place.
+    Number(u32),
+    /// It is always this.
     Integer(i64),
-    Boolean(bool),
-    /// A list, and its key in this batch; -1 if it has none yet.
-    List(Stored, i32),
-    Other(Stored),
+    /// It is always the constant of this number.
+    Constant(u32),
+    /// The same, which has this key in the batch.
+    Key(i32),
+}
+
+/// What a column always gets.
+#[derive(Debug)]
+pub(super) struct Constant {
+    /// The key of a text or a list in this batch; -1 if it has none yet.
+    pub(super) key: i32,
+    pub(super) value: Stored,
 }
 
 const NONE: i32 = -1;
@@ -104,31 +114,73 @@ const NONE: i32 = -1;
 impl BatchBuilder {
     /// A plan for events with these columns (by SQL name). `None`: not all of them are there, or more is done with their
     /// values than to store them.
-    pub(crate) fn plan<'n>(&self, columns: impl Iterator<Item = (&'n str, Origin)>) -> Option<Plan> {
+    pub(crate) fn plan<'n>(&mut self, columns: impl Iterator<Item = (&'n str, Origin)>) -> Option<PlanId> {
+        let mut plan = self.empty_plan()?;
+        for (sql, origin) in columns {
+            let &index = self.by_sql.get(sql)?;
+            self.add_to(&mut plan, index, origin)?;
+        }
+        Some(self.keep(plan))
+    }
+
+    /// As [`plan`](BatchBuilder::plan), for events with these fields by the names that [`BatchBuilder::field`] takes.
+    pub(crate) fn plan_of_fields<'n>(
+        &mut self,
+        fields: impl Iterator<Item = (&'n str, Origin)>,
+    ) -> Option<PlanId> {
+        let mut plan = self.empty_plan()?;
+        for (native, origin) in fields {
+            let Target::Column(index) = self.target(native) else {
+                return None;
+            };
+            if plan.columns.iter().any(|(known, _)| *known == index) {
+                return None;
+            }
+            self.add_to(&mut plan, index as usize, origin)?;
+        }
+        Some(self.keep(plan))
+    }
+
+    /// A plan without columns, if events of this builder can have one.
+    fn empty_plan(&self) -> Option<Plan> {
         // What is made of an event's values when it is committed is not in the plan.
         let dataset = &self.dataset;
         let is_plain = dataset.pairs.is_none() && dataset.sentences.is_empty();
-        if !is_plain || self.options.keep_original {
+        (is_plain && !self.options.keep_original).then(|| Plan {
+            columns: Vec::new(),
+            texts: Vec::new(),
+            numbers: Vec::new(),
+            optional: Vec::new(),
+            constants: Vec::new(),
+            batch: self.batch.wrapping_sub(1),
+            turn: None,
+        })
+    }
+
+    fn add_to(&self, plan: &mut Plan, index: usize, origin: Origin) -> Option<()> {
+        let column = &self.columns[index];
+        if column.limit == Limit::Pair || index == PATH || index == ORIGINAL {
             return None;
         }
-        let mut plan = Plan {
-            texts: Vec::new(),
-            texts_if_any: Vec::new(),
-            numbers: Vec::new(),
-            constants: Vec::new(),
-            others: Vec::new(),
-            era: self.era,
-            batch: self.batch,
-        };
-        for (sql, origin) in columns {
-            let &index = self.by_sql.get(sql)?;
-            let column = &self.columns[index];
-            if column.limit == Limit::Pair || index == PATH || index == ORIGINAL {
-                return None;
+        plan.add(u32::try_from(index).ok()?, origin, &column.data)
+    }
+
+    fn keep(&mut self, mut plan: Plan) -> PlanId {
+        // An event keeps where its line begins, then its texts, then its numbers.
+        let texts = plan.texts.len() as u32;
+        for (_, source) in &mut plan.columns {
+            match source {
+                Source::Text(place) => *place += 1,
+                Source::Number(place) => *place += 1 + texts,
+                _ => {}
             }
-            plan.add(u32::try_from(index).ok()?, origin, &column.data)?;
         }
-        Some(plan)
+        let number = self.planned.plans.len() as u32;
+        self.planned.plans.push(plan);
+        PlanId {
+            number,
+            era: self.era,
+        }
     }
 
     /// Makes a column for `native`, so that a plan can have it.
@@ -137,104 +189,8 @@ impl BatchBuilder {
     }
 
     /// Whether the columns that a plan names are still those of this builder.
-    pub(crate) fn follows(&self, plan: &Plan) -> bool {
+    pub(crate) fn follows(&self, plan: PlanId) -> bool {
         plan.era == self.era
-    }
-
-    /// Writes and commits an event of `line`, which gives `slots` their places. `false`: it has to be written field by field,
-    /// and nothing was done.
-    #[inline]
-    pub(crate) fn write_planned(
-        &mut self,
-        plan: &mut Plan,
-        line: &[u8],
-        slots: &[Slot],
-        time: i64,
-        path: &str,
-        place: (u128, u64),
-    ) -> bool {
-        // With fewer columns none can be one too many.
-        if !self.follows(plan) || self.columns.len() > self.options.max_columns {
-            return false;
-        }
-        if self.dirty {
-            // What an event that was not committed has written.
-            self.begin();
-            self.dirty = false;
-        }
-        if plan.batch != self.batch {
-            plan.batch = self.batch;
-            plan.forget_keys();
-            self.count_columns(plan);
-        }
-        let row = self.rows;
-        for &(column, slot) in &plan.texts {
-            if let Data::Keyword(keywords) = &mut self.columns[column as usize].data {
-                keywords.put(row, slots[slot as usize].of(line));
-            }
-        }
-        for &(index, slot) in &plan.texts_if_any {
-            let slot = slots[slot as usize];
-            if slot.start == Slot::NONE.start {
-                continue;
-            }
-            let column = &mut self.columns[index as usize];
-            self.used_columns += usize::from(index as usize > PATH && !column.any());
-            if let Data::Keyword(keywords) = &mut column.data {
-                keywords.put(row, slot.of(line));
-                column.count();
-            }
-        }
-        for &(column, slot) in &plan.numbers {
-            let column = &mut self.columns[column as usize];
-            if let Data::Integer(values) | Data::Timestamp(values) = &mut column.data {
-                put(values, row, Some(slots[slot as usize].number));
-            }
-        }
-        for Constant { column, key, text } in &mut plan.constants {
-            if let Data::Keyword(keywords) = &mut self.columns[*column as usize].data {
-                keywords.put_again(row, text.as_bytes(), key);
-            }
-        }
-        for cell in &mut plan.others {
-            let column = &mut self.columns[cell.column as usize];
-            match (&mut cell.what, &mut column.data) {
-                (What::Integer(number), Data::Integer(values)) => {
-                    put(values, row, Some(*number));
-                }
-                (What::Boolean(truth), Data::Boolean(values)) => {
-                    put(values, row, Some(*truth));
-                }
-                (What::List(_, key @ 0..), Data::List(lists)) => lists.put_again(row, *key),
-                (What::List(list, key), _) => {
-                    list.with(|list| column.set(row, list));
-                    *key = column.list_key(row).unwrap_or(NONE);
-                }
-                (What::Other(value), _) => {
-                    value.with(|value| column.set(row, value));
-                }
-                _ => {}
-            }
-        }
-        self.columns[PATH].repeat(row, 1, path);
-        let (event_id, offset) = place;
-        self.times.push(time);
-        self.event_ids.push(event_id);
-        self.offsets.push(i64::try_from(offset).unwrap_or(i64::MAX));
-        self.unmapped.push(None);
-        self.rows += 1;
-        true
-    }
-
-    /// Notes that the columns of a plan have values in this batch, the first of which they are about to get. How many there are
-    /// nobody asks, so that the events after the first are not counted.
-    #[cold]
-    fn count_columns(&mut self, plan: &Plan) {
-        for index in plan.columns() {
-            let column = &mut self.columns[index as usize];
-            self.used_columns += usize::from(index as usize > PATH && !column.any());
-            column.count();
-        }
     }
 
     /// What a committed event has in its columns, by their SQL names, but for those that are the same for all events of a
@@ -259,64 +215,45 @@ impl BatchBuilder {
 impl Plan {
     /// `None`: a column with such `data` cannot get that.
     fn add(&mut self, column: u32, origin: Origin, data: &Data) -> Option<()> {
-        let what = match (origin, data) {
-            (Origin::Text(slot), Data::Keyword(_)) => {
-                self.texts.push((column, u32::try_from(slot).ok()?));
-                return Some(());
-            }
+        let source = match (origin, data) {
+            (Origin::Text(slot), Data::Keyword(_)) => Source::Text(place_of(&mut self.texts, slot)?),
             (Origin::TextIfAny(slot), Data::Keyword(_)) => {
-                self.texts_if_any.push((column, u32::try_from(slot).ok()?));
-                return Some(());
+                self.optional.push((column, u32::try_from(slot).ok()?));
+                Source::Text(place_of(&mut self.texts, slot)?)
             }
             (Origin::Number(slot), Data::Integer(_) | Data::Timestamp(_)) => {
-                self.numbers.push((column, u32::try_from(slot).ok()?));
-                return Some(());
+                Source::Number(place_of(&mut self.numbers, slot)?)
             }
-            (Origin::Text(_) | Origin::TextIfAny(_) | Origin::Number(_), _) => return None,
-            (Origin::Constant(Stored::Text(text)), Data::Keyword(_)) => {
-                let key = NONE;
-                self.constants.push(Constant { column, key, text });
-                return Some(());
+            (Origin::NumberIfAny(slot), Data::Integer(_) | Data::Timestamp(_)) => {
+                self.optional.push((column, u32::try_from(slot).ok()?));
+                Source::Number(place_of(&mut self.numbers, slot)?)
             }
-            (Origin::Constant(Stored::Integer(number)), Data::Integer(_)) => What::Integer(number),
-            (Origin::Constant(Stored::Boolean(truth)), Data::Boolean(_)) => What::Boolean(truth),
-            (Origin::Constant(list @ Stored::List(_)), Data::List(_)) => What::List(list, NONE),
-            (Origin::Constant(value), _) => What::Other(value),
+            (Origin::Text(_) | Origin::TextIfAny(_) | Origin::Number(_) | Origin::NumberIfAny(_), _) => {
+                return None;
+            }
+            (Origin::Constant(Stored::Integer(number)), Data::Integer(_)) => Source::Integer(number),
+            (Origin::Constant(value), _) => {
+                self.constants.push(Constant { key: NONE, value });
+                Source::Constant(self.constants.len() as u32 - 1)
+            }
         };
-        self.others.push(Cell { column, what });
+        self.columns.push((column, source));
         Some(())
-    }
-
-    /// The columns that every event of it gets, by index.
-    fn columns(&self) -> impl Iterator<Item = u32> {
-        let slots = self.texts.iter().chain(&self.numbers);
-        let columns = slots.map(|(column, _)| *column);
-        let columns = columns.chain(self.constants.iter().map(|constant| constant.column));
-        columns.chain(self.others.iter().map(|cell| cell.column))
-    }
-
-    #[cold]
-    fn forget_keys(&mut self) {
-        for constant in &mut self.constants {
-            constant.key = NONE;
-        }
-        for cell in &mut self.others {
-            if let What::List(_, key) = &mut cell.what {
-                *key = NONE;
-            }
-        }
     }
 }
 
-impl ColumnBuilder {
-    /// The number of the list of `row`.
-    fn list_key(&self, row: usize) -> Option<i32> {
-        match &self.data {
-            Data::List(lists) => lists.key(row),
-            _ => None,
-        }
-    }
+/// The place of `slot` among `slots`, to which it is added if it is not there.
+fn place_of(slots: &mut Vec<u32>, slot: usize) -> Option<u32> {
+    let slot = u32::try_from(slot).ok()?;
+    let place = slots.iter().position(|known| *known == slot);
+    let place = place.unwrap_or_else(|| {
+        slots.push(slot);
+        slots.len() - 1
+    });
+    Some(place as u32)
+}
 
+impl ColumnBuilder {
     fn stored(&self, row: usize) -> Option<Stored> {
         if !self.has(row) {
             return None;
@@ -333,7 +270,7 @@ impl ColumnBuilder {
 }
 
 impl Stored {
-    fn with<R>(&self, take: impl FnOnce(&Value<'_>) -> R) -> R {
+    pub(super) fn with<R>(&self, take: impl FnOnce(&Value<'_>) -> R) -> R {
         match self {
             Stored::Text(text) => take(&Value::Str(text)),
             Stored::Integer(number) => take(&Value::Int(*number)),

@@ -365,28 +365,34 @@ pub(super) fn put<T>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>) 
 }
 
 /// The number that `text` spells in the only way it can be spelled, if it is not too long for a quick look.
-#[inline]
+#[inline(always)]
 pub(crate) fn whole(text: &[u8]) -> Option<i64> {
-    const DIGITS: usize = 18;
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || digits.len() > DIGITS || digits[0] == b'0' && (digits.len() > 1 || negative) {
-        return None;
-    }
     let one = |digit: u8| {
         let digit = digit.wrapping_sub(b'0');
         (digit <= 9).then_some(i64::from(digit))
     };
-    let number = match digits {
-        [a] => one(*a)?,
-        [a, b] => one(*a)? * 10 + one(*b)?,
-        [a, b, c] => one(*a)? * 100 + one(*b)? * 10 + one(*c)?,
-        _ if digits.len() <= 8 => eight_digits(digits)?,
-        _ => long_digits(digits)?,
-    };
-    Some(if negative { -number } else { number })
+    match text {
+        [a] => one(*a),
+        [b'1'..=b'9', ..] => match text {
+            [a, b] => Some(one(*a)? * 10 + one(*b)?),
+            [a, b, c] => Some(one(*a)? * 100 + one(*b)? * 10 + one(*c)?),
+            _ if text.len() <= 8 => eight_digits(text),
+            _ => long_whole(text),
+        },
+        [b'-', digits @ ..] if !digits.starts_with(b"-") && *digits != *b"0" => Some(-long_whole(digits)?),
+        _ => None,
+    }
+}
+
+/// The same for any number of digits, and no sign.
+#[inline(never)]
+fn long_whole(digits: &[u8]) -> Option<i64> {
+    const DIGITS: usize = 18;
+    match digits.len() {
+        9..=DIGITS if digits[0] != b'0' => long_digits(digits),
+        1..=8 => whole(digits),
+        _ => None,
+    }
 }
 
 /// The number that four to eight digits spell, all of them at once.
@@ -453,6 +459,17 @@ fn decimal(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     if bytes.len() > DIGITS + 1 || !bytes.first()?.is_ascii_digit() || !bytes.last()?.is_ascii_digit() {
         return None;
+    }
+    // As Zeek writes them: with six digits behind the point.
+    if let Some((whole @ ([_] | [_, _] | [_, _, _]), [b'.', micros @ ..])) =
+        bytes.len().checked_sub(7).map(|point| bytes.split_at(point))
+        && whole.iter().all(u8::is_ascii_digit)
+        && let Some(micros) = eight_digits(micros)
+    {
+        let number = whole
+            .iter()
+            .fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
+        return Some((number * 1_000_000 + micros) as f64 / POWERS[6]);
     }
     let (mut number, mut point) = (0_u64, None);
     for (at, byte) in bytes.iter().enumerate() {
@@ -538,6 +555,9 @@ mod tests {
             "999999999999999",
             "0.30000000000000",
             "3.7",
+            "000.000001",
+            "123.999999",
+            "1234.000009",
         ] {
             assert_eq!(decimal(text), text.parse().ok(), "{text}");
         }

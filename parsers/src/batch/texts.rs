@@ -58,10 +58,47 @@ fn word(text: &[u8]) -> u128 {
     }
 }
 
+/// A number that tells texts apart by their length and up to 40 of their bytes: the first 16, the last 16, and eight in the
+/// middle. Its highest bits tell as much as the others.
+#[inline(always)]
+pub(super) fn tag(text: &[u8]) -> u32 {
+    let length = text.len();
+    let long = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |word| u64::from_le_bytes(*word));
+    let mixed = match length {
+        17.. => {
+            let middle = long(text[length / 2 - 4..].first_chunk());
+            let second = long(text[8..].first_chunk());
+            let before = long(text[length - 16..].first_chunk());
+            let ends = folded(
+                long(text.first_chunk()) ^ middle.rotate_left(21),
+                long(text.last_chunk()),
+            );
+            ends ^ folded(second.rotate_left(17) ^ middle, before)
+        }
+        8..=16 => folded(long(text.first_chunk()), long(text.last_chunk())),
+        4..8 => {
+            let first = text.first_chunk().map_or(0, |word| u32::from_le_bytes(*word));
+            let last = text.last_chunk().map_or(0, |word| u32::from_le_bytes(*word));
+            u64::from(first) ^ u64::from(last) << 29
+        }
+        1..4 => u64::from(text[0]) | u64::from(text[length / 2]) << 8 | u64::from(text[length - 1]) << 16,
+        0 => 0,
+    };
+    ((mixed ^ length as u64).wrapping_mul(SPREADS) >> 32) as u32
+}
+
+const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Two words mixed: both halves of their product.
+#[inline(always)]
+fn folded(one: u64, other: u64) -> u64 {
+    let product = u128::from(one ^ 0x2d35_8dcc_aa6c_78a5) * u128::from(other ^ 0x8bb8_4b93_962e_acc9);
+    product as u64 ^ (product >> 64) as u64
+}
+
 /// One of [`PLACES`] places for a text, by its length and up to 24 of its bytes: the first eight and the last sixteen.
 #[inline(always)]
 pub(super) fn place(text: &[u8]) -> usize {
-    const SPREADS: u64 = 0x9e37_79b9_7f4a_7c15;
     let length = text.len();
     let mixed = match length {
         8.. => {
@@ -101,6 +138,7 @@ mod tests {
             assert_eq!(texts, [b"before", &text[..], &text[..]].concat());
             assert!(same(&text, &text.clone()), "{length}");
             assert!(!same(&text, &[&text[..], b"x"].concat()), "{length}");
+            assert_eq!(tag(&text), tag(&text.clone()));
             assert_eq!(place(&text), place(&text.clone()));
             assert!(place(&text) < PLACES);
             for at in 0..length {

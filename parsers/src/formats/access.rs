@@ -27,7 +27,10 @@ use super::{EventSink, FrameContext, Reject, commit, linux, pinned_or};
 use crate::batch::BatchBuilder;
 use crate::time;
 use crate::value::Value;
-use plain::PlainLine;
+pub(super) use plain::PlainLine;
+
+/// The dataset of access logs.
+pub(super) const DATASET: &str = "web.access";
 
 /// One line taken apart; everything as written.
 #[derive(Debug, PartialEq)]
@@ -108,7 +111,7 @@ impl<'a> Entry<'a> {
         context: &FrameContext<'_>,
         sink: &mut EventSink,
     ) -> Result<(), Reject> {
-        let dataset = pinned_or("web.access", context, sink)?;
+        let dataset = pinned_or(DATASET, context, sink)?;
         let builder = sink.begin(&dataset);
         if let Some(host) = host {
             builder.field("host.name", Value::Str(host));

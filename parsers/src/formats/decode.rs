@@ -145,7 +145,7 @@ impl Decoder {
         let by_rote = !grammars.describes() && !options.keep_original;
         Decoder {
             json: JsonDecoder::new(&catalog),
-            rote: by_rote.then(Rote::new),
+            rote: by_rote.then(|| Rote::new(matches!(options.format, None | Some(Format::Access)))),
             grammars,
             evtx: EvtxDecoder::new(),
             tables: Tables::new(&catalog),
@@ -357,7 +357,7 @@ impl Decoder {
     /// What became of a block.
     fn finish(&mut self, block: &FrameBlock, rejects: &mut Rejects, mut counters: DecodeCounters) -> Decoded {
         let rejects = std::mem::take(&mut rejects.records);
-        self.sink.settle(block, 0);
+        self.sink.settle_all(block);
         let batches = self.sink.finish();
         counters.columns = self.sink.take_counters();
         counters.events = batches.iter().map(|batch| batch.len() as u64).sum();
@@ -418,7 +418,7 @@ impl Decoder {
         if let Some(rote) = rote
             && is_open
             && block.framing == Framing::Lines
-            && rote.write(frame, block, &context, sink, |sink| {
+            && rote.write((block, span), &context, sink, |sink| {
                 Decoder::by_reading(sink, options)
             })
         {

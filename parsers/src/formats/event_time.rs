@@ -1,5 +1,7 @@
 //! The instants of events, in the notations that logs have.
 
+use std::cell::Cell;
+
 use chrono_tz::Tz;
 
 use crate::time;
@@ -164,30 +166,54 @@ const SECONDS: usize = "2023-11-14T22:13:20".len();
 /// not counted then.
 #[inline]
 fn whole_seconds(bytes: &[u8; SECONDS]) -> Option<(i64, bool)> {
-    const DIGITS: [usize; 14] = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18];
+    let [minute @ .., b':', tens, ones] = bytes else {
+        return None;
+    };
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens > 6 || ones > 9 || tens == 6 && ones > 0 {
+        return None;
+    }
+    let start = LAST_MINUTE.with(|last| match last.get() {
+        (known, micros) if known == *minute => Some(micros),
+        _ => {
+            let micros = whole_minutes(minute)?;
+            last.set((*minute, micros));
+            Some(micros)
+        }
+    });
+    let second = i64::from(tens * 10 + ones);
+    Some((start? + second.min(59) * 1_000_000, second == 60))
+}
+
+/// Bytes of a date and hours and minutes.
+const MINUTES: usize = "2023-11-14T22:13".len();
+
+thread_local! {
+    /// The last minute that was read, and its first microsecond: events of one follow each other.
+    static LAST_MINUTE: Cell<([u8; MINUTES], i64)> = const { Cell::new((*b"1970-01-01T00:00", 0)) };
+}
+
+/// `YYYY-MM-DD`, `T` or space, `HH:MM`, as microseconds since the epoch.
+fn whole_minutes(bytes: &[u8; MINUTES]) -> Option<i64> {
+    const DIGITS: [usize; 12] = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15];
     let mut greatest = 0;
     let mut digits = [0; DIGITS.len()];
     for (digit, place) in digits.iter_mut().zip(DIGITS) {
         *digit = bytes[place].wrapping_sub(b'0');
         greatest = greatest.max(*digit);
     }
-    let separators = [bytes[4], bytes[7], bytes[13], bytes[16]] == *b"--::";
+    let separators = [bytes[4], bytes[7], bytes[13]] == *b"--:";
     if greatest > 9 || !separators || !matches!(bytes[10], b'T' | b't' | b' ') {
         return None;
     }
     let two = |first: usize| i64::from(digits[first]) * 10 + i64::from(digits[first + 1]);
     let (year, month, day) = (two(0) * 100 + two(2), two(4), two(6));
-    let (hour, minute, second) = (two(8), two(10), two(12));
+    let (hour, minute) = (two(8), two(10));
     let valid = (1..=12).contains(&month)
         && (1..=28).contains(&day) | ((1..=31).contains(&day) && day <= days_in(year, month))
         && hour < 24
-        && minute < 60
-        && second <= 60;
-    if !valid {
-        return None;
-    }
-    let seconds = ((days_from_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second.min(59);
-    Some((seconds * 1_000_000, second == 60))
+        && minute < 60;
+    valid.then(|| ((days_from_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60_000_000)
 }
 
 /// The commonest notations alone, in which all readers agree: `YYYY-MM-DDTHH:MM:SS[.f]Z`, or with a space and without

@@ -49,9 +49,9 @@ pub(crate) use text::keys::PairKey;
 pub(crate) use text::pairs::Style as PairStyle;
 pub(crate) use vendors::event_of_title;
 
-use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta};
+use crate::batch::{BatchBuilder, BatchOptions, BuilderCounters, EventBatch, EventMeta, PlanId, Slot};
 use crate::catalog::{Catalog, Dataset};
-use crate::frame::{FrameBlock, event_id};
+use crate::frame::{FrameBlock, FrameSpan, event_id};
 use crate::value::Value;
 
 /// A format that the user can name.
@@ -231,6 +231,12 @@ impl EventSink {
         builder
     }
 
+    /// The number of the builder of `dataset`, which is made if there is none.
+    fn number_of(&mut self, dataset: &Arc<Dataset>) -> usize {
+        self.find(dataset);
+        self.last
+    }
+
     /// Makes the builder of `dataset` the last.
     fn find(&mut self, dataset: &Arc<Dataset>) {
         let known = self
@@ -285,6 +291,32 @@ impl EventSink {
         for builder in &mut self.builders {
             builder.settle(&block.bytes, &block.source.path);
         }
+    }
+
+    /// As [`settle`](EventSink::settle), for all that waits: no more of `block` comes.
+    fn settle_all(&mut self, block: &FrameBlock) {
+        self.settle(block, 0);
+        for builder in &mut self.builders {
+            builder.settle_planned(&block.bytes, &block.source.path);
+        }
+    }
+
+    /// Writes the event of a line by a plan of the builder of this number. `false`: it has to be read.
+    #[inline]
+    fn write_planned(
+        &mut self,
+        (builder, plan): (usize, PlanId),
+        (block, span): (&FrameBlock, FrameSpan),
+        slots: &[Slot],
+        time: i64,
+        context: &FrameContext<'_>,
+    ) -> bool {
+        self.settle(block, 0);
+        let event_id = id_of(context, context.offset, block.frame(span), 0, true);
+        let place = (event_id, context.offset);
+        let at = (&*block.bytes, span.start);
+        self.builder(builder)
+            .write_planned(plan, at, slots, time, context.path, place)
     }
 
     /// All committed events, one batch per dataset, in order of each dataset's first event.

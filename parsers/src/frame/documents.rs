@@ -49,6 +49,9 @@ const WRAPPER_HEAD: usize = 64 << 10;
 impl Documents {
     /// The next document at or after `cursor`, and where the cursor stands then.
     pub(super) fn next(&mut self, buffer: &[u8], mut cursor: usize, at_end: bool) -> (Found, usize) {
+        if let Some(end) = self.plain_line(buffer, &mut cursor) {
+            return (Found::Frame(cursor, end), end);
+        }
         loop {
             let step = self.step(buffer, cursor, at_end);
             match step {
@@ -60,6 +63,25 @@ impl Documents {
                 Step::Unfinished => return (Found::Unfinished, cursor),
             }
         }
+    }
+
+    /// Where the document ends that is the line at the cursor or behind its line feed, as nearly all are in a source of such.
+    /// Otherwise nothing was done.
+    #[inline]
+    fn plain_line(&self, buffer: &[u8], cursor: &mut usize) -> Option<usize> {
+        let between = self.scan.is_none() && self.broken.is_none() && self.complete.is_none();
+        let anew = self.searched == 0 && !self.as_line && self.wrapper_end.is_none();
+        if self.lines != Some(true) || self.in_array || !between || !anew {
+            return None;
+        }
+        let start = *cursor + usize::from(buffer.get(*cursor) == Some(&b'\n'));
+        let rest = buffer.get(start..).filter(|rest| rest.first() == Some(&b'{'))?;
+        let length = memchr::memchr(b'\n', rest)?;
+        if rest[length - 1] != b'}' {
+            return None;
+        }
+        *cursor = start;
+        Some(start + length)
     }
 
     /// The document at the cursor is dropped.

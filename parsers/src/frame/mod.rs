@@ -4,6 +4,7 @@
 //! only, which can then be decoded on any thread in any order. Whatever a frame's meaning needs from
 //! earlier bytes (a Zeek header, the other records of an audit event) is resolved here.
 
+mod check;
 mod documents;
 mod framer;
 mod identify;
@@ -205,7 +206,7 @@ impl RejectRecord {
 /// assert_ne!(event_id(here, 7, 0, b"x"), event_id(place("other", b"first line"), 7, 0, b"x"));
 /// ```
 pub fn event_id(place: u64, offset: u64, index: u32, frame: &[u8]) -> u128 {
-    let check = xxh3_64_with_seed(frame, u64::from(index) ^ (offset >> 40)) as u32;
+    let check = check::check(frame, u64::from(index) ^ (offset >> 40)) as u32;
     let place = u128::from(place & 0x00ff_ffff_ffff_ffff);
     let offset = u128::from(offset & 0x00ff_ffff_ffff);
     (place << 72) | (offset << 32) | u128::from(check)

@@ -295,7 +295,57 @@ pub(super) fn read(
             );
         }
     }
+    if sink.errors == errors
+        && let Some(span) = timespan
+        && let Some(doubt) = doubt_about(kind, &statistic, span)
+    {
+        sink.warn(at, "statistic-span", doubt, None);
+    }
     (sink.errors == errors && timespan.is_some()).then_some(CorrelationCondition::Statistic(statistic))
+}
+
+/// Spans and rates that are allowed and make no sense together.
+fn doubt_about(kind: StatisticKind, statistic: &Statistic, span: Duration) -> Option<String> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (learning, asked) = (statistic.learning, statistic.alerts_per_day);
+    let intervals = |time: Duration| time.as_secs_f64() / span.as_secs_f64().max(1e-6);
+    let least = match kind {
+        // Before, the detector says nothing.
+        StatisticKind::Anomaly => 30,
+        StatisticKind::PeerAnomaly => 5,
+        _ => 0,
+    };
+    if intervals(learning) < f64::from(least) {
+        return Some(format!(
+            "`learning` is less than {least} intervals of `timespan`: too few to know what is usual"
+        ));
+    }
+    if kind.is_series() && span > DAY {
+        return Some("`timespan` is more than a day: hours and days of the week cannot be told apart".into());
+    }
+    if kind.is_series() && asked > intervals(DAY) {
+        return Some(format!(
+            "`alerts-per-day` is more than the {:.0} intervals that a group has in a day",
+            intervals(DAY)
+        ));
+    }
+    if matches!(kind, StatisticKind::UnusualTime | StatisticKind::Silence)
+        && learning < 7 * DAY
+        && !learning.is_zero()
+    {
+        return Some("`learning` is less than a week: the first weekend is a surprise".into());
+    }
+    if kind == StatisticKind::UnusualTime && span < 7 * DAY {
+        return Some(
+            "`timespan` is less than a week: an hour of the week is forgotten before it comes again".into(),
+        );
+    }
+    if kind == StatisticKind::RareValue && learning >= span {
+        return Some(
+            "`learning` is not shorter than `timespan`: values are forgotten before something is told".into(),
+        );
+    }
+    None
 }
 
 fn one_of<T: Copy>(

@@ -747,3 +747,38 @@ fn options_of_our_own() {
         assert_eq!(codes(&rule(options)), [code], "{options}");
     }
 }
+
+#[test]
+fn spans_of_statistics_that_make_no_sense_are_warned_of() {
+    let warned = |kind: &str, span: &str, condition: &str| {
+        let report = load(&format!(
+            "title: C\ncorrelation: {{type: {kind}, rules: [failed], group-by: [user.name], timespan: {span}, condition: {{{condition}}}}}"
+        ));
+        assert_eq!(codes(&report), [""; 0], "{kind} {span} {condition}");
+        let mut problems = report.problems.iter();
+        problems.any(|problem| problem.code == "statistic-span")
+    };
+    for (kind, span, condition) in [
+        ("anomaly", "1h", "learning: 20h"),
+        ("peer_anomaly", "1h", "learning: 2h"),
+        ("anomaly", "2d", "learning: 90d"),
+        ("anomaly", "1h", "alerts-per-day: 30"),
+        ("silence", "1h", "learning: 3d"),
+        ("unusual_time", "30d", "learning: 3d"),
+        ("unusual_time", "3d", "learning: 14d"),
+        ("rare_value", "7d", "field: user.name, learning: 7d"),
+    ] {
+        assert!(warned(kind, span, condition), "{kind} {span} {condition}");
+    }
+    for (kind, span, condition) in [
+        ("anomaly", "1h", "learning: 7d"),
+        ("anomaly", "1d", "alerts-per-day: 1"),
+        ("peer_anomaly", "1h", "learning: 6h"),
+        ("silence", "1h", "learning: 7d"),
+        ("unusual_time", "30d", "learning: 14d"),
+        ("rare_value", "30d", "field: user.name, learning: 7d"),
+        ("beaconing", "1d", "alerts-per-day: 30"),
+    ] {
+        assert!(!warned(kind, span, condition), "{kind} {span} {condition}");
+    }
+}

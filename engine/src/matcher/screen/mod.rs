@@ -156,6 +156,11 @@ impl Screen {
         met.screen.passes(event)
     }
 
+    /// Forgets what it knows of values: what rules ask of them has changed.
+    pub fn forget(&mut self) {
+        self.datasets.met.iter_mut().for_each(|met| met.screen.forget());
+    }
+
     /// What was passed over since the last call.
     pub fn take_passed(&mut self) -> Passed {
         let mut passed = Passed::default();

@@ -113,7 +113,7 @@ correlation:
     assert_eq!(found.count, 5);
     // Each event that is shown is there.
     assert_eq!(found.evidence.len(), 3, "up to the third, with which it holds");
-    assert!(found.evidence.iter().all(|shown| shown.event.is_object()));
+    assert!(found.evidence.iter().all(|shown| shown.event.value().is_object()));
 }
 
 #[test]
@@ -222,7 +222,7 @@ correlation:
         (first.kind.as_str(), first.condition.as_str()),
         ("first_seen", "IpAddress not seen within 30m")
     );
-    assert_eq!(first.evidence[0].event["source"]["ip"], "10.9.9.9");
+    assert_eq!(first.evidence[0].event.value()["source"]["ip"], "10.9.9.9");
 }
 
 #[test]

@@ -157,15 +157,13 @@ correlation:
         ("Failed logon", 7)
     );
     assert_eq!(found.evidence.len(), 5);
-    assert_eq!(
-        found.evidence[0]
-            .event
-            .pointer("/user/target/name")
-            .or(found.evidence[0].event.pointer("/user/name"))
-            .and_then(|v| v.as_str()),
-        Some("Alice")
-    );
+    let event = found.evidence[0].event.value();
+    let user = event.pointer("/user/target/name").or(event.pointer("/user/name"));
+    assert_eq!(user.and_then(|v| v.as_str()), Some("Alice"));
     let written = serde_json::to_string(alert).expect("JSON");
+    let mut as_text = Vec::new();
+    alert.write_json(&mut as_text).expect("memory");
+    assert_eq!(String::from_utf8(as_text).expect("JSON"), written);
     let read: Alert = serde_json::from_str(&written).expect("the same");
     assert_eq!(&read, alert);
 }

@@ -186,7 +186,7 @@ proptest! {
     #![proptest_config(effort(1500))]
 
     #[test]
-    fn findings_are_those_of_the_definition((rule, events) in cases(), taken in 1..20_usize) {
+    fn findings_are_those_of_the_definition((rule, events) in cases(), taken in 1..20_usize, threads in 2..5_usize) {
         let arriving = arriving(&events);
         let expected = oracle::stretches(&rule, &arriving);
         // In order, late within what is allowed, and in any order where nothing is final before the end.
@@ -204,6 +204,10 @@ proptest! {
             // Down to the events that are named and the highest that was measured.
             prop_assert_eq!(&found, &whole);
         }
+        let settings = Settings { threads, few: 2, ..waits(Some(60)) };
+        let (found, shared_out) = run(&rule, settings, taken, &arriving);
+        prop_assert_eq!(&found, &whole);
+        prop_assert_eq!(shared_out, run(&rule, waits(Some(60)), taken, &arriving).1);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Windows against their definition, and the bugs that others have had.
 
+mod calibration;
+mod calm;
 mod definition;
 mod known_bugs;
 mod limits;
@@ -98,7 +100,34 @@ fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle:
     });
 }
 
-/// Runs a rule over events in this order; every so many of them findings are taken.
+/// Pushes events together, from two sources.
+fn push_all(windows: &mut Windows, measured: Measured, signals: &[oracle::Signal]) {
+    let tenant = windows.tenant("default");
+    let key = |signal: &oracle::Signal| {
+        let value = (measured == Measured::New).then_some(signal.value.as_str());
+        Key::of([signal.group.as_str()].into_iter().chain(value))
+    };
+    let keys: Vec<Key> = signals.iter().map(key).collect();
+    let signals: Vec<Signal<'_>> = signals
+        .iter()
+        .zip(&keys)
+        .map(|(signal, key)| Signal {
+            plan: 0,
+            slot: signal.slot as u16,
+            tenant,
+            source: (signal.id % 2) as u32,
+            time: signal.time,
+            id: signal.id,
+            key: key.bytes(),
+            value: value_of(measured, &signal.value),
+            handed: &[],
+        })
+        .collect();
+    windows.push_all(&signals);
+}
+
+/// Runs a rule over events in this order; every so many of them findings are taken. On several threads they are pushed
+/// together.
 fn run(
     rule: &CorrelationRule,
     settings: Settings,
@@ -109,11 +138,16 @@ fn run(
     let measured = plan.measured;
     let mut windows = Windows::new(vec![Arc::new(plan)], settings);
     let mut found = Vec::new();
-    for (number, signal) in signals.iter().enumerate() {
-        push(&mut windows, measured, (signal.id % 2) as u32, signal);
-        if number % taken_every == 0 {
-            found.extend(windows.take_final());
+    for signals in signals.chunks(taken_every) {
+        match settings.threads {
+            1 => {
+                for signal in signals {
+                    push(&mut windows, measured, (signal.id % 2) as u32, signal);
+                }
+            }
+            _ => push_all(&mut windows, measured, signals),
         }
+        found.extend(windows.take_final());
     }
     windows.finish();
     found.extend(windows.take_final());

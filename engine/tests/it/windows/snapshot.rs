@@ -1,5 +1,6 @@
-//! Windows that are saved and taken up at any event find what they would have found.
+//! Windows that are saved and taken up at any event, for another number of threads, find what they would have found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use borzoi_engine::windows::plan::{Parent, Plan};
@@ -9,7 +10,7 @@ use borzoi_rules::correlation::CorrelationKind;
 use proptest::prelude::*;
 
 use super::definition::{arriving, cases};
-use super::{at_least, push, rule};
+use super::{at_least, push, push_all, rule};
 use crate::effort;
 
 fn taken_up(windows: &Windows, plans: &[Arc<Plan>], settings: Settings) -> Windows {
@@ -21,23 +22,24 @@ fn taken_up(windows: &Windows, plans: &[Arc<Plan>], settings: Settings) -> Windo
     other
 }
 
-/// What is found and announced where the windows are saved and taken up before these events.
+/// What is found and announced where the windows are saved and taken up before these events, each time for so many threads.
 fn run(
     plans: &[Arc<Plan>],
     settings: Settings,
     signals: &[Signal],
-    cuts: &[usize],
+    cuts: &BTreeMap<usize, usize>,
 ) -> (Vec<Episode>, Vec<Episode>) {
     let mut windows = Windows::new(plans.to_vec(), settings);
     let (mut begun, mut ended) = (Vec::new(), Vec::new());
-    for (number, signal) in signals.iter().enumerate() {
-        if cuts.contains(&number) {
-            begun.extend(windows.take_begun());
-            ended.extend(windows.take_final());
-            windows = taken_up(&windows, plans, settings);
-        }
-        push(&mut windows, plans[0].measured, (signal.id % 2) as u32, signal);
+    let mut from = 0;
+    for (&cut, &threads) in cuts.range(..=signals.len()) {
+        push_all(&mut windows, plans[0].measured, &signals[from..cut]);
+        begun.extend(windows.take_begun());
+        ended.extend(windows.take_final());
+        windows = taken_up(&windows, plans, Settings { threads, ..settings });
+        from = cut;
     }
+    push_all(&mut windows, plans[0].measured, &signals[from..]);
     windows.finish();
     begun.extend(windows.take_begun());
     ended.extend(windows.take_final());
@@ -51,7 +53,7 @@ proptest! {
     #[test]
     fn what_was_saved_goes_on(
         (below, events) in cases(),
-        cuts in prop::collection::vec(0..60_usize, 1..5),
+        cuts in prop::collection::btree_map(0..60_usize, 1..5_usize, 1..5),
         eager in any::<bool>(),
         lateness in prop_oneof![Just(Some(0)), Just(Some(60)), Just(None)],
     ) {
@@ -63,9 +65,9 @@ proptest! {
         parent.rule_id = "above".into();
         parent.children.push(0);
         let plans = [Arc::new(child), Arc::new(parent)];
-        let settings = Settings { lateness, eager, ..Settings::default() };
+        let settings = Settings { lateness, eager, few: 3, ..Settings::default() };
         let signals = arriving(&events);
-        let whole = run(&plans, settings, &signals, &[]);
+        let whole = run(&plans, settings, &signals, &BTreeMap::new());
         let in_parts = run(&plans, settings, &signals, &cuts);
         prop_assert_eq!(in_parts, whole);
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use borzoi_engine::anomaly::{Detector, Sensitivity};
+use borzoi_engine::anomaly::Detector;
+use borzoi_engine::anomaly::pool::{Pool, Tally};
+use borzoi_engine::anomaly::sensitivity::strength_of;
 use borzoi_engine::windows::keys::{Key, value_hash};
 use borzoi_engine::windows::plan::{Measured, Plan, Taken};
 use borzoi_engine::windows::{Episode, Figure, Settings, Signal, Windows};
@@ -148,8 +150,77 @@ fn traces() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+/// One group, with all it ever had.
+#[derive(Default)]
+struct OneSeries {
+    detector: Detector,
+    strengths: Vec<f64>,
+    busy: u32,
+}
+
+impl OneSeries {
+    /// The strength of an hour and the highest of late, as the pool wants them.
+    fn next(&mut self, hour: i64, count: Option<u32>) -> (f64, f64) {
+        self.busy += u32::from(count.is_some());
+        let value = f64::from(count.unwrap_or(0));
+        let score = self.detector.update(hour * HOUR, value);
+        let strength = if count.is_some() && value > score.expected {
+            score.settled
+        } else {
+            0.0
+        };
+        // Where one a day is asked for, a rest is six hours: four, and what has begun of the next four.
+        let from = (self.strengths.len() / 4 * 4).saturating_sub(4);
+        let quiet = self.strengths[from..].iter().copied().fold(0.0, f64::max);
+        self.strengths.push(f64::from(strength as f32));
+        let quiet = if strength >= 2.0 * quiet { 0.0 } else { quiet };
+        (12.0 * quiet.ln_1p(), 12.0 * strength.ln_1p())
+    }
+}
+
 proptest! {
     #![proptest_config(effort(400))]
+
+    /// Intervals without events wait where nothing could be told of them, and do not where somebody watches; a gap is closed at once, or as
+    /// time is said to go on.
+    #[test]
+    fn waiting_does_not_show(
+        events in traces(),
+        gap in 0..1_000_i64,
+        tick in 1..40_i64,
+        metric in prop::sample::select(&[Metric::Count, Metric::Sum, Metric::Mean][..]),
+        direction in prop::sample::select(&[Direction::Up, Direction::Down, Direction::Both][..]),
+    ) {
+        let mut rule = statistic(StatisticKind::Anomaly, metric, HOUR, 20 * HOUR);
+        if let CorrelationCondition::Statistic(statistic) = &mut rule.condition {
+            (statistic.direction, statistic.alerts_per_day) = (direction, 10.0);
+        }
+        // The second half after a gap.
+        let middle = events.get(events.len() / 2).map_or(0, |event| event.time);
+        let mut events = events;
+        for event in events.iter_mut().filter(|event| event.time > middle) {
+            event.time += gap * HOUR;
+        }
+        let plan = Arc::new(Plan::of(&rule).expect("it runs"));
+        let run = |watch: bool, ticks: bool| {
+            let settings = Settings { lateness: Some(0), watch, ..Settings::default() };
+            let mut windows = Windows::new(vec![plan.clone()], settings);
+            let tenant = windows.tenant("default");
+            let mut last = 0;
+            for event in &events {
+                while ticks && last < event.time {
+                    windows.observe(tenant, 0, last);
+                    last += tick * HOUR;
+                }
+                push(&mut windows, &plan, event);
+            }
+            windows.finish();
+            windows.take_final()
+        };
+        let expected = run(true, true);
+        prop_assert_eq!(run(false, false), expected.clone());
+        prop_assert_eq!(run(false, true), expected);
+    }
 
     #[test]
     fn order_cuts_and_saves_do_not_show(
@@ -176,47 +247,57 @@ proptest! {
         prop_assert_eq!(found(&rule, None, &arriving, &saves), expected);
     }
 
-    /// What the rule says, by hand: for each group, its counts of all intervals into a detector.
+    /// What the rule says, by hand: for each group, its counts of all intervals into a detector; of all groups, strengths into a
+    /// pool.
     #[test]
     fn counts_are_those_of_all_intervals(events in traces(), burst in 20..200_u32, at in 6..16_i64) {
         let mut events = events;
         for n in 0..burst {
             events.push(event(at * 12 * HOUR + i64::from(n), u128::from(n) << 100, "g1", 0.0));
         }
+        events.sort_by_key(|event| event.time);
         let rule = statistic(StatisticKind::Anomaly, Metric::Count, HOUR, 10 * HOUR);
-        let mut by_group: BTreeMap<&str, BTreeMap<i64, u32>> = BTreeMap::new();
+        let mut by_group: BTreeMap<String, BTreeMap<i64, u32>> = BTreeMap::new();
         let mut last = 0;
         let mut seen = std::collections::BTreeSet::new();
         for event in &events {
             if seen.insert((event.time, event.id)) {
-                *by_group.entry(&event.group).or_default().entry(event.time.div_euclid(HOUR)).or_default() += 1;
+                *by_group.entry(event.group.clone()).or_default().entry(event.time.div_euclid(HOUR)).or_default() += 1;
             }
             last = last.max(event.time.div_euclid(HOUR));
         }
-        // How many groups have begun and are not forgotten decides what one may tell.
         let first = by_group.values().filter_map(|counts| counts.keys().min()).min().copied().unwrap_or(0);
-        let mut expected = Vec::new();
-        let mut detectors: BTreeMap<&str, (Detector, i64)> = BTreeMap::new();
-        let mut last_event: BTreeMap<&str, i64> = BTreeMap::new();
-        let starts: BTreeMap<&str, i64> = events.iter().rev().map(|event| (event.group.as_str(), event.time)).fold(
-            BTreeMap::new(), |mut all, (group, time)| { let known = all.entry(group).or_insert(time); *known = time.min(*known); all });
         prop_assume!(last - first < 14 * 24);
+        let mut pool = Pool::new(1.0);
+        let mut series: BTreeMap<&str, OneSeries> = BTreeMap::new();
+        let mut expected = Vec::new();
         for hour in first..=last {
+            let mut tally = Tally::default();
+            let mut judged = Vec::new();
             for (group, counts) in &by_group {
-                if counts.contains_key(&hour) {
-                    last_event.insert(group, hour);
-                    detectors.entry(group).or_insert_with(|| (Detector::new(Sensitivity::default()), starts[group]));
+                let count = counts.get(&hour).copied();
+                if count.is_none() && !series.contains_key(group.as_str()) {
+                    continue;
+                }
+                let began = events.iter().find(|event| event.group == *group).map_or(0, |event| event.time);
+                let one = series.entry(group).or_default();
+                let (quiet, strength) = one.next(hour, count);
+                if one.busy >= 2 && hour * HOUR - began >= 5 * HOUR {
+                    tally.add(quiet, strength);
+                }
+                if hour * HOUR - began >= 10 * HOUR {
+                    judged.push((group, quiet, strength, count));
                 }
             }
-            let live = detectors.len() as f64;
-            for (group, (detector, began)) in &mut detectors {
-                let count = f64::from(by_group[group].get(&hour).copied().unwrap_or(0));
-                detector.set_sensitivity(Sensitivity::alerts_per_day(1.0 / live, HOUR));
-                let score = detector.update(hour * HOUR, count);
-                if score.alert && count > score.expected && hour * HOUR - *began >= 10 * HOUR {
-                    expected.push((hour * HOUR, (*group).to_owned(), count));
+            // One a day of noise, of all groups together: twice as many may be left to the pool.
+            let each = 2.0 / 24.0 / tally.values().max(1) as f64;
+            let bar = pool.bar().max(12.0 * strength_of(each.min(0.5)).max(0.0).ln_1p());
+            for (group, quiet, strength, count) in judged {
+                if Pool::tells(bar, quiet, strength) {
+                    expected.push((hour * HOUR, group.clone(), f64::from(count.unwrap_or(0))));
                 }
             }
+            pool.learn(1.0 / 24.0, &tally, bar);
         }
         let found: Vec<(i64, String, f64)> = found(&rule, None, &events, &[])
             .into_iter()
@@ -377,7 +458,7 @@ fn who_is_full_forgets_who_was_quiet_longest() {
         ..Settings::default()
     };
     let mut windows = Windows::new(vec![plan.clone()], settings);
-    for n in 0..3_000_i64 {
+    for n in 0..10_000_i64 {
         push(
             &mut windows,
             &plan,
@@ -481,4 +562,148 @@ fn values_that_come_twice_are_forgotten() {
         }
     }
     assert!(windows.groups() <= 3, "{}", windows.groups());
+}
+
+fn settings(budget: usize) -> Settings {
+    Settings {
+        lateness: Some(0),
+        budget,
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn what_a_group_takes() {
+    let plan =
+        Arc::new(Plan::of(&statistic(StatisticKind::Anomaly, Metric::Sum, HOUR, 7 * DAY)).expect("it runs"));
+    let mut windows = Windows::new(vec![plan.clone()], settings(1 << 30));
+    let name = |n: i64| format!("10.0.{}.{}", n / 250, n % 250);
+    for n in 0..2_000_i64 {
+        push(&mut windows, &plan, &event(n, n as u128, &name(n), 5.0));
+    }
+    // Time goes on with one group.
+    for hour in 1..100 {
+        push(
+            &mut windows,
+            &plan,
+            &event(hour * HOUR, hour as u128, &name(0), 5.0),
+        );
+    }
+    let each = windows.bytes() / windows.groups();
+    assert!(windows.groups() == 2_000 && each < 350, "one event: {each} bytes");
+    for hour in 100..400 {
+        for n in 0..2_000_i64 {
+            push(
+                &mut windows,
+                &plan,
+                &event(
+                    hour * HOUR + n,
+                    (hour << 20 | n) as u128,
+                    &name(n),
+                    (n % 7) as f64,
+                ),
+            );
+        }
+    }
+    let each = windows.bytes() / windows.groups();
+    assert!(windows.groups() == 2_000 && each < 2_000, "learned: {each} bytes");
+}
+
+#[test]
+fn who_is_full_keeps_what_was_learned() {
+    let plan = Arc::new(
+        Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, HOUR, 5 * HOUR)).expect("it runs"),
+    );
+    let mut windows = Windows::new(vec![plan.clone()], settings(1 << 20));
+    for hour in 0..50 {
+        for host in 0..100 {
+            push(
+                &mut windows,
+                &plan,
+                &event(hour * HOUR, host << 20 | hour as u128, &format!("old{host}"), 0.0),
+            );
+        }
+    }
+    assert_eq!(windows.counters().evicted_groups, 0);
+    // A flood of names that are seen once.
+    for n in 0..20_000_i64 {
+        push(
+            &mut windows,
+            &plan,
+            &event(51 * HOUR + n * SECOND, n as u128, &format!("flood{n}"), 0.0),
+        );
+    }
+    assert!(windows.counters().evicted_groups > 10_000);
+    let before = windows.groups();
+    for host in 0..100 {
+        push(
+            &mut windows,
+            &plan,
+            &event(57 * HOUR, host << 30, &format!("old{host}"), 0.0),
+        );
+    }
+    assert_eq!(windows.groups(), before, "they were all there");
+}
+
+/// Who waits to the end learns only then.
+#[test]
+fn memory_is_looked_at_while_the_end_is_worked_off() {
+    let plan =
+        Arc::new(Plan::of(&statistic(StatisticKind::Anomaly, Metric::Count, HOUR, DAY)).expect("it runs"));
+    let budget = 2 << 20;
+    let settings = Settings {
+        lateness: None,
+        ..settings(budget)
+    };
+    let mut windows = Windows::new(vec![plan.clone()], settings);
+    for n in 0..4_000_i64 {
+        for time in 0..3 {
+            push(
+                &mut windows,
+                &plan,
+                &event(time * HOUR, n as u128, &format!("host{n}"), 0.0),
+            );
+        }
+    }
+    assert_eq!(windows.counters().over_budget, 0, "{}", windows.bytes());
+    windows.finish();
+    let counters = windows.counters();
+    assert!(
+        counters.over_budget > 0 && counters.evicted_groups > 1_000,
+        "{counters:?}"
+    );
+    assert_eq!(counters.evicted_events, 0);
+}
+
+/// A month without events in intervals of ten seconds, for a thousand groups, is no work.
+#[test]
+fn a_gap_is_not_closed_interval_by_interval() {
+    let plan = Arc::new(
+        Plan::of(&statistic(
+            StatisticKind::Anomaly,
+            Metric::Count,
+            10 * SECOND,
+            HOUR,
+        ))
+        .expect("it runs"),
+    );
+    let mut windows = Windows::new(vec![plan.clone()], settings(1 << 30));
+    for group in 0..1_000 {
+        for n in 0..40 {
+            push(
+                &mut windows,
+                &plan,
+                &event(
+                    n * 10 * SECOND,
+                    (n << 10 | group) as u128,
+                    &format!("g{group}"),
+                    0.0,
+                ),
+            );
+        }
+    }
+    let began = std::time::Instant::now();
+    push(&mut windows, &plan, &event(30 * DAY, 1, "g1", 0.0));
+    // 26 million intervals of groups.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

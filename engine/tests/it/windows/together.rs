@@ -1,9 +1,9 @@
-//! Signals that are taken together find what each would by itself.
+//! Signals that are taken together, on any number of threads, find what each would by itself.
 
 use std::sync::Arc;
 
 use borzoi_engine::windows::keys::Key;
-use borzoi_engine::windows::plan::{Measured, Plan};
+use borzoi_engine::windows::plan::{Measured, Parent, Plan};
 use borzoi_engine::windows::{Counters, Episode, Settings, Signal, Windows};
 use borzoi_oracle::windows as oracle;
 use borzoi_rules::correlation::CorrelationKind;
@@ -68,29 +68,47 @@ fn said(plans: &[Arc<Plan>], settings: Settings, all: &[(u32, oracle::Signal)], 
     said
 }
 
-/// The same of both, and the bytes at those times at which both said them.
+/// The same of all, and the bytes at those times at which all said them.
 fn assert_same(plans: &[Arc<Plan>], settings: Settings, signals: &[(u32, oracle::Signal)], together: usize) {
-    let mut one_by_one = said(plans, settings, signals, 1);
+    let alone = Settings {
+        threads: 1,
+        ..settings
+    };
+    let mut one_by_one = said(plans, alone, signals, 1);
     let bytes = one_by_one.bytes.chunks(together);
     one_by_one.bytes = bytes.filter_map(|part| part.last().copied()).collect();
-    assert_eq!(said(plans, settings, signals, together), one_by_one);
+    assert_eq!(said(plans, alone, signals, together), one_by_one);
+    assert_eq!(
+        said(plans, settings, signals, together),
+        one_by_one,
+        "on {} threads",
+        settings.threads
+    );
 }
 
 proptest! {
-    #![proptest_config(effort(600))]
+    #![proptest_config(effort(300))]
 
     #[test]
     fn together_or_one_by_one(
         (below, events) in cases(),
         together in 2..100_usize,
+        (threads, few) in (2..6_usize, 1..10_usize),
         eager in any::<bool>(),
         lateness in prop_oneof![Just(Some(0)), Just(Some(60)), Just(None)],
         budget in prop_oneof![Just(512 << 20), 1000..8000_usize],
     ) {
         let plan = Plan::of(&below).expect("it runs");
         let count = rule(CorrelationKind::EventCount, 1, below.timespan, at_least(2.0));
-        let plans = [Arc::new(plan), Arc::new(Plan::of(&count).expect("it runs"))];
-        let settings = Settings { lateness, eager, budget, ..Settings::default() };
+        let mut count = Plan::of(&count).expect("it runs");
+        // One that reads what the second one finds, in groups of other keys.
+        let both = rule(CorrelationKind::EventCount, 2, below.timespan * 2, at_least(2.0));
+        let mut both = Plan::of(&both).expect("it runs");
+        both.rule_id = "both".into();
+        both.children.push(1);
+        count.parents.push(Parent { plan: 2, slot: 1, group: Some(vec![0, 0]), fields: Some(Vec::new()), handed: None });
+        let plans = [Arc::new(plan), Arc::new(count), Arc::new(both)];
+        let settings = Settings { lateness, eager, budget, threads, few, ..Settings::default() };
         // A signal of each plan in turn, as from rules of which both use one.
         let signals: Vec<(u32, oracle::Signal)> = arriving(&events)
             .into_iter()
@@ -112,12 +130,18 @@ fn among_thousands_of_groups_each_finds_its_own() {
             (0, event(number as i64, u128::from(number), &group.to_string()))
         })
         .collect();
-    let settings = Settings {
-        lateness: Some(100),
-        ..Settings::default()
-    };
     let plans = [Arc::new(plan)];
-    let found = said(&plans, settings, &signals, 1000);
-    assert!(found.ended.len() > 300, "{}", found.ended.len());
-    assert_same(&plans, settings, &signals, 1000);
+    // With room for all groups, and without.
+    for budget in [512 << 20, 1 << 18] {
+        let settings = Settings {
+            lateness: Some(100),
+            threads: 3,
+            budget,
+            ..Settings::default()
+        };
+        let found = said(&plans, settings, &signals, 1000);
+        assert!(found.ended.len() > 300, "{}", found.ended.len());
+        assert_eq!(found.counters.evicted_groups > 0, budget < 1 << 20);
+        assert_same(&plans, settings, &signals, 1000);
+    }
 }

@@ -9,7 +9,7 @@
 
 use chrono_tz::Tz;
 
-use crate::batch::{BatchBuilder, Form};
+use crate::batch::{BatchBuilder, Form, Origin, Slot};
 use crate::formats::fields::is_v4;
 use crate::formats::text::search::{Search, near2};
 use crate::time;
@@ -33,7 +33,10 @@ pub(in crate::formats) struct PlainLine<'a> {
 /// Bytes of `03/Feb/2026:04:05:06 +0100`.
 const STAMP: usize = 26;
 
-static FORM: Form = Form::new(&[
+static FORM: Form = Form::new(&NAMES);
+
+/// The fields of a line, in the order in which they are written.
+const NAMES: [&str; 12] = [
     "c-ip",
     "cs-username",
     "cs-referer",
@@ -46,11 +49,11 @@ static FORM: Form = Form::new(&[
     "cs-uri-stem",
     "url.query",
     "c-uri-extension",
-]);
+];
 
 impl<'a> PlainLine<'a> {
     /// `None`: it is another line, or not plain enough.
-    pub(super) fn parse(line: &'a str, zone: Tz) -> Option<PlainLine<'a>> {
+    pub(in crate::formats) fn parse(line: &'a str, zone: Tz) -> Option<PlainLine<'a>> {
         if !line.as_bytes().first()?.is_ascii_digit() {
             return None;
         }
@@ -106,6 +109,12 @@ impl<'a> PlainLine<'a> {
     }
 
     pub(super) fn write(&self, builder: &mut BatchBuilder) {
+        builder.write_form(&FORM, &self.values());
+    }
+
+    /// The values of the fields called [`NAMES`].
+    #[inline(always)]
+    fn values(&self) -> [Value<'a>; NAMES.len()] {
         let known = |text: &'a str| match text {
             "" | "-" => Value::Null,
             text => Value::Str(text),
@@ -114,23 +123,55 @@ impl<'a> PlainLine<'a> {
             Some((path, query)) => (path, Value::Str(query)),
             None => (self.target, Value::Null),
         };
-        builder.write_form(
-            &FORM,
-            &[
-                Value::Str(self.client),
-                known(self.user),
-                known(self.referrer),
-                known(self.agent),
-                Value::Int(self.status),
-                self.bytes.map_or(Value::Null, Value::Int),
-                Value::Str(self.method),
-                Value::Str(self.version),
-                Value::Str(self.target),
-                Value::Str(path),
-                query,
-                extension(path).map_or(Value::Null, Value::Str),
-            ],
-        );
+        [
+            Value::Str(self.client),
+            known(self.user),
+            known(self.referrer),
+            known(self.agent),
+            Value::Int(self.status),
+            self.bytes.map_or(Value::Null, Value::Int),
+            Value::Str(self.method),
+            Value::Str(self.version),
+            Value::Str(self.target),
+            Value::Str(path),
+            query,
+            extension(path).map_or(Value::Null, Value::Str),
+        ]
+    }
+
+    /// The names of the fields, and which of the slots of [`place_in`](PlainLine::place_in) each has, if it is there.
+    pub(in crate::formats) fn origins() -> impl Iterator<Item = (&'static str, Origin)> {
+        let numbers = ["sc-status", "sc-bytes"];
+        NAMES.into_iter().enumerate().map(move |(slot, name)| {
+            let origin = match numbers.contains(&name) {
+                true => Origin::NumberIfAny(slot),
+                false => Origin::TextIfAny(slot),
+            };
+            (name, origin)
+        })
+    }
+
+    /// Gives `slots` the places of the fields in the text that this was parsed from; its time.
+    #[inline]
+    pub(in crate::formats) fn place_in(&self, text: &str, slots: &mut [Slot]) -> i64 {
+        for (slot, value) in slots.iter_mut().zip(self.values()) {
+            *slot = match value {
+                Value::Str(part) => {
+                    let start = part.as_ptr().addr() - text.as_ptr().addr();
+                    Slot {
+                        start: start as u32,
+                        end: (start + part.len()) as u32,
+                        number: 0,
+                    }
+                }
+                Value::Int(number) => Slot {
+                    number,
+                    ..Slot::default()
+                },
+                _ => Slot::NONE,
+            };
+        }
+        self.time
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod keys;
 mod scan;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use keys::{Keys, Role};
 use scan::Quotes;
 pub(crate) use scan::unescape_bytes;
 pub use scan::unescape_into;
+use walk::{Compare, Noted, Steps, Stop, Way};
 
 /// What a value is, as it stands in its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +96,11 @@ const SPREADS: u64 = 0x517c_c1b7_2722_0a95;
 /// See the [module](self).
 pub struct FlatReader {
     keys: Keys,
+    steps: Steps,
     quotes: Quotes,
-    fields: Vec<FlatField>,
+    noted: Noted,
     /// See [`FlatEvent::shape`].
     shape: u64,
-    /// The fields whose keys mean something to every Windows event, by position.
-    telling: Vec<u32>,
     windows: WindowsDatasets,
 }
 
@@ -132,10 +133,10 @@ impl FlatReader {
     pub fn new(catalog: &Catalog) -> Self {
         FlatReader {
             keys: Keys::default(),
+            steps: Steps::default(),
             quotes: Quotes::default(),
-            fields: Vec::new(),
+            noted: Noted::default(),
             shape: 0,
-            telling: Vec::new(),
             windows: WindowsDatasets::new(catalog),
         }
     }
@@ -158,13 +159,13 @@ impl FlatReader {
             return None;
         }
         self.fields_of(text)?;
-        let event = WindowsEvent::of(&self.keys, &self.fields, &self.telling, text)?;
+        let event = WindowsEvent::of(&self.keys, &self.noted.fields, &self.noted.telling, text)?;
         let time = event.time(text, zone)?;
         let timestamp = event.timestamp;
         let dataset = self.windows.find(event.channel, event.provider).ok()?;
         Some(FlatEvent {
             dataset,
-            fields: &self.fields,
+            fields: &self.noted.fields,
             text,
             shape: self.shape,
             keys: &self.keys,
@@ -178,77 +179,61 @@ impl FlatReader {
     /// Takes the record apart.
     #[inline]
     fn fields_of(&mut self, text: &str) -> Option<()> {
-        let record = text.as_bytes();
-        self.fields.clear();
-        self.telling.clear();
-        let mut at = skip_space(record, 0);
-        if record.get(at) != Some(&b'{') {
-            return None;
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") {
+            // SAFETY: the machine has both.
+            return unsafe { self.fields_with_avx2(text) };
         }
-        at = skip_space(record, at + 1);
-        let mut last = None;
-        let mut shape = SPREADS;
+        self.fields_with(text, walk::Plainly)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1")]
+    fn fields_with_avx2(&mut self, text: &str) -> Option<()> {
+        // SAFETY: this function is only called where the machine has AVX2.
+        self.fields_with(text, unsafe { walk::Avx2::new() })
+    }
+
+    #[inline(always)]
+    fn fields_with(&mut self, text: &str, compare: impl Compare) -> Option<()> {
+        let record = text.as_bytes();
+        let FlatReader {
+            keys,
+            steps,
+            quotes,
+            noted,
+            ..
+        } = self;
+        noted.fields.clear();
+        noted.telling.clear();
+        let mut place = steps.start(SPREADS);
         loop {
-            let guesses = self.keys.followers(last);
-            let guess = record.get(at..).and_then(<[u8]>::first_chunk).and_then(|window| {
-                let (key, length, role) = self.keys.guess(window, guesses)?;
-                // Behind most keys a string follows at once.
-                Some((key, at + length, role, window[length] == b'"'))
-            });
-            let (key, value, role, is_string) = match guess {
-                Some(found) => found,
-                None => self.key(text, at, last)?,
-            };
-            last = Some(key);
-            if role != Role::Plain {
-                self.telling.push(self.fields.len() as u32);
+            match steps.follow(record, quotes, &mut place, noted, compare) {
+                Stop::End => break,
+                Stop::Refused => return None,
+                Stop::Unforeseen => {}
             }
-            let (kind, start, end, next) = match is_string {
-                true => string_at(value, &self.quotes)?,
-                false => value_at(record, skip_space(record, value), &self.quotes)?,
+            let taken = match steps.find(text, place.from, place.last, quotes, keys)? {
+                Way::To(taken) => taken,
+                Way::End => break,
             };
+            let at = taken.value - usize::from(taken.is_string);
+            let (kind, start, end, behind) = value_at(record, at, quotes)?;
             let field = FlatField {
-                key,
+                key: taken.key,
                 kind,
                 start: start as u32,
                 end: end as u32,
             };
-            shape = (shape.rotate_left(5) ^ u64::from(field.code())).wrapping_mul(SPREADS);
-            self.fields.push(field);
-            if record.get(next..next + 2) == Some(b",\"") {
-                at = next + 1;
-                continue;
-            }
-            at = skip_space(record, next);
-            match record.get(at)? {
-                b',' => at = skip_space(record, at + 1),
-                b'}' => break,
-                _ => return None,
+            place.shape = walk::turned(place.shape, &field);
+            noted.add(field, taken.role);
+            steps.go_on(&mut place, &taken, if taken.is_string { end } else { behind });
+            if walk::ends(record, place.from, taken.is_string) {
+                break;
             }
         }
-        self.shape = shape;
-        (skip_space(record, at + 1) == record.len()).then_some(())
-    }
-
-    /// The key at `at`, where a look at the next bytes did not show the one that was guessed; what follows its colon, its
-    /// role, and that nothing is known of its value.
-    #[cold]
-    fn key(&mut self, text: &str, at: usize, last: Option<Key>) -> Option<(Key, usize, Role, bool)> {
-        let record = text.as_bytes();
-        let guesses = self.keys.followers(last);
-        if let Some((key, length, role)) = self.keys.guess_slowly(record.get(at..)?, guesses) {
-            return Some((key, at + length, role, false));
-        }
-        if record.get(at) != Some(&b'"') {
-            return None;
-        }
-        let (end, has_escapes) = self.quotes.end_of_string(at + 1)?;
-        let colon = skip_space(record, end + 1);
-        if record.get(colon) != Some(&b':') || has_escapes {
-            return None;
-        }
-        let key = self.keys.find(&text[at + 1..end], &record[at..=colon], last)?;
-        Some((key, colon + 1, self.keys.role(key), false))
+        self.shape = place.shape;
+        Some(())
     }
 }
 
@@ -353,7 +338,7 @@ impl<'r> FlatEvent<'r> {
         let builder = sink.waiting(self.dataset)?;
         let timestamp = self.timestamp.map(|field| field.key);
         let created = self.timestamp.filter(|_| self.created().is_some());
-        if !builder.wait(self.fields, at, timestamp, created) {
+        if !builder.wait(self.fields, self.shape, at, timestamp, created) {
             return None;
         }
         let event_id = id_of(context, context.offset, self.text.as_bytes(), 0, true);
@@ -378,6 +363,9 @@ impl<'r> FlatEvent<'r> {
         Some(())
     }
 }
+
+/// Shorter numbers fit into 64 bits whatever their digits are.
+const ALWAYS_FITS: usize = 18;
 
 #[inline(always)]
 fn skip_space(record: &[u8], at: usize) -> usize {
@@ -406,12 +394,7 @@ fn value_at(record: &[u8], at: usize, quotes: &Quotes) -> Option<(Kind, usize, u
     match record.get(at)? {
         b'"' => string_at(at, quotes),
         b'0'..=b'9' | b'-' => {
-            let end = scan::whole_number_end(record, at)?;
-            // Shorter ones fit whatever their digits are.
-            const ALWAYS_FITS: usize = 18;
-            if end - at > ALWAYS_FITS {
-                whole_number(&record[at..end])?;
-            }
+            let end = number_end(record, at, &mut Vec::new())?;
             Some((Kind::Number, at, end, end))
         }
         b'[' => {
@@ -423,6 +406,17 @@ fn value_at(record: &[u8], at: usize, quotes: &Quotes) -> Option<(Kind, usize, u
         b'n' => literal(b"null", Kind::Null),
         _ => None,
     }
+}
+
+/// Where the whole number at `at` ends; it fits into 64 bits. `fitting` is the last long one that did.
+#[inline(always)]
+fn number_end(record: &[u8], at: usize, fitting: &mut Vec<u8>) -> Option<usize> {
+    let end = scan::whole_number_end(record, at)?;
+    if end - at > ALWAYS_FITS && record[at..end] != **fitting {
+        whole_number(&record[at..end])?;
+        record[at..end].clone_into(fitting);
+    }
+    Some(end)
 }
 
 /// The same for a value that is a string.

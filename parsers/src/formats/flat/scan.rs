@@ -108,11 +108,48 @@ impl Quotes {
     /// Where the string that begins at `at`, behind its quote, ends, and whether a backslash stands in it.
     #[inline]
     pub(super) fn end_of_string(&self, at: usize) -> Option<(usize, bool)> {
-        let mark = first(&self.marks, at)?;
-        if self.quotes[mark / BLOCK] >> (mark % BLOCK) & 1 != 0 {
-            return Some((mark, false));
+        self.words().end_of_string(at)
+    }
+
+    /// The bits.
+    #[inline(always)]
+    pub(super) fn words(&self) -> Words<'_> {
+        Words {
+            quotes: &self.quotes,
+            marks: &self.marks,
         }
-        Some((first(&self.quotes, mark)?, true))
+    }
+}
+
+/// The bits of [`Quotes`], at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'q> {
+    quotes: &'q [u64],
+    marks: &'q [u64],
+}
+
+impl Words<'_> {
+    /// See [`Quotes::end_of_string`].
+    #[inline(always)]
+    pub(super) fn end_of_string(self, at: usize) -> Option<(usize, bool)> {
+        let mut block = at / BLOCK;
+        let mut left = self.marks.get(block)? & u64::MAX << (at % BLOCK);
+        while left == 0 {
+            block += 1;
+            left = *self.marks.get(block)?;
+        }
+        let mark = left & left.wrapping_neg();
+        let quotes = *self.quotes.get(block)?;
+        if quotes & mark != 0 {
+            return Some((block * BLOCK + left.trailing_zeros() as usize, false));
+        }
+        // The first quote behind the backslash.
+        let mut left = quotes & mark.wrapping_neg();
+        while left == 0 {
+            block += 1;
+            left = *self.quotes.get(block)?;
+        }
+        Some((block * BLOCK + left.trailing_zeros() as usize, true))
     }
 }
 
@@ -133,7 +170,7 @@ impl Summary {
 }
 
 /// The first bit that is set at or behind `at`.
-#[inline(always)]
+#[cfg(test)]
 fn first(bits: &[u64], at: usize) -> Option<usize> {
     let mut block = at / BLOCK;
     let mut left = bits.get(block)? & u64::MAX << (at % BLOCK);

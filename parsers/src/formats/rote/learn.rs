@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::head::{self, FACILITY, HOST, MESSAGE, PID, PRIORITY, SEVERITY, SLOTS, TIME};
 use super::slots::SAMPLES;
-use super::template::Template;
+use super::template::{Padded, Template};
 use super::{Key, Room};
 use crate::batch::{Origin, Slot, Stored};
 use crate::catalog::Dataset;
@@ -59,7 +59,12 @@ pub(super) fn learn(
             &mut slots,
         )?;
         let own = slots[TIME].number;
-        let same = template.read(line.as_bytes(), head.message, own, &mut slots[SLOTS..])?;
+        let same = template.read(
+            Padded::new(line.as_bytes(), &mut Vec::new())?,
+            head.message,
+            own,
+            &mut slots[SLOTS..],
+        )?;
         (head.form == key.form && same == key.same).then(|| slots.to_vec())
     };
     let learned = learn_from(lines.collect(), slots, &slots_of(template, key), scratch, like)?;

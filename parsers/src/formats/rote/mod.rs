@@ -32,12 +32,15 @@ mod pair_lines;
 mod pairs;
 #[cfg(test)]
 mod pairs_tests;
+mod requests;
 mod slots;
 mod table;
 mod template;
 #[cfg(test)]
 mod tests;
 mod values;
+#[cfg(test)]
+mod waiting_tests;
 
 use std::sync::LazyLock;
 
@@ -47,11 +50,12 @@ use hashbrown::HashMap;
 use self::learn::Learned;
 use self::pair_lines::Writer;
 use self::pairs::{PairForms, PairLine};
-use self::template::{MOST, Template, templates};
+use self::requests::Requests;
+use self::template::{MOST, Padded, Template, templates};
 use super::decode::Decoder;
-use super::{EventSink, FrameContext, id_of};
-use crate::batch::{Plan, Slot, same_text};
-use crate::frame::FrameBlock;
+use super::{EventSink, FrameContext};
+use crate::batch::{PlanId, Slot, same_text};
+use crate::frame::{FrameBlock, FrameSpan};
 
 /// Room for all slots of a line.
 type Room = [Slot; head::SLOTS + MOST];
@@ -152,7 +156,7 @@ enum State {
     /// So many lines went the long way.
     Met(u32),
     /// The builder of its events, and their plan.
-    Known(usize, Box<Plan>),
+    Known(usize, PlanId),
     /// It has none.
     Unfit,
 }
@@ -166,35 +170,48 @@ pub(super) struct Rote {
     stamps: head::Stamps,
     /// Forms of lines of pairs.
     pairs: PairForms,
+    /// Lines of access logs.
+    requests: Option<Requests>,
+    /// The line, with room behind it.
+    padded: Vec<u8>,
     /// Reads samples.
     scratch: Option<Box<Decoder>>,
 }
 
 impl Rote {
-    pub(super) fn new() -> Self {
+    /// `requests`: lines of access logs are read as such.
+    pub(super) fn new(requests: bool) -> Self {
         Rote {
+            requests: requests.then(Requests::default),
             states: Vec::new(),
             guesses: Vec::new(),
             stamps: head::Stamps::default(),
             pairs: PairForms::default(),
+            padded: Vec::new(),
             scratch: None,
         }
     }
 
-    /// Writes the event of `line` if its form is known. `scratch` makes a decoder like the one that this belongs to, but
+    /// Writes the event of a line if its form is known. `scratch` makes a decoder like the one that this belongs to, but
     /// without this.
     #[inline]
     pub(super) fn write(
         &mut self,
-        line: &[u8],
-        block: &FrameBlock,
+        (block, span): (&FrameBlock, FrameSpan),
         context: &FrameContext<'_>,
         sink: &mut EventSink,
         scratch: impl FnOnce(&EventSink) -> Decoder,
     ) -> bool {
+        let line = block.frame(span);
         let mut slots = Room::default();
+        if line.first().is_some_and(u8::is_ascii_digit)
+            && let Some(requests) = &mut self.requests
+            && requests.write((block, span), context, &mut slots, sink)
+        {
+            return true;
+        }
         let scratch = |sink: &EventSink| Box::new(scratch(sink));
-        let place = (block, context);
+        let place = (block, span, context);
         if let Some(at) = pair_lines::fortigate(line) {
             let line = PairLine {
                 writer: Writer::Fortigate,
@@ -221,8 +238,8 @@ impl Rote {
             let kept = &mut self.scratch;
             return self.pairs.write(line, &slots, place, sink, scratch, kept);
         }
-        let stamps = &mut self.stamps;
-        let Some(key) = find(line, &front, stamps, around, &mut self.guesses, &mut slots) else {
+        let known = (&mut self.stamps, &mut self.guesses, &mut self.padded);
+        let Some(key) = find(line, &front, known, around, &mut slots) else {
             return false;
         };
         if self.states.is_empty() {
@@ -231,15 +248,12 @@ impl Rote {
         let state = &mut self.states[key.index()];
         match state {
             State::Known(builder, plan) => {
-                sink.settle(block, 0);
-                let place = (id_of(context, context.offset, line, 0, true), context.offset);
                 let time = slots[head::TIME].number;
-                let builder = sink.builder(*builder);
-                if builder.write_planned(plan, line, &slots, time, context.path, place) {
+                if sink.write_planned((*builder, *plan), (block, span), &slots, time, context) {
                     return true;
                 }
                 // With too many columns a new plan would fare no better.
-                if !builder.follows(plan) {
+                if !sink.builder(*builder).follows(*plan) {
                     *state = State::Met(0);
                 }
             }
@@ -254,14 +268,13 @@ impl Rote {
     }
 }
 
-/// The form of a line, and its slots. `guesses` are the forms to be tried first.
+/// The form of a line, and its slots. `guesses` are the forms to be tried first, `padded` is scratch.
 #[inline]
 fn find(
     line: &[u8],
     front: &head::Front,
-    stamps: &mut head::Stamps,
+    (stamps, guesses, padded): (&mut head::Stamps, &mut Vec<u32>, &mut Vec<u8>),
     around: (i64, Tz),
-    guesses: &mut Vec<u32>,
     slots: &mut Room,
 ) -> Option<Key> {
     let known = |program: &[u8]| {
@@ -270,6 +283,7 @@ fn find(
     };
     let head = head::read(line, front, stamps, around, known, slots)?;
     let table = &*TABLE;
+    let padded = Padded::new(line, padded)?;
     let front = self::front(&line[head.message..]);
     let group = table.by_front.get(&(head.program, front));
     let group = group.copied().unwrap_or(table.any_front[head.program]);
@@ -279,7 +293,7 @@ fn find(
     let time = slots[head::TIME].number;
     let mut read = |template: u32| {
         let Form { template: form, .. } = &table.forms[template as usize];
-        let same = form.read(line, head.message, time, &mut slots[head::SLOTS..])?;
+        let same = form.read(padded, head.message, time, &mut slots[head::SLOTS..])?;
         Some(Key {
             template,
             same,
@@ -295,7 +309,7 @@ fn find(
     })
 }
 
-fn learned(key: Key, scratch: &mut Decoder, block: &FrameBlock, sink: &EventSink) -> Option<State> {
+fn learned(key: Key, scratch: &mut Decoder, block: &FrameBlock, sink: &mut EventSink) -> Option<State> {
     let Form {
         program, template, ..
     } = &TABLE.forms[key.template as usize];
@@ -303,5 +317,5 @@ fn learned(key: Key, scratch: &mut Decoder, block: &FrameBlock, sink: &EventSink
     let builder = sink.builder_of(&dataset)?;
     let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
     let plan = sink.builders[builder].plan(origins)?;
-    Some(State::Known(builder, Box::new(plan)))
+    Some(State::Known(builder, plan))
 }

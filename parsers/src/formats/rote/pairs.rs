@@ -16,15 +16,16 @@ use super::head::{self, MESSAGE, SLOTS};
 use super::learn::{Learned, learn_from};
 use super::pair_lines::{Writer, cef_header, find_signs, is_plain, writer_of};
 use super::slots::SAMPLES;
+use super::template::Text;
 use super::values::{Care, Class, MOST, OPTIONAL};
 use super::{FEW, State};
-use crate::batch::{Origin, Slot, same_text};
+use crate::batch::{Origin, Slot};
 use crate::formats::decode::Decoder;
 use crate::formats::text::pairs::{Style, pairs};
 use crate::formats::text::search::near;
 use crate::formats::vendors::{CefRole, FortigateRole, cef_key_before, cef_pairs};
-use crate::formats::{EventSink, FrameContext, id_of};
-use crate::frame::FrameBlock;
+use crate::formats::{EventSink, FrameContext};
+use crate::frame::{FrameBlock, FrameSpan};
 
 /// Forms that are kept: what a stranger makes up must not take memory or time without end.
 pub(super) const FORMS: usize = 512;
@@ -48,7 +49,7 @@ pub(super) struct PairLine<'l> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cell {
     /// What follows the value before: its closing quote, a space, the key, the sign, an opening quote.
-    lead: Box<[u8]>,
+    lead: Text,
     class: Class,
     quoted: bool,
     /// Its first slot.
@@ -106,7 +107,7 @@ impl PairForms {
         &mut self,
         line: PairLine<'_>,
         head: &[Slot],
-        (block, context): (&FrameBlock, &FrameContext<'_>),
+        (block, span, context): (&FrameBlock, FrameSpan, &FrameContext<'_>),
         sink: &mut EventSink,
         scratch: impl FnOnce(&EventSink) -> Box<Decoder>,
         kept: &mut Option<Box<Decoder>>,
@@ -127,16 +128,13 @@ impl PairForms {
         let form = &mut self.forms[number];
         match &mut form.state {
             State::Known(builder, plan) => {
-                sink.settle(block, 0);
-                let place = (id_of(context, context.offset, line.text, 0, true), context.offset);
                 let time = self.slots[form.time].number;
-                let builder = sink.builder(*builder);
-                if builder.write_planned(plan, line.text, &self.slots, time, context.path, place) {
+                if sink.write_planned((*builder, *plan), (block, span), &self.slots, time, context) {
                     self.luck = (self.luck + 2).min(PATIENCE);
                     return true;
                 }
                 // With too many columns a new plan would fare no better.
-                if !builder.follows(plan) {
+                if !sink.builder(*builder).follows(*plan) {
                     form.state = State::Met(0);
                 }
             }
@@ -263,7 +261,7 @@ impl Form {
         let class = Class::of(care, value.as_bytes())?;
         let slots = class.slots();
         self.cells.push(Cell {
-            lead: std::mem::take(lead).into(),
+            lead: Text::new(&std::mem::take(lead)),
             class,
             quoted,
             slot: self.slots,
@@ -300,11 +298,8 @@ impl Form {
             number: 0,
         };
         for cell in &self.cells {
-            let start = at + cell.lead.len();
-            if !line
-                .get(at..start)
-                .is_some_and(|lead| same_text(lead, &cell.lead))
-            {
+            let start = at + cell.lead.bytes.len();
+            if !cell.lead.stands_in(line, at) {
                 return false;
             }
             let end = match (
@@ -330,11 +325,8 @@ impl Form {
         let Some((first, rest)) = self.cells.split_first() else {
             return false;
         };
-        let mut start = at + first.lead.len();
-        if !line
-            .get(at..start)
-            .is_some_and(|lead| same_text(lead, &first.lead))
-        {
+        let mut start = at + first.lead.bytes.len();
+        if !first.lead.stands_in(line, at) {
             return false;
         }
         let mut signs = signs.iter().map(|sign| *sign as usize);
@@ -349,11 +341,8 @@ impl Form {
                 let Some(sign) = signs.next() else {
                     return false;
                 };
-                let end = (sign + 1).wrapping_sub(next.lead.len());
-                if end >= start
-                    && let Some(lead) = line.get(end..=sign)
-                    && same_text(lead, &next.lead)
-                {
+                let end = (sign + 1).wrapping_sub(next.lead.bytes.len());
+                if end >= start && next.lead.stands_in(line, end) {
                     break end;
                 }
                 if cef_key_before(line, start, sign).is_some() {
@@ -363,7 +352,7 @@ impl Form {
             if !cell.takes_open(line, start, end, slots) {
                 return false;
             }
-            start = end + next.lead.len();
+            start = end + next.lead.bytes.len();
             cell = next;
         }
         let is_last = !signs.any(|sign| cef_key_before(line, start, sign).is_some());
@@ -413,7 +402,7 @@ impl Form {
         }
         let origins = columns.iter().map(|(name, origin)| (&**name, origin.clone()));
         let plan = sink.builders[builder].plan(origins)?;
-        Some(State::Known(builder, Box::new(plan)))
+        Some(State::Known(builder, plan))
     }
 
     /// Where the columns of samples come from, with all that may be missing or without it.
@@ -448,7 +437,7 @@ impl Form {
         let mut pairs = String::new();
         for cell in &self.cells {
             let spaces = cell.quoted || matches!(self.writer, Writer::Cef(_));
-            pairs.push_str(&String::from_utf8_lossy(&cell.lead));
+            pairs.push_str(&String::from_utf8_lossy(&cell.lead.bytes));
             pairs.push_str(&cell.class.sample(cell.slot, sample, spaces, full));
         }
         pairs.push_str(&String::from_utf8_lossy(self.tail));

@@ -192,6 +192,11 @@ fn are_words(text: &[u8]) -> bool {
 #[inline]
 fn number(text: &[u8]) -> Option<(usize, i64)> {
     const DIGITS: usize = 18;
+    if let Some(word) = text.first_chunk()
+        && let Some(found) = short_number(u64::from_le_bytes(*word))
+    {
+        return found;
+    }
     let mut number = 0_i64;
     let mut length = 0;
     for byte in text {
@@ -207,6 +212,29 @@ fn number(text: &[u8]) -> Option<(usize, i64)> {
     }
     let plain = length == 1 || length > 1 && text[0] != b'0';
     plain.then_some((length, number))
+}
+
+/// As [`number`], of at most seven digits at the beginning of a word: all of them at once. [`None`]: there are more.
+#[inline(always)]
+fn short_number(word: u64) -> Option<Option<(usize, i64)>> {
+    const ZEROES: u64 = 0x3030_3030_3030_3030;
+    let digits = word ^ ZEROES;
+    // The first byte that is more than nine, or no ASCII, has its highest bit now; those in front of it have not.
+    let others = (digits | digits.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080;
+    if others == 0 {
+        return None;
+    }
+    let length = others.trailing_zeros() as usize / 8;
+    let leads = digits & 0xff == 0 && length > 1;
+    if length == 0 || leads {
+        return Some(None);
+    }
+    // As if there were zeroes in front. Ones and tens, then hundreds of these, then ten thousands: each step joins neighbours.
+    let digits = digits << (64 - 8 * length);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let number = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    Some(Some((length, number as i64)))
 }
 
 /// Length of an address.
@@ -277,6 +305,29 @@ impl Kind {
             Kind::Words => ["Alpha Beta-1", "Gamma", "Delta Epsilon Zeta"][sample].to_owned(),
             Kind::Command => format!("/usr/bin/{letters} -x y{number}"),
             Kind::Folder => format!("/srv/{letters}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As [`number`], digit by digit.
+    fn spelled(text: &str) -> Option<(usize, i64)> {
+        let length = text.bytes().take_while(u8::is_ascii_digit).count();
+        let digits = &text[..length];
+        let plain = length == 1 || length > 1 && length <= 18 && !digits.starts_with('0');
+        plain.then(|| (length, digits.parse().expect("18 digits are less than 2^63")))
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_as_std_reads_them(digits in "[0-9]{0,20}", rest in "[ -~é\x7f\x00]{0,9}") {
+            let text = digits + &rest;
+            prop_assert_eq!(number(text.as_bytes()), spelled(&text), "{}", text);
         }
     }
 }

@@ -13,27 +13,102 @@ use crate::batch::{Slot, same_text};
 /// A form of messages.
 #[derive(Debug)]
 pub(super) struct Template {
-    parts: Vec<Part>,
+    steps: Vec<Step>,
+    /// What stands behind the last slot.
+    tail: Text,
     /// The kind of each slot; [`None`] for a number that follows from the slot before it.
     pub(super) kinds: Vec<Option<Kind>>,
 }
 
+/// A slot, and what stands in front of it.
 #[derive(Debug)]
-enum Part {
-    Byte(u8),
-    Text(Box<[u8]>),
-    /// A text of a kind, for this slot.
-    Slot(Kind, usize),
-    /// As `Slot`, compared with another slot.
-    Like(Kind, usize, usize),
+struct Step {
+    text: Text,
+    kind: Kind,
+    slot: usize,
+    /// The slot that it is compared with.
+    like: Option<usize>,
 }
 
-impl Part {
-    fn text(text: &str) -> Part {
-        match text.as_bytes() {
-            [byte] => Part::Byte(*byte),
-            text => Part::Text(text.into()),
+/// A fixed text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    /// Its first bytes, the lowest first, and which of a word's bytes it has.
+    word: u128,
+    mask: u128,
+    pub(super) bytes: Box<[u8]>,
+}
+
+/// Bytes of a text that are compared as one word.
+const WORD: usize = size_of::<u128>();
+
+impl Text {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let first = bytes.iter().take(WORD).rev();
+        Text {
+            word: first.clone().fold(0, |word, byte| word << 8 | u128::from(*byte)),
+            mask: first.fold(0, |mask, _| mask << 8 | 0xff),
+            bytes: bytes.into(),
         }
+    }
+
+    /// Whether it stands at `at` of `line`.
+    #[inline(always)]
+    pub(super) fn stands_in(&self, line: &[u8], at: usize) -> bool {
+        let Some(rest) = line.get(at..) else {
+            return false;
+        };
+        match rest.first_chunk::<WORD>() {
+            Some(word) if self.bytes.len() <= WORD => {
+                (u128::from_le_bytes(*word) ^ self.word) & self.mask == 0
+            }
+            _ => rest
+                .get(..self.bytes.len())
+                .is_some_and(|text| same_text(text, &self.bytes)),
+        }
+    }
+
+    /// Where it ends if it stands at `at` of `line`.
+    #[inline(always)]
+    fn end_in(&self, line: Padded<'_>, at: usize) -> Option<usize> {
+        let word = u128::from_le_bytes(*line.bytes.get(at..)?.first_chunk::<WORD>()?);
+        if (word ^ self.word) & self.mask != 0 {
+            return None;
+        }
+        let end = at + self.bytes.len();
+        if let Some(rest) = self.bytes.get(WORD..)
+            && !same_text(line.bytes.get(at + WORD..end)?, rest)
+        {
+            return None;
+        }
+        Some(end)
+    }
+}
+
+/// A line with zeroes behind it, which no text and no slot holds: so words of it can be read anywhere.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Padded<'l> {
+    bytes: &'l [u8],
+    length: usize,
+}
+
+/// Longer lines have no form: no slot is as long as that.
+const LONG: usize = 8192;
+
+impl<'l> Padded<'l> {
+    /// `line`, copied to `room`, if it is not too long.
+    #[inline]
+    pub(super) fn new(line: &[u8], room: &'l mut Vec<u8>) -> Option<Self> {
+        if line.len() > LONG {
+            return None;
+        }
+        room.clear();
+        room.extend_from_slice(line);
+        room.extend_from_slice(&[0; WORD]);
+        Some(Padded {
+            bytes: room,
+            length: line.len(),
+        })
     }
 }
 
@@ -57,20 +132,18 @@ pub(super) fn templates(pattern: &str) -> Vec<Template> {
 
 impl Template {
     fn new(pattern: &str) -> Self {
-        let (mut parts, mut kinds): (_, Vec<Option<Kind>>) = (Vec::new(), Vec::new());
+        let (mut steps, mut kinds): (_, Vec<Option<Kind>>) = (Vec::new(), Vec::new());
         let mut rest = pattern;
         while let Some((text, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').expect("what opens is closed");
-            if !text.is_empty() {
-                parts.push(Part::text(text));
-            }
             let is_like = name.ends_with('~');
             let kind = Kind::named(name.trim_end_matches('~')).expect("a kind of slot");
-            let slot = kinds.len();
             let last = kinds.iter().rposition(|known| *known == Some(kind));
-            parts.push(match is_like {
-                true => Part::Like(kind, slot, last.expect("a slot of this kind in front")),
-                false => Part::Slot(kind, slot),
+            steps.push(Step {
+                text: Text::new(text.as_bytes()),
+                kind,
+                slot: kinds.len(),
+                like: is_like.then(|| last.expect("a slot of this kind in front")),
             });
             kinds.push(Some(kind));
             match kind {
@@ -81,55 +154,44 @@ impl Template {
             }
             rest = after;
         }
-        if !rest.is_empty() {
-            parts.push(Part::text(rest));
-        }
         assert!(kinds.len() <= MOST, "{pattern} has too many slots");
-        Template { parts, kinds }
+        Template {
+            steps,
+            tail: Text::new(rest.as_bytes()),
+            kinds,
+        }
     }
 
     /// Whether the message that stands at `at` of `line` has this form: its slots, and which of those that are compared are
     /// the same as others, a bit each. What follows from a duration are the same in nanoseconds, and when it began if it ended
     /// at `time`.
-    pub(super) fn read(&self, line: &[u8], mut at: usize, time: i64, slots: &mut [Slot]) -> Option<u32> {
+    pub(super) fn read(&self, line: Padded<'_>, mut at: usize, time: i64, slots: &mut [Slot]) -> Option<u32> {
         let mut same = 0;
         let mut compared = 0;
-        for part in &self.parts {
-            let rest = &line[at..];
-            let (kind, slot, length, number) = match part {
-                Part::Byte(byte) => {
-                    if rest.first() != Some(byte) {
-                        return None;
-                    }
-                    at += 1;
-                    continue;
-                }
-                Part::Text(text) => {
-                    if !same_text(rest.get(..text.len())?, text) {
-                        return None;
-                    }
-                    at += text.len();
-                    continue;
-                }
-                Part::Slot(kind, slot) => {
-                    let (length, number) = kind.read(rest)?;
-                    (*kind, *slot, length, number)
-                }
-                Part::Like(kind, slot, other) => {
-                    let other = slots[*other];
-                    let is_same = Kind::starts_with(rest, other.of(line));
+        for Step {
+            text,
+            kind,
+            slot,
+            like,
+        } in &self.steps
+        {
+            let start = text.end_in(line, at)?;
+            let rest = line.bytes.get(start..line.length)?;
+            let (length, number) = match *like {
+                None => kind.read(rest)?,
+                Some(other) => {
+                    let other = slots[other];
+                    let is_same = Kind::starts_with(rest, other.of(line.bytes));
                     same |= u32::from(is_same) << compared;
                     compared += 1;
-                    let (length, number) = match is_same {
+                    match is_same {
                         true => ((other.end - other.start) as usize, other.number),
                         false => kind.read(rest)?,
-                    };
-                    (*kind, *slot, length, number)
+                    }
                 }
             };
-            let start = at;
-            at += length;
-            slots[slot] = Slot {
+            at = start + length;
+            slots[*slot] = Slot {
                 start: start as u32,
                 end: at as u32,
                 number,
@@ -142,21 +204,19 @@ impl Template {
                 Kind::Digest => {
                     slots[slot + 1] = Slot {
                         start: (start + DIGEST.len()) as u32,
-                        ..slots[slot]
+                        ..slots[*slot]
                     };
                 }
                 _ => {}
             }
         }
-        (at == line.len()).then_some(same)
+        (self.tail.end_in(line, at)? == line.length).then_some(same)
     }
 
     /// The first bytes, as far as no slot is among them.
     pub(super) fn front(&self) -> &[u8] {
-        match self.parts.first() {
-            Some(Part::Text(text)) => text,
-            _ => &[],
-        }
+        let first = self.steps.first().map_or(&self.tail, |step| &step.text);
+        &first.bytes
     }
 
     /// The sample of this number of those whose compared slots are the `same`.
@@ -169,38 +229,25 @@ impl Template {
         let mut message = String::new();
         let mut texts = vec![String::new(); self.kinds.len()];
         let mut compared = 0;
-        for part in &self.parts {
-            let slot = match part {
-                Part::Byte(byte) => {
-                    message.push(char::from(*byte));
-                    continue;
-                }
-                Part::Text(text) => {
-                    message.push_str(&String::from_utf8_lossy(text));
-                    continue;
-                }
-                Part::Slot(kind, slot) => {
-                    texts[*slot] = text(*kind, *slot);
-                    *slot
-                }
-                Part::Like(kind, slot, other) => {
-                    let is_same = same >> compared & 1 == 1;
-                    texts[*slot] = match is_same {
-                        true => texts[*other].clone(),
-                        false => text(*kind, *slot),
-                    };
-                    compared += 1;
-                    *slot
-                }
+        for step in &self.steps {
+            let is_same = step.like.is_some() && {
+                compared += 1;
+                same >> (compared - 1) & 1 == 1
             };
-            message.push_str(&texts[slot]);
+            texts[step.slot] = match step.like {
+                Some(other) if is_same => texts[other].clone(),
+                _ => text(step.kind, step.slot),
+            };
+            message.push_str(&String::from_utf8_lossy(&step.text.bytes));
+            message.push_str(&texts[step.slot]);
         }
+        message.push_str(&String::from_utf8_lossy(&self.tail.bytes));
         message
     }
 
     /// How many slots are compared with others.
     pub(super) fn compared(&self) -> u32 {
-        let likes = self.parts.iter().filter(|part| matches!(part, Part::Like(..)));
+        let likes = self.steps.iter().filter(|step| step.like.is_some());
         likes.count() as u32
     }
 }

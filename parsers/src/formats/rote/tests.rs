@@ -147,15 +147,8 @@ fn samples_have_the_form_they_are_of() {
             let mut slots = Room::default();
             let front = head::front(line.as_bytes(), &mut slots).expect("a head");
             let around = (context.reference_time, context.timezone);
-            let mut stamps = head::Stamps::default();
-            let found = find(
-                line.as_bytes(),
-                &front,
-                &mut stamps,
-                around,
-                &mut Vec::new(),
-                &mut slots,
-            );
+            let known = (&mut head::Stamps::default(), &mut Vec::new(), &mut Vec::new());
+            let found = find(line.as_bytes(), &front, known, around, &mut slots);
             assert_eq!(found, Some(key), "{line}");
         }
     }
@@ -362,7 +355,7 @@ fn text(kind: slots::Kind, random: &mut Random) -> String {
 }
 
 /// A line that may be of a form.
-fn line(program: &str, template: &Template, random: &mut Random) -> String {
+pub(super) fn line(program: &str, template: &Template, random: &mut Random) -> String {
     const HOSTS: &[&str] = &[
         "web1",
         "fw-1",

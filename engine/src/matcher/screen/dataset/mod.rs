@@ -325,6 +325,11 @@ impl DatasetScreen {
             return;
         }
         self.counters.cache_resets += 1;
+        self.forget();
+    }
+
+    /// Forgets what was learned of values.
+    pub(super) fn forget(&mut self) {
         for key in self.keys.iter_mut().flatten() {
             key.values.clear();
             key.lists.clear();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use borzoi_engine::lake::WriterOptions;
+use borzoi_parsers::value::parse_timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::hunt::HuntArgs;
@@ -37,8 +38,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Match rules against logs; with --lake also store the events and alerts
     Scan(Box<ScanArgs>),
-    /// Read logs for what is usual in them, and keep it for `borzoi scan --state`; nothing is told
-    Learn(Box<ScanArgs>),
+    /// Read logs, or what a lake holds, for what is usual in them, and keep it for `borzoi scan --state`; nothing is told
+    Learn(Box<LearnArgs>),
     /// Show what rules that learn know: how much, since when, how large
     Baselines(BaselinesArgs),
     /// Say that alerts of correlations and statistics are expected for a time
@@ -46,7 +47,7 @@ pub enum Command {
     Expected(ExpectedCommand),
     /// Print events as ECS JSON lines
     Parse(ParseArgs),
-    /// Query the lake with SQL, or with a Sigma rule
+    /// Query the lake with SQL, or with rules
     Hunt(HuntArgs),
     /// Check, list, explain and test rules
     #[command(subcommand)]
@@ -87,9 +88,9 @@ pub struct InputArgs {
     /// Time zone of timestamps that name none, as in the IANA database (Europe/Berlin) [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
-    /// Whose events these are
-    #[arg(long, default_value = "default")]
-    pub tenant: String,
+    /// Whose events these are [default: default]
+    #[arg(long)]
+    pub tenant: Option<String>,
     /// Folder with dataset descriptions of your own
     #[arg(long, value_name = "DIR")]
     pub catalog: Option<PathBuf>,
@@ -212,6 +213,25 @@ pub struct ScanArgs {
     pub expected: Option<PathBuf>,
 }
 
+/// `borzoi learn`
+#[derive(Debug, Args)]
+#[command(mut_arg("paths", |arg| arg.required(false)))]
+#[command(mut_arg("lake", |arg| arg.help("Learn from the events that this lake holds, instead of logs")))]
+#[command(mut_arg("tenant", |arg| {
+    arg.help("Whose events these are [default: default]; with --lake, only this tenant's [default: all]")
+}))]
+pub struct LearnArgs {
+    /// What it has like a scan.
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    /// With --lake: only events at or after this time (2026-11-01, 2026-11-01T10:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "lake")]
+    pub from: Option<Time>,
+    /// With --lake: only events before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "lake")]
+    pub to: Option<Time>,
+}
+
 /// `borzoi baselines`
 #[derive(Debug, Args)]
 pub struct BaselinesArgs {
@@ -285,6 +305,22 @@ fn parse_span(text: &str) -> Result<Span, String> {
     micros
         .map(Span)
         .ok_or_else(|| "a whole number and s, m, h or d, as in 10m".to_owned())
+}
+
+/// A point in time in microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub i64);
+
+/// `2026-11-01`, `2026-11-01T10:00:00Z`, `2026-11-01 12:00:00+02:00`; UTC where no zone is said.
+pub fn parse_time(text: &str) -> Result<Time, String> {
+    let day = || {
+        let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros())
+    };
+    day()
+        .or_else(|| parse_timestamp(text))
+        .map(Time)
+        .ok_or_else(|| "a day or a time, as in 2026-11-01 or 2026-11-01T10:00:00Z".to_owned())
 }
 
 /// `borzoi parse`

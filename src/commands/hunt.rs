@@ -9,14 +9,19 @@ use borzoi_engine::hunt::output::{AnswerWriter, Format, Layout};
 use borzoi_engine::hunt::{Hunt, HuntError, HuntOptions, HuntStats, statements};
 use borzoi_engine::indicators::{Loaded, rules};
 use borzoi_engine::lake::Lake;
+use borzoi_rules::LoadReport;
 use tokio::runtime::Runtime;
 
-use super::hunt_prompt;
+use super::{hunt_found, hunt_prompt};
+use crate::cli::{Time, parse_time};
 use crate::exit::{Exit, Failure};
 use crate::ui::{style, table};
 
 /// What is asked when a rule is given and no SQL.
 const MATCHES: &str = "select * from matches order by time";
+
+/// The same of rules over several events.
+const FOUND: &str = "select * from found order by time, rule_id, alert_id";
 
 /// `borzoi hunt`
 #[derive(Debug, clap::Args)]
@@ -30,11 +35,17 @@ pub struct HuntArgs {
     /// Folder with dataset descriptions of your own, as given to scan
     #[arg(long, value_name = "DIR")]
     pub catalog: Option<PathBuf>,
-    /// Run a Sigma rule over the lake: its matching events are the table `matches`, shown unless SQL asks
-    /// something else of it; may be repeated
+    /// Run a rule over the lake: the events that a Sigma rule matches are the table `matches`, what a correlation, a statistic,
+    /// a query (EQL, KQL) or a rule in SQL finds is the table `found`; shown unless SQL asks something else; may be repeated
     #[arg(long = "rule", value_name = "FILE")]
     pub rules: Vec<PathBuf>,
-    /// A list of indicators, or a folder of them, for `indicator(…)` in SQL; without SQL, the events that they are met in;
+    /// With --rule or --indicators: only events at or after this time (2026-11-01, 2026-11-01T10:00:00Z)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub from: Option<Time>,
+    /// With --rule or --indicators: only events before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub to: Option<Time>,
+    /// A list of indicators, a folder of them or a URL, for `indicator(…)` in SQL; without SQL, the events that they are met in;
     /// may be repeated
     #[arg(long, value_name = "PATH")]
     pub indicators: Vec<PathBuf>,
@@ -62,12 +73,18 @@ pub struct HuntArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
+pub fn run(args: &HuntArgs, quiet: bool) -> Result<Exit, Failure> {
     if args.output == Format::Parquet && args.out.is_none() {
         return Err(Failure::usage("--output parquet needs --out FILE"));
     }
     for tenant in &args.tenants {
         borzoi_engine::lake::check_tenant(tenant).map_err(Failure::usage)?;
+    }
+    let has_rules = !args.rules.is_empty() || !args.indicators.is_empty();
+    if !has_rules && (args.from.is_some() || args.to.is_some()) {
+        return Err(Failure::usage(
+            "--from and --to are for --rule; in SQL say where time >= '2026-11-01'",
+        ));
     }
     let lake = Lake::open(&args.lake).map_err(Failure::new)?;
     let indicators = super::lists::load(&args.indicators, true)?.map(|lists| lists.loaded);
@@ -83,14 +100,34 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
         indicators: indicators.as_ref().map(|loaded| loaded.set.clone()),
         ..HuntOptions::default()
     };
-    let mut hunt = runtime.block_on(Hunt::open(&lake, options)).map_err(failure)?;
-    let has_rules = !args.rules.is_empty() || indicators.is_some();
-    if has_rules {
-        add_rules(&mut hunt, &args.rules, indicators.as_ref())?;
+    let report = rules_of(&args.rules, indicators.as_ref())?;
+    let several = hunt_found::looks_at_several(&report);
+    let (mut hunt, losses) = match several {
+        true => hunt_found::hunt(
+            &runtime,
+            &lake,
+            options,
+            (&report, indicators.as_ref()),
+            args,
+            quiet,
+        )?,
+        false => (
+            runtime.block_on(Hunt::open(&lake, options)).map_err(failure)?,
+            false,
+        ),
+    };
+    if !report.detections.is_empty() {
+        let (from, to) = (args.from.map(|time| time.0), args.to.map(|time| time.0));
+        match hunt.add_rules_within(&report.detections, from, to) {
+            // What was found is there all the same.
+            Err(error) if several => tracing::warn!("no table `matches`: {error}"),
+            added => added.map_err(failure)?,
+        }
     }
     let hunt = Arc::new(hunt);
     match &args.sql {
         Some(sql) if sql != "-" => answer_all(&runtime, &hunt, sql, args)?,
+        None if several => answer_all(&runtime, &hunt, FOUND, args)?,
         None if has_rules => answer_all(&runtime, &hunt, MATCHES, args)?,
         None if std::io::stdin().is_terminal() => {
             hunt_prompt::run(&runtime, &hunt, args.output, args.limit)?;
@@ -101,10 +138,10 @@ pub fn run(args: &HuntArgs) -> Result<Exit, Failure> {
             answer_all(&runtime, &hunt, &sql, args)?;
         }
     }
-    Ok(Exit::Done)
+    Ok(if losses { Exit::WithLosses } else { Exit::Done })
 }
 
-fn add_rules(hunt: &mut Hunt, paths: &[PathBuf], indicators: Option<&Loaded>) -> Result<(), Failure> {
+fn rules_of(paths: &[PathBuf], indicators: Option<&Loaded>) -> Result<LoadReport, Failure> {
     let mut loader = borzoi_rules::Loader::new();
     for rule in indicators.iter().flat_map(|loaded| rules(&loaded.set)) {
         loader.add_rule(rule);
@@ -113,15 +150,10 @@ fn add_rules(hunt: &mut Hunt, paths: &[PathBuf], indicators: Option<&Loaded>) ->
     if let Some(problem) = report.errors().next() {
         return Err(Failure::new(problem));
     }
-    if report.detections.is_empty() {
-        let what = if report.correlations.is_empty() {
-            "no Sigma rule in the files given with --rule"
-        } else {
-            "the files given with --rule hold correlation rules only; those cannot run over the lake yet"
-        };
-        return Err(Failure::new(what));
+    if !paths.is_empty() && report.detections.is_empty() && !hunt_found::looks_at_several(&report) {
+        return Err(Failure::new("no rule in the files given with --rule"));
     }
-    hunt.add_rules(&report.detections).map_err(failure)
+    Ok(report)
 }
 
 /// Answers statement after statement; the first error ends it.

@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use borzoi_engine::alert::Alert;
-use borzoi_engine::scan::{Scan, ScanOptions, ScanSink, ScanSummary, StateOptions};
+use borzoi_engine::hunt::HuntOptions;
+use borzoi_engine::lake::{Lake, check_tenant};
+use borzoi_engine::scan::{Scan, ScanOptions, ScanSink, ScanSummary, StateOptions, StoredOptions};
 use borzoi_engine::windows;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
@@ -14,24 +16,78 @@ use chrono::DateTime;
 use serde::Serialize;
 
 use super::{load, scan};
-use crate::cli::{BaselinesArgs, ScanArgs, Structured};
+use crate::cli::{BaselinesArgs, InputArgs, LearnArgs, Structured};
 use crate::exit::{Exit, Failure};
 use crate::ui::style;
 use crate::ui::table::{self, Cell};
 
+/// Memory for putting stored events in order, in bytes, before it spills to disk.
+const SORT_MEMORY: usize = 1 << 30;
+
 /// Runs `borzoi learn`: a scan that tells nothing and keeps what it learned.
-pub fn learn(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
-    if args.state.is_none() {
+pub fn learn(args: &LearnArgs, quiet: bool) -> Result<Exit, Failure> {
+    let scan = &args.scan;
+    if scan.state.is_none() {
         return Err(Failure::usage(
             "--state says where to keep what is learned: borzoi learn --state DIR --lateness 10m PATH",
         ));
     }
-    if args.finish {
+    if scan.finish {
         return Err(Failure::usage(
             "--finish forgets at the end what was learned; leave it out",
         ));
     }
-    scan::run_as(args, quiet, true)
+    let purpose = match (&scan.lake, scan.input.paths.is_empty()) {
+        (None, false) => scan::Purpose::Learn,
+        (None, true) => {
+            return Err(Failure::usage(
+                "nothing to learn from: name logs (PATH) or a lake (--lake DIR)",
+            ));
+        }
+        (Some(_), false) => {
+            return Err(Failure::usage(
+                "learn from logs (PATH) or from a lake (--lake DIR), one after the other if from both; `borzoi scan --lake` stores",
+            ));
+        }
+        (Some(folder), true) => {
+            only_for_logs(&scan.input)?;
+            let lake = Lake::open(folder).map_err(Failure::new)?;
+            if let Some(tenant) = &scan.input.tenant {
+                check_tenant(tenant).map_err(Failure::usage)?;
+            }
+            let options = StoredOptions {
+                hunt: HuntOptions {
+                    tenants: scan.input.tenant.clone().map(|tenant| vec![tenant]),
+                    memory_limit: Some(SORT_MEMORY),
+                    own_networks: load::networks(&scan.input.own_networks)?,
+                    ..HuntOptions::default()
+                },
+                from: args.from.map(|time| time.0),
+                to: args.to.map(|time| time.0),
+                learns: true,
+            };
+            scan::Purpose::LearnStored(lake, options)
+        }
+    };
+    scan::run_as(scan, quiet, &purpose)
+}
+
+/// Refuses what says how logs are read: stored events were read already.
+fn only_for_logs(args: &InputArgs) -> Result<(), Failure> {
+    let said = [
+        ("--format", args.format.is_some()),
+        ("--dataset", args.dataset.is_some()),
+        ("--pin", !args.pins.is_empty()),
+        ("--timezone", args.timezone.is_some()),
+        ("--rejects", args.rejects.is_some()),
+        ("--keep-original", args.keep_original),
+    ];
+    match said.iter().find(|(_, is_said)| *is_said) {
+        Some((option, _)) => Err(Failure::usage(format!(
+            "{option} is for logs; the events of a lake were read already"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Runs `borzoi baselines`.

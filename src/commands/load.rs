@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use borzoi_engine::indicators::Loaded;
 use borzoi_engine::matcher::CompiledRules;
-use borzoi_engine::scan::ScanOptions;
+use borzoi_engine::scan::{ScanOptions, StoredEvents};
 use borzoi_parsers::catalog::{Catalog, Dataset, ServedLogSource};
 use borzoi_parsers::enrich::{DerivedColumn, Enrichment, Family, Network, columns as derived_columns};
 use borzoi_parsers::formats::{DecodeOptions, Format};
@@ -154,14 +155,15 @@ pub fn scan_options(args: &InputArgs, catalog: &Catalog) -> Result<ScanOptions, 
             })
         })
         .transpose()?;
-    borzoi_engine::lake::check_tenant(&args.tenant).map_err(Failure::usage)?;
+    let tenant = args.tenant.as_deref().unwrap_or("default");
+    borzoi_engine::lake::check_tenant(tenant).map_err(Failure::usage)?;
     let mut options = ScanOptions {
         decode: DecodeOptions {
             format,
             dataset,
             pins: Arc::new(Pins::parse(&args.pins, catalog).map_err(Failure::usage)?),
             timezone,
-            tenant: Arc::from(args.tenant.as_str()),
+            tenant: Arc::from(tenant),
             keep_original: args.keep_original,
             ..DecodeOptions::default()
         },
@@ -294,14 +296,30 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Resu
         );
     }
     let level = args.min_level.map(Level::from).unwrap_or_default();
-    let (chosen, correlations, silent) = chosen(&report, level);
+    let named = !args.rules.is_empty() && !quiet;
+    let loaded = lists.as_ref().map(|lists| &lists.loaded);
+    let ready = compiled(&report, level, loaded, catalog, named);
+    Ok(ReadyRules { lists, ..ready })
+}
+
+/// Compiles what was loaded, rules of at least `level`; what keeps rules from running goes to standard error. With `hints`,
+/// also that there is something that can match nothing.
+pub fn compiled(
+    report: &LoadReport,
+    level: Level,
+    indicators: Option<&Loaded>,
+    catalog: &Arc<Catalog>,
+    hints: bool,
+) -> ReadyRules {
+    let errors = report.errors().count();
+    let (chosen, correlations, silent) = chosen(report, level);
     let queries = report.queries.iter().filter(|rule| rule.meta.level >= level);
     let (compiled, warnings) =
         CompiledRules::compile_with_queries(chosen, queries.cloned().collect(), catalog);
     for warning in &warnings {
         tracing::info!("{warning}");
     }
-    if !quiet && !args.rules.is_empty() && !warnings.is_empty() {
+    if hints && !warnings.is_empty() {
         anstream::eprintln!(
             "{}note:{:#} {} log sources, fields or expressions of rules match nothing Borzoi knows; `borzoi rules check` shows them",
             style::WARNING,
@@ -324,17 +342,28 @@ pub fn ready_rules(args: &RuleArgs, catalog: &Arc<Catalog>, quiet: bool) -> Resu
         .filter(|rule| rule.meta.level >= level)
         .cloned()
         .collect();
-    let set = lists.as_ref().map(|lists| &lists.loaded.set);
+    let set = indicators.map(|loaded| &loaded.set);
     let (compiled, not_run) = compiled.with_sql(&sql, catalog, set);
     for rule in &not_run {
         anstream::eprintln!("{rule}");
     }
     let errors = errors + not_run.len();
-    Ok(ReadyRules {
+    ReadyRules {
         compiled: Arc::new(compiled),
-        losses: errors > 0 || lists.as_ref().is_some_and(|lists| lists.loaded.has_losses()),
-        lists,
-    })
+        losses: errors > 0 || indicators.is_some_and(Loaded::has_losses),
+        lists: None,
+    }
+}
+
+/// Says which datasets of a lake no rule can be about.
+pub fn tell_unknown(stored: &StoredEvents) {
+    for dataset in stored.unknown_datasets() {
+        anstream::eprintln!(
+            "{}warning:{:#} the lake has events of {dataset}, which no catalog describes; they are left out (--catalog)",
+            style::WARNING,
+            style::WARNING
+        );
+    }
 }
 
 /// One query as all the rules there are.

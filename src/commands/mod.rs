@@ -4,6 +4,7 @@ pub mod datasets;
 pub mod demo;
 mod expected;
 pub mod hunt;
+mod hunt_found;
 mod hunt_prompt;
 pub mod lake;
 mod learn;
@@ -34,7 +35,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Baselines(args) => learn::baselines(&args, cli.quiet),
         Command::Expected(command) => expected::run(&command),
         Command::Parse(args) => parse::run(&args, cli.quiet),
-        Command::Hunt(args) => hunt::run(&args),
+        Command::Hunt(args) => hunt::run(&args, cli.quiet),
         Command::Rules(command) => rules::run(&command),
         Command::Datasets(args) => datasets::run(&args),
         Command::Lake(command) => lake::run(&command),

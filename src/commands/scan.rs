@@ -8,9 +8,13 @@ use std::time::{Duration, Instant};
 use borzoi_engine::alert::Alert;
 use borzoi_engine::expected::Expected;
 use borzoi_engine::lake::{Lake, LakeWriter, WriterOptions};
+use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::report::ReportMeta;
-use borzoi_engine::scan::{Progress, Scan, ScanError, ScanSink, ScanSummary, StateOptions};
+use borzoi_engine::scan::{
+    Progress, Scan, ScanError, ScanSink, ScanSummary, StateOptions, StoredEvents, StoredOptions,
+};
 use borzoi_parsers::batch::BuilderCounters;
+use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::ir::Level;
@@ -24,11 +28,22 @@ use crate::ui::{progress, style, table};
 
 /// Runs the command.
 pub fn run(args: &ScanArgs, quiet: bool) -> Result<Exit, Failure> {
-    run_as(args, quiet, false)
+    run_as(args, quiet, &Purpose::Tell)
 }
 
-/// The same; `learns`: nothing is told, and at the end it is shown what was learned.
-pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failure> {
+/// What a scan is for.
+pub enum Purpose {
+    /// To tell what rules find.
+    Tell,
+    /// To learn: nothing is told, and at the end it is shown what was learned.
+    Learn,
+    /// To learn from what a lake holds.
+    LearnStored(Lake, StoredOptions),
+}
+
+/// Runs a scan.
+pub fn run_as(args: &ScanArgs, quiet: bool, purpose: &Purpose) -> Result<Exit, Failure> {
+    let learns = !matches!(purpose, Purpose::Tell);
     let catalog = load::catalog(args.input.catalog.as_ref())?;
     let mut options = load::scan_options(&args.input, &catalog)?;
     options.windows.lateness = args.lateness.map(|span| span.0);
@@ -47,9 +62,14 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
             "{blind} rules look at derived columns that --enrich leaves out; they find nothing there"
         ));
     }
+    let stored = match purpose {
+        Purpose::LearnStored(lake, stored) => Some(open_stored(lake, stored, &catalog)?),
+        _ => None,
+    };
     let lake = args
         .lake
         .as_deref()
+        .filter(|_| stored.is_none())
         .map(|dir| writer(dir, args.flush_seconds, args.flush_rows))
         .transpose()?;
     let inputs = InputSet::expand(&args.input.paths);
@@ -73,7 +93,13 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
     let mut sink = CommandSink {
         output: AlertOutput::new(form, args.report.clone(), title)?,
         rejects: Rejects::new(args.input.rejects.as_deref())?,
-        bar: progress::Progress::new(inputs.total_size().unwrap_or(0), quiet),
+        bar: progress::Progress::new(
+            match &stored {
+                Some(stored) => stored.bytes(&rules.compiled),
+                None => inputs.total_size().unwrap_or(0),
+            },
+            quiet,
+        ),
         highest: None,
         last: Progress::default(),
         learns,
@@ -92,7 +118,10 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
         stop: load::stop_flag()?,
     };
     let started = Instant::now();
-    let outcome = scan.run(&inputs, &mut sink);
+    let outcome = match &stored {
+        Some(stored) => scan.run_stored(stored, &mut sink),
+        None => scan.run(&inputs, &mut sink),
+    };
     drop(watch);
     sink.bar.finish();
     // What was found before a failure is shown all the same.
@@ -117,11 +146,7 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
     shown?;
     if !quiet {
         report(&summary, &sink.rejects);
-        for (pattern, times) in rules.compiled.gave_up() {
-            warn(&format!(
-                "a regular expression was given up {times} times, too many steps: {pattern}"
-            ));
-        }
+        gave_up(&rules.compiled);
     }
     if learns {
         let form = match form {
@@ -138,6 +163,30 @@ pub fn run_as(args: &ScanArgs, quiet: bool, learns: bool) -> Result<Exit, Failur
     }
     let losses = rules.losses || lost_input(&summary);
     Ok(if losses { Exit::WithLosses } else { Exit::Done })
+}
+
+/// What a lake holds, to be learned from.
+fn open_stored(
+    lake: &Lake,
+    options: &StoredOptions,
+    catalog: &Arc<Catalog>,
+) -> Result<StoredEvents, Failure> {
+    let mut options = options.clone();
+    options.hunt.catalog = Some(catalog.clone());
+    let runtime = tokio::runtime::Runtime::new()?;
+    let stored = runtime.block_on(StoredEvents::open(lake, options));
+    let stored = stored.map_err(Failure::new)?;
+    load::tell_unknown(&stored);
+    Ok(stored)
+}
+
+/// Says which regular expressions were given up.
+pub fn gave_up(rules: &CompiledRules) {
+    for (pattern, times) in rules.gave_up() {
+        warn(&format!(
+            "a regular expression was given up {times} times, too many steps: {pattern}"
+        ));
+    }
 }
 
 /// Where the scan keeps its state.
@@ -227,15 +276,19 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
     windows(summary);
     let seconds = summary.elapsed.as_secs_f64().max(1e-6);
     let dim = style::DIM;
+    // Stored events were decoded before.
+    let per_second = match summary.decode.bytes {
+        0 => String::new(),
+        bytes => format!(", {:.0} MB/s", bytes as f64 / 1e6 / seconds),
+    };
     anstream::eprintln!(
-        "{dim}{} events from {} inputs ({}), {} alerts, in {:.1} s ({} events/s, {:.0} MB/s){dim:#}",
+        "{dim}{} events from {} inputs ({}), {} alerts, in {:.1} s ({} events/s{per_second}){dim:#}",
         table::thousands(summary.decode.events),
         table::thousands(summary.inputs),
         table::bytes(summary.raw_bytes),
         table::thousands(summary.alerts),
         seconds,
         table::thousands((summary.decode.events as f64 / seconds) as u64),
-        summary.decode.bytes as f64 / 1e6 / seconds,
     );
     let lake = &summary.lake;
     if lake.rows_written + lake.duplicates > 0 {
@@ -271,7 +324,7 @@ fn taken_up(summary: &ScanSummary) {
 }
 
 /// Says what correlation rules could not take into account, or gave up.
-fn windows(summary: &ScanSummary) {
+pub fn windows(summary: &ScanSummary) {
     let counters = &summary.windows;
     let said = [
         (

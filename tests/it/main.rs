@@ -14,5 +14,6 @@ mod rules;
 mod sql_rules;
 mod state;
 mod statistics;
+mod stored;
 mod stream;
 mod support;

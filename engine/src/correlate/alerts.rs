@@ -141,11 +141,17 @@ impl Correlator {
         self.gather();
     }
 
-    /// Datasets that have had no match for `quiet` hold nobody up, however many events of others come.
-    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) {
+    /// Datasets (of this tenant alone, if one is named) that have had no match for `quiet` hold nobody up, however many
+    /// events of others come.
+    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration, only: Option<&str>) {
         let windows = &mut self.windows;
+        let only = match only.map(|name| windows.known_tenant(name)) {
+            Some(None) => return,
+            only => only.flatten(),
+        };
         self.heard.retain(|(tenant, source), last| {
-            let waits = at.saturating_duration_since(*last) < quiet;
+            let concerns = only.is_none_or(|only| only == *tenant);
+            let waits = !concerns || at.saturating_duration_since(*last) < quiet;
             if !waits {
                 windows.idle(*tenant, *source);
             }
@@ -573,9 +579,9 @@ correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1m, 
         correlator.take(vec![matched("once", 0)], now, began);
         let busy = [1, 2, 300].map(|second| matched("busy", second));
         correlator.take(busy.into(), now, later);
-        correlator.idle(later, quiet);
+        correlator.idle(later, quiet, None);
         assert_eq!(correlator.alerts().len(), 0, "it may say more");
-        correlator.idle(began + quiet, quiet);
+        correlator.idle(began + quiet, quiet, None);
         let found = correlator.alerts();
         assert_eq!(found.len(), 1);
         assert!(found[0].is_final);

@@ -122,10 +122,15 @@ impl Queries {
     /// Queries whose answers are known only when the input is over: those with pipes, and those that ask how processes
     /// relate.
     pub fn wait_for_the_end(&self) -> impl Iterator<Item = &Arc<QueryRule>> {
-        let rules = self.rules.iter().zip(&self.ways);
-        let waits =
-            |(rule, way): &(&Arc<QueryRule>, &Way)| **way == Way::Related || !rule.query.pipes.is_empty();
-        rules.filter(waits).map(|(rule, _)| rule)
+        let rules = (0..).zip(&self.rules);
+        let waiting = rules.filter(|(query, _)| self.waits_for_the_end(*query));
+        waiting.map(|(_, rule)| rule)
+    }
+
+    /// Whether the answer of a query is known only when the input is over.
+    pub(crate) fn waits_for_the_end(&self, query: u32) -> bool {
+        let pipes = |rule: &Arc<QueryRule>| !rule.query.pipes.is_empty();
+        self.way(query) == Way::Related || self.rules.get(query as usize).is_some_and(pipes)
     }
 
     /// The queries that run.

@@ -194,6 +194,11 @@ impl QueryRun {
         self.known(now_known, at, false)
     }
 
+    /// Whether the answer of a query is known only when the input is over.
+    pub(crate) fn waits_for_the_end(&self, query: u32) -> bool {
+        self.queries.waits_for_the_end(query)
+    }
+
     /// Keys were left out of events that had too many of them.
     pub(crate) fn leave_out(&mut self, keys: u64) {
         self.keys_left_out += keys;

@@ -415,7 +415,7 @@ fn all_of(parts: Vec<Expr>) -> Expr {
     balanced(parts, &Expr::and).unwrap_or_else(|| lit(true))
 }
 
-fn any_of(parts: Vec<Expr>) -> Expr {
+pub(super) fn any_of(parts: Vec<Expr>) -> Expr {
     balanced(parts, &Expr::or).unwrap_or_else(|| lit(false))
 }
 

@@ -24,12 +24,14 @@
 mod coerce;
 mod derived;
 mod error;
+mod found;
 pub mod functions;
 mod lower;
 mod names;
 pub mod output;
 mod recheck;
 mod sigma;
+mod stored;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,15 +55,19 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{FutureExt, StreamExt};
 
 pub use error::HuntError;
+pub use found::{FOUND, found_batch};
 pub use names::{is_complete, statements};
 pub use tables::{StoredTable, TableColumn};
 
 use crate::indicators::IndicatorSet;
 use crate::lake::Lake;
+use crate::matcher::values::dotted_name;
 use error::translate;
 use functions::UnreadableJson;
 use names::{Names, TableNames};
 pub(crate) use names::{Rewritten, nearest};
+pub(crate) use sigma::readable;
+pub(crate) use stored::Part;
 
 /// How to hunt.
 #[derive(Debug, Clone, Default)]
@@ -221,6 +227,20 @@ impl Hunt {
     /// [`HuntError::Rule`] if a rule waits for placeholders, has an expression that cannot be run, or is for
     /// a log source that no dataset serves.
     pub fn add_rules(&mut self, rules: &[Arc<DetectionRule>]) -> Result<(), HuntError> {
+        self.add_rules_within(rules, None, None)
+    }
+
+    /// As [`Hunt::add_rules`]; only events at or after `from` and before `to`, in microseconds since the epoch.
+    ///
+    /// # Errors
+    /// As for [`Hunt::add_rules`].
+    pub fn add_rules_within(
+        &mut self,
+        rules: &[Arc<DetectionRule>],
+        from: Option<i64>,
+        to: Option<i64>,
+    ) -> Result<(), HuntError> {
+        let within = stored::within(from, to);
         let mut members = Vec::new();
         let mut datasets: Vec<Arc<Dataset>> = Vec::new();
         for rule in rules {
@@ -244,7 +264,10 @@ impl Hunt {
                     let Some(condition) = lower::lower(rule, dataset, &member.schema())? else {
                         continue;
                     };
-                    member.condition = Some(condition);
+                    member.condition = Some(match within.clone() {
+                        Some(within) => within.and(condition),
+                        None => condition,
+                    });
                     let level = serde_json::to_value(rule.meta.level).unwrap_or_default();
                     for (column, value) in [
                         ("rule_id", &*rule.meta.id),

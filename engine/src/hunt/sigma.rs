@@ -266,7 +266,7 @@ fn any_column(arrays: &[ArrayRef], rows: usize, mut holds: impl FnMut(&str) -> b
 }
 
 /// The array in one of the encodings that event batches have.
-fn readable(array: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn readable(array: &ArrayRef) -> Result<ArrayRef> {
     let wanted = match array.data_type() {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::Dictionary(_, _) if array.as_dictionary_opt::<Int32Type>().is_none() => DataType::Utf8,

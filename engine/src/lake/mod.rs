@@ -83,6 +83,7 @@ mod stage;
 mod status;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -230,6 +231,24 @@ impl Lake {
             all.push(status::of(&table).await?);
         }
         Ok(all)
+    }
+
+    /// The days on which a table has events, since 1970, and the bytes of their files; `None` for files that do not say which
+    /// day theirs is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Lake::open_table`].
+    pub(crate) async fn days(
+        &self,
+        tenant: &str,
+        dataset: &str,
+    ) -> Result<BTreeMap<Option<i32>, u64>, LakeError> {
+        let path = self.table_path(tenant, dataset)?;
+        match has_commit(&path)? {
+            true => status::days(&load(&path).await?, &path),
+            false => Ok(BTreeMap::new()),
+        }
     }
 
     fn table_path(&self, tenant: &str, dataset: &str) -> Result<PathBuf, LakeError> {

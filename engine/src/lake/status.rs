@@ -1,8 +1,10 @@
 //! What a table holds, from its log.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use borzoi_parsers::value::parse_timestamp;
+use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
 use serde_json::Value;
 
@@ -110,17 +112,26 @@ fn count_unreferenced(
     Ok(())
 }
 
+/// The days of a table and the bytes of their files.
+pub(super) fn days(table: &DeltaTable, path: &Path) -> Result<BTreeMap<Option<i32>, u64>, LakeError> {
+    let state = table.snapshot().map_err(|e| LakeError::delta(path, e))?;
+    let mut days = BTreeMap::new();
+    for view in state.log_data().iter() {
+        *days.entry(day_of(&view)).or_default() += u64::try_from(view.size()).unwrap_or_default();
+    }
+    Ok(days)
+}
+
+/// The day of a file's events.
+fn day_of(view: &LogicalFileView) -> Option<i32> {
+    let day = view.partition_values_map().get(DAY).cloned().flatten()?;
+    let date = day.parse::<chrono::NaiveDate>().ok()?;
+    i32::try_from((date - chrono::NaiveDate::default()).num_days()).ok()
+}
+
 /// What dedupe wants to know of a file.
 pub(super) fn stored_file(view: &LogicalFileView) -> StoredFile {
-    let day = view
-        .partition_values_map()
-        .get(DAY)
-        .cloned()
-        .flatten()
-        .and_then(|day| {
-            let date = day.parse::<chrono::NaiveDate>().ok()?;
-            i32::try_from((date - chrono::NaiveDate::default()).num_days()).ok()
-        });
+    let day = day_of(view);
     let stats: Value = view
         .stats()
         .and_then(|stats| serde_json::from_str(&stats).ok())

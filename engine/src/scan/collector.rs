@@ -2,17 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use borzoi_parsers::input::{Input, InputError};
 use tokio::runtime::Runtime;
 
 use super::keeper::Keeper;
-use super::{Progress, QUIET, ScanError, ScanSink, ScanSummary, work};
+use super::{Progress, QUIET, ScanError, ScanSink, ScanSummary, stored, work};
 use crate::alert::Alert;
 use crate::alert_table::alert_batches;
 use crate::correlate::alerts::{Correlator, FoundAlert};
 use crate::eql::run::QueryRun;
+use crate::hunt::HuntError;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::pipeline::Collected;
 use crate::sql_rules::run::SqlRun;
@@ -23,6 +24,15 @@ pub(super) struct Store {
     pub(super) tenant: Arc<str>,
     /// Whether somebody may be waiting for the events of an input that does not end.
     pub(super) live: bool,
+}
+
+/// When something was heard of.
+struct Heard {
+    at: Instant,
+    /// Whoever was not heard of for so long is not waited for.
+    quiet: Option<Duration>,
+    /// The only one whom that concerns.
+    tenant: Option<Arc<str>>,
 }
 
 /// Takes results in order to the sink and the lake, and counts.
@@ -43,6 +53,10 @@ pub(super) struct Collector<'a> {
     pub(super) keeper: Option<Keeper>,
     /// Whether the open input was read in part by an earlier scan.
     pub(super) goes_on: bool,
+    /// Whether stored events are learned from.
+    pub(super) learns: bool,
+    /// Whose stored events are read, since when, and the time of the first.
+    pub(super) replay: Option<(Arc<str>, Instant, i64)>,
 }
 
 impl Collector<'_> {
@@ -94,15 +108,18 @@ impl Collector<'_> {
                 }
             }
             Collected::Result(work::Output::Error(error)) => self.input_error(error),
+            Collected::Result(work::Output::Unreadable(reason)) => {
+                return Err(ScanError::Stored(HuntError::Lake(reason)));
+            }
             Collected::Result(work::Output::Block(mut block)) => {
                 self.last_block = Instant::now();
                 self.block(&block).map_err(ScanError::Output)?;
                 let signals = std::mem::take(&mut block.correlated);
+                let heard = self.heard(&block);
                 if let Some(correlator) = &mut self.correlator {
-                    let now = Instant::now();
-                    correlator.take(signals, chrono::Utc::now().timestamp_micros(), now);
-                    if self.streams {
-                        correlator.idle(now, QUIET);
+                    correlator.take(signals, chrono::Utc::now().timestamp_micros(), heard.at);
+                    if let Some(quiet) = heard.quiet {
+                        correlator.idle(heard.at, quiet, heard.tenant.as_deref());
                     }
                 }
                 if let Some(store) = &mut self.store {
@@ -113,23 +130,25 @@ impl Collector<'_> {
                         store.writer.append_alerts(&store.tenant, alerts)?;
                     }
                 }
-                let hits = std::mem::take(&mut block.hits);
-                let streams = self.streams;
+                let mut hits = std::mem::take(&mut block.hits);
+                if let Some(queries) = self.queries.as_ref().filter(|_| self.learns) {
+                    hits.retain(|hit| !queries.waits_for_the_end(hit.query));
+                }
+                // In a pause time would go on for all tenants, those too of which the next scan has more to tell.
+                let quiet = heard.quiet.filter(|_| !self.learns);
                 let of_queries = self.queries.as_mut().map(|queries| {
-                    let now = Instant::now();
                     queries.leave_out(block.keys_left_out);
-                    let mut found = queries.take(hits, chrono::Utc::now().timestamp_micros(), now);
-                    if streams {
-                        found.extend(queries.idle(now, QUIET));
+                    let mut found = queries.take(hits, chrono::Utc::now().timestamp_micros(), heard.at);
+                    if let Some(quiet) = quiet {
+                        found.extend(queries.idle(heard.at, quiet));
                     }
                     found
                 });
                 let partials = std::mem::take(&mut block.sql);
-                if let Some(sql) = &mut self.sql {
-                    let now = Instant::now();
-                    sql.take(partials, chrono::Utc::now().timestamp_micros(), now);
-                    if streams {
-                        sql.idle(now, QUIET);
+                if let Some(sql) = self.sql.as_mut().filter(|_| !self.learns) {
+                    sql.take(partials, chrono::Utc::now().timestamp_micros(), heard.at);
+                    if let Some(quiet) = heard.quiet {
+                        sql.idle(heard.at, quiet, heard.tenant.as_deref());
                     }
                 }
                 // After the events that they are about are on their way into the lake.
@@ -154,6 +173,28 @@ impl Collector<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// When a block counts as heard of. Of stored events that is event time, as if it had gone by while they were read.
+    fn heard(&mut self, block: &work::Block) -> Heard {
+        let now = Instant::now();
+        let Some((tenant, until)) = &block.stored else {
+            return Heard {
+                at: now,
+                quiet: self.streams.then_some(QUIET),
+                tenant: None,
+            };
+        };
+        let (_, base, first) = match self.replay.take() {
+            Some(replay) if replay.0 == *tenant => self.replay.insert(replay),
+            _ => self.replay.insert((tenant.clone(), now, *until)),
+        };
+        let gone = u64::try_from(until.saturating_sub(*first)).unwrap_or(0);
+        Heard {
+            at: base.checked_add(Duration::from_micros(gone)).unwrap_or(*base),
+            quiet: Some(Duration::from_micros(stored::QUIET)),
+            tenant: Some(tenant.clone()),
+        }
     }
 
     fn block(&mut self, block: &work::Block) -> io::Result<()> {

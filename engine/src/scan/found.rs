@@ -31,6 +31,16 @@ pub(crate) struct Matches {
 
 /// Matches the batches of one block.
 pub(crate) fn find(matcher: &mut BatchMatcher, batches: &[&EventBatch]) -> Matches {
+    // In the order of the source, whatever datasets its events belong to.
+    find_in_order(matcher, batches, &offset)
+}
+
+/// The same; what is found comes in the order of events that `place` gives.
+pub(crate) fn find_in_order(
+    matcher: &mut BatchMatcher,
+    batches: &[&EventBatch],
+    place: &dyn Fn(&EventBatch, u32) -> i64,
+) -> Matches {
     let mut signals: Vec<(i64, usize, Signal)> = Vec::new();
     let rules = matcher.rules().clone();
     for (number, &batch) in batches.iter().enumerate() {
@@ -38,12 +48,11 @@ pub(crate) fn find(matcher: &mut BatchMatcher, batches: &[&EventBatch]) -> Match
         signals.extend(
             found
                 .into_iter()
-                .map(|signal| (offset(batch, signal.row), number, signal)),
+                .map(|signal| (place(batch, signal.row), number, signal)),
         );
     }
-    // In the order of the source, whatever datasets its events belong to. Stable: events of one frame
-    // stay in order.
-    signals.sort_by_key(|(offset, _, _)| *offset);
+    // Stable: events of one frame stay in order.
+    signals.sort_by_key(|(place, _, _)| *place);
     let mut builders: Vec<Option<AlertBuilder<'_>>> = batches.iter().map(|_| None).collect();
     let mut makers: Vec<Option<HitMaker<'_>>> = batches.iter().map(|_| None).collect();
     let mut alerts: Vec<Alert> = Vec::with_capacity(signals.len());
@@ -106,7 +115,8 @@ fn correlated<'b>(
     })
 }
 
-fn offset(batch: &EventBatch, row: u32) -> i64 {
+/// The place of an event in its source.
+pub(crate) fn offset(batch: &EventBatch, row: u32) -> i64 {
     batch
         .column("log_offset")
         .and_then(|column| column.as_primitive_opt::<Int64Type>())

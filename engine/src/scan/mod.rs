@@ -15,13 +15,14 @@ mod keeper;
 mod producer;
 mod sink;
 mod state;
+mod stored;
 mod work;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use borzoi_parsers::catalog::Catalog;
@@ -36,6 +37,7 @@ use crate::correlate::alerts::Correlator;
 use crate::eql;
 use crate::eql::run::QueryRun;
 use crate::expected::Expected;
+use crate::hunt::HuntError;
 use crate::indicators::LiveLists;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::matcher::{CompiledRules, MatchCounters};
@@ -49,6 +51,8 @@ use producer::Producer;
 pub use sink::{Progress, ScanSink};
 use state::Resume;
 pub use state::{StateError, StateOptions};
+use stored::StoredProducer;
+pub use stored::{StoredEvents, StoredOptions};
 use work::Worker;
 
 /// How often streams are asked whether something came, and the sink and the lake whether something is due.
@@ -113,6 +117,9 @@ pub enum ScanError {
     /// The state that another scan left cannot be taken up, or that of this one not be saved.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The events that a lake holds could not be read.
+    #[error(transparent)]
+    Stored(HuntError),
     /// The machine gave no thread for writing the lake.
     #[error("cannot start the thread that writes the lake: {0}")]
     Runtime(#[source] io::Error),
@@ -171,6 +178,13 @@ pub struct ScanSummary {
     pub cut_short: bool,
 }
 
+/// Where events come from.
+#[derive(Clone, Copy)]
+enum Events<'a> {
+    Inputs(&'a InputSet),
+    Stored(&'a StoredEvents),
+}
+
 /// A scan about to run.
 pub struct Scan {
     /// What is known of datasets.
@@ -196,7 +210,36 @@ impl Scan {
     /// # Panics
     /// With a lake, on a thread that runs asynchronous tasks: there use `tokio::task::spawn_blocking`, as
     /// [`Engine::ingest`](crate::Engine::ingest) does.
-    pub fn run(mut self, inputs: &InputSet, sink: &mut dyn ScanSink) -> Result<ScanSummary, ScanError> {
+    pub fn run(self, inputs: &InputSet, sink: &mut dyn ScanSink) -> Result<ScanSummary, ScanError> {
+        self.run_over(Events::Inputs(inputs), sink)
+    }
+
+    /// Runs the scan over events that a lake holds, which go through the rules as they would if they were read from the logs
+    /// again: the same alerts come of them. They are not stored again, nor are the alerts. Where no
+    /// [lateness](windows::Settings::lateness) is said, it is an hour; it decides nothing here, since they come in order of
+    /// time, but what waits for the next scan where there is a state.
+    ///
+    /// # Errors
+    /// If the lake cannot be read, or the sink fails.
+    ///
+    /// # Panics
+    /// On a thread that runs asynchronous tasks: there use `tokio::task::spawn_blocking`.
+    pub fn run_stored(
+        mut self,
+        stored: &StoredEvents,
+        sink: &mut dyn ScanSink,
+    ) -> Result<ScanSummary, ScanError> {
+        self.lake = None;
+        self.options.windows.lateness.get_or_insert(stored::LATENESS);
+        self.run_over(Events::Stored(stored), sink)
+    }
+
+    fn run_over(mut self, events: Events<'_>, sink: &mut dyn ScanSink) -> Result<ScanSummary, ScanError> {
+        let nothing = InputSet::default();
+        let inputs = match events {
+            Events::Inputs(inputs) => inputs,
+            Events::Stored(_) => &nothing,
+        };
         let started = Instant::now();
         let raw_bytes = AtomicU64::new(0);
         let cut_short = AtomicBool::new(false);
@@ -259,6 +302,11 @@ impl Scan {
             current: None,
             keeper,
             goes_on: false,
+            learns: match events {
+                Events::Inputs(_) => false,
+                Events::Stored(stored) => stored.learns(),
+            },
+            replay: None,
         };
         for (input, resume) in inputs.inputs.iter().zip(&resumes) {
             match resume {
@@ -280,6 +328,19 @@ impl Scan {
             stop: &self.stop,
             cut_short: &cut_short,
         };
+        let stored = match events {
+            Events::Inputs(_) => None,
+            Events::Stored(stored) => Some(StoredProducer {
+                stored,
+                rules: self.rules.as_deref(),
+                lateness: settings.lateness.unwrap_or(stored::LATENESS),
+                raw_bytes: &raw_bytes,
+                stop: &self.stop,
+                cut_short: &cut_short,
+                failed: Mutex::default(),
+                read: AtomicU64::new(0),
+            }),
+        };
         let outcome = pipeline::run(
             Settings {
                 workers: self.options.threads,
@@ -287,7 +348,10 @@ impl Scan {
                 in_flight: self.options.threads.saturating_add(2),
                 tick: TICK,
             },
-            |feed| producer.run(feed),
+            |feed| match &stored {
+                Some(stored) => stored.run(feed),
+                None => producer.run(feed),
+            },
             || {
                 let mut worker = Worker::new(
                     &self.catalog,
@@ -300,6 +364,15 @@ impl Scan {
             },
             |collected| collector.collect(collected, raw_bytes.load(Ordering::Relaxed)),
         );
+        let outcome = outcome.and_then(|()| match stored {
+            Some(stored) => {
+                collector.summary.inputs = stored.read.into_inner();
+                let failed = stored.failed.into_inner();
+                let failed = failed.unwrap_or_else(PoisonError::into_inner);
+                failed.map_or(Ok(()), |error| Err(ScanError::Stored(error)))
+            }
+            None => Ok(()),
+        });
         // Somebody who says stop does not say that nothing more comes.
         let is_over = collector
             .keeper

@@ -6,15 +6,17 @@ use arrow::array::RecordBatch;
 use borzoi_parsers::batch::EventBatch;
 use borzoi_parsers::catalog::{Catalog, Dataset};
 use borzoi_parsers::enrich::Enricher;
-use borzoi_parsers::formats::{Decoded, Decoder, Format};
+use borzoi_parsers::formats::{DecodeCounters, Decoded, Decoder, Format};
 use borzoi_parsers::frame::{FrameBlock, Framing};
 use borzoi_parsers::input::InputError;
 use hashbrown::HashMap;
 
 use super::ScanOptions;
-use super::found::{Matches, find};
+use super::found::{Matches, find_in_order, offset};
 use super::state::Reached;
+use super::stored::Slice;
 use crate::alert::Alert;
+use crate::alert_build::micros_at;
 use crate::alert_table::alert_batches;
 use crate::correlate::signals::Matched;
 use crate::eql::hits::Hit;
@@ -27,22 +29,34 @@ use crate::sql_rules::partial::Partial;
 pub(super) enum Item {
     Opened(Arc<str>),
     Block(FrameBlock),
+    /// Events that the lake holds.
+    Stored(Box<Slice>),
     Error(InputError),
-    Closed { raw_bytes: u64, is_whole: bool },
+    Closed {
+        raw_bytes: u64,
+        is_whole: bool,
+    },
 }
 
 /// What comes out of an [`Item`].
 pub(super) enum Output {
     Opened(Arc<str>),
     Block(Box<Block>),
+    /// Stored events that are none, and why.
+    Unreadable(String),
     Error(InputError),
-    Closed { raw_bytes: u64, is_whole: bool },
+    Closed {
+        raw_bytes: u64,
+        is_whole: bool,
+    },
 }
 
 /// A block's results.
 pub(super) struct Block {
     /// How far its input was read with it.
     pub(super) reached: Reached,
+    /// Of stored events: whose they are, and the time of the last.
+    pub(super) stored: Option<(Arc<str>, i64)>,
     pub(super) decoded: Decoded,
     /// Its events with their derived columns, where the sink wants events and there are such columns.
     pub(super) shown: Option<Vec<EventBatch>>,
@@ -172,6 +186,34 @@ impl Worker {
                 found.reached = reached;
                 Output::Block(Box::new(found))
             }
+            Item::Stored(slice) => {
+                let until = slice.until;
+                match slice.into_batch() {
+                    Ok(batch) => Output::Block(Box::new(self.stored(batch, until))),
+                    Err(reason) => Output::Unreadable(reason),
+                }
+            }
+        }
+    }
+
+    /// Events as the lake holds them, the last of them of this time.
+    fn stored(&mut self, batch: EventBatch, until: i64) -> Block {
+        let stored = Some((batch.tenant.clone(), until));
+        let decoded = Decoded {
+            source: Arc::default(),
+            sequence: 0,
+            rejects: Vec::new(),
+            counters: DecodeCounters {
+                events: batch.len() as u64,
+                ..DecodeCounters::default()
+            },
+            batches: vec![batch],
+        };
+        // Windows take what comes late within a block for late.
+        let by_time = |batch: &EventBatch, row: u32| micros_at(batch, row as usize);
+        Block {
+            stored,
+            ..self.matched_in_order(decoded, &by_time)
         }
     }
 
@@ -256,10 +298,16 @@ impl Worker {
     }
 
     fn matched(&mut self, decoded: Decoded) -> Block {
+        self.matched_in_order(decoded, &offset)
+    }
+
+    /// What is found comes in the order of events that `place` gives.
+    fn matched_in_order(&mut self, decoded: Decoded, place: &dyn Fn(&EventBatch, u32) -> i64) -> Block {
         let shown = self.derived.shown(&decoded.batches);
         let Some(matcher) = &mut self.matcher else {
             return Block {
                 reached: Reached::default(),
+                stored: None,
                 decoded,
                 shown,
                 alerts: Vec::new(),
@@ -287,7 +335,7 @@ impl Worker {
             hits,
             keys_left_out,
             sql,
-        } = find(matcher, &batches);
+        } = find_in_order(matcher, &batches, place);
         let alert_tables = match self.stores {
             true => alert_batches(&alerts, chrono::Utc::now().timestamp_micros()),
             false => Vec::new(),
@@ -295,6 +343,7 @@ impl Worker {
         let matching = matcher.take_counters();
         Block {
             reached: Reached::default(),
+            stored: None,
             matching,
             decoded,
             shown,

@@ -306,11 +306,11 @@ impl SqlRun {
         true
     }
 
-    /// Datasets of which nothing was heard for `quiet` hold nobody up.
-    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration) {
-        let silent = self
-            .heard
-            .extract_if(.., |_, last| at.saturating_duration_since(*last) >= quiet);
+    /// Datasets (of this tenant alone, if one is named) of which nothing was heard for `quiet` hold nobody up.
+    pub(crate) fn idle(&mut self, at: Instant, quiet: Duration, only: Option<&str>) {
+        let silent = self.heard.extract_if(.., |(_, tenant, _), last| {
+            only.is_none_or(|only| *only == **tenant) && at.saturating_duration_since(*last) >= quiet
+        });
         let silent: Vec<(u32, Arc<str>, u32)> = silent.map(|(who, _)| who).collect();
         self.not_waited_for(silent);
     }

@@ -267,10 +267,16 @@ impl Windows {
         }
     }
 
+    /// The number of a tenant, if there is one of this name.
+    pub fn known_tenant(&self, name: &str) -> Option<u32> {
+        let known = self.names.iter().position(|known| **known == *name);
+        known.map(|known| known as u32)
+    }
+
     /// The number of a tenant.
     pub fn tenant(&mut self, name: &str) -> u32 {
-        if let Some(known) = self.names.iter().position(|known| **known == *name) {
-            return known as u32;
+        if let Some(known) = self.known_tenant(name) {
+            return known;
         }
         self.names.push(name.into());
         self.tenants.push(Tenant {

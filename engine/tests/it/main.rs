@@ -17,6 +17,7 @@ mod screen;
 mod sequence;
 mod sql_rules;
 mod state;
+mod stored;
 mod windows;
 
 /// So many cases, times `BORZOI_TEST_EFFORT`: a long search for what is rare, when somebody wants one.

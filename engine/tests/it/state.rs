@@ -19,7 +19,7 @@ use proptest::prelude::*;
 
 use crate::effort;
 
-const RULES: &str = "
+pub const RULES: &str = "
 title: Failed logon
 id: 00000000-0000-0000-0000-000000000001
 name: failed
@@ -83,7 +83,7 @@ id: 00000000-0000-0000-0000-000000000009
 eql: any where event.code == \"4625\" | count user.name
 ";
 
-const SQL: &str = "
+pub const SQL: &str = "
 ---
 title: Failures in ten minutes
 id: 00000000-0000-0000-0000-00000000000b
@@ -113,7 +113,7 @@ sql: |
     from windows.security group by TargetUserName, slide(time, interval '1 minute') having count(*) > 2
 ";
 
-fn compiled(text: &str) -> Arc<CompiledRules> {
+pub fn compiled(text: &str) -> Arc<CompiledRules> {
     let report = Loader::new().load_text("rules.yml", text);
     let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
     assert_eq!(errors, [""; 0]);
@@ -211,7 +211,7 @@ fn scan(
 }
 
 /// Alerts without the times at which their events were read.
-fn timeless(alerts: &BTreeMap<String, Alert>) -> BTreeMap<String, serde_json::Value> {
+pub fn timeless(alerts: &BTreeMap<String, Alert>) -> BTreeMap<String, serde_json::Value> {
     fn strip(value: &mut serde_json::Value) {
         match value {
             serde_json::Value::Object(map) => {

@@ -274,7 +274,7 @@ proptest! {
         for (tenant, events) in [("acme", &acme), ("globex", &globex)] {
             let one = write(&logs, &format!("{tenant}1.json"), &events[..cut]);
             let two = write(&logs, &format!("{tenant}2.json"), &events[cut..]);
-            scan(&rules, &[one.clone()], tenant, Some(lake.path()), None);
+            scan(&rules, std::slice::from_ref(&one), tenant, Some(lake.path()), None);
             scan(&rules, &[two.clone(), one.clone()], tenant, Some(lake.path()), None);
             let found = scan(&rules, &[one, two], tenant, None, None).all;
             let (of_lake, _) = scan_lake(&rules, lake.path(), only(tenant), threads, None);
@@ -306,7 +306,7 @@ proptest! {
         let before = write(&logs, "before.json", &events[..half]);
         let after = write(&logs, "after.json", &events[half..]);
         if half > 0 {
-            scan(&rules, &[before.clone()], "acme", Some(lake), None);
+            scan(&rules, std::slice::from_ref(&before), "acme", Some(lake), None);
         }
         if lake.join("acme").exists() {
             let stopping = scan_of(&rules, "acme", 1, Some((of_lake, LATENESS, false)));
@@ -319,7 +319,7 @@ proptest! {
             scan_lake(&rules, lake, options, 1, Some((of_lake, LATENESS, false)));
             scan(&rules, &[before], "acme", None, Some((of_logs, LATENESS, false)));
         }
-        let found = scan(&rules, &[after.clone()], "acme", None, Some((of_lake, LATENESS, true))).all;
+        let found = scan(&rules, std::slice::from_ref(&after), "acme", None, Some((of_lake, LATENESS, true))).all;
         let expected = scan(&rules, &[after], "acme", None, Some((of_logs, LATENESS, true))).all;
         // What has pipes adds up all there is, and is not learned from a lake.
         let without_pipes = |mut alerts: BTreeMap<String, Alert>| {

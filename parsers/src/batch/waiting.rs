@@ -72,11 +72,7 @@ impl BatchBuilder {
         let (Ok(row), Ok(_)) = (u32::try_from(self.rows), u32::try_from(block.len())) else {
             return false;
         };
-        if self.dirty {
-            // What an event that was not committed has written.
-            self.begin();
-            self.dirty = false;
-        }
+        self.take_back();
         let Planned {
             plans,
             turns,
@@ -146,15 +142,20 @@ impl BatchBuilder {
         !self.planned.order.is_empty()
     }
 
+    /// Takes back what an event that was not committed has written.
+    fn take_back(&mut self) {
+        if self.dirty {
+            self.begin();
+            self.dirty = false;
+        }
+    }
+
     /// Writes the columns of events that wait; all of them stand in `block`, which was read from `path`.
     pub(crate) fn settle_planned(&mut self, block: &[u8], path: &str) {
         if !self.waits_planned() {
             return;
         }
-        if self.dirty {
-            self.begin();
-            self.dirty = false;
-        }
+        self.take_back();
         let Planned {
             plans,
             turns,

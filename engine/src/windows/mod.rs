@@ -70,7 +70,7 @@ use std::sync::Arc;
 pub use episode::{
     Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, Watched, episode_id, samples_from,
 };
-use plan::{Measured, Plan, Taken, Together};
+use plan::{EVENT, Measured, Plan, Taken, Together};
 use shard::{Common, Route, SHARDS, Shard};
 pub use snapshot::Loaded;
 use states::State;
@@ -84,6 +84,9 @@ pub struct Settings {
     /// How far below the highest time of its source an event may lie, in microseconds. `None`: as far as it likes, and
     /// nothing is final before the end.
     pub lateness: Option<i64>,
+    /// Whether a rule that says how long it waits ([`Plan::lateness`](plan::Plan::lateness)) waits for so long instead; where
+    /// there is no `lateness`, it waits for the end like all others.
+    pub own_lateness: bool,
     /// Most bytes of all groups together.
     pub budget: usize,
     /// Whether what more events can only confirm is announced as soon as it is seen ([`Windows::take_begun`]).
@@ -103,6 +106,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             lateness: None,
+            own_lateness: true,
             budget: 512 << 20,
             eager: false,
             ahead: 60_000_000,
@@ -130,7 +134,8 @@ pub struct Signal<'s> {
     pub id: u128,
     /// The group's values ([`keys::push_value`]).
     pub key: &'s [u8],
-    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0.
+    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0. Where values are
+    /// counted beside events: [`EVENT`] for the event, and a signal more for each of its values.
     pub value: u64,
     /// The values of the correlation's [`Plan::handed`], as a key; empty if there are none, or the event lacks one.
     pub handed: &'s [u8],
@@ -212,6 +217,8 @@ struct Way {
     /// Moves groups with the same key of other rules elsewhere.
     salt: u64,
     is_series: bool,
+    /// Whether signals of values stand beside those of events.
+    has_values_beside: bool,
 }
 
 impl Way {
@@ -221,6 +228,7 @@ impl Way {
             slots: plan.slots,
             salt: keys::hash(plan.rule_id.as_bytes()),
             is_series: matches!(plan.measured, Measured::Unusual(_)),
+            has_values_beside: plan.measured == Measured::EventsAndValues,
         }
     }
 
@@ -241,8 +249,9 @@ struct Tenant {
     clock: Clock,
     /// By plan: everything below is worked off. `None`: nothing yet.
     limits: Vec<Option<i64>>,
-    /// No plan can be worked off further before the watermark reaches this.
-    next: i64,
+    /// No plan can be worked off further before all sources have come to the first, or everything below the second counts as
+    /// known: the second less what the plans wait.
+    next: (i64, i64),
 }
 
 impl Windows {
@@ -282,7 +291,7 @@ impl Windows {
         self.tenants.push(Tenant {
             clock: Clock::default(),
             limits: vec![None; self.plans.len()],
-            next: i64::MIN,
+            next: (i64::MIN, i64::MIN),
         });
         for shard in &mut self.shards {
             shard.add_tenant(self.plans.len());
@@ -427,16 +436,18 @@ impl Windows {
         if signal.slot >= way.slots {
             return None;
         }
-        self.counters.signals += 1;
+        // An event is counted once, however many values it has.
+        let counts = u64::from(!way.has_values_beside || signal.value == EVENT);
+        self.counters.signals += counts;
         if tenant
             .clock
             .highest(signal.source)
             .is_some_and(|highest| signal.time < highest)
         {
-            self.counters.late += 1;
+            self.counters.late += counts;
         }
         if tenant.limits[plan].is_some_and(|limit| signal.time < limit) {
-            self.counters.too_late += 1;
+            self.counters.too_late += counts;
             return Some(Route::NOWHERE);
         }
         if way.is_series && signal.time > reached {
@@ -502,7 +513,7 @@ impl Windows {
         for number in 0..self.tenants.len() {
             let clock = &mut self.tenants[number].clock;
             if let Some(highest) = clock.highest_of_all()
-                && clock.force(highest.saturating_add(for_micros).saturating_sub(lateness))
+                && clock.go_on(highest.saturating_add(for_micros), lateness)
             {
                 self.advance(number);
             }
@@ -530,8 +541,8 @@ impl Windows {
 impl Tenant {
     /// Whether something can be worked off that is not.
     fn can_go_on(&self) -> bool {
-        let watermark = self.clock.watermark();
-        watermark.is_some_and(|watermark| watermark >= self.next)
+        let (come, forced) = self.clock.come();
+        come >= Some(self.next.0) || forced >= Some(self.next.1)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::keys::{self, Key};
 use super::log::Entry;
 use super::plan::{self, Measured, Plan, Taken};
-use super::shard::{Common, Shard};
+use super::shard::{self, Common, Shard};
 use super::state::{self, Began};
 use super::{Windows, number, taken_of};
 
@@ -49,10 +49,11 @@ impl Windows {
             let taken: usize = self.shards.iter().map(|shard| shard.bytes).sum();
             let spare = self.settings.budget.saturating_sub(taken);
             self.threads.each(&mut self.shards, threads, |_, shards| {
-                for shard in shards {
+                for shard in shards.iter_mut() {
                     shard.worked.room = spare.saturating_add(shard.bytes);
                     shard.advance(number, stage, limits, (watermark, highest), plans);
                 }
+                shard::bring_together(shards);
             });
             self.hand_on(number, reached);
         }
@@ -102,7 +103,7 @@ impl Windows {
 
     /// Takes over what working off gave.
     pub(super) fn keep(&mut self) {
-        let mut ended = Vec::new();
+        let mut lists = Vec::new();
         for shard in &mut self.shards {
             let worked = &mut shard.worked;
             self.counters.twice += std::mem::take(&mut worked.twice);
@@ -110,14 +111,20 @@ impl Windows {
             let (groups, events) = std::mem::take(&mut worked.evicted);
             self.counters.evicted_groups += groups;
             self.counters.evicted_events += events;
-            ended.append(&mut worked.ended);
+            if !worked.ended.is_empty() {
+                let mut ended = std::mem::take(&mut worked.ended);
+                // What threads have worked off is in order by now, what was given up is not.
+                if !ended.is_sorted_by(|one, other| state::in_order(one, other).is_le()) {
+                    state::sort(&mut ended);
+                }
+                self.counters.episodes += ended.len() as u64;
+                lists.push(ended);
+            }
             if let Some(watched) = &mut worked.watched {
                 self.watched.append(watched);
             }
         }
-        self.counters.episodes += ended.len() as u64;
-        state::sort(&mut ended);
-        self.ended.append(&mut ended);
+        state::merge(lists, &mut self.ended);
     }
 }
 

@@ -71,16 +71,38 @@ pub(super) struct Worked {
     pub(super) watched: Option<Vec<Watched>>,
 }
 
-impl Worked {
-    /// Puts what has ended in the order in which it is told: by time, rule and group.
-    pub(super) fn in_order(&mut self) {
-        sort(&mut self.ended);
-    }
-}
-
 /// Puts episodes in the order in which they are told: by time, rule and group.
 pub(super) fn sort(ended: &mut [Episode]) {
-    ended.sort_by(|one, other| (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key)));
+    ended.sort_by(in_order);
+}
+
+/// The order in which they are told.
+pub(super) fn in_order(one: &Episode, other: &Episode) -> std::cmp::Ordering {
+    (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
+}
+
+/// Puts lists of episodes, each in order, behind those that are there, in order.
+pub(super) fn merge(mut lists: Vec<Vec<Episode>>, all: &mut Vec<Episode>) {
+    if let [list] = &mut lists[..] {
+        all.append(list);
+        return;
+    }
+    all.reserve(lists.iter().map(Vec::len).sum());
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    loop {
+        let mut least: Option<(usize, &Episode)> = None;
+        for (number, list) in lists.iter().enumerate() {
+            if let Some(first) = list.as_slice().first()
+                && least.is_none_or(|(_, least)| in_order(first, least).is_lt())
+            {
+                least = Some((number, first));
+            }
+        }
+        let Some((number, _)) = least else {
+            return;
+        };
+        all.extend(lists[number].next());
+    }
 }
 
 /// What is saved of it: groups, steps, what is handed up.

@@ -101,7 +101,7 @@ impl Windows {
         self.gather_begun();
     }
 
-    /// Takes over what working off gave.
+    /// Takes over what working off gave, [brought together](shard::bring_together).
     pub(super) fn keep(&mut self) {
         let mut lists = Vec::new();
         for shard in &mut self.shards {
@@ -112,11 +112,7 @@ impl Windows {
             self.counters.evicted_groups += groups;
             self.counters.evicted_events += events;
             if !worked.ended.is_empty() {
-                let mut ended = std::mem::take(&mut worked.ended);
-                // What threads have worked off is in order by now, what was given up is not.
-                if !ended.is_sorted_by(|one, other| state::in_order(one, other).is_le()) {
-                    state::sort(&mut ended);
-                }
+                let ended = std::mem::take(&mut worked.ended);
                 self.counters.episodes += ended.len() as u64;
                 lists.push(ended);
             }

@@ -44,6 +44,7 @@ mod episode;
 mod fetch;
 mod first_seen;
 mod group;
+mod heard;
 mod intervals;
 pub mod keys;
 mod log;
@@ -388,27 +389,6 @@ impl Windows {
             self.look_at_memory();
         }
         rest
-    }
-
-    /// Counts signals and moves clocks on by them, until something of a tenant can be worked off: how many, and which tenant.
-    /// This is what cannot be done on several threads.
-    fn heard(&mut self, signals: &[Signal<'_>]) -> (usize, Option<usize>) {
-        for (signal, count) in signals.iter().zip(1..) {
-            let way = self.ways.get(signal.plan as usize);
-            let Some(tenant) = self.tenants.get(signal.tenant as usize) else {
-                continue;
-            };
-            if way.is_none_or(|way| signal.slot >= way.slots) {
-                continue;
-            }
-            self.counters.signals += 1;
-            let highest = tenant.clock.highest(signal.source);
-            self.counters.late += u64::from(highest.is_some_and(|highest| signal.time < highest));
-            if self.observed(signal.tenant, signal.source, signal.time) {
-                return (count, Some(signal.tenant as usize));
-            }
-        }
-        (signals.len(), None)
     }
 
     /// What was announced and counted in all shards, in the order of the signals.

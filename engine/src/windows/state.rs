@@ -72,12 +72,19 @@ pub(super) struct Worked {
 }
 
 /// Puts episodes in the order in which they are told: by time, rule and group.
-pub(super) fn sort(ended: &mut [Episode]) {
-    ended.sort_by(in_order);
+pub(super) fn sort(ended: &mut Vec<Episode>) {
+    // They are large: each is moved once, to its place.
+    let mut order: Vec<(i64, usize)> = ended.iter().map(|ended| ended.start).zip(0..).collect();
+    order.sort_unstable_by(|one, other| {
+        let in_order = || in_order(&ended[one.1], &ended[other.1]).then(one.1.cmp(&other.1));
+        one.0.cmp(&other.0).then_with(in_order)
+    });
+    let mut all: Vec<Option<Episode>> = std::mem::take(ended).into_iter().map(Some).collect();
+    ended.extend(order.iter().filter_map(|(_, place)| all[*place].take()));
 }
 
 /// The order in which they are told.
-pub(super) fn in_order(one: &Episode, other: &Episode) -> std::cmp::Ordering {
+fn in_order(one: &Episode, other: &Episode) -> std::cmp::Ordering {
     (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
 }
 
@@ -101,7 +108,9 @@ pub(super) fn merge(mut lists: Vec<Vec<Episode>>, all: &mut Vec<Episode>) {
         let Some((number, _)) = least else {
             return;
         };
-        all.extend(lists[number].next());
+        if let Some(next) = lists[number].next() {
+            all.push(next);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::keys::{self, Key};
 use super::log::Entry;
 use super::plan::{self, EVENT, Measured, Plan, Taken};
-use super::shard::{Common, Shard};
+use super::shard::{self, Common, Shard};
 use super::state::{self, Began};
 use super::{Windows, number, taken_of};
 
@@ -54,10 +54,11 @@ impl Windows {
             let taken: usize = self.shards.iter().map(|shard| shard.bytes).sum();
             let spare = self.settings.budget.saturating_sub(taken);
             self.threads.each(&mut self.shards, threads, |_, shards| {
-                for shard in shards {
+                for shard in shards.iter_mut() {
                     shard.worked.room = spare.saturating_add(shard.bytes);
                     shard.advance(number, stage, limits, (furthest, highest), plans);
                 }
+                shard::bring_together(shards);
             });
             self.hand_on(number, reached);
         }
@@ -114,9 +115,9 @@ impl Windows {
         self.gather_begun();
     }
 
-    /// Takes over what working off gave.
+    /// Takes over what working off gave, [brought together](shard::bring_together).
     pub(super) fn keep(&mut self) {
-        let mut ended = Vec::new();
+        let mut lists = Vec::new();
         for shard in &mut self.shards {
             let worked = &mut shard.worked;
             self.counters.twice += std::mem::take(&mut worked.twice);
@@ -124,14 +125,16 @@ impl Windows {
             let (groups, events) = std::mem::take(&mut worked.evicted);
             self.counters.evicted_groups += groups;
             self.counters.evicted_events += events;
-            ended.append(&mut worked.ended);
+            if !worked.ended.is_empty() {
+                let ended = std::mem::take(&mut worked.ended);
+                self.counters.episodes += ended.len() as u64;
+                lists.push(ended);
+            }
             if let Some(watched) = &mut worked.watched {
                 self.watched.append(watched);
             }
         }
-        self.counters.episodes += ended.len() as u64;
-        state::sort(&mut ended);
-        self.ended.append(&mut ended);
+        state::merge(lists, &mut self.ended);
     }
 }
 

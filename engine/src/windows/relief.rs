@@ -4,6 +4,7 @@
 //! anyway: each time that time goes on, and after so many signals; which is the same for any number of threads.
 
 use super::Windows;
+use super::shard;
 use super::states::State;
 
 /// It is looked how much memory is in use after a signal for so many bytes of the budget, …
@@ -36,6 +37,7 @@ impl Windows {
         let target = self.settings.budget / 8 * 7;
         while self.bytes() > target && self.work_early() {}
         while self.bytes() > target && self.give_up(target) {}
+        shard::bring_together(&mut self.shards);
         self.keep();
     }
 

@@ -71,16 +71,47 @@ pub(super) struct Worked {
     pub(super) watched: Option<Vec<Watched>>,
 }
 
-impl Worked {
-    /// Puts what has ended in the order in which it is told: by time, rule and group.
-    pub(super) fn in_order(&mut self) {
-        sort(&mut self.ended);
-    }
+/// Puts episodes in the order in which they are told: by time, rule and group.
+pub(super) fn sort(ended: &mut Vec<Episode>) {
+    // They are large: each is moved once, to its place.
+    let mut order: Vec<(i64, usize)> = ended.iter().map(|ended| ended.start).zip(0..).collect();
+    order.sort_unstable_by(|one, other| {
+        let in_order = || in_order(&ended[one.1], &ended[other.1]).then(one.1.cmp(&other.1));
+        one.0.cmp(&other.0).then_with(in_order)
+    });
+    let mut all: Vec<Option<Episode>> = std::mem::take(ended).into_iter().map(Some).collect();
+    ended.extend(order.iter().filter_map(|(_, place)| all[*place].take()));
 }
 
-/// Puts episodes in the order in which they are told: by time, rule and group.
-pub(super) fn sort(ended: &mut [Episode]) {
-    ended.sort_by(|one, other| (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key)));
+/// The order in which they are told.
+fn in_order(one: &Episode, other: &Episode) -> std::cmp::Ordering {
+    (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
+}
+
+/// Puts lists of episodes, each in order, behind those that are there, in order.
+pub(super) fn merge(mut lists: Vec<Vec<Episode>>, all: &mut Vec<Episode>) {
+    if let [list] = &mut lists[..] {
+        all.append(list);
+        return;
+    }
+    all.reserve(lists.iter().map(Vec::len).sum());
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    loop {
+        let mut least: Option<(usize, &Episode)> = None;
+        for (number, list) in lists.iter().enumerate() {
+            if let Some(first) = list.as_slice().first()
+                && least.is_none_or(|(_, least)| in_order(first, least).is_lt())
+            {
+                least = Some((number, first));
+            }
+        }
+        let Some((number, _)) = least else {
+            return;
+        };
+        if let Some(next) = lists[number].next() {
+            all.push(next);
+        }
+    }
 }
 
 /// What is saved of it: groups, steps, what is handed up.

@@ -58,6 +58,7 @@ pub mod detector;
 pub mod deviation;
 pub mod distinct;
 pub mod ewma;
+mod fast;
 #[cfg(test)]
 mod fan_out_tests;
 pub mod hours;

@@ -15,6 +15,7 @@ use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 
 use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, episode_id, samples_from};
+use super::fetch::fetch;
 use super::keys::{self, Held, Key};
 use super::log::Entry;
 use super::plan::{Plan, Test, micros};
@@ -29,6 +30,9 @@ const FORGET: i64 = 14 * 86_400_000_000;
 const MOST_EMPTY: i64 = 2000;
 const FORGET_LEAST: i64 = 3 * 86_400_000_000;
 const FORGET_INTERVALS: i64 = 60;
+
+/// So many events before it is needed what is learned of a group is asked for.
+const AHEAD: usize = 4;
 
 /// Bytes of an event that waits, about.
 const WAITING_BYTES: usize = size_of::<(Entry, u32)>();
@@ -277,7 +281,8 @@ impl Series {
             self.waiting -= events.len();
             self.in_order(&mut events);
             let mut before: Option<(Entry, u32)> = None;
-            for (entry, number) in events {
+            for (at, &(entry, number)) in events.iter().enumerate() {
+                self.fetch_ahead(&events[at..]);
                 if let Some(group) = self.groups.get_mut(number) {
                     group.waiting -= 1;
                 }
@@ -311,6 +316,20 @@ impl Series {
             _ => self.time_goes_on(limit, worked),
         }
         self.due = self.next_due();
+    }
+
+    /// Asks for the memory of groups with events that come soon, the first of `events` being the next.
+    fn fetch_ahead(&self, events: &[(Entry, u32)]) {
+        if let Some((_, number)) = events.get(2 * AHEAD)
+            && let Some(place) = self.groups.place(*number)
+        {
+            fetch(place);
+        }
+        if let Some((_, number)) = events.get(AHEAD)
+            && let Some(group) = self.groups.get(*number)
+        {
+            group.machine.fetch();
+        }
     }
 
     /// By time, then by what does not depend on the order in which they came.
@@ -437,8 +456,14 @@ impl Series {
         self.busy = true;
         let event = Told {
             last: (last != i64::MIN).then_some(last),
-            group: keys::hash(keys::first_values(group.key.bytes(), self.plan.group_values)),
-            value: keys::hash(group.key.bytes()),
+            hashes: match self.kind {
+                StatisticKind::RareValue => {
+                    let key = group.key.bytes();
+                    let own = keys::first_values(key, self.plan.group_values);
+                    (keys::hash(own), keys::hash(key))
+                }
+                _ => (0, 0),
+            },
             live: self.live,
             peers: match self.kind {
                 StatisticKind::Beaconing => self
@@ -645,10 +670,7 @@ impl Series {
 
 /// A hash of the last value of a key.
 fn last_value(key: &[u8]) -> u64 {
-    let key = Key::from_bytes(key);
-    let values = key.values();
-    let last = values.last().copied().unwrap_or_default();
-    keys::hash(last.as_bytes())
+    keys::hash(keys::last_value(key))
 }
 
 fn of_slots(samples: &[Sample], slots: u16) -> Box<[u64]> {

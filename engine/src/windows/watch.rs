@@ -7,6 +7,7 @@ use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
 use serde::{Deserialize, Serialize};
 
 use super::episode::{Figure, Sample};
+use super::fetch::fetch;
 use super::keys::value_hash;
 use super::log::Entry;
 use super::number;
@@ -32,10 +33,8 @@ pub(super) struct Told {
     pub(super) entry: Entry,
     /// Time of the one before.
     pub(super) last: Option<i64>,
-    /// A hash of the group's values.
-    pub(super) group: u64,
-    /// A hash of the values that are told apart in it.
-    pub(super) value: u64,
+    /// Hashes of the group's values, and of these with the values that are told apart in it; only of rare values.
+    pub(super) hashes: (u64, u64),
     /// How many groups there are.
     pub(super) live: usize,
     /// How many others have the same last value.
@@ -234,6 +233,27 @@ impl Machine {
         }
     }
 
+    /// Asks for the memory in which its number is made.
+    pub(super) fn fetch(&self) {
+        match self {
+            Machine::Unknown | Machine::Shared => {}
+            Machine::Numbers(numbers) => fetch(&**numbers),
+            Machine::Compared(compared) => fetch(&**compared),
+            Machine::Calls(calls) => fetch(&**calls),
+            Machine::Silence(silence) => fetch(&**silence),
+            Machine::Hours(hours) => fetch(&**hours),
+            Machine::Travel(journey) => fetch(&**journey),
+            Machine::Names(names) => fetch(&**names),
+        }
+    }
+
+    /// Asks for the memory of what is learned from it; its own should be there.
+    pub(super) fn fetch_learned(&self) {
+        if let Machine::Numbers(numbers) = self {
+            numbers.fetch_learned();
+        }
+    }
+
     /// Nobody spoke until `now`.
     pub(super) fn silent(&mut self, now: i64) -> Option<Found> {
         let Machine::Silence(silence) = self else {
@@ -410,7 +430,7 @@ impl Shared {
         let Shared::Rare(rare) = self else {
             return None;
         };
-        let score = rare.update(told.entry.time, told.group, told.value);
+        let score = rare.update(told.entry.time, told.hashes.0, told.hashes.1);
         let few = ask.at_most_peers.is_none_or(|most| score.peers_with <= most);
         (score.alert && few).then(|| Found {
             value: f64::from(score.peers_with),
@@ -425,35 +445,12 @@ impl Shared {
         })
     }
 
-    /// What is unusual among the numbers of all groups in an interval.
-    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<(Band, Option<Found>)> {
-        let Shared::Peers(peers) = self else {
-            return Vec::new();
-        };
-        let scores = peers.interval(start, values).into_iter().zip(values);
-        scores
-            .map(|(score, value)| {
-                let band = Band {
-                    expected: score.median,
-                    low: score.low,
-                    high: score.high,
-                    probability: score.probability,
-                };
-                let found = score.alert.then(|| Found {
-                    value: *value,
-                    count: 0,
-                    figures: vec![
-                        (Figure::Expected, score.median),
-                        (Figure::Low, score.low),
-                        (Figure::High, score.high),
-                        (Figure::Probability, score.probability),
-                        (Figure::Peers, values.len() as f64),
-                    ],
-                    ..Found::default()
-                });
-                (band, found)
-            })
-            .collect()
+    /// How unusual each of the numbers of all groups in an interval is.
+    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<peers::Score> {
+        match self {
+            Shared::Peers(peers) if !values.is_empty() => peers.interval(start, values),
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -46,6 +46,8 @@ const NEAR_PART: f64 = 0.55;
 /// What a density and an interval count as at least, in periods, so that 48 of them multiplied are a number.
 const LEAST_DENSITY: f64 = 1e-6;
 const LEAST_LENGTH: f64 = 1e-3;
+/// From this strength on it makes no difference how much stronger it is.
+const CERTAIN: f64 = 30.0;
 /// While a beacon is known, every so many call-backs are judged.
 const KNOWN_EVERY: u8 = 4;
 /// `ln sqrt(2 pi)`.
@@ -217,7 +219,7 @@ impl Beacon {
         };
         // The deviation as estimated; a little less and a little more, where that could matter.
         let mut best = strength(1.0);
-        if best > -5.0 {
+        if best > -5.0 && best < CERTAIN {
             best = best.max(strength(0.75)).max(strength(1.35));
         }
         if best <= 0.0 {

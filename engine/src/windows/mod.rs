@@ -44,6 +44,7 @@ mod episode;
 mod fetch;
 mod first_seen;
 mod group;
+mod hours;
 mod intervals;
 pub mod keys;
 mod log;

@@ -12,9 +12,9 @@ use super::keys::value_hash;
 use super::log::Entry;
 use super::number;
 use super::numbers::{Compared, Numbers};
+use super::hours::{Active, Hourly};
 use super::plan::micros;
 use crate::anomaly::beacon::{self, Beacon};
-use crate::anomaly::hours::{self, Hours};
 use crate::anomaly::names::generated;
 use crate::anomaly::peers::{self, Peers};
 use crate::anomaly::pool::Pool;
@@ -108,7 +108,7 @@ pub(super) enum Machine {
     Compared(Box<Compared>),
     Calls(Box<Calls>),
     Silence(Box<Silence>),
-    Hours(Box<Hours>),
+    Hours(Box<Active>),
     Travel(Box<Journey>),
     Names(Box<Names>),
     /// Everything is kept by what groups share.
@@ -131,11 +131,7 @@ impl Machine {
                 learning_micros: micros(ask.learning),
                 least_micros: span,
             }))),
-            StatisticKind::UnusualTime => Machine::Hours(Box::new(Hours::new(hours::Settings {
-                alerts_per_day,
-                learning_micros: micros(ask.learning),
-                half_life_micros: span,
-            }))),
+            StatisticKind::UnusualTime => Machine::Hours(Box::new(Active::new(ask, span))),
             StatisticKind::ImpossibleTravel => Machine::Travel(Box::new(Journey {
                 travel: Travel::new(travel::Settings {
                     speed_kmh: ask.speed,
@@ -156,7 +152,7 @@ impl Machine {
             Machine::Compared(compared) => size_of::<Compared>() + compared.cell.heap_bytes(),
             Machine::Calls(_) => size_of::<Calls>(),
             Machine::Silence(_) => size_of::<Silence>(),
-            Machine::Hours(_) => size_of::<Hours>(),
+            Machine::Hours(_) => size_of::<Active>(),
             Machine::Travel(_) => size_of::<Journey>(),
             Machine::Names(names) => {
                 size_of::<Names>() + names.seen.capacity() * size_of::<(i64, u32, f32)>()
@@ -188,21 +184,10 @@ impl Machine {
                 silence.update(time);
                 None
             }
-            Machine::Hours(hours) => {
-                hours.set_alerts_per_day(ask.alerts_per_day / told.live.max(1) as f64);
-                let score = hours.update(time);
-                score.alert.then(|| Found {
-                    value: score.share,
-                    count: 1,
-                    figures: vec![
-                        (Figure::Share, score.share),
-                        (Figure::UsualShare, score.usual_share),
-                        (Figure::ActiveHours, score.active_hours),
-                        (Figure::Probability, score.probability),
-                    ],
-                    ..Found::default()
-                })
-            }
+            Machine::Hours(active) => match shared {
+                Shared::Hourly(hourly) => active.event(told, ask, hourly),
+                _ => None,
+            },
             Machine::Travel(journey) => {
                 let before = journey.last.replace(told.sample);
                 let (latitude, longitude) = degrees_of(told.entry.value);
@@ -241,7 +226,7 @@ impl Machine {
             Machine::Compared(compared) => fetch(&**compared),
             Machine::Calls(calls) => fetch(&**calls),
             Machine::Silence(silence) => fetch(&**silence),
-            Machine::Hours(hours) => fetch(&**hours),
+            Machine::Hours(active) => fetch(&**active),
             Machine::Travel(journey) => fetch(&**journey),
             Machine::Names(names) => fetch(&**names),
         }
@@ -376,6 +361,7 @@ pub(super) enum Shared {
     Pool(Box<Pool>),
     Rare(Box<Rare>),
     Peers(Box<Peers>),
+    Hourly(Box<Hourly>),
 }
 
 impl Shared {
@@ -398,6 +384,7 @@ impl Shared {
                     Direction::Both => peers::Direction::Both,
                 },
             }))),
+            StatisticKind::UnusualTime => Shared::Hourly(Box::new(Hourly::new(ask))),
             _ => Shared::Nothing,
         }
     }

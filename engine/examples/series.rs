@@ -52,14 +52,7 @@ fn main() {
     }
 }
 
-fn run(
-    kind: StatisticKind,
-    metric: Metric,
-    direction: Direction,
-    groups: i64,
-    intervals: i64,
-    tells: bool,
-) {
+fn run(kind: StatisticKind, metric: Metric, direction: Direction, groups: i64, intervals: i64, tells: bool) {
     let rule = CorrelationRule {
         meta: Meta {
             id: "rule".into(),

@@ -10,7 +10,16 @@ pub(super) fn exp_of_negative(x: f64) -> f64 {
     // The nearest whole number; the cast cuts towards zero.
     let power = (x * LOG2_E - 0.5) as i64;
     let rest = x - power as f64 * LN_2;
-    let series = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+    let series = [
+        1.0 / 5040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ];
     let sum = series.iter().fold(0.0, |sum, factor| sum * rest + factor);
     sum * f64::from_bits(((1023 + power).max(0) as u64) << 52)
 }

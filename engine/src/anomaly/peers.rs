@@ -159,9 +159,7 @@ impl Peers {
                     rank: less as f64 / sorted.len() as f64,
                     probability: (rate / per_day).min(1.0),
                     per_day: rate,
-                    alert: learned
-                        && strength > 0.0
-                        && rates.seldom(strength, self.settings.alerts_per_day),
+                    alert: learned && strength > 0.0 && rates.seldom(strength, self.settings.alerts_per_day),
                 }
             })
             .collect();

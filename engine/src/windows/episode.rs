@@ -74,6 +74,10 @@ pub enum Figure {
     OwnShare,
     /// How many events as rare there are a day.
     PerDay,
+    /// The speed from which on it is told.
+    LimitKmh,
+    /// How many are told.
+    AtLeast,
 }
 
 impl Figure {
@@ -102,6 +106,8 @@ impl Figure {
             Figure::PeersWith => "peers_with",
             Figure::OwnShare => "own_share",
             Figure::PerDay => "per_day",
+            Figure::LimitKmh => "limit_kmh",
+            Figure::AtLeast => "at_least",
         }
     }
 }

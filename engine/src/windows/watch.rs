@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::episode::{Figure, Sample};
 use super::fetch::fetch;
+use super::hours::{Active, Hourly};
 use super::keys::value_hash;
 use super::log::Entry;
 use super::number;
 use super::numbers::{Compared, Numbers};
-use super::hours::{Active, Hourly};
 use super::plan::micros;
 use crate::anomaly::beacon::{self, Beacon};
 use crate::anomaly::names::generated;
@@ -207,6 +207,7 @@ impl Machine {
                     figures: vec![
                         (Figure::DistanceKm, score.distance_km),
                         (Figure::SpeedKmh, score.speed_kmh),
+                        (Figure::LimitKmh, ask.speed),
                         (Figure::Seconds, score.seconds),
                     ],
                     before,
@@ -348,7 +349,11 @@ impl Names {
         Some(Found {
             value: count as f64,
             count: count as u64,
-            figures: vec![(Figure::Names, count as f64), (Figure::Generated, mean)],
+            figures: vec![
+                (Figure::Names, count as f64),
+                (Figure::AtLeast, ask.at_least),
+                (Figure::Generated, mean),
+            ],
             ..Found::default()
         })
     }

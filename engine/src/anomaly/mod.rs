@@ -58,9 +58,9 @@ pub mod detector;
 pub mod deviation;
 pub mod distinct;
 pub mod ewma;
-mod fast;
 #[cfg(test)]
 mod fan_out_tests;
+mod fast;
 pub mod hours;
 pub mod names;
 pub mod peers;

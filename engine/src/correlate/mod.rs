@@ -10,6 +10,7 @@
 //! in order. So neither the number of threads nor the cut into batches shows in what is found.
 
 pub(crate) mod alerts;
+pub(crate) mod findings;
 pub(crate) mod kept;
 pub(crate) mod signals;
 mod statistics;

@@ -76,6 +76,10 @@ pub enum Figure {
     PerDay,
     /// The most distinct values in a window, beside the count of events.
     Distinct,
+    /// The speed from which on it is told.
+    LimitKmh,
+    /// How many are told.
+    AtLeast,
 }
 
 impl Figure {
@@ -105,6 +109,8 @@ impl Figure {
             Figure::OwnShare => "own_share",
             Figure::PerDay => "per_day",
             Figure::Distinct => "distinct",
+            Figure::LimitKmh => "limit_kmh",
+            Figure::AtLeast => "at_least",
         }
     }
 }

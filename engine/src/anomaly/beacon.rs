@@ -344,8 +344,9 @@ fn beaconing(intervals: &[f64], fit: Fit) -> f64 {
         let mut density = STRAY / (STRAY_FOLDS * length.max(LEAST_LENGTH));
         if nearest <= MOST_PERIODS {
             let nearest = nearest as usize;
-            for multiple in (nearest - reach).max(1)..=nearest + reach {
-                let (per_deviation, middle) = multiples[multiple];
+            let first = (nearest - reach).max(1);
+            let near = multiples.iter().enumerate().take(nearest + reach + 1).skip(first);
+            for (multiple, &(per_deviation, middle)) in near {
                 let off = (length - multiple as f64) * per_deviation;
                 density += middle * exp_of_negative(-0.5 * off * off);
             }

@@ -117,6 +117,8 @@ fn mode_of(
             );
             None
         }
+        // So was that it is no window.
+        (Some((word, _)), _) if !WINDOWS.contains(&word) => None,
         (_, Some((_, at))) => {
             sink.error(at, "correlation-option", "`hop` belongs to `window: hopping`");
             None

@@ -756,7 +756,7 @@ fn options_of_our_own() {
             "`window: hopping`",
         ),
         ("{hop: 1m}", "correlation-option", "`window: hopping`"),
-        ("{window: hoping, suppress: 1h}", "correlation-option", "hopping"),
+        ("{window: hoping, hop: 1m}", "correlation-option", "hopping"),
         ("{suppres: 1h}", "correlation-option", "suppres"),
         ("{suppress: long}", "bad-timespan", "90m"),
         ("{lateness: soon}", "bad-timespan", "90m"),

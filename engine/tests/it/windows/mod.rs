@@ -3,6 +3,7 @@
 mod calibration;
 mod calm;
 mod definition;
+mod hopping;
 mod hours;
 mod known_bugs;
 mod lateness;

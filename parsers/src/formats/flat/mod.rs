@@ -25,7 +25,7 @@ use chrono_tz::Tz;
 use super::event_time::{iso_time, plain_time, text_time, whole_time};
 use super::windows::WindowsDatasets;
 use super::{EventSink, FrameContext, commit, id_of};
-use crate::batch::BatchBuilder;
+use crate::batch::{BatchBuilder, same_text};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::FrameBlock;
 use crate::value::{Value, parse_timestamp};
@@ -666,7 +666,7 @@ impl<'r> WindowsEvent<'r> {
         let created = value(self.created)?.as_ref().and_then(instant);
         let sysmon = || {
             // Its channel by far the most often, without a search.
-            if self.channel == "Microsoft-Windows-Sysmon/Operational" {
+            if same_text(self.channel.as_bytes(), b"Microsoft-Windows-Sysmon/Operational") {
                 return true;
             }
             let is_sysmon = |name: &str| memchr::memmem::find(name.as_bytes(), b"Sysmon").is_some();

@@ -1,20 +1,12 @@
-//! Reading a record of a shape that came before without walking: producers write few shapes, and in a shape it is known which
-//! quotes open and close which value.
+//! Reading a record of a shape that came before: producers write few shapes, and in a shape it is known which step follows
+//! which, what each leads to, and what follows from that.
 //!
-//! On a [walk](super::walk) each step begins where the value before it ends, and where that is has to be found first. Here all
-//! quotes are numbered, and with a *plan* every step and every value is looked at by itself: the processor has many of
-//! them under way at once.
-//!
-//! ```text
-//! {"EventID":1,"Channel":"Security","User":"ann"}
-//!  0       1   2       3 4        5 6    7 8   9
-//! ```
-//!
-//! What is found is what a walk would find: every byte that is no value is compared with what stood there, and a
-//! record in which one differs is walked.
+//! A [walk](super::walk) finds out at each value which step was taken, and notes what it means. A *plan* is the list of steps
+//! of a shape that was walked twice: each is compared with what stands in the record, and nothing else is left to do than to
+//! find where values end. What is found is what a walk would find; a record that is otherwise is walked.
 
-use super::scan::{Numbered, Quotes};
-use super::walk::{Compare, Noted, Number, Spelling, Steps, UNKNOWN, WORD, mask, padded_to_word};
+use super::scan::{Quotes, Words};
+use super::walk::{Compare, Noted, Number, Spelling, Steps, UNKNOWN, WORD, ends, mask, padded_to_word};
 use super::{FlatField, Kind, number_end};
 
 /// Plans for records of so many quotes, or as many more or less by a multiple of it, are found at one place.
@@ -29,15 +21,11 @@ const MOST_FIELDS: usize = 256;
 /// Shapes that are remembered as having come once; a power of two.
 const SEEN: usize = 512;
 
-/// A step, and what follows from those before it.
+/// A step.
 #[repr(align(64))]
 struct Segment {
     spelling: Spelling,
     number: Number,
-    /// Its first quote, by number.
-    quote: u32,
-    /// Bytes in front of that.
-    before: u16,
 }
 
 /// How to read records of a shape.
@@ -72,18 +60,16 @@ impl Plans {
     pub(super) fn read(
         &mut self,
         record: &[u8],
-        quotes: &mut Quotes,
+        quotes: &Quotes,
         steps: &Steps,
         noted: &mut Noted,
         compare: impl Compare,
     ) -> Option<u64> {
         let count = quotes.count();
         let place = &mut self.places[count % PLACES];
-        place[0].as_ref()?;
-        let numbered = quotes.numbered();
         for way in 0..WAYS {
             let plan = place[way].as_deref()?;
-            if plan.quotes == count && plan.read(record, numbered, steps, noted, compare).is_some() {
+            if plan.quotes == count && plan.read(record, quotes.words(), steps, noted, compare).is_some() {
                 let shape = plan.shape;
                 noted.telling.clear();
                 noted.telling.extend_from_slice(&plan.telling);
@@ -127,28 +113,14 @@ impl Plan {
             return None;
         }
         let mut segments = Vec::with_capacity(fields.len());
-        // Quotes so far, and whether the last of them opens a value.
-        let (mut quote, mut open) = (0, false);
         for (field, &number) in fields.iter().zip(numbers) {
             if number == UNKNOWN || !matches!(field.kind, Kind::Text | Kind::Escaped | Kind::Number) {
                 return None;
             }
-            let (spelling, spelled) = steps.spelling(number)?;
-            let before = match open {
-                true => 0,
-                false => memchr::memchr(b'"', spelled)?,
-            };
-            segments.push(Segment {
-                spelling,
-                number,
-                quote,
-                before: u16::try_from(before).ok()?,
-            });
-            quote += u32::try_from(memchr::memchr_iter(b'"', spelled).count()).ok()?;
-            open = spelling.is_string;
+            let spelling = steps.spelling(number)?;
+            segments.push(Segment { spelling, number });
         }
-        let all = quote as usize + usize::from(open);
-        (all == quotes).then(|| Plan {
+        Some(Plan {
             shape,
             segments,
             telling: telling.clone(),
@@ -156,38 +128,32 @@ impl Plan {
         })
     }
 
-    /// Takes a record apart that has as many quotes. `None`: it is of another shape.
+    /// Takes a record apart. `None`: it is of another shape.
     #[inline(always)]
     fn read(
         &self,
         record: &[u8],
-        quotes: Numbered<'_>,
+        quotes: Words<'_>,
         steps: &Steps,
         noted: &mut Noted,
         compare: impl Compare,
     ) -> Option<()> {
         let Noted { fields, fitting, .. } = noted;
-        fields.clear();
-        fields.reserve(self.segments.len());
-        let begin = |segment: &Segment| {
-            let quote = quotes.place(segment.quote as usize)?;
-            quote.checked_sub(usize::from(segment.before))
+        let none = FlatField {
+            key: 0,
+            kind: Kind::Null,
+            start: 0,
+            end: 0,
         };
-        let mut segments = self.segments.iter();
-        let mut segment = segments.next()?;
-        let mut from = begin(segment)?;
-        if from != 0 {
-            return None;
-        }
-        loop {
-            let following = segments.next();
+        fields.resize(self.segments.len(), none);
+        let (mut from, mut was_string) = (0, false);
+        for (segment, field) in self.segments.iter().zip(fields) {
             let Spelling {
                 head,
                 mask: masked,
                 length,
                 key,
                 is_string,
-                ..
             } = &segment.spelling;
             let rest = record.get(from..)?;
             let padded;
@@ -205,54 +171,38 @@ impl Plan {
                 return None;
             }
             let start = from + length;
-            let end = match following {
-                Some(following) => begin(following)?,
-                None => {
-                    let behind = usize::from(*is_string) + 1;
-                    let end = record.len().checked_sub(behind)?;
-                    let closes = record[end + behind - 1] == b'}';
-                    let is_last = !is_string || quotes.last() == Some(end);
-                    if !closes || !is_last {
-                        return None;
-                    }
-                    end
-                }
-            };
-            let kind = if *is_string {
-                match quotes.escapes_between(start, end)? {
-                    true => Kind::Escaped,
-                    false => Kind::Text,
+            let (kind, end) = if *is_string {
+                match quotes.end_of_string(start)? {
+                    (end, true) => (Kind::Escaped, end),
+                    (end, false) => (Kind::Text, end),
                 }
             } else {
-                if !is_short_number(record, start, end) && number_end(record, start, fitting) != Some(end) {
-                    return None;
-                }
-                Kind::Number
+                let end = match short_number_end(record, start) {
+                    Some(end) => end,
+                    None => number_end(record, start, fitting)?,
+                };
+                (Kind::Number, end)
             };
-            fields.push(FlatField {
+            *field = FlatField {
                 key: *key,
                 kind,
                 start: start as u32,
                 end: end as u32,
-            });
-            let Some(following) = following else {
-                return Some(());
             };
-            (segment, from) = (following, end);
+            (from, was_string) = (end, *is_string);
         }
+        ends(record, from, was_string).then_some(())
     }
 }
 
-/// Whether a whole number of at most 16 digits stands from `start` to `end`, written as JSON has it. `false` also where that
-/// cannot be seen at once.
+/// Where the whole number of at most 15 digits at `start` ends, written as JSON has it. What follows it is not looked at. `None`
+/// also where that cannot be seen at once.
 #[inline(always)]
-fn is_short_number(record: &[u8], start: usize, end: usize) -> bool {
-    let length = end.wrapping_sub(start);
-    let Some(word) = record.get(start..).and_then(<[u8]>::first_chunk::<16>) else {
-        return false;
-    };
-    let plain = (1..=16).contains(&length) && (word[0] != b'0' || length == 1);
-    plain && others(word).trailing_zeros() as usize >= length
+fn short_number_end(record: &[u8], start: usize) -> Option<usize> {
+    let word = record.get(start..)?.first_chunk::<16>()?;
+    let length = others(word).trailing_zeros() as usize;
+    let plain = (1..16).contains(&length) && (word[0] != b'0' || length == 1);
+    plain.then_some(start + length)
 }
 
 /// Which bytes are no digits: a bit each.
@@ -276,7 +226,9 @@ fn others(word: &[u8; 16]) -> u32 {
 #[cfg(not(target_arch = "x86_64"))]
 fn others(word: &[u8; 16]) -> u32 {
     let bits = word.iter().enumerate();
-    bits.fold(0, |bits, (at, byte)| bits | u32::from(!byte.is_ascii_digit()) << at)
+    bits.fold(0, |bits, (at, byte)| {
+        bits | u32::from(!byte.is_ascii_digit()) << at
+    })
 }
 
 #[cfg(test)]
@@ -285,17 +237,34 @@ mod tests {
 
     #[test]
     fn short_numbers_are_numbers() {
-        for number in ["", "0", "00", "01", "7", "10", "-1", "1e3", "1234567890123456", "12345678901234567", "1/", ":1"] {
-            let valid = number.parse::<u64>().is_ok_and(|parsed| parsed.to_string() == number);
-            for behind in ["x".repeat(16), "9".repeat(16)] {
-                let record = format!("[{number}{behind}");
-                let found = is_short_number(record.as_bytes(), 1, 1 + number.len());
-                assert_eq!(found, valid && number.len() <= 16, "{number}");
-            }
-            assert!(!is_short_number(number.as_bytes(), 0, number.len()) || number.len() == 16);
+        for number in [
+            "",
+            "0",
+            "00",
+            "01",
+            "7",
+            "10",
+            "-1",
+            "123456789012345",
+            "1234567890123456",
+            "/",
+            ":",
+        ] {
+            let valid = number
+                .parse::<u64>()
+                .is_ok_and(|parsed| parsed.to_string() == number);
+            let wanted = (valid && number.len() < 16).then_some(1 + number.len());
+            let record = format!("[{number}{}", ",".repeat(16));
+            assert_eq!(short_number_end(record.as_bytes(), 1), wanted, "{number}");
+            assert_eq!(
+                short_number_end(number.as_bytes(), 0),
+                None,
+                "too near to the end"
+            );
         }
         for byte in 0..=u8::MAX {
-            assert_eq!(others(&[byte; 16]), if byte.is_ascii_digit() { 0 } else { 0xffff }, "{byte}");
+            let wanted = if byte.is_ascii_digit() { 0 } else { 0xffff };
+            assert_eq!(others(&[byte; 16]) & 0xffff, wanted, "{byte}");
         }
     }
 }

@@ -15,10 +15,6 @@ pub(super) struct Quotes {
     quotes: Vec<u64>,
     /// Those, and all backslashes.
     marks: Vec<u64>,
-    /// Where the quotes stand, one after another, and more behind them that mean nothing.
-    places: Vec<u32>,
-    /// Backslashes by block, and how many there are before it.
-    backslashes: Vec<(u64, u32)>,
     summary: Summary,
 }
 
@@ -112,45 +108,10 @@ impl Quotes {
     /// How many quotes there are.
     #[inline(always)]
     pub(super) fn count(&self) -> usize {
-        self.quotes.iter().map(|quotes| quotes.count_ones() as usize).sum()
-    }
-
-    /// Numbers all quotes.
-    #[inline(always)]
-    pub(super) fn numbered(&mut self) -> Numbered<'_> {
-        /// Places written at once, whether there are as many or not.
-        const AT_ONCE: usize = 8;
-        let most = self.quotes.len() * BLOCK + AT_ONCE;
-        if self.places.len() < most {
-            self.places.resize(most, 0);
-        }
-        self.backslashes.clear();
-        let (mut count, mut backslashes_before) = (0, 0);
-        for (block, (&quotes, &marks)) in self.quotes.iter().zip(&self.marks).enumerate() {
-            let backslashes = marks & !quotes;
-            self.backslashes.push((backslashes, backslashes_before));
-            backslashes_before += backslashes.count_ones();
-            let mut left = quotes;
-            let mut at = count;
-            count += quotes.count_ones() as usize;
-            let start = (block * BLOCK) as u32;
-            loop {
-                if let Some(places) = self.places.get_mut(at..).and_then(<[u32]>::first_chunk_mut::<AT_ONCE>) {
-                    for place in places {
-                        *place = start + left.trailing_zeros();
-                        left &= left.wrapping_sub(1);
-                    }
-                }
-                at += AT_ONCE;
-                if left == 0 {
-                    break;
-                }
-            }
-        }
-        Numbered {
-            places: self.places.get(..count).unwrap_or_default(),
-            backslashes: &self.backslashes,
-        }
+        self.quotes
+            .iter()
+            .map(|quotes| quotes.count_ones() as usize)
+            .sum()
     }
 
     /// Where the string that begins at `at`, behind its quote, ends, and whether a backslash stands in it.
@@ -166,38 +127,6 @@ impl Quotes {
             quotes: &self.quotes,
             marks: &self.marks,
         }
-    }
-}
-
-/// Quotes by number.
-#[derive(Clone, Copy)]
-pub(super) struct Numbered<'q> {
-    places: &'q [u32],
-    backslashes: &'q [(u64, u32)],
-}
-
-impl Numbered<'_> {
-    /// Where a quote stands.
-    #[inline(always)]
-    pub(super) fn place(self, number: usize) -> Option<usize> {
-        self.places.get(number).map(|&place| place as usize)
-    }
-
-    /// Where the last one stands.
-    #[inline(always)]
-    pub(super) fn last(self) -> Option<usize> {
-        self.places.last().map(|&place| place as usize)
-    }
-
-    /// Whether a backslash stands somewhere from `start` to `end`.
-    #[inline(always)]
-    pub(super) fn escapes_between(self, start: usize, end: usize) -> Option<bool> {
-        let before = |at: usize| {
-            let (bits, before) = self.backslashes.get(at / BLOCK)?;
-            let here = bits & !(u64::MAX << (at % BLOCK));
-            Some(before + here.count_ones())
-        };
-        Some(before(start)? != before(end)?)
     }
 }
 

@@ -243,10 +243,9 @@ impl Steps {
         };
     }
 
-    /// How a step stands in a record, and that in full.
-    pub(super) fn spelling(&self, number: Number) -> Option<(Spelling, &[u8])> {
-        let step = self.steps.get(number as usize)?;
-        Some((step.spelling, self.spelled(number)))
+    /// How a step stands in a record.
+    pub(super) fn spelling(&self, number: Number) -> Option<Spelling> {
+        self.steps.get(number as usize).map(|step| step.spelling)
     }
 
     /// All bytes of a step.
@@ -290,7 +289,8 @@ impl Steps {
                     &padded
                 }
             };
-            let stands = |step: &&Step| compare.same_heads(head, &step.spelling.head, mask(step.spelling.mask));
+            let stands =
+                |step: &&Step| compare.same_heads(head, &step.spelling.head, mask(step.spelling.mask));
             let (number, step) = match steps.get(next[0] as usize).filter(stands) {
                 Some(step) => (next[0], step),
                 None => match steps.get(next[1] as usize).filter(stands) {

@@ -465,16 +465,27 @@ fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
 }
 
 fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: usize) -> PrimitiveArray<T> {
-    let values = padded(values, rows);
-    let mut present = Vec::with_capacity(rows / 8 + 1);
-    let mut numbers: Vec<T::Native> = Vec::with_capacity(rows);
-    // Eight at a time, without a question for each.
-    for eight in values.chunks(8) {
-        let bits = eight.iter().enumerate();
-        present.push(bits.fold(0, |bits, (at, value)| bits | u8::from(value.is_some()) << at));
-        numbers.extend(eight.iter().map(|value| value.unwrap_or_default()));
-    }
-    let nulls = NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present), 0, rows));
-    let nulls = (nulls.null_count() > 0).then_some(nulls);
+    values.resize(rows, None);
+    let numbers: Vec<T::Native> = values.iter().map(|value| value.unwrap_or_default()).collect();
+    let nulls = nulls(values);
+    // The next batch will be about as large.
+    values.clear();
     PrimitiveArray::new(numbers.into(), nulls)
+}
+
+/// Which values there are, if any is missing.
+fn nulls<T>(values: &[Option<T>]) -> Option<NullBuffer> {
+    if values.iter().all(Option::is_some) {
+        return None;
+    }
+    let mut present = Vec::with_capacity(values.len() / 8 + 1);
+    // Eight at a time, without a question for each.
+    let (eights, rest) = values.as_chunks::<8>();
+    let bits = |eight: &[Option<T>]| {
+        let bits = eight.iter().enumerate();
+        bits.fold(0_u8, |bits, (at, value)| bits | u8::from(value.is_some()) << at)
+    };
+    present.extend(eights.iter().map(|eight| bits(eight)));
+    present.extend((!rest.is_empty()).then(|| bits(rest)));
+    Some(NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present), 0, values.len())))
 }

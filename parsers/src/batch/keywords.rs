@@ -10,6 +10,7 @@ use super::codes::{Code, Codes};
 use super::column::Set;
 use super::distinct::Texts;
 use super::texts::{PLACES, place, same};
+use super::words::{Nothing, Word, Words};
 use crate::catalog::Fill;
 use crate::formats::flat::unescape_bytes;
 
@@ -28,6 +29,8 @@ pub(super) struct Keywords {
     scattered: bool,
     escaped: Option<Box<Escaped>>,
     codes: Option<Box<Codes>>,
+    /// The keys of short texts of columns that are written together.
+    words: Option<Box<Words>>,
 }
 
 /// Values that were met with escapes in them, as they stood in their records, and the keys of what they
@@ -55,6 +58,7 @@ impl Default for Keywords {
             scattered: false,
             escaped: None,
             codes: None,
+            words: None,
         }
     }
 }
@@ -276,6 +280,67 @@ impl Keywords {
         self.keys = keys;
     }
 
+    /// The keys of short texts, for someone who [gives them back](Keywords::give_words) and whose cells may have nothing.
+    pub(super) fn take_words(&mut self, nothing: Option<Nothing>) -> Box<Words> {
+        let mut words = self.words.take().unwrap_or_default();
+        words.for_cells(nothing);
+        words
+    }
+
+    /// See [`take_words`](Keywords::take_words).
+    pub(super) fn give_words(&mut self, words: Box<Words>) {
+        self.words = Some(words);
+    }
+
+    /// The key of a short text that `words` do not have; -1 if it is none.
+    #[inline(never)]
+    pub(super) fn key_of_word(
+        &mut self,
+        text: &[u8],
+        word: Word,
+        nothing: Option<Nothing>,
+        words: &mut Words,
+    ) -> i32 {
+        let key = match nothing.is_some_and(|nothing| nothing.is(text)) {
+            true => -1,
+            false => self.distinct.intern(text),
+        };
+        words.remember(word, key);
+        key
+    }
+
+    /// Appends a text of a plain column; its key.
+    #[inline]
+    pub(super) fn append(&mut self, text: &[u8]) -> i32 {
+        self.distinct.append(text)
+    }
+
+    /// The same for the text between two places of `bytes`, -1 if it is none. `None`: it does not stand there.
+    #[inline(always)]
+    pub(super) fn append_cell(
+        &mut self,
+        bytes: &[u8],
+        (start, end): (usize, usize),
+        nothing: Nothing,
+    ) -> Option<i32> {
+        let text = bytes.get(start..end)?;
+        if text.len() < 2 && nothing.is(text) {
+            return Some(-1);
+        }
+        // Most are copied as two vectors, whose last bytes are then forgotten.
+        const VECTORS: usize = 32;
+        match bytes.get(start..).and_then(|rest| rest.first_chunk::<VECTORS>()) {
+            Some(chunk) if text.len() <= VECTORS => {
+                let to = &mut self.distinct.bytes;
+                let end = to.len() + text.len();
+                to.extend_from_slice(chunk);
+                to.truncate(end);
+                Some(self.distinct.end())
+            }
+            _ => Some(self.append(text)),
+        }
+    }
+
     /// Gives `row`, behind all others, a value by its key.
     #[inline(always)]
     fn push(&mut self, row: usize, key: i32) {
@@ -287,7 +352,7 @@ impl Keywords {
 
     /// The key of a text that is interned.
     #[inline(always)]
-    fn key_of(&mut self, text: &[u8]) -> i32 {
+    pub(super) fn key_of(&mut self, text: &[u8]) -> i32 {
         let place = place(text);
         let key = self.places[place];
         if key >= 0 && same(self.distinct.get(key), text) {
@@ -371,6 +436,9 @@ impl Keywords {
         }
         if let Some(codes) = &mut self.codes {
             codes.forget();
+        }
+        if let Some(words) = &mut self.words {
+            words.forget();
         }
         let array = self.array(keys, offsets, text);
         self.scattered = false;

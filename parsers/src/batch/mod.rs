@@ -11,6 +11,7 @@
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
 mod arrays;
+mod cells;
 mod codes;
 mod column;
 mod distinct;
@@ -29,6 +30,7 @@ mod texts;
 mod unmapped;
 mod values;
 mod waiting;
+mod words;
 
 use std::sync::Arc;
 
@@ -46,6 +48,7 @@ pub(crate) use forms::Form;
 use forms::Forms;
 use lanes::Lanes;
 pub(crate) use planned::{Origin, PlanId, Slot, Stored};
+pub(crate) use words::Nothing;
 pub(crate) use rows::{Cells, Misfit, Rows, eight_digits, long_digits, whole as whole_number};
 use slots::{Constants, Slots, Target};
 pub use strings::{StringColumn, strings};

@@ -8,7 +8,10 @@
 use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
+use super::words::Nothing;
+use super::values::integer;
 use super::{BatchBuilder, PATH};
+use super::cells::take_whole;
 use crate::catalog::ColumnType;
 use crate::value::Value;
 
@@ -31,6 +34,15 @@ pub(crate) enum Cells {
 pub(crate) trait Rows {
     /// How many.
     fn len(&self) -> usize;
+
+    /// Their texts.
+    fn bytes(&self) -> &[u8];
+
+    /// Where a cell begins and ends in [`bytes`](Rows::bytes); further behind: it does not stand there.
+    fn place(&self, column: usize, row: usize) -> (usize, usize);
+
+    /// What cells have that are no values, if all others mean what stands there.
+    fn nothing(&self) -> Option<Nothing>;
 
     /// The text of a cell.
     fn cell(&self, column: usize, row: usize) -> &str;
@@ -275,6 +287,30 @@ impl ColumnBuilder {
         first: usize,
         mut misfit: impl FnMut(usize),
     ) {
+        if let Some(nothing) = rows.nothing() {
+            let mut odd = Vec::new();
+            let stored = match (&mut self.data, cells) {
+                (Data::Keyword(keywords), Cells::Text) => {
+                    Some(keywords.take_texts(rows, column, first, nothing))
+                }
+                (Data::Integer(values), Cells::Text | Cells::Whole) => {
+                    Some(take_whole(rows, column, values, first, &mut odd))
+                }
+                _ => None,
+            };
+            if let Some(stored) = stored {
+                self.values_set += stored;
+                for row in odd {
+                    rows.value(column, rows.cell(column, row), &mut |value| {
+                        match self.give(first + row, value) {
+                            true => self.values_set += 1,
+                            false => misfit(row),
+                        }
+                    });
+                }
+                return;
+            }
+        }
         let mut row = 0;
         while row < rows.len() {
             let (next, stored) = match (&mut self.data, cells) {
@@ -316,6 +352,18 @@ impl ColumnBuilder {
                 row += 1;
             }
         }
+    }
+}
+
+impl ColumnBuilder {
+    /// Gives `row` of a column of whole numbers, which is there and has none, a value. `false`: it is no number.
+    #[cold]
+    fn give(&mut self, row: usize, value: &Value<'_>) -> bool {
+        let (Data::Integer(values), Some(number)) = (&mut self.data, integer(value)) else {
+            return false;
+        };
+        values[row] = Some(number);
+        true
     }
 }
 

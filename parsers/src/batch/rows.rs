@@ -9,9 +9,8 @@ use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
 use super::words::Nothing;
-use super::values::integer;
 use super::{BatchBuilder, PATH};
-use super::cells::take_whole;
+use super::cells::{Chunk, TOGETHER};
 use crate::catalog::ColumnType;
 use crate::value::Value;
 
@@ -38,8 +37,9 @@ pub(crate) trait Rows {
     /// Their texts.
     fn bytes(&self) -> &[u8];
 
-    /// Where a cell begins and ends in [`bytes`](Rows::bytes); further behind: it does not stand there.
-    fn place(&self, column: usize, row: usize) -> (usize, usize);
+    /// Where the cells of a column begin and end in [`bytes`](Rows::bytes), from row `from` on; further behind: one does not
+    /// stand there.
+    fn places(&self, column: usize, from: usize, places: &mut [(u32, u32)]);
 
     /// What cells have that are no values, if all others mean what stands there.
     fn nothing(&self) -> Option<Nothing>;
@@ -159,17 +159,26 @@ impl BatchBuilder {
             return false;
         };
         let (Data::Integer(values), Data::Integer(one), Data::Integer(other)) =
-            (&mut sums.data, &one.data, &other.data)
+            (&mut sums.data, &mut one.data, &mut other.data)
         else {
             return false;
         };
         let had = sums.values_set > 0;
-        let at = |values: &[Option<i64>], row: usize| values.get(row).copied().flatten();
-        for row in self.rows..self.rows + rows {
-            let both = at(one, row).zip(at(other, row));
-            let sum = both.and_then(|(one, other)| one.checked_add(other));
-            sums.values_set += usize::from(put(values, row, sum));
+        let range = self.rows..self.rows + rows;
+        for numbers in [&mut *one, &mut *other] {
+            if numbers.len() < range.end {
+                numbers.resize(range.end, None);
+            }
         }
+        values.resize(range.start, None);
+        let pairs = one[range.clone()].iter().zip(&other[range]);
+        let mut count = 0;
+        values.extend(pairs.map(|(one, other)| {
+            let sum = one.and_then(|one| one.checked_add((*other)?));
+            count += usize::from(sum.is_some());
+            sum
+        }));
+        sums.values_set += count;
         self.used_columns += usize::from(index as usize > PATH && !had && sums.any());
         true
     }
@@ -288,28 +297,23 @@ impl ColumnBuilder {
         mut misfit: impl FnMut(usize),
     ) {
         if let Some(nothing) = rows.nothing() {
-            let mut odd = Vec::new();
-            let stored = match (&mut self.data, cells) {
-                (Data::Keyword(keywords), Cells::Text) => {
-                    Some(keywords.take_texts(rows, column, first, nothing))
-                }
-                (Data::Integer(values), Cells::Text | Cells::Whole) => {
-                    Some(take_whole(rows, column, values, first, &mut odd))
-                }
-                _ => None,
-            };
-            if let Some(stored) = stored {
-                self.values_set += stored;
-                for row in odd {
-                    rows.value(column, rows.cell(column, row), &mut |value| {
-                        match self.give(first + row, value) {
-                            true => self.values_set += 1,
-                            false => misfit(row),
-                        }
-                    });
-                }
-                return;
+            let mut places = [(0, 0); TOGETHER];
+            let mut from = 0;
+            while from < rows.len() {
+                let places = &mut places[..TOGETHER.min(rows.len() - from)];
+                rows.places(column, from, places);
+                let chunk = Chunk {
+                    rows,
+                    column,
+                    from,
+                    first: first + from,
+                    places,
+                    nothing,
+                };
+                self.take_chunk(&chunk, cells, &mut misfit);
+                from += chunk.places.len();
             }
+            return;
         }
         let mut row = 0;
         while row < rows.len() {
@@ -352,18 +356,6 @@ impl ColumnBuilder {
                 row += 1;
             }
         }
-    }
-}
-
-impl ColumnBuilder {
-    /// Gives `row` of a column of whole numbers, which is there and has none, a value. `false`: it is no number.
-    #[cold]
-    fn give(&mut self, row: usize, value: &Value<'_>) -> bool {
-        let (Data::Integer(values), Some(number)) = (&mut self.data, integer(value)) else {
-            return false;
-        };
-        values[row] = Some(number);
-        true
     }
 }
 
@@ -499,7 +491,7 @@ pub(crate) fn long_digits(digits: &[u8]) -> Option<i64> {
 
 /// The number that `text` spells with few digits and a point among them. With so few, one division rounds as reading
 /// them would.
-fn decimal(text: &str) -> Option<f64> {
+pub(super) fn decimal(text: &str) -> Option<f64> {
     const DIGITS: usize = 15;
     const POWERS: [f64; DIGITS + 1] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,

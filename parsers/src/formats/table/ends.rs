@@ -4,6 +4,9 @@
 //!
 //! Rows whose quotes are not simple ones around whole cells are left to those who look at them one by one.
 
+/// The end in front of the first cell, which begins one byte behind that, as any cell does.
+pub(super) const FRONT: u32 = u32::MAX;
+
 /// What was noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Noticed {
@@ -14,7 +17,8 @@ pub(super) struct Noticed {
     pub(super) rare: [bool; 2],
 }
 
-/// Writes the ends of cells in `bytes`, which are less than 4 GiB, to `found`, in order; behind them may be anything. `None`:
+/// Writes the ends of cells in `bytes`, which are less than 4 GiB, to `found`, in order; in front of them stands [`FRONT`], behind
+/// them may be anything. `None`:
 /// there are more than `most`, quotes stand elsewhere than around cells, or the machine has no AVX2.
 pub(super) fn ends(
     bytes: &[u8],
@@ -32,9 +36,10 @@ pub(super) fn ends(
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("popcnt")
     {
-        if found.len() < most + avx2::ROOM {
-            found.resize(most + avx2::ROOM, 0);
+        if found.len() < 1 + most + avx2::ROOM {
+            found.resize(1 + most + avx2::ROOM, FRONT);
         }
+        let found = found.get_mut(1..)?;
         // SAFETY: the machine has what the function uses.
         return unsafe {
             match quoted {
@@ -200,7 +205,7 @@ mod tests {
             let has_vectors = ends(b"", b',', false, *b"\\(", 0, &mut Vec::new()).is_some();
             match noticed {
                 Some(noticed) => {
-                    proptest::prop_assert_eq!(Some(found[..noticed.count].to_vec()), wanted);
+                    proptest::prop_assert_eq!(Some(found[1..=noticed.count].to_vec()), wanted);
                     proptest::prop_assert_eq!(noticed.is_ascii, text.is_ascii());
                     proptest::prop_assert_eq!(noticed.rare, [text.contains('\\'), text.contains('(')]);
                 }

@@ -1,6 +1,6 @@
 //! The cells of many rows: where each begins and ends, row after row.
 
-use super::ends::{Noticed, ends};
+use super::ends::{FRONT, Noticed, ends};
 use super::header::TableHeader;
 use crate::batch::{Nothing, Rows};
 use crate::formats::text::cells::cells;
@@ -43,10 +43,22 @@ pub(super) struct Table<'b> {
 /// How the places of cells are kept.
 #[derive(Clone, Copy)]
 enum Layout<'b> {
-    /// Where each ends; the next one begins behind that. Some have quotes around them, if `quoted`.
+    /// Where each ends, behind [`FRONT`]; the next one begins behind that. Some have quotes around them, if `quoted`.
     Ends { ends: &'b [u32], quoted: bool },
     /// Where each begins and ends.
     Cells(&'b [(u32, u32)]),
+}
+
+/// Where the cell of this number begins and ends.
+#[inline(always)]
+fn between(ends: &[u32], at: usize, bytes: &[u8], quoted: bool) -> (u32, u32) {
+    let Some(&[before, end]) = ends.get(at..).and_then(|ends| ends.first_chunk()) else {
+        return (FRONT, FRONT);
+    };
+    let start = before.wrapping_add(1);
+    // One byte less on either side, without a branch that nobody could foresee.
+    let quotes = u32::from(quoted && bytes.get(start as usize) == Some(&b'"'));
+    (start + quotes, end - quotes)
 }
 
 /// The ends of all cells, if each row has as many as there are columns, and rows are lines with a line feed between them.
@@ -62,10 +74,10 @@ fn whole_rows(
     if noticed.count != most {
         return None;
     }
-    *found.get_mut(most)? = bytes.len() as u32;
+    *found.get_mut(1 + most)? = bytes.len() as u32;
     let start = spans.first()?.start;
     let mut next = start;
-    for (span, row) in spans.iter().zip(found.chunks_exact(columns)) {
+    for (span, row) in spans.iter().zip(found.get(1..)?.chunks_exact(columns)) {
         if span.start != next || row.last().is_none_or(|end| *end as usize + start != span.end) {
             return None;
         }
@@ -203,6 +215,19 @@ impl<'b> Table<'b> {
             unset,
             empty_is_value: matches!(header, TableHeader::Zeek(_)),
             looks_closely,
+        }
+    }
+
+    /// Where a cell begins and ends; behind all text: among those that are not doubled any more.
+    #[inline(always)]
+    fn place(&self, column: usize, row: usize) -> (usize, usize) {
+        let at = row * self.columns + column;
+        match self.layout {
+            Layout::Cells(cells) => (cells[at].0 as usize, cells[at].1 as usize),
+            Layout::Ends { ends, quoted } => {
+                let (start, end) = between(ends, at, self.text.as_bytes(), quoted);
+                (start as usize, end as usize)
+            }
         }
     }
 
@@ -366,21 +391,18 @@ impl Rows for Table<'_> {
         self.rows
     }
 
-    #[inline(always)]
-    fn place(&self, column: usize, row: usize) -> (usize, usize) {
-        let at = row * self.columns + column;
+    fn places(&self, column: usize, from: usize, places: &mut [(u32, u32)]) {
+        let at = (from * self.columns + column..).step_by(self.columns);
+        let bytes = self.text.as_bytes();
         match self.layout {
-            Layout::Cells(cells) => (cells[at].0 as usize, cells[at].1 as usize),
-            Layout::Ends { ends, quoted } => {
-                let start = match at.checked_sub(1) {
-                    Some(before) => ends[before] as usize + 1,
-                    None => 0,
-                };
-                let end = ends[at] as usize;
-                match quoted && self.text.as_bytes().get(start) == Some(&b'"') {
-                    true => (start + 1, end - 1),
-                    false => (start, end),
-                }
+            Layout::Cells(cells) => places.iter_mut().zip(at).for_each(|(place, at)| *place = cells[at]),
+            Layout::Ends { ends, quoted: false } => {
+                let places = places.iter_mut().zip(at);
+                places.for_each(|(place, at)| *place = between(ends, at, bytes, false));
+            }
+            Layout::Ends { ends, quoted: true } => {
+                let places = places.iter_mut().zip(at);
+                places.for_each(|(place, at)| *place = between(ends, at, bytes, true));
             }
         }
     }

@@ -67,12 +67,7 @@ impl<R: Rows> Chunk<'_, R> {
     }
 
     #[inline(never)]
-    fn other<T>(
-        &self,
-        number: usize,
-        odd: &mut Vec<usize>,
-        slow: &impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    fn other<T>(&self, number: usize, odd: &mut Vec<usize>, slow: &impl Fn(&str) -> Option<T>) -> Option<T> {
         let cell = self.cell(number);
         if self.nothing.is(cell.as_bytes()) {
             return None;
@@ -272,10 +267,16 @@ mod tests {
     #[test]
     fn short_numbers_as_std_reads_them() {
         let in_front = "x1234567";
-        for text in ["0", "7", "10", "443", "9999", "65535", "123456", "1000000", "98765432"] {
+        for text in [
+            "0", "7", "10", "443", "9999", "65535", "123456", "1000000", "98765432",
+        ] {
             let bytes = format!("{in_front}{text}\t9");
             let (start, end) = (in_front.len(), in_front.len() + text.len());
-            assert_eq!(short_whole(bytes.as_bytes(), start, end), text.parse().ok(), "{text}");
+            assert_eq!(
+                short_whole(bytes.as_bytes(), start, end),
+                text.parse().ok(),
+                "{text}"
+            );
             for at in start..end {
                 for other in [0, b'/', b':', b'-', 0xb0, 0xff] {
                     let mut bytes = bytes.clone().into_bytes();
@@ -286,17 +287,44 @@ mod tests {
         }
         for text in ["", "-", "00", "07", "123456789", "-5"] {
             let bytes = format!("{in_front}{text}");
-            assert_eq!(short_whole(bytes.as_bytes(), in_front.len(), bytes.len()), None, "{text}");
+            assert_eq!(
+                short_whole(bytes.as_bytes(), in_front.len(), bytes.len()),
+                None,
+                "{text}"
+            );
         }
-        for text in ["0.000001", "72.652772", "404.743203", "00000007.000000", "12345678.999999", "1.500000"] {
+        for text in [
+            "0.000001",
+            "72.652772",
+            "404.743203",
+            "00000007.000000",
+            "12345678.999999",
+            "1.500000",
+        ] {
             let bytes = format!("{in_front}{text}\t");
             let end = in_front.len() + text.len();
-            assert_eq!(short_decimal(bytes.as_bytes(), in_front.len(), end), text.parse().ok(), "{text}");
+            assert_eq!(
+                short_decimal(bytes.as_bytes(), in_front.len(), end),
+                text.parse().ok(),
+                "{text}"
+            );
         }
-        for text in ["", "1.5", ".500000", "-1.500000", "1.50000x", "1500000", "123456789.000000"] {
+        for text in [
+            "",
+            "1.5",
+            ".500000",
+            "-1.500000",
+            "1.50000x",
+            "1500000",
+            "123456789.000000",
+        ] {
             let bytes = format!("{in_front}{text}\t");
             let end = in_front.len() + text.len();
-            assert_eq!(short_decimal(bytes.as_bytes(), in_front.len(), end), None, "{text}");
+            assert_eq!(
+                short_decimal(bytes.as_bytes(), in_front.len(), end),
+                None,
+                "{text}"
+            );
         }
         // Too near to the front for one look, or nowhere.
         assert_eq!(short_whole(b"1234567", 0, 7), None);

@@ -48,7 +48,6 @@ pub(crate) use forms::Form;
 use forms::Forms;
 use lanes::Lanes;
 pub(crate) use planned::{Origin, PlanId, Slot, Stored};
-pub(crate) use words::Nothing;
 pub(crate) use rows::{Cells, Misfit, Rows, eight_digits, long_digits, whole as whole_number};
 use slots::{Constants, Slots, Target};
 pub use strings::{StringColumn, strings};
@@ -56,6 +55,7 @@ pub(crate) use texts::same as same_text;
 use unmapped::Unmapped;
 pub use values::{spells_integer, stored_text};
 use waiting::Planned;
+pub(crate) use words::Nothing;
 
 /// Key of the Arrow field metadata entry that holds a column's dotted name.
 pub const DOTTED_NAME: &str = "borzoi.name";

@@ -5,12 +5,12 @@
 //! to it. Columns that more than one name writes to are not written so: [`BatchBuilder::own_columns`] has
 //! none for them.
 
+use super::cells::{Chunk, TOGETHER};
 use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
 use super::words::Nothing;
 use super::{BatchBuilder, PATH};
-use super::cells::{Chunk, TOGETHER};
 use crate::catalog::ColumnType;
 use crate::value::Value;
 

@@ -176,7 +176,9 @@ mod tests {
         for (at, &byte) in bytes.iter().enumerate() {
             let is_end = byte == separator || byte == b'\n';
             if quoted && byte == b'"' {
-                let ends_well = bytes.get(at + 1).is_none_or(|next| *next == separator || *next == b'\n');
+                let ends_well = bytes
+                    .get(at + 1)
+                    .is_none_or(|next| *next == separator || *next == b'\n');
                 match inside {
                     true if !ends_well => return None,
                     false if !begins => return None,

@@ -196,8 +196,8 @@ impl<'b> Table<'b> {
         let (unset, looks_closely) = match header {
             TableHeader::Rows(_) => (b'-', false),
             TableHeader::Zeek(zeek) => {
-                let marks = rare[1]
-                    && memchr::memmem::find(text.as_bytes(), zeek.empty_mark().as_bytes()).is_some();
+                let marks =
+                    rare[1] && memchr::memmem::find(text.as_bytes(), zeek.empty_mark().as_bytes()).is_some();
                 match zeek.unset_mark().as_bytes() {
                     [unset] => (*unset, escapes || marks),
                     _ => (b'-', true),
@@ -395,7 +395,10 @@ impl Rows for Table<'_> {
         let at = (from * self.columns + column..).step_by(self.columns);
         let bytes = self.text.as_bytes();
         match self.layout {
-            Layout::Cells(cells) => places.iter_mut().zip(at).for_each(|(place, at)| *place = cells[at]),
+            Layout::Cells(cells) => places
+                .iter_mut()
+                .zip(at)
+                .for_each(|(place, at)| *place = cells[at]),
             Layout::Ends { ends, quoted: false } => {
                 let places = places.iter_mut().zip(at);
                 places.for_each(|(place, at)| *place = between(ends, at, bytes, false));

@@ -48,6 +48,8 @@ pub struct Loader {
     same: Vec<SameRule>,
     /// Files read so far, by their real paths.
     seen: HashSet<PathBuf>,
+    /// The folder that was looked up last, and its real path.
+    folder: Option<(PathBuf, PathBuf)>,
     detections: Vec<DetectionRule>,
     correlations: Vec<correlation::Draft>,
     filters: Vec<filter::Draft>,
@@ -137,7 +139,7 @@ impl Loader {
 
     fn add_file(&mut self, path: &Path) {
         // The same file by two ways (`rules` and `rules/a.yml`) is one file, not two rules with one id.
-        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let real = self.real(path);
         if !self.seen.insert(real) {
             return;
         }
@@ -160,6 +162,34 @@ impl Loader {
                 }
             },
         }
+    }
+
+    /// A path without links. Files of one folder come together, so a folder is looked up once, not once a file.
+    fn real(&mut self, path: &Path) -> PathBuf {
+        let slow = || std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return slow();
+        };
+        if std::fs::symlink_metadata(path).map_or(true, |found| found.is_symlink()) {
+            return slow();
+        }
+        if let Some((folder, real)) = &self.folder
+            && folder == parent
+        {
+            return real.join(name);
+        }
+        // The parent of a bare name is empty, which no system has.
+        let named = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        let Ok(real) = std::fs::canonicalize(named) else {
+            return slow();
+        };
+        let file = real.join(name);
+        self.folder = Some((parent.to_owned(), real));
+        file
     }
 
     fn file_problem(&mut self, path: PathBuf, code: &'static str, message: String) {

@@ -367,6 +367,12 @@ impl Correlator {
             field: None,
             column: type_name(rule.kind).into(),
             value: match &rule.condition {
+                CorrelationCondition::Bounds { fields, distinct, .. } if !distinct.is_empty() => format!(
+                    "{}, {} distinct {}",
+                    episode.value,
+                    statistics::distinct(episode),
+                    fields.join(", ")
+                ),
                 CorrelationCondition::Bounds { .. } => format!("{}", episode.value),
                 // To a tenth: what is left of old signals has many digits that say nothing.
                 CorrelationCondition::Risk(_) => format!("{:.1}", episode.value),
@@ -452,7 +458,7 @@ pub(crate) fn rfc3339(micros: i64) -> String {
 }
 
 /// `type` as rules write it.
-fn type_name(kind: CorrelationKind) -> &'static str {
+pub(super) fn type_name(kind: CorrelationKind) -> &'static str {
     match kind {
         CorrelationKind::EventCount => "event_count",
         CorrelationKind::ValueCount => "value_count",
@@ -469,13 +475,18 @@ fn type_name(kind: CorrelationKind) -> &'static str {
 }
 
 /// The condition as a person would write it: `gte 10 within 5m`.
-fn in_words(rule: &borzoi_rules::correlation::CorrelationRule) -> String {
+pub(super) fn in_words(rule: &CorrelationRule) -> String {
     let what = match &rule.condition {
-        CorrelationCondition::Bounds { fields, bounds } => {
-            let bounds = in_a_row(bounds);
-            match fields.is_empty() {
-                true => bounds,
-                false => format!("{bounds} of {}", fields.join(", ")),
+        CorrelationCondition::Bounds {
+            fields,
+            bounds,
+            distinct,
+        } => {
+            let (bounds, of) = (in_a_row(bounds), fields.join(", "));
+            match (fields.is_empty(), distinct.is_empty()) {
+                (true, _) => bounds,
+                (false, true) => format!("{bounds} of {of}"),
+                (false, false) => format!("{bounds}, with {} distinct {of},", in_a_row(distinct)),
             }
         }
         CorrelationCondition::New { fields, .. } => format!("{} not seen", fields.join(", ")),
@@ -509,7 +520,7 @@ fn bound(bound: &Bound) -> String {
     format!("{word} {}", bound.value)
 }
 
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match [(86_400, 'd'), (3_600, 'h'), (60, 'm')]
         .iter()
         .find(|(unit, _)| seconds.is_multiple_of(*unit))

@@ -100,6 +100,13 @@ fn short(number: f64) -> String {
     }
 }
 
+/// How many distinct values there were in a window at most, where they are counted beside events.
+pub(super) fn distinct(episode: &Episode) -> f64 {
+    let figures = episode.figures.iter().flat_map(|figures| &figures.figures);
+    let mut distinct = figures.filter(|(figure, _)| *figure == Figure::Distinct);
+    distinct.next().map_or(0.0, |(_, value)| *value)
+}
+
 /// What was expected in place of what was measured.
 pub(super) fn expected(episode: &Episode) -> Option<f64> {
     let figures = episode.figures.as_ref()?.figures.iter();

@@ -74,6 +74,8 @@ pub enum Figure {
     OwnShare,
     /// How many events as rare there are a day.
     PerDay,
+    /// The most distinct values in a window, beside the count of events.
+    Distinct,
 }
 
 impl Figure {
@@ -102,6 +104,7 @@ impl Figure {
             Figure::PeersWith => "peers_with",
             Figure::OwnShare => "own_share",
             Figure::PerDay => "per_day",
+            Figure::Distinct => "distinct",
         }
     }
 }

@@ -122,9 +122,9 @@ pub fn hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
-/// What stands for a value that is counted: values are told apart by 64 bits of hash.
+/// What stands for a value that is counted: values are told apart by 64 bits of hash, of which one is set at least.
 pub fn value_hash(values: &[u8]) -> u64 {
-    xxh3_64(values)
+    xxh3_64(values).max(1)
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ mod episode;
 mod fetch;
 mod first_seen;
 mod group;
+mod heard;
 mod intervals;
 pub mod keys;
 mod log;
@@ -53,6 +54,7 @@ mod numbers;
 pub mod plan;
 mod rank;
 mod relief;
+mod route;
 mod series;
 mod shard;
 pub(crate) mod slab;
@@ -66,12 +68,14 @@ pub(crate) mod time;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use episode::{
     Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, Watched, episode_id, samples_from,
 };
-use plan::{Measured, Plan, Taken, Together};
-use shard::{Common, Route, SHARDS, Shard};
+use plan::{Plan, Taken};
+use route::{Route, Routes, Way};
+use shard::{Common, SHARDS, Shard};
 pub use snapshot::Loaded;
 use states::State;
 pub use sums::LARGEST;
@@ -84,6 +88,9 @@ pub struct Settings {
     /// How far below the highest time of its source an event may lie, in microseconds. `None`: as far as it likes, and
     /// nothing is final before the end.
     pub lateness: Option<i64>,
+    /// Whether a rule that says how long it waits ([`Plan::lateness`](plan::Plan::lateness)) waits for so long instead; where
+    /// there is no `lateness`, it waits for the end like all others.
+    pub own_lateness: bool,
     /// Most bytes of all groups together.
     pub budget: usize,
     /// Whether what more events can only confirm is announced as soon as it is seen ([`Windows::take_begun`]).
@@ -103,6 +110,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             lateness: None,
+            own_lateness: true,
             budget: 512 << 20,
             eager: false,
             ahead: 60_000_000,
@@ -130,7 +138,8 @@ pub struct Signal<'s> {
     pub id: u128,
     /// The group's values ([`keys::push_value`]).
     pub key: &'s [u8],
-    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0.
+    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0. Where values are
+    /// counted beside events: [`plan::EVENT`] for the event, and a signal more for each of its values.
     pub value: u64,
     /// The values of the correlation's [`Plan::handed`], as a key; empty if there are none, or the event lacks one.
     pub handed: &'s [u8],
@@ -203,46 +212,14 @@ pub struct Windows {
     threads: Threads,
 }
 
-/// How a plan's signals find their shard.
-#[derive(Debug)]
-struct Way {
-    together: Together,
-    /// How many rules the plan is about.
-    slots: u16,
-    /// Moves groups with the same key of other rules elsewhere.
-    salt: u64,
-    is_series: bool,
-}
-
-impl Way {
-    fn of(plan: &Plan) -> Way {
-        Way {
-            together: plan.kept_together(),
-            slots: plan.slots,
-            salt: keys::hash(plan.rule_id.as_bytes()),
-            is_series: matches!(plan.measured, Measured::Unusual(_)),
-        }
-    }
-
-    /// The shard of a key, of which the hash is known.
-    fn shard(&self, key: &[u8], hash: u64) -> u32 {
-        let hash = match self.together {
-            Together::Key => hash,
-            Together::First(values) => keys::hash(keys::first_values(key, values)),
-            Together::All => 0,
-        };
-        // Tables take the high bits.
-        ((hash ^ self.salt) as usize % SHARDS) as u32
-    }
-}
-
 #[derive(Debug)]
 struct Tenant {
     clock: Clock,
     /// By plan: everything below is worked off. `None`: nothing yet.
     limits: Vec<Option<i64>>,
-    /// No plan can be worked off further before the watermark reaches this.
-    next: i64,
+    /// No plan can be worked off further before all sources have come to the first, or everything below the second counts as
+    /// known: the second less what the plans wait.
+    next: (i64, i64),
 }
 
 impl Windows {
@@ -282,7 +259,7 @@ impl Windows {
         self.tenants.push(Tenant {
             clock: Clock::default(),
             limits: vec![None; self.plans.len()],
-            next: i64::MIN,
+            next: (i64::MIN, i64::MIN),
         });
         for shard in &mut self.shards {
             shard.add_tenant(self.plans.len());
@@ -377,33 +354,34 @@ impl Windows {
 
     /// Takes signals until time goes on, or memory is to be looked at; gives those that are left.
     fn push_some<'r, 's>(&mut self, signals: &'r [Signal<'s>]) -> &'r [Signal<'s>] {
-        let reached = self.reached();
-        let mut routes = std::mem::take(&mut self.routes);
-        routes.clear();
         let room = self.looked_at_every() - self.unlooked;
-        let mut goes_on = None;
-        for signal in signals.iter().take(room as usize) {
-            let Some(route) = self.route(signal, reached) else {
-                routes.push(Route::NOWHERE);
-                continue;
-            };
-            routes.push(route);
-            if self.observed(signal.tenant, signal.source, signal.time) {
-                goes_on = Some(signal.tenant as usize);
-                break;
-            }
-        }
-        let (taken, rest) = signals.split_at(routes.len());
-        self.unlooked += taken.len() as u32;
+        let signals_now = &signals[..signals.len().min(room as usize)];
+        let (count, goes_on) = self.heard(signals_now);
+        let (taken, rest) = signals.split_at(count);
+        self.unlooked += count as u32;
+        let reached = self.reached();
+        let threads = match count {
+            few if few < self.settings.few => 1,
+            _ => self.settings.threads,
+        };
+        let mut routes = std::mem::take(&mut self.routes);
+        routes.resize(count, Route::NOWHERE);
+        let find = Routes {
+            ways: &self.ways,
+            tenants: &self.tenants,
+            reached,
+        };
+        let too_late = AtomicU64::new(0);
+        self.threads.each(&mut routes, threads, |first, found| {
+            let found = find.find(&taken[first..first + found.len()], found);
+            too_late.fetch_add(found, Ordering::Relaxed);
+        });
+        self.counters.too_late += too_late.into_inner();
         let common = Common {
             plans: &self.plans,
             tenants: &self.names,
             eager: self.settings.eager,
             reached,
-        };
-        let threads = match routes.len() {
-            few if few < self.settings.few => 1,
-            _ => self.settings.threads,
         };
         self.threads.each(&mut self.shards, threads, |first, shards| {
             shard::take_all(shards, first, taken, &routes, &common);
@@ -417,39 +395,6 @@ impl Windows {
             self.look_at_memory();
         }
         rest
-    }
-
-    /// Where a signal goes, and counts it; `None` if its tenant, plan or rule is not known.
-    fn route(&mut self, signal: &Signal<'_>, reached: i64) -> Option<Route> {
-        let plan = signal.plan as usize;
-        let tenant = self.tenants.get(signal.tenant as usize)?;
-        let way = self.ways.get(plan)?;
-        if signal.slot >= way.slots {
-            return None;
-        }
-        self.counters.signals += 1;
-        if tenant
-            .clock
-            .highest(signal.source)
-            .is_some_and(|highest| signal.time < highest)
-        {
-            self.counters.late += 1;
-        }
-        if tenant.limits[plan].is_some_and(|limit| signal.time < limit) {
-            self.counters.too_late += 1;
-            return Some(Route::NOWHERE);
-        }
-        if way.is_series && signal.time > reached {
-            // One clock far ahead would show everybody else as silent, and have what they do forgotten. Observed, it is
-            // counted.
-            return Some(Route::NOWHERE);
-        }
-        let hash = keys::hash(signal.key);
-        Some(Route {
-            hash,
-            place: (signal.tenant as usize * self.plans.len() + plan) as u32,
-            shard: way.shard(signal.key, hash),
-        })
     }
 
     /// What was announced and counted in all shards, in the order of the signals.
@@ -502,7 +447,7 @@ impl Windows {
         for number in 0..self.tenants.len() {
             let clock = &mut self.tenants[number].clock;
             if let Some(highest) = clock.highest_of_all()
-                && clock.force(highest.saturating_add(for_micros).saturating_sub(lateness))
+                && clock.go_on(highest.saturating_add(for_micros), lateness)
             {
                 self.advance(number);
             }
@@ -530,8 +475,8 @@ impl Windows {
 impl Tenant {
     /// Whether something can be worked off that is not.
     fn can_go_on(&self) -> bool {
-        let watermark = self.clock.watermark();
-        watermark.is_some_and(|watermark| watermark >= self.next)
+        let (come, forced) = self.clock.come();
+        come >= Some(self.next.0) || forced >= Some(self.next.1)
     }
 }
 

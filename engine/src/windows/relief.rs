@@ -4,6 +4,7 @@
 //! anyway: each time that time goes on, and after so many signals; which is the same for any number of threads.
 
 use super::Windows;
+use super::shard;
 use super::states::State;
 
 /// It is looked how much memory is in use after a signal for so many bytes of the budget, …
@@ -36,6 +37,7 @@ impl Windows {
         let target = self.settings.budget / 8 * 7;
         while self.bytes() > target && self.work_early() {}
         while self.bytes() > target && self.give_up(target) {}
+        shard::bring_together(&mut self.shards);
         self.keep();
     }
 
@@ -46,7 +48,9 @@ impl Windows {
             let reached = tenant.clock.highest_of_all().unwrap_or(i64::MIN);
             let next = self.states_of(number).filter_map(State::next_step_end).min();
             let next = next.filter(|next| *next <= reached)?;
-            let rises = tenant.clock.watermark().is_none_or(|watermark| watermark < next);
+            // A rule that waits longer than the others may be behind their watermark.
+            let (_, forced) = tenant.clock.come();
+            let rises = forced < Some(next);
             let bytes: usize = self.states_of(number).map(State::bytes).sum();
             rises.then_some((bytes, number, next))
         });

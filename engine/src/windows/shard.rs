@@ -10,7 +10,8 @@ use super::Signal;
 use super::episode::Episode;
 use super::log::Entry;
 use super::plan::Plan;
-use super::state::{Early, PlanState, Worked};
+use super::route::Route;
+use super::state::{self, Early, PlanState, Worked};
 use super::states::State;
 
 /// How many shards there are, which is as many threads as can have some. A power of two. States that were saved have as many:
@@ -19,28 +20,6 @@ pub(super) const SHARDS: usize = 16;
 
 /// So many signals are looked up together: what they need fits the first cache.
 const TOGETHER: usize = 32;
-
-/// The shard of a signal that takes no part.
-const NONE: u32 = u32::MAX;
-
-/// Where a signal goes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Route {
-    /// Of its key.
-    pub(super) hash: u64,
-    /// Of its tenant and plan, among those of a shard.
-    pub(super) place: u32,
-    pub(super) shard: u32,
-}
-
-impl Route {
-    /// Of a signal that takes no part.
-    pub(super) const NOWHERE: Route = Route {
-        hash: 0,
-        place: 0,
-        shard: NONE,
-    };
-}
 
 /// What all shards read.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +40,8 @@ impl Common<'_> {
         State::new(
             self.plans[plan].clone(),
             plan as u32,
-            self.tenants[tenant].clone(),
+            // Its own: threads that count on one as they tell what they found wait for each other.
+            Arc::from(&*self.tenants[tenant]),
         )
     }
 }
@@ -184,8 +164,6 @@ impl Shard {
             self.bytes = others + state.bytes();
             self.due[first + plan] = state.due();
         }
-        // Here, where other threads do the same: to merge them afterwards is quick.
-        self.worked.in_order();
         let due = self.due[first..first + plans].iter().copied().min();
         self.due_of_tenant[tenant] = due.unwrap_or(i64::MAX);
     }
@@ -204,6 +182,18 @@ impl Shard {
             found += state.work_below(watermark, enough);
         }
         found
+    }
+}
+
+/// Puts what has ended in these shards in order, in the first of them. Here, where other threads do the same with theirs: to
+/// merge so many afterwards is quick.
+pub(super) fn bring_together(shards: &mut [Shard]) {
+    if let Some((first, others)) = shards.split_first_mut() {
+        let ended = &mut first.worked.ended;
+        for shard in others {
+            ended.append(&mut shard.worked.ended);
+        }
+        state::sort(ended);
     }
 }
 

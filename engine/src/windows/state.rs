@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::episode::{Episode, Watched, episode_id};
+use super::episode::{Episode, Figure, Figures, Watched, episode_id};
 use super::fetch::fetch;
 use super::group::{Change, Group, NEVER_DUE, Open};
 use super::keys::{self, Key};
 use super::log::Entry;
 use super::measure::Window;
-use super::plan::Plan;
+use super::plan::{Measured, Plan};
 use super::slab::Slab;
 use super::table::Table;
 
@@ -71,16 +71,47 @@ pub(super) struct Worked {
     pub(super) watched: Option<Vec<Watched>>,
 }
 
-impl Worked {
-    /// Puts what has ended in the order in which it is told: by time, rule and group.
-    pub(super) fn in_order(&mut self) {
-        sort(&mut self.ended);
-    }
+/// Puts episodes in the order in which they are told: by time, rule and group.
+pub(super) fn sort(ended: &mut Vec<Episode>) {
+    // They are large: each is moved once, to its place.
+    let mut order: Vec<(i64, usize)> = ended.iter().map(|ended| ended.start).zip(0..).collect();
+    order.sort_unstable_by(|one, other| {
+        let in_order = || in_order(&ended[one.1], &ended[other.1]).then(one.1.cmp(&other.1));
+        one.0.cmp(&other.0).then_with(in_order)
+    });
+    let mut all: Vec<Option<Episode>> = std::mem::take(ended).into_iter().map(Some).collect();
+    ended.extend(order.iter().filter_map(|(_, place)| all[*place].take()));
 }
 
-/// Puts episodes in the order in which they are told: by time, rule and group.
-pub(super) fn sort(ended: &mut [Episode]) {
-    ended.sort_by(|one, other| (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key)));
+/// The order in which they are told.
+fn in_order(one: &Episode, other: &Episode) -> std::cmp::Ordering {
+    (one.start, one.plan, &one.key).cmp(&(other.start, other.plan, &other.key))
+}
+
+/// Puts lists of episodes, each in order, behind those that are there, in order.
+pub(super) fn merge(mut lists: Vec<Vec<Episode>>, all: &mut Vec<Episode>) {
+    if let [list] = &mut lists[..] {
+        all.append(list);
+        return;
+    }
+    all.reserve(lists.iter().map(Vec::len).sum());
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    loop {
+        let mut least: Option<(usize, &Episode)> = None;
+        for (number, list) in lists.iter().enumerate() {
+            if let Some(first) = list.as_slice().first()
+                && least.is_none_or(|(_, least)| in_order(first, least).is_lt())
+            {
+                least = Some((number, first));
+            }
+        }
+        let Some((number, _)) = least else {
+            return;
+        };
+        if let Some(next) = lists[number].next() {
+            all.push(next);
+        }
+    }
 }
 
 /// What is saved of it: groups, steps, what is handed up.
@@ -434,6 +465,10 @@ impl PlanState {
     }
 
     fn episode(&self, key: &Key, open: Open, end: i64) -> Episode {
+        let values = (self.plan.measured == Measured::EventsAndValues).then(|| Figures {
+            figures: vec![(Figure::Distinct, open.values as f64)],
+            series: Vec::new(),
+        });
         Episode {
             plan: self.number,
             tenant: self.tenant.clone(),
@@ -449,7 +484,7 @@ impl PlanState {
             value: open.value,
             peak: open.peak,
             samples: open.samples,
-            figures: None,
+            figures: values.map(Box::new),
         }
     }
 
@@ -521,7 +556,7 @@ mod tests {
     use borzoi_rules::correlation::{Bound, BoundOperator, WindowMode};
     use borzoi_rules::ir::Comparison;
 
-    use super::super::plan::{Measured, Test};
+    use super::super::plan::Test;
     use super::*;
 
     #[test]
@@ -536,6 +571,7 @@ mod tests {
             slots: 1,
             group_values: 1,
             window: WindowMode::Sliding,
+            lateness: None,
             span: 1_000_000,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

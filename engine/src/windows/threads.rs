@@ -3,12 +3,19 @@
 //! They stay, for two reasons: to make a thread takes as long as to look at a hundred signals, and what a thread has allocated
 //! has to be taken over by others when it ends. What they work on is borrowed, as by [`std::thread::scope`], which makes threads
 //! for each call; so it takes the one line of unsafe code below.
+//!
+//! Who waits looks for a short while before it sleeps: to be woken takes 20 to 100 µs on a virtual machine, a block of signals a
+//! few hundred.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle, Thread};
+
+/// How often is looked before sleep: some 100 µs, which is what being woken may take. So who needs the processor
+/// meanwhile loses no more by it than by waking.
+const LOOKS: usize = 4000;
 
 /// Work on the part with a number.
 type Task<'t> = &'t (dyn Fn(usize) + Sync + 't);
@@ -16,40 +23,111 @@ type Task<'t> = &'t (dyn Fn(usize) + Sync + 't);
 /// How a part of the work ended.
 type Ended = Result<(), Box<dyn Any + Send>>;
 
+/// A helper has nothing to do.
+const FREE: u8 = 0;
+/// It is to do what lies on its desk.
+const GIVEN: u8 = 1;
+/// It has, and how that ended lies there.
+const ENDED: u8 = 2;
+/// It is to go.
+const CLOSED: u8 = 3;
+
+/// What lies between a helper and who gives it work.
+#[derive(Default)]
+struct Desk {
+    /// [`FREE`] to [`GIVEN`] to [`ENDED`] to [`FREE`]. The helper makes the second of these steps only.
+    state: AtomicU8,
+    given: Mutex<Option<Given>>,
+    ended: Mutex<Option<Ended>>,
+}
+
+struct Given {
+    task: Task<'static>,
+    part: usize,
+    /// Who waits for the end.
+    by: Thread,
+}
+
+fn lock<T>(lies: &Mutex<T>) -> MutexGuard<'_, T> {
+    lies.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// Waits until the state is one that `is_it`, and gives it. Whoever makes it so unparks this thread.
+    fn wait(&self, looks: usize, is_it: impl Fn(u8) -> bool) -> u8 {
+        let mut looked = 0;
+        loop {
+            let state = self.state.load(Ordering::Acquire);
+            if is_it(state) {
+                return state;
+            }
+            if looked < looks {
+                looked += 1;
+                std::hint::spin_loop();
+            } else {
+                std::thread::park();
+            }
+        }
+    }
+
+    /// What a helper does until it is to go.
+    fn work(&self, looks: usize) {
+        while self.wait(looks, |state| state == GIVEN || state == CLOSED) == GIVEN {
+            let Some(Given { task, part, by }) = lock(&self.given).take() else {
+                return;
+            };
+            let end = catch_unwind(AssertUnwindSafe(|| task(part)));
+            *lock(&self.ended) = Some(end);
+            self.state.store(ENDED, Ordering::Release);
+            by.unpark();
+        }
+    }
+
+    /// How the work ended that was given, as soon as it has.
+    fn end(&self, looks: usize) -> Ended {
+        self.wait(looks, |state| state == ENDED);
+        let end = lock(&self.ended).take();
+        self.state.store(FREE, Ordering::Release);
+        end.unwrap_or(Ok(()))
+    }
+}
+
 /// A thread that helps.
-#[derive(Debug)]
 struct Helper {
-    /// `None` once it is to end.
-    tasks: Option<Sender<(Task<'static>, usize)>>,
-    ended: Receiver<Ended>,
+    desk: Arc<Desk>,
+    /// `None` once it has gone.
     thread: Option<JoinHandle<()>>,
 }
 
 impl Helper {
     /// `None` if the system has no thread left.
-    fn new() -> Option<Helper> {
-        let (tasks, for_it) = channel::<(Task<'static>, usize)>();
-        let (from_it, ended) = channel();
-        let work = move || {
-            for (task, part) in for_it {
-                let end = catch_unwind(AssertUnwindSafe(|| task(part)));
-                if from_it.send(end).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = Builder::new().name("windows".to_owned()).spawn(work).ok()?;
+    fn new(looks: usize) -> Option<Helper> {
+        let desk = Arc::<Desk>::default();
+        let of_it = desk.clone();
+        let thread = Builder::new().name("windows-helper".to_owned());
+        let thread = thread.spawn(move || of_it.work(looks)).ok()?;
         Some(Helper {
-            tasks: Some(tasks),
-            ended,
+            desk,
             thread: Some(thread),
         })
+    }
+
+    fn give(&self, task: Task<'static>, part: usize, by: Thread) {
+        *lock(&self.desk.given) = Some(Given { task, part, by });
+        self.call(GIVEN);
+    }
+
+    fn call(&self, state: u8) {
+        self.desk.state.store(state, Ordering::Release);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        self.tasks = None;
+        self.call(CLOSED);
         if let Some(thread) = self.thread.take() {
             // It has caught whatever panicked, and was asked for it.
             let _ = thread.join();
@@ -58,9 +136,18 @@ impl Drop for Helper {
 }
 
 /// See the [module](self).
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Threads {
     helpers: Vec<Helper>,
+    /// How often who waits looks before it sleeps; `None` before there is a helper.
+    looks: Option<usize>,
+}
+
+impl std::fmt::Debug for Threads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let helpers = self.helpers.len();
+        f.debug_struct("Threads").field("helpers", &helpers).finish()
+    }
 }
 
 impl Threads {
@@ -76,8 +163,12 @@ impl Threads {
         work: impl Fn(usize, &mut [T]) + Sync,
     ) {
         let wanted = threads.min(all.len()).saturating_sub(1);
+        if wanted == 0 {
+            return work(0, all);
+        }
+        let looks = *self.looks.get_or_insert_with(looks);
         while self.helpers.len() < wanted
-            && let Some(helper) = Helper::new()
+            && let Some(helper) = Helper::new(looks)
         {
             self.helpers.push(helper);
         }
@@ -94,11 +185,8 @@ impl Threads {
             first += length;
             rest = others;
         }
-        together(helpers, &|number: usize| {
-            let part = parts[number]
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+        together(helpers, looks, &|number: usize| {
+            let part = lock(&parts[number]).take();
             if let Some((first, part)) = part {
                 work(first, part);
             }
@@ -106,25 +194,28 @@ impl Threads {
     }
 }
 
+/// As often as is worth it: a thread that is not running cannot be seen to come.
+fn looks() -> usize {
+    match std::thread::available_parallelism() {
+        Ok(processors) if processors.get() > 1 => LOOKS,
+        _ => 0,
+    }
+}
+
 /// Does a task on this thread (part 0) and on each of these (the parts after it).
-fn together(helpers: &[Helper], task: Task<'_>) {
+fn together(helpers: &[Helper], looks: usize, task: Task<'_>) {
+    let this = std::thread::current();
     // SAFETY: only the lifetime is changed, of a reference that is used no longer than the borrow lasts. It goes to the helpers
-    // alone. Each answers once for each task that it was given, after its last use of it (`Helper::new`: the call has returned
-    // or was unwound, and the loop drops the reference before it takes the next), or it is gone, with its end of `ended`, and
-    // so uses nothing. This function waits for all these answers before it returns, and nothing in between unwinds: what the
-    // task does here is caught, `send` and `recv` give errors.
+    // alone. Each says `ENDED` once for each task that it was given, after its last use of it (`Desk::work`: the call has returned
+    // or was unwound, and the desk holds it no more). This function waits for all of them to say so before it returns, and nothing
+    // in between unwinds: what the task does here is caught, and locks that are poisoned are taken all the same. A helper ends
+    // only when it is dropped, which it is not while it is borrowed here.
     let lasting = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
-    let mut given = Vec::with_capacity(helpers.len());
     for (helper, part) in helpers.iter().zip(1..) {
-        let tasks = helper.tasks.as_ref();
-        given.push(tasks.is_some_and(|tasks| tasks.send((lasting, part)).is_ok()));
+        helper.give(lasting, part, this.clone());
     }
     let mut ended = vec![catch_unwind(AssertUnwindSafe(|| task(0)))];
-    for ((helper, part), given) in helpers.iter().zip(1..).zip(given) {
-        let by_it = if given { helper.ended.recv().ok() } else { None };
-        // One that is gone without an answer has not begun.
-        ended.push(by_it.unwrap_or_else(|| catch_unwind(AssertUnwindSafe(|| task(part)))));
-    }
+    ended.extend(helpers.iter().map(|helper| helper.desk.end(looks)));
     for end in ended {
         if let Err(panic) = end {
             resume_unwind(panic);
@@ -144,7 +235,11 @@ mod tests {
         for count in [1, 2, 3, 7, 40] {
             let mut all: Vec<(usize, usize)> = vec![(0, 0); 16];
             let parts = AtomicUsize::new(0);
-            for _ in 0..20 {
+            for round in 0..20 {
+                if round % 10 == 9 {
+                    // Long enough for helpers to go to sleep.
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                }
                 threads.each(&mut all, count, |first, part| {
                     parts.fetch_add(1, Ordering::Relaxed);
                     for (place, (times, number)) in part.iter_mut().enumerate() {

@@ -48,6 +48,32 @@ fn folders_are_read_in_order_and_one_bad_document_costs_itself() {
     assert!(report.detections[2].meta.location.path.ends_with("b/deep/x.yml"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_reached_through_links_is_read_once() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    fs::create_dir_all(root.join("real/deep")).unwrap();
+    fs::write(root.join("real/a.yml"), format!("{RULE}id: a\n")).unwrap();
+    fs::write(root.join("real/deep/a.yml"), format!("{RULE}id: deep\n")).unwrap();
+    symlink(root.join("real"), root.join("linked")).unwrap();
+    symlink(root.join("real/a.yml"), root.join("a.yml")).unwrap();
+    symlink("../a.yml", root.join("real/deep/up.yml")).unwrap();
+    let paths = [
+        "a.yml",
+        "linked",
+        "real/a.yml",
+        "linked/deep/../deep",
+        "real/deep/up.yml",
+    ];
+    let report = Loader::new().load(paths.map(|path| root.join(path)));
+    let ids: Vec<&str> = report.detections.iter().map(|rule| &*rule.meta.id).collect();
+    assert_eq!(ids, ["a", "deep"]);
+    assert_eq!(report.counts.files, 2);
+}
+
 #[test]
 fn missing_paths_and_empty_folders_are_said() {
     let folder = tempfile::tempdir().unwrap();

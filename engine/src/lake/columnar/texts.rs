@@ -4,11 +4,17 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-/// Texts end to end, each with a number; equal ones have one number as long as that pays.
+/// Texts, each with a number; equal ones have one number as long as that pays.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// Texts end to end, each whole in one block. None grows once it is full: to move texts to a larger place, again and
+    /// again, takes as long as to look them up.
+    blocks: Vec<Vec<u8>>,
+    places: Vec<Place>,
+    /// Of all texts.
+    bytes: usize,
+    /// Of all blocks.
+    room: usize,
     /// Half of the hash, so that growing needs no second look at the texts, and the text's number.
     table: HashTable<(u32, u32)>,
     hasher: foldhash::fast::FixedState,
@@ -17,6 +23,18 @@ pub(super) struct Texts {
     /// Values hardly repeat: no more look-ups, each value is a new text.
     plain: bool,
 }
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    block: u32,
+    start: u32,
+    length: u32,
+}
+
+/// Bytes of the first block, and of the largest: each has as much room as all before it, within these.
+const SMALLEST_BLOCK: usize = 256;
+const LARGEST_BLOCK: usize = 1 << 20;
 
 /// Look-ups after which it is asked whether values repeat, and again whenever they have doubled.
 const SAMPLE: usize = 2048;
@@ -28,13 +46,12 @@ fn spread(half: u32) -> u64 {
 
 impl Texts {
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.places.len()
     }
 
     pub(super) fn get(&self, number: u32) -> &[u8] {
-        let number = number as usize;
-        let start = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.bytes[start..self.ends[number]]
+        let place = &self.places[number as usize];
+        &self.blocks[place.block as usize][place.start as usize..][..place.length as usize]
     }
 
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
@@ -43,7 +60,7 @@ impl Texts {
 
     /// Bytes of all texts.
     pub(super) fn total_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes
     }
 
     /// Whether equal texts may have several numbers.
@@ -52,7 +69,10 @@ impl Texts {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.bytes.capacity() + self.ends.capacity() * 8 + self.table.capacity() * 10
+        self.room
+            + self.blocks.capacity() * size_of::<Vec<u8>>()
+            + self.places.capacity() * size_of::<Place>()
+            + self.table.capacity() * 10
     }
 
     /// The text's number.
@@ -80,8 +100,25 @@ impl Texts {
     }
 
     fn append(&mut self, text: &[u8]) -> u32 {
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-        u32::try_from(self.ends.len() - 1).expect("rows that wait are far fewer than u32::MAX")
+        let fits = |block: &Vec<u8>| block.capacity() - block.len() >= text.len();
+        if !self.blocks.last().is_some_and(fits) {
+            let room = self.room.clamp(SMALLEST_BLOCK, LARGEST_BLOCK).max(text.len());
+            let block = Vec::with_capacity(room);
+            self.room += block.capacity();
+            self.blocks.push(block);
+        }
+        let last = self.blocks.len() - 1;
+        let block = &mut self.blocks[last];
+        let start = block.len();
+        block.extend_from_slice(text);
+        self.bytes += text.len();
+        let small =
+            |number: usize| u32::try_from(number).expect("a record has 64 MiB, rows that wait are few");
+        self.places.push(Place {
+            block: small(last),
+            start: small(start),
+            length: small(text.len()),
+        });
+        small(self.places.len() - 1)
     }
 }

@@ -57,7 +57,12 @@ pub(super) struct Known {
     pub(super) fits: bool,
 }
 
+/// A value, in the table itself: what is found is compared at once.
+#[derive(Debug, Clone, Copy)]
 struct Entry {
+    /// Half of its hash, so that growing needs no second look at the values.
+    half: u32,
+    /// The number of its block, then the place in it: [`BLOCK_BITS`] bits.
     start: u32,
     length: u32,
     known: Known,
@@ -70,15 +75,57 @@ struct Entry {
 /// next round only looks for and remembers one value in [`SAMPLE`].
 #[derive(Default)]
 pub(super) struct Values {
-    text: Vec<u8>,
-    entries: Vec<Entry>,
-    table: HashTable<u32>,
+    texts: Blocks,
+    table: HashTable<Entry>,
     hasher: foldhash::fast::RandomState,
-    /// The entry of the last value: neighbours often agree.
-    last: usize,
+    /// The last value: neighbours often agree.
+    last: Option<Entry>,
     asked: u32,
     hits: u32,
     rare: bool,
+}
+
+/// Values end to end, each whole in one block, so that they never move once the first block is full.
+#[derive(Default)]
+struct Blocks {
+    blocks: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+const BLOCK_BITS: u32 = 16;
+const BLOCK: usize = 1 << BLOCK_BITS;
+const MOST_BLOCKS: usize = 1 << (u32::BITS - BLOCK_BITS);
+
+impl Blocks {
+    #[inline]
+    fn get(&self, entry: &Entry) -> &[u8] {
+        let block = &self.blocks[(entry.start >> BLOCK_BITS) as usize];
+        &block[entry.start as usize % BLOCK..][..entry.length as usize]
+    }
+
+    /// Where `raw` stands from now on; `None` where there is no place left.
+    fn add(&mut self, raw: &[u8]) -> Option<u32> {
+        let fits = |block: &Vec<u8>| block.len() < BLOCK && BLOCK - block.len() >= raw.len();
+        if !self.blocks.last().is_some_and(fits) {
+            if self.blocks.len() == MOST_BLOCKS || raw.len() > BLOCK {
+                return None;
+            }
+            // The first grows as it must: most keys have few values.
+            let room = if self.blocks.is_empty() { 0 } else { BLOCK };
+            self.blocks.push(Vec::with_capacity(room));
+        }
+        let number = self.blocks.len() - 1;
+        let block = &mut self.blocks[number];
+        let start = (number << BLOCK_BITS | block.len()) as u32;
+        block.extend_from_slice(raw);
+        self.bytes += raw.len();
+        Some(start)
+    }
+}
+
+/// The table wants entropy in the highest bits and the lowest.
+fn spread(half: u32) -> u64 {
+    u64::from(half).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 const ROUND: u32 = 4096;
@@ -89,14 +136,15 @@ const LONG_SAMPLE: u32 = 64;
 /// What remembering a value takes besides its bytes.
 const ENTRY_BYTES: usize = 32;
 /// Longer values are not remembered. Scripts run again and again, and comparing one costs a fraction of searching it.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = BLOCK;
 
 impl Values {
     /// What is known of `raw`.
     #[inline]
     pub(super) fn get(&mut self, raw: &[u8]) -> Option<Known> {
-        if let Some(entry) = self.entries.get(self.last)
-            && *raw == self.text[entry.start as usize..][..entry.length as usize]
+        if let Some(entry) = &self.last
+            && raw.len() == entry.length as usize
+            && raw == self.texts.get(entry)
         {
             return Some(entry.known);
         }
@@ -114,23 +162,21 @@ impl Values {
         if self.is_skipped() {
             return None;
         }
-        let hash = self.hasher.hash_one(raw);
-        let (text, entries) = (&self.text, &self.entries);
-        let found = self.table.find(hash, |&index| {
-            let entry = &entries[index as usize];
-            entry.length as usize == raw.len() && text[entry.start as usize..][..raw.len()] == *raw
+        let half = self.half(raw);
+        let found = self.table.find(spread(half), |entry| {
+            entry.half == half && entry.length as usize == raw.len() && self.texts.get(entry) == raw
         });
-        let index = *found? as usize;
+        let entry = *found?;
         self.hits += 1;
-        self.last = index;
-        Some(self.entries[index].known)
+        self.last = Some(entry);
+        Some(entry.known)
     }
 
     /// Whether `raw`, which was asked for last, is to be remembered.
     pub(super) fn wants(&self, raw: &[u8]) -> bool {
         let sample = if raw.len() > LONG { LONG_SAMPLE } else { SAMPLE };
         let skipped = self.rare && !self.asked.is_multiple_of(sample);
-        !skipped && raw.len() <= LONGEST && u32::try_from(self.text.len()).is_ok()
+        !skipped && raw.len() <= LONGEST
     }
 
     /// Remembers what was found out about `raw`, if it [wants](Values::wants) to; how many bytes that takes.
@@ -138,22 +184,23 @@ impl Values {
         if !self.wants(raw) {
             return 0;
         }
-        let start = self.text.len() as u32;
-        self.text.extend_from_slice(raw);
-        let index = u32::try_from(self.entries.len()).expect("fewer values than bytes");
-        self.entries.push(Entry {
+        let Some(start) = self.texts.add(raw) else {
+            return 0;
+        };
+        let entry = Entry {
+            half: self.half(raw),
             start,
             length: raw.len() as u32,
             known,
-        });
-        self.last = index as usize;
-        let hash = self.hasher.hash_one(raw);
-        let (text, entries, hasher) = (&self.text, &self.entries, &self.hasher);
-        self.table.insert_unique(hash, index, |&other| {
-            let entry = &entries[other as usize];
-            hasher.hash_one(&text[entry.start as usize..][..entry.length as usize])
-        });
+        };
+        self.last = Some(entry);
+        self.table
+            .insert_unique(spread(entry.half), entry, |other| spread(other.half));
         raw.len() + ENTRY_BYTES
+    }
+
+    fn half(&self, raw: &[u8]) -> u32 {
+        (self.hasher.hash_one(raw) >> 32) as u32
     }
 
     fn is_skipped(&self) -> bool {
@@ -162,7 +209,7 @@ impl Values {
 
     /// Forgets all values; how many bytes that gives back.
     pub(super) fn clear(&mut self) -> usize {
-        let bytes = self.text.len() + self.entries.len() * ENTRY_BYTES;
+        let bytes = self.texts.bytes + self.table.len() * ENTRY_BYTES;
         *self = Values::default();
         bytes
     }
@@ -200,10 +247,47 @@ mod tests {
         }
         assert!((ROUND..2 * ROUND).contains(&kept), "{kept}");
         let mut asked = (0..SAMPLE).map(|_| {
-            values.last = usize::MAX;
+            values.last = None;
             values.get(b"1")
         });
         assert!(asked.any(|found| found == Some(known)), "looked for now and then");
+    }
+
+    #[test]
+    fn values_fill_blocks_and_are_found_in_each() {
+        let mut values = Values::default();
+        let value = |number: u32| -> Vec<u8> {
+            let length = match number % 7 {
+                0 => 0,
+                1 => LONG,
+                _ => number as usize % LONG,
+            };
+            let mut raw = number.to_le_bytes().to_vec();
+            raw.resize(4 + length, number as u8);
+            raw.truncate(LONG);
+            raw
+        };
+        let known = |number: u32| Known {
+            outcome: number,
+            fits: number.is_multiple_of(3),
+        };
+        // Fewer than a round: none is passed over.
+        for number in 0..ROUND / 4 {
+            assert_eq!(values.get(&value(number)), None);
+            assert!(values.insert(&value(number), known(number)) > 0);
+        }
+        let longest = vec![b'x'; LONGEST];
+        assert!(values.insert(&longest, known(1)) > 0);
+        assert_eq!(values.insert(&vec![b'x'; LONGEST + 1], known(1)), 0, "too long");
+        assert!(values.texts.blocks.len() > 3);
+        assert!(values.texts.blocks.iter().all(|block| block.len() <= BLOCK));
+        for number in (0..ROUND / 4).rev() {
+            assert_eq!(values.get(&value(number)), Some(known(number)));
+        }
+        assert_eq!(values.get(&longest), Some(known(1)));
+        let bytes = (0..ROUND / 4).map(|number| value(number).len() + ENTRY_BYTES);
+        assert_eq!(values.clear(), bytes.sum::<usize>() + LONGEST + ENTRY_BYTES);
+        assert_eq!(values.get(&longest), None);
     }
 
     #[test]

@@ -204,9 +204,10 @@ impl Framer {
 
     /// Forgets what is no longer needed of the bytes at hand, before more come.
     fn let_go(&mut self) {
-        // What is skipped (empty lines, the rest of a record that is too long) ends no frame, but must not
-        // pile up behind the block's last one.
-        if self.made.is_empty() && self.cursor.saturating_sub(self.start) >= self.options.block_bytes {
+        // A block that is nearly full goes now: later, what comes next would have to be taken from behind it. Nor must what
+        // is skipped (empty lines, the rest of a record that is too long), which ends no frame, pile up behind the last one.
+        let nearly = self.options.block_bytes - self.options.block_bytes / 4;
+        if self.made.is_empty() && self.cursor.saturating_sub(self.start) >= nearly {
             self.cut();
         }
         if self.frames.is_empty() || !self.made.is_empty() {

@@ -1,0 +1,80 @@
+//! What signals say of the time: the part of taking them that several threads cannot do, so it has to be short.
+
+use super::{Signal, Windows};
+
+impl Windows {
+    /// Counts signals and moves clocks on by them, until something of a tenant can be worked off: how many, and which tenant.
+    pub(super) fn heard(&mut self, signals: &[Signal<'_>]) -> (usize, Option<usize>) {
+        let mut count = 0;
+        while count < signals.len() {
+            count += self.heard_run(&signals[count..]);
+            let Some(signal) = signals.get(count) else {
+                break;
+            };
+            count += 1;
+            let Some(tenant) = self.tenants.get(signal.tenant as usize) else {
+                continue;
+            };
+            let way = self.ways.get(signal.plan as usize);
+            let Some(way) = way.filter(|way| signal.slot < way.slots) else {
+                continue;
+            };
+            let events = way.events(signal);
+            self.counters.signals += events;
+            let highest = tenant.clock.highest(signal.source);
+            if highest.is_some_and(|highest| signal.time < highest) {
+                self.counters.late += events;
+            }
+            if self.observed(signal.tenant, signal.source, signal.time) {
+                return (count, Some(signal.tenant as usize));
+            }
+        }
+        (signals.len(), None)
+    }
+
+    /// The same for as many of the first signals as are of one source and cannot make anything due: how many that are. Of
+    /// their times the highest is enough, because all sources have come no further than any that is waited for.
+    fn heard_run(&mut self, signals: &[Signal<'_>]) -> usize {
+        let reached = self.reached();
+        let Some(&Signal { tenant, source, .. }) = signals.first() else {
+            return 0;
+        };
+        let Some(known) = self.tenants.get_mut(tenant as usize) else {
+            return 0;
+        };
+        let Some(mut highest) = known.clock.highest(source) else {
+            return 0;
+        };
+        let mut waited_for = known.clock.waited_for();
+        if known.can_go_on() || !waited_for.any(|number| number == source) {
+            return 0;
+        }
+        drop(waited_for);
+        let lateness = self.settings.lateness;
+        let below = if lateness.is_some() {
+            known.next.0
+        } else {
+            i64::MAX
+        };
+        let (mut count, mut events, mut late) = (0, 0, 0);
+        for signal in signals {
+            let is_of_it = (signal.tenant, signal.source) == (tenant, source);
+            let way = self.ways.get(signal.plan as usize);
+            let Some(way) = way.filter(|way| signal.slot < way.slots) else {
+                break;
+            };
+            if !is_of_it || signal.time >= below || signal.time > reached {
+                break;
+            }
+            count += 1;
+            let counts = way.events(signal);
+            events += counts;
+            late += counts * u64::from(signal.time < highest);
+            highest = highest.max(signal.time);
+        }
+        known.clock.observe(source, highest, lateness);
+        self.counters.signals += events;
+        self.counters.late += late;
+        count
+    }
+}

@@ -407,7 +407,7 @@ impl ColumnBuilder {
             Data::Keyword(keywords) => keywords.finish(rows),
             Data::Integer(values) => Arc::new(primitive::<Int64Type>(values, rows)),
             Data::Float(values) => Arc::new(primitive::<Float64Type>(values, rows)),
-            Data::Boolean(values) => Arc::new(BooleanArray::from(padded(values, rows))),
+            Data::Boolean(values) => Arc::new(booleans(values, rows)),
             Data::Timestamp(values) => {
                 Arc::new(primitive::<TimestampMicrosecondType>(values, rows).with_timezone("UTC"))
             }
@@ -458,23 +458,39 @@ fn store<T: PartialEq>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>
     Set::Stored
 }
 
-fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
-    values.resize_with(rows, || None);
-    // The next batch will be about as large.
-    std::mem::replace(values, Vec::with_capacity(rows + rows / 8))
+fn booleans(values: &mut Vec<Option<bool>>, rows: usize) -> BooleanArray {
+    values.resize(rows, None);
+    let flags = bits(values, |value| *value == Some(true));
+    let nulls = nulls(values);
+    values.clear();
+    BooleanArray::new(flags, nulls)
 }
 
 fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: usize) -> PrimitiveArray<T> {
-    let values = padded(values, rows);
-    let mut present = Vec::with_capacity(rows / 8 + 1);
-    let mut numbers: Vec<T::Native> = Vec::with_capacity(rows);
-    // Eight at a time, without a question for each.
-    for eight in values.chunks(8) {
-        let bits = eight.iter().enumerate();
-        present.push(bits.fold(0, |bits, (at, value)| bits | u8::from(value.is_some()) << at));
-        numbers.extend(eight.iter().map(|value| value.unwrap_or_default()));
-    }
-    let nulls = NullBuffer::new(BooleanBuffer::new(Buffer::from_vec(present), 0, rows));
-    let nulls = (nulls.null_count() > 0).then_some(nulls);
+    values.resize(rows, None);
+    let numbers: Vec<T::Native> = values.iter().map(|value| value.unwrap_or_default()).collect();
+    let nulls = nulls(values);
+    // The next batch will be about as large.
+    values.clear();
     PrimitiveArray::new(numbers.into(), nulls)
+}
+
+/// Which values there are, if any is missing.
+fn nulls<T>(values: &[Option<T>]) -> Option<NullBuffer> {
+    let missing = values.iter().any(Option::is_none);
+    missing.then(|| NullBuffer::new(bits(values, Option::is_some)))
+}
+
+/// Of which values something is true.
+fn bits<T>(values: &[T], is: impl Fn(&T) -> bool) -> BooleanBuffer {
+    // Eight at a time, without a question for each.
+    let (eights, rest) = values.as_chunks::<8>();
+    let byte = |eight: &[T]| {
+        let bits = eight.iter().enumerate();
+        bits.fold(0_u8, |bits, (at, value)| bits | u8::from(is(value)) << at)
+    };
+    let mut bytes = Vec::with_capacity(values.len() / 8 + 1);
+    bytes.extend(eights.iter().map(|eight| byte(eight)));
+    bytes.extend((!rest.is_empty()).then(|| byte(rest)));
+    BooleanBuffer::new(Buffer::from_vec(bytes), 0, values.len())
 }

@@ -10,6 +10,7 @@ use super::codes::{Code, Codes};
 use super::column::Set;
 use super::distinct::{Tag, Texts};
 use super::texts::{PLACES, place, same};
+use super::words::{Nothing, Word, Words};
 use crate::catalog::Fill;
 use crate::formats::flat::unescape_bytes;
 
@@ -28,6 +29,8 @@ pub(super) struct Keywords {
     scattered: bool,
     escaped: Option<Box<Escaped>>,
     codes: Option<Box<Codes>>,
+    /// The keys of short texts of columns that are written together.
+    words: Option<Box<Words>>,
 }
 
 /// Values that were met with escapes in them, as they stood in their records, and the keys of what they
@@ -55,6 +58,7 @@ impl Default for Keywords {
             scattered: false,
             escaped: None,
             codes: None,
+            words: None,
         }
     }
 }
@@ -195,13 +199,26 @@ impl Keywords {
         self.keys[row] = self.distinct.append(text);
     }
 
-    /// Gives a row for which there is room a text, in a column that interns them.
+    /// Gives a row for which there is room the text between two places of `block`, in a column that interns them.
     #[inline(always)]
-    pub(super) fn put_at(&mut self, row: usize, text: &[u8]) {
-        self.keys[row] = self.key_of(text);
+    pub(super) fn put_word_at(
+        &mut self,
+        row: usize,
+        block: &[u8],
+        (start, end): (usize, usize),
+        words: &mut Words,
+    ) {
+        let word = Word::at(block, start, end);
+        self.keys[row] = match word.and_then(|word| words.known().key(word)) {
+            Some(key) => key,
+            None => match word {
+                Some(word) => self.key_of_word(&block[start..end], word, None, words),
+                None => self.key_of(&block[start..end]),
+            },
+        };
     }
 
-    /// As [`put_at`](Keywords::put_at), for rows from `first` on and the text of a key.
+    /// The same for rows from `first` on and the text of a key.
     pub(super) fn put_key(&mut self, first: usize, key: i32, rows: &[u32]) {
         let keys = &mut self.keys[first..];
         for &row in rows {
@@ -293,6 +310,67 @@ impl Keywords {
         self.keys = keys;
     }
 
+    /// The keys of short texts, for someone who [gives them back](Keywords::give_words) and whose cells may have nothing.
+    pub(super) fn take_words(&mut self, nothing: Option<Nothing>) -> Box<Words> {
+        let mut words = self.words.take().unwrap_or_default();
+        words.for_cells(nothing);
+        words
+    }
+
+    /// See [`take_words`](Keywords::take_words).
+    pub(super) fn give_words(&mut self, words: Box<Words>) {
+        self.words = Some(words);
+    }
+
+    /// The key of a short text that `words` do not have; -1 if it is none.
+    #[inline(never)]
+    pub(super) fn key_of_word(
+        &mut self,
+        text: &[u8],
+        word: Word,
+        nothing: Option<Nothing>,
+        words: &mut Words,
+    ) -> i32 {
+        let key = match nothing.is_some_and(|nothing| nothing.is(text)) {
+            true => -1,
+            false => self.distinct.intern(text),
+        };
+        words.remember(word, key);
+        key
+    }
+
+    /// Appends a text of a plain column; its key.
+    #[inline]
+    pub(super) fn append(&mut self, text: &[u8]) -> i32 {
+        self.distinct.append(text)
+    }
+
+    /// The same for the text between two places of `bytes`, -1 if it is none. `None`: it does not stand there.
+    #[inline(always)]
+    pub(super) fn append_cell(
+        &mut self,
+        bytes: &[u8],
+        (start, end): (usize, usize),
+        nothing: Nothing,
+    ) -> Option<i32> {
+        let text = bytes.get(start..end)?;
+        if text.len() < 2 && nothing.is(text) {
+            return Some(-1);
+        }
+        // Most are copied as two vectors, whose last bytes are then forgotten.
+        const VECTORS: usize = 32;
+        match bytes.get(start..).and_then(|rest| rest.first_chunk::<VECTORS>()) {
+            Some(chunk) if text.len() <= VECTORS => {
+                let to = &mut self.distinct.bytes;
+                let end = to.len() + text.len();
+                to.extend_from_slice(chunk);
+                to.truncate(end);
+                Some(self.distinct.end())
+            }
+            _ => Some(self.append(text)),
+        }
+    }
+
     /// Gives `row`, behind all others, a value by its key.
     #[inline(always)]
     fn push(&mut self, row: usize, key: i32) {
@@ -304,7 +382,7 @@ impl Keywords {
 
     /// The key of a text that is interned.
     #[inline(always)]
-    fn key_of(&mut self, text: &[u8]) -> i32 {
+    pub(super) fn key_of(&mut self, text: &[u8]) -> i32 {
         let place = place(text);
         let key = self.places[place];
         if key >= 0 && same(self.distinct.get(key), text) {
@@ -388,6 +466,9 @@ impl Keywords {
         }
         if let Some(codes) = &mut self.codes {
             codes.forget();
+        }
+        if let Some(words) = &mut self.words {
+            words.forget();
         }
         let array = self.array(keys, offsets, text);
         self.scattered = false;

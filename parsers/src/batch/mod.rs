@@ -11,6 +11,7 @@
 //! `Utf8` where they do not; consumers must take both (see [`strings`]).
 
 mod arrays;
+mod cells;
 mod codes;
 mod column;
 mod distinct;
@@ -29,6 +30,7 @@ mod texts;
 mod unmapped;
 mod values;
 mod waiting;
+mod words;
 
 use std::sync::Arc;
 
@@ -53,6 +55,7 @@ pub(crate) use texts::same as same_text;
 use unmapped::Unmapped;
 pub use values::{spells_integer, stored_text};
 use waiting::Planned;
+pub(crate) use words::Nothing;
 
 /// Key of the Arrow field metadata entry that holds a column's dotted name.
 pub const DOTTED_NAME: &str = "borzoi.name";

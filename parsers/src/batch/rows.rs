@@ -5,9 +5,11 @@
 //! to it. Columns that more than one name writes to are not written so: [`BatchBuilder::own_columns`] has
 //! none for them.
 
+use super::cells::{Chunk, TOGETHER};
 use super::codes::Code;
 use super::column::{ColumnBuilder, Data, Set};
 use super::slots::Target;
+use super::words::Nothing;
 use super::{BatchBuilder, PATH};
 use crate::catalog::ColumnType;
 use crate::value::Value;
@@ -31,6 +33,16 @@ pub(crate) enum Cells {
 pub(crate) trait Rows {
     /// How many.
     fn len(&self) -> usize;
+
+    /// Their texts.
+    fn bytes(&self) -> &[u8];
+
+    /// Where the cells of a column begin and end in [`bytes`](Rows::bytes), from row `from` on; further behind: one does not
+    /// stand there.
+    fn places(&self, column: usize, from: usize, places: &mut [(u32, u32)]);
+
+    /// What cells have that are no values, if all others mean what stands there.
+    fn nothing(&self) -> Option<Nothing>;
 
     /// The text of a cell.
     fn cell(&self, column: usize, row: usize) -> &str;
@@ -147,17 +159,26 @@ impl BatchBuilder {
             return false;
         };
         let (Data::Integer(values), Data::Integer(one), Data::Integer(other)) =
-            (&mut sums.data, &one.data, &other.data)
+            (&mut sums.data, &mut one.data, &mut other.data)
         else {
             return false;
         };
         let had = sums.values_set > 0;
-        let at = |values: &[Option<i64>], row: usize| values.get(row).copied().flatten();
-        for row in self.rows..self.rows + rows {
-            let both = at(one, row).zip(at(other, row));
-            let sum = both.and_then(|(one, other)| one.checked_add(other));
-            sums.values_set += usize::from(put(values, row, sum));
+        let range = self.rows..self.rows + rows;
+        for numbers in [&mut *one, &mut *other] {
+            if numbers.len() < range.end {
+                numbers.resize(range.end, None);
+            }
         }
+        values.resize(range.start, None);
+        let pairs = one[range.clone()].iter().zip(&other[range]);
+        let mut count = 0;
+        values.extend(pairs.map(|(one, other)| {
+            let sum = one.and_then(|one| one.checked_add((*other)?));
+            count += usize::from(sum.is_some());
+            sum
+        }));
+        sums.values_set += count;
         self.used_columns += usize::from(index as usize > PATH && !had && sums.any());
         true
     }
@@ -275,6 +296,25 @@ impl ColumnBuilder {
         first: usize,
         mut misfit: impl FnMut(usize),
     ) {
+        if let Some(nothing) = rows.nothing() {
+            let mut places = [(0, 0); TOGETHER];
+            let mut from = 0;
+            while from < rows.len() {
+                let places = &mut places[..TOGETHER.min(rows.len() - from)];
+                rows.places(column, from, places);
+                let chunk = Chunk {
+                    rows,
+                    column,
+                    from,
+                    first: first + from,
+                    places,
+                    nothing,
+                };
+                self.take_chunk(&chunk, cells, &mut misfit);
+                from += chunk.places.len();
+            }
+            return;
+        }
         let mut row = 0;
         while row < rows.len() {
             let (next, stored) = match (&mut self.data, cells) {
@@ -451,7 +491,7 @@ pub(crate) fn long_digits(digits: &[u8]) -> Option<i64> {
 
 /// The number that `text` spells with few digits and a point among them. With so few, one division rounds as reading
 /// them would.
-fn decimal(text: &str) -> Option<f64> {
+pub(super) fn decimal(text: &str) -> Option<f64> {
     const DIGITS: usize = 15;
     const POWERS: [f64; DIGITS + 1] = [
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,

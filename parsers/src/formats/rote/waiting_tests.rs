@@ -121,6 +121,28 @@ fn blocks_of_many_lines_as_read() {
     }
 }
 
+/// Known lines in a row, as most logs have them, and now and then one that is read, some of them shortly behind each other:
+/// those before it are written first.
+#[test]
+fn known_lines_in_a_row_as_read() {
+    let line = |at: usize| match at % 97 {
+        0 | 5 => format!("<134>Mar  1 10:00:00 fw1 %ASA-6-199999: something else {at}"),
+        _ => format!(
+            "<134>Mar  1 10:00:00 fw1 %ASA-6-302016: Teardown UDP connection {at} for outside:192.0.2.{}/53 to inside:10.0.0.{}/{} duration 0:00:0{} bytes {}",
+            at % 200,
+            at % 7,
+            1024 + at,
+            at % 10,
+            at * 3
+        ),
+    };
+    let mut both = Both::new();
+    for round in 0..3 {
+        let lines: Vec<String> = (0..700).map(|at| line(round * 700 + at)).collect();
+        both.agree(&lines);
+    }
+}
+
 #[test]
 fn most_requests_are_known() {
     let line =

@@ -1,7 +1,8 @@
 //! The cells of many rows: where each begins and ends, row after row.
 
+use super::ends::{FRONT, Noticed, ends};
 use super::header::TableHeader;
-use crate::batch::Rows;
+use crate::batch::{Nothing, Rows};
 use crate::formats::text::cells::cells;
 use crate::formats::text::search::{BLOCK, places_in_block};
 use crate::formats::text_of;
@@ -11,6 +12,8 @@ use crate::value::Value;
 /// Memory that is used again.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// Where the cells end, row after row, if they were found in one pass.
+    ends: Vec<u32>,
     /// Where the separators stand.
     marks: Vec<u32>,
     /// The cells, row after row.
@@ -23,7 +26,7 @@ pub(super) struct Scratch {
 pub(super) struct Table<'b> {
     text: &'b str,
     undoubled: &'b str,
-    cells: &'b [(u32, u32)],
+    layout: Layout<'b>,
     columns: usize,
     rows: usize,
     pub(super) header: &'b TableHeader,
@@ -37,6 +40,52 @@ pub(super) struct Table<'b> {
     looks_closely: bool,
 }
 
+/// How the places of cells are kept.
+#[derive(Clone, Copy)]
+enum Layout<'b> {
+    /// Where each ends, behind [`FRONT`]; the next one begins behind that. Some have quotes around them, if `quoted`.
+    Ends { ends: &'b [u32], quoted: bool },
+    /// Where each begins and ends.
+    Cells(&'b [(u32, u32)]),
+}
+
+/// Where the cell of this number begins and ends.
+#[inline(always)]
+fn between(ends: &[u32], at: usize, bytes: &[u8], quoted: bool) -> (u32, u32) {
+    let Some(&[before, end]) = ends.get(at..).and_then(|ends| ends.first_chunk()) else {
+        return (FRONT, FRONT);
+    };
+    let start = before.wrapping_add(1);
+    // One byte less on either side, without a branch that nobody could foresee.
+    let quotes = u32::from(quoted && bytes.get(start as usize) == Some(&b'"'));
+    (start + quotes, end - quotes)
+}
+
+/// The ends of all cells, if each row has as many as there are columns, and rows are lines with a line feed between them.
+fn whole_rows(
+    bytes: &[u8],
+    spans: &[FrameSpan],
+    (separator, quoted): (u8, bool),
+    (columns, mark): (usize, u8),
+    found: &mut Vec<u32>,
+) -> Option<Noticed> {
+    let most = columns * spans.len() - 1;
+    let noticed = ends(bytes, separator, quoted, [b'\\', mark], most, found)?;
+    if noticed.count != most {
+        return None;
+    }
+    *found.get_mut(1 + most)? = bytes.len() as u32;
+    let start = spans.first()?.start;
+    let mut next = start;
+    for (span, row) in spans.iter().zip(found.get(1..)?.chunks_exact(columns)) {
+        if span.start != next || row.last().is_none_or(|end| *end as usize + start != span.end) {
+            return None;
+        }
+        next = span.end + 1;
+    }
+    Some(noticed)
+}
+
 impl<'b> Table<'b> {
     /// `None`: a row is not as it should be.
     pub(super) fn new(
@@ -47,7 +96,6 @@ impl<'b> Table<'b> {
     ) -> Option<Self> {
         let (start, end) = (spans.first()?.start, spans.last()?.end);
         let bytes = block.bytes.get(start..end)?;
-        let text = text_of(bytes).ok()?;
         if spans.iter().any(|span| span.truncated) || u32::try_from(bytes.len()).is_err() {
             return None;
         }
@@ -60,10 +108,40 @@ impl<'b> Table<'b> {
             TableHeader::Rows(rows) => {
                 let has_tabs = rows.separator() == b' ' && memchr::memchr(b'\t', bytes).is_some();
                 let separator = rows.separator_with(has_tabs);
-                let quoted = rows.is_quoted() && memchr::memchr(b'"', bytes).is_some();
-                (separator, quoted, rows.separator() == b' ')
+                (separator, rows.is_quoted(), rows.separator() == b' ')
             }
         };
+        let mark = match header {
+            TableHeader::Zeek(zeek) => zeek.empty_mark().as_bytes().first().copied(),
+            TableHeader::Rows(_) => None,
+        };
+        if columns == 0 {
+            return None;
+        }
+        let marked = (columns, mark.unwrap_or(b'\\'));
+        let together = match trailing || !separator.is_ascii() {
+            true => None,
+            false => whole_rows(bytes, spans, (separator, quoted), marked, &mut scratch.ends),
+        };
+        if let Some(noticed) = together {
+            let text = match noticed.is_ascii {
+                // SAFETY: every byte is ASCII.
+                true => unsafe { std::str::from_utf8_unchecked(bytes) },
+                false => std::str::from_utf8(bytes).ok()?,
+            };
+            let is_marked = |span: &FrameSpan| block.bytes[span.start..].starts_with(b"\xef\xbb\xbf");
+            if !noticed.is_ascii && spans.iter().any(is_marked) {
+                return None;
+            }
+            let layout = Layout::Ends {
+                ends: &scratch.ends,
+                quoted,
+            };
+            let rare = [noticed.rare[0], noticed.rare[1] || mark.is_none()];
+            return Some(Self::with(text, "", layout, (columns, spans.len()), header, rare));
+        }
+        let text = text_of(bytes).ok()?;
+        let quoted = quoted && memchr::memchr(b'"', bytes).is_some();
         scratch.cells.clear();
         scratch.cells.resize(columns * spans.len(), (0, 0));
         scratch.undoubled.clear();
@@ -94,29 +172,63 @@ impl<'b> Table<'b> {
                 false => rows.bare(row, from, to)?,
             }
         }
-        let escapes = matches!(header, TableHeader::Zeek(_)) && memchr::memchr(b'\\', bytes).is_some();
+        let holds = |byte| memchr::memchr(byte, bytes).is_some();
+        let rare = match header {
+            TableHeader::Zeek(_) => [holds(b'\\'), true],
+            TableHeader::Rows(_) => [false; 2],
+        };
+        let layout = Layout::Cells(&scratch.cells);
+        let size = (columns, spans.len());
+        Some(Self::with(text, &scratch.undoubled, layout, size, header, rare))
+    }
+
+    /// Rows whose cells are found; `rare`: whether there are backslashes, and whether the first byte of Zeek's mark of empty
+    /// cells may be there.
+    fn with(
+        text: &'b str,
+        undoubled: &'b str,
+        layout: Layout<'b>,
+        (columns, rows): (usize, usize),
+        header: &'b TableHeader,
+        rare: [bool; 2],
+    ) -> Self {
+        let escapes = matches!(header, TableHeader::Zeek(_)) && rare[0];
         let (unset, looks_closely) = match header {
             TableHeader::Rows(_) => (b'-', false),
             TableHeader::Zeek(zeek) => {
-                let marks = memchr::memmem::find(bytes, zeek.empty_mark().as_bytes()).is_some();
+                let marks =
+                    rare[1] && memchr::memmem::find(text.as_bytes(), zeek.empty_mark().as_bytes()).is_some();
                 match zeek.unset_mark().as_bytes() {
                     [unset] => (*unset, escapes || marks),
                     _ => (b'-', true),
                 }
             }
         };
-        Some(Table {
+        Table {
             text,
-            undoubled: &scratch.undoubled,
-            cells: &scratch.cells,
+            undoubled,
+            layout,
             columns,
-            rows: spans.len(),
+            rows,
             header,
             escapes,
             unset,
             empty_is_value: matches!(header, TableHeader::Zeek(_)),
             looks_closely,
-        })
+        }
+    }
+
+    /// Where a cell begins and ends; behind all text: among those that are not doubled any more.
+    #[inline(always)]
+    fn place(&self, column: usize, row: usize) -> (usize, usize) {
+        let at = row * self.columns + column;
+        match self.layout {
+            Layout::Cells(cells) => (cells[at].0 as usize, cells[at].1 as usize),
+            Layout::Ends { ends, quoted } => {
+                let (start, end) = between(ends, at, self.text.as_bytes(), quoted);
+                (start as usize, end as usize)
+            }
+        }
     }
 
     /// A cell in which quotes were doubled, or an empty one at the end.
@@ -279,15 +391,47 @@ impl Rows for Table<'_> {
         self.rows
     }
 
+    fn places(&self, column: usize, from: usize, places: &mut [(u32, u32)]) {
+        let at = (from * self.columns + column..).step_by(self.columns);
+        let bytes = self.text.as_bytes();
+        match self.layout {
+            Layout::Cells(cells) => places
+                .iter_mut()
+                .zip(at)
+                .for_each(|(place, at)| *place = cells[at]),
+            Layout::Ends { ends, quoted: false } => {
+                let places = places.iter_mut().zip(at);
+                places.for_each(|(place, at)| *place = between(ends, at, bytes, false));
+            }
+            Layout::Ends { ends, quoted: true } => {
+                let places = places.iter_mut().zip(at);
+                places.for_each(|(place, at)| *place = between(ends, at, bytes, true));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    #[inline]
+    fn nothing(&self) -> Option<Nothing> {
+        (!self.looks_closely).then_some(Nothing {
+            mark: self.unset,
+            empty: !self.empty_is_value,
+        })
+    }
+
     #[inline]
     fn cell(&self, column: usize, row: usize) -> &str {
-        let (start, end) = self.cells[row * self.columns + column];
-        let found = match self.text.as_bytes().get(start as usize..end as usize) {
+        let (start, end) = self.place(column, row);
+        let found = match self.text.as_bytes().get(start..end) {
             Some(found) => found,
-            None => return self.undoubled_cell(start as usize, end as usize),
+            None => return self.undoubled_cell(start, end),
         };
-        // SAFETY: cells begin and end at characters: those of `quoted` are pieces of a line; those of `bare` lie between
-        // ASCII bytes and the ends of a line, which are looked at.
+        // SAFETY: cells begin and end at characters: those of `quoted` are pieces of a line; those of `bare` and
+        // of `ends` lie between ASCII bytes and the ends of a line, which are looked at.
         unsafe { std::str::from_utf8_unchecked(found) }
     }
 

@@ -14,6 +14,7 @@
 //! value. Such a row of a W3C log is read as any line is.
 
 mod bulk;
+mod ends;
 mod grid;
 mod header;
 mod identify;

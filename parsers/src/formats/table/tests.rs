@@ -337,6 +337,51 @@ fn separated_values_together() {
     });
 }
 
+/// Without marks of empty cells and escapes, as nearly all logs are.
+#[test]
+fn plain_connections_together() {
+    let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n\
+        #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\tmissed_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes\ttunnel_parents\tmine\n\
+        #types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tinterval\tcount\tcount\tstring\tbool\tcount\tstring\tcount\tcount\tcount\tcount\tset[string]\tstring\n";
+    same_together(head, |n| {
+        let service = ["ssl", "-", "gssapi,smb,krb5,and more", "dns", ""][n % 5];
+        let duration = ["0.250000", "-", "12.5", "1e3", "nan", "123456789.500000"][n % 6];
+        let port = if n % 700 == 3 {
+            "many".to_owned()
+        } else {
+            (n % 9000).to_string()
+        };
+        let bytes = ["-", "07", "9", "123456789012", "-5", "+1", ""][n % 7];
+        let parents = ["-", "Ca,Cb", "Cc"][n % 3];
+        format!(
+            "{}.250000\tC{n}\t10.0.{}.{}\t{port}\t2001:db8::{:x}\t443\ttcp\t{service}\t{duration}\t{n}\t{bytes}\tSF\t{}\t0\tShADadFf\t3\t{n}\t{bytes}\t200\t{parents}\tä{n}",
+            1_772_355_600 + n,
+            n % 200,
+            n % 250,
+            n % 2_000 * 99_991,
+            ["T", "F", "-", "x"][n % 4],
+        )
+    });
+}
+
+/// Quotes around whole cells alone.
+#[test]
+fn plainly_quoted_values_together() {
+    let head = "time,src_ip,source.port,user,bytes,ratio,host name,what\n";
+    same_together(head, |n| {
+        let what = ["plain", "\"a, b\"", "\"\"", "", "-", "\"-\"", "\"two\nlines\""][n % 7];
+        let port = ["80", "443", "none", "080", "\"22\""][n % 5];
+        format!(
+            "2026-03-01 10:{:02}:{:02},192.0.2.{},{port},user{},{n},0.{n},\"dc{}.corp.example\",{what}",
+            n / 60 % 60,
+            n % 60,
+            n % 250,
+            n % 17,
+            n % 3,
+        )
+    });
+}
+
 #[test]
 fn requests_together() {
     let head = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status time-taken\n";

@@ -49,6 +49,7 @@ fn plan(measured: Measured, slots: u16, test: Test) -> Plan {
         group_values: 1,
         span: 300 * SECOND,
         window: WindowMode::Sliding,
+        lateness: None,
         measured,
         test,
         handed: Vec::new(),

@@ -196,6 +196,24 @@ pub struct Shown {
     pub event_id: String,
     /// The whole event; null where it was not kept.
     pub event: EventJson,
+    /// Of what a statistic found: what it measured, and what it expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<Box<Finding>>,
+}
+
+/// What a statistic found, in the alert of a correlation that reads it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Finding {
+    /// What was measured and what was expected, in words.
+    pub summary: String,
+    /// What was measured.
+    pub value: f64,
+    /// As [`CorrelationAlert::figures`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
+    /// As [`CorrelationAlert::series`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<f32>,
 }
 
 /// The rule of an alert.

@@ -27,6 +27,7 @@ use borzoi_rules::sql::SqlRule;
 use crate::correlate::alerts::Correlator;
 use crate::eql::run::QueryRun;
 use crate::explain::log_source_text;
+use crate::indicators::IndicatorSet;
 use crate::matcher::{BatchMatcher, CompiledRules};
 use crate::scan::found::find;
 use crate::sql_rules::run::SqlRun;
@@ -112,6 +113,8 @@ pub struct SeveralEvents {
     pub queries: Vec<Arc<QueryRule>>,
     /// SQL rules of the file.
     pub sql: Vec<Arc<SqlRule>>,
+    /// The lists that rules in SQL look into.
+    pub lists: Option<Arc<IndicatorSet>>,
     /// Ids of rules that do not alert on their own.
     pub silent: BTreeSet<Arc<str>>,
 }
@@ -149,6 +152,7 @@ impl SeveralEvents {
                 .filter(|rule| in_file(&rule.meta))
                 .cloned()
                 .collect(),
+            lists: None,
             silent: report.referenced_only.clone(),
             correlations,
         }
@@ -169,7 +173,7 @@ impl SeveralEvents {
         let silent = silent.chain(self.silent.iter().cloned()).collect();
         let all: Vec<_> = self.correlations.iter().chain(&self.read).cloned().collect();
         let (compiled, not_run) = compiled.with_correlations(&all, &silent);
-        let (compiled, sql_not_run) = compiled.with_sql(&self.sql, catalog, None);
+        let (compiled, sql_not_run) = compiled.with_sql(&self.sql, catalog, self.lists.as_ref());
         match (not_run.first(), sql_not_run.first()) {
             (Some(not_run), _) => Err(not_run.to_string()),
             (_, Some(not_run)) => Err(not_run.to_string()),
@@ -243,9 +247,17 @@ pub struct TestedRules {
 
 impl TestedRules {
     /// Compiles the rules of the file at `path` in `report`. Beside a rule over several events, those that it reads need
-    /// not fire by themselves.
-    pub fn of_file(path: &Path, report: &LoadReport, catalog: &Arc<Catalog>) -> TestedRules {
-        let several = SeveralEvents::of_file(path, report);
+    /// not fire by themselves. `lists` are those that rules in SQL look into.
+    pub fn of_file(
+        path: &Path,
+        report: &LoadReport,
+        catalog: &Arc<Catalog>,
+        lists: Option<&Arc<IndicatorSet>>,
+    ) -> TestedRules {
+        let several = SeveralEvents {
+            lists: lists.cloned(),
+            ..SeveralEvents::of_file(path, report)
+        };
         let fires = |rule: &&Arc<DetectionRule>| {
             let silent = report.referenced_only.contains(&rule.meta.id);
             rule.meta.location.path == path && (several.is_empty() || !silent)

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod draft;
+mod options;
 mod own;
 mod statistic;
 
@@ -47,6 +48,8 @@ pub struct Options {
     pub window: WindowMode,
     /// For how long after the start of what was found no more is told of the same group.
     pub suppress: Option<Duration>,
+    /// How far an event may lie below the newest one of its source and still count, in place of what the whole scan allows.
+    pub lateness: Option<Duration>,
 }
 
 /// Which events a condition looks at, at a point in time.
@@ -57,6 +60,12 @@ pub enum WindowMode {
     Sliding,
     /// Those since the last whole multiple of `timespan`, counted from 1970 in UTC.
     Tumbling,
+    /// Windows of `timespan` begin at each whole multiple of `hop`, counted from 1970 in UTC: those since the beginning of the
+    /// oldest that is not over.
+    Hopping {
+        /// From the beginning of one window to that of the next: at most `timespan`.
+        hop: Duration,
+    },
     /// Those that go back without a pause of `timespan` or more.
     Session,
 }
@@ -94,10 +103,13 @@ pub enum CorrelationKind {
 pub enum CorrelationCondition {
     /// Every bound holds for the count (or sum, or mean …).
     Bounds {
-        /// The fields whose values are looked at; empty for counts of events and for temporal rules.
+        /// The fields whose values are looked at; empty for temporal rules, and for counts of events without `distinct`.
         fields: Vec<String>,
         /// What must hold.
         bounds: Vec<Bound>,
+        /// Of counts of events: what must hold beside of the number of different values of the fields. Empty: nothing is
+        /// asked of values.
+        distinct: Vec<Bound>,
     },
     /// The values of these fields together are new to the group.
     New {

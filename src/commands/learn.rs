@@ -110,6 +110,7 @@ pub fn baselines(args: &BaselinesArgs, quiet: bool) -> Result<Exit, Failure> {
         windows: windows::Settings {
             // Nothing comes, and nothing is over.
             lateness: Some(i64::MAX),
+            own_lateness: false,
             ..windows::Settings::default()
         },
         ..ScanOptions::default()

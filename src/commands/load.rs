@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use borzoi_engine::indicators::Loaded;
+use borzoi_engine::indicators::{IndicatorSet, Loaded};
 use borzoi_engine::matcher::CompiledRules;
 use borzoi_engine::scan::{ScanOptions, StoredEvents};
 use borzoi_parsers::catalog::{Catalog, Dataset, ServedLogSource};
@@ -225,15 +225,16 @@ fn rules_with(paths: &[PathBuf], placeholders: Placeholders, more: Vec<Detection
     loader.load(paths)
 }
 
-/// Rules as [`rules`] loads them, together with those of lists.
+/// Rules as [`rules`] loads them, together with those of lists, and what rules in SQL look into.
 pub fn rules_and_lists(
     paths: &[PathBuf],
     values: Option<&PathBuf>,
     lists: &[PathBuf],
-) -> Result<LoadReport, Failure> {
+) -> Result<(LoadReport, Option<Arc<IndicatorSet>>), Failure> {
     let lists = lists::load(lists, true)?;
+    let set = lists.as_ref().map(|lists| lists.loaded.set.clone());
     let lists = lists.map_or_else(Vec::new, |lists| lists.rules());
-    Ok(rules_with(paths, placeholders(values)?, lists))
+    Ok((rules_with(paths, placeholders(values)?, lists), set))
 }
 
 /// Prints what kept rules from loading.

@@ -23,8 +23,8 @@ pub fn run(command: &RulesCommand) -> Result<Exit, Failure> {
             output,
         } => {
             let catalog = load::catalog(catalog.catalog.as_ref())?;
-            let report = load::rules_and_lists(paths, placeholders.as_ref(), indicators)?;
-            rules_check::run(report, &catalog, *strict, *output)
+            let (report, lists) = load::rules_and_lists(paths, placeholders.as_ref(), indicators)?;
+            rules_check::run(report, lists.as_ref(), &catalog, *strict, *output)
         }
         RulesCommand::List { paths, output } => list(paths, *output),
         RulesCommand::Explain {
@@ -49,8 +49,13 @@ pub fn run(command: &RulesCommand) -> Result<Exit, Failure> {
             indicators,
             catalog,
         } => {
-            let report = load::rules_and_lists(paths, placeholders.as_ref(), indicators)?;
-            rules_test::run(paths, report, load::catalog(catalog.catalog.as_ref())?)
+            let (report, lists) = load::rules_and_lists(paths, placeholders.as_ref(), indicators)?;
+            rules_test::run(
+                paths,
+                report,
+                lists.as_ref(),
+                load::catalog(catalog.catalog.as_ref())?,
+            )
         }
     }
 }

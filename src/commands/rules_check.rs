@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use borzoi_engine::indicators::IndicatorSet;
 use borzoi_engine::matcher::{CompileWarning, CompiledRules, WarningKind};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::{LoadReport, Problem, Severity, locate};
@@ -17,6 +18,7 @@ use crate::ui::table;
 /// Runs the command.
 pub fn run(
     report: LoadReport,
+    lists: Option<&Arc<IndicatorSet>>,
     catalog: &Arc<Catalog>,
     strict: bool,
     output: Structured,
@@ -47,7 +49,7 @@ pub fn run(
         let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
         locate::correlation_warning(&left_out.rule, "correlation-not-run", message)
     }));
-    let (_, not_run) = compiled.with_sql(&report.sql, catalog, None);
+    let (_, not_run) = compiled.with_sql(&report.sql, catalog, lists);
     let not_run: Vec<Problem> = not_run.into_iter().map(|left_out| left_out.problem).collect();
     let errors = report.errors().count() + not_run.len();
     let warnings = report.warnings().count() + located.len();

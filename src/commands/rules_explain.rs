@@ -1,5 +1,5 @@
 //! `borzoi rules explain`: condition by condition, why a rule matches an event or not;
-//! of rules in SQL what they do, and what an event counts for.
+//! of correlations and rules in SQL what they do, of the latter what an event counts for.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use borzoi_engine::alert::Alert;
+use borzoi_engine::correlate::words;
 use borzoi_engine::explain::explain;
+use borzoi_engine::indicators::IndicatorSet;
 use borzoi_engine::scan::{Scan, ScanOptions, ScanSink};
 use borzoi_engine::sql_rules::SqlRules;
 use borzoi_parsers::batch::{EventBatch, strings};
@@ -27,7 +29,7 @@ pub fn run(
     rule: &Path,
     event: &str,
     dataset: Option<&str>,
-    report: LoadReport,
+    (report, lists): (LoadReport, Option<Arc<IndicatorSet>>),
     catalog: Arc<Catalog>,
     limit: usize,
 ) -> Result<Exit, Failure> {
@@ -46,13 +48,14 @@ pub fn run(
             rule.display()
         )));
     }
-    let (sql, not_run) = SqlRules::compile(&report.sql, &catalog, None);
+    let (sql, not_run) = SqlRules::compile(&report.sql, &catalog, lists.as_ref());
     for left_out in &not_run {
         anstream::eprintln!("{left_out}");
     }
     if report.detections.is_empty() && !not_run.is_empty() {
         return Ok(Exit::Failed);
     }
+    let correlations = described(&report);
     let inputs = InputSet::expand(&[event]);
     let mut sink = Explainer {
         rules: report.detections,
@@ -62,7 +65,7 @@ pub fn run(
         left: limit,
         seen: 0,
     };
-    for described in sink.sql.describe() {
+    for described in correlations.into_iter().chain(sink.sql.describe()) {
         writeln!(sink.out, "{described}")?;
     }
     let scan = Scan {
@@ -86,6 +89,19 @@ pub fn run(
         );
     }
     Ok(Exit::Done)
+}
+
+/// The correlations of a report in words.
+fn described(report: &LoadReport) -> Vec<String> {
+    let title_of = |id: &str| {
+        let mut rules = report.summaries();
+        let rule = rules.find(|rule| *rule.meta.id == *id)?;
+        Some(rule.meta.title.to_string())
+    };
+    let correlations = report.correlations.iter();
+    correlations
+        .map(|rule| words::described(rule, title_of))
+        .collect()
 }
 
 struct Explainer<W> {

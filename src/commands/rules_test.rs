@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use borzoi_engine::indicators::IndicatorSet;
 use borzoi_engine::rule_tests::{Outcome, TestedRules};
 use borzoi_parsers::catalog::Catalog;
 use borzoi_rules::pack_tests::{self, TestFile};
@@ -16,14 +17,21 @@ use crate::exit::{Exit, Failure};
 use crate::ui::style;
 
 /// Runs the command.
-pub fn run(paths: &[PathBuf], report: LoadReport, catalog: Arc<Catalog>) -> Result<Exit, Failure> {
+pub fn run(
+    paths: &[PathBuf],
+    report: LoadReport,
+    lists: Option<&Arc<IndicatorSet>>,
+    catalog: Arc<Catalog>,
+) -> Result<Exit, Failure> {
     load::show_errors(&report);
     load::some_file(&report)?;
     let mut failed = report.errors().count();
     let rules = report.summaries().filter(|rule| rule.kind != RuleKind::Filter);
-    let lists = report.detections.iter().filter(|rule| is_list(rule));
-    let lists: BTreeSet<&Path> = lists.map(|rule| rule.meta.location.path.as_path()).collect();
-    let by_file = rules.map(|rule| rule.path()).filter(|path| !lists.contains(path));
+    let of_lists = report.detections.iter().filter(|rule| is_list(rule));
+    let of_lists: BTreeSet<&Path> = of_lists.map(|rule| rule.meta.location.path.as_path()).collect();
+    let by_file = rules
+        .map(|rule| rule.path())
+        .filter(|path| !of_lists.contains(path));
     let by_file: BTreeSet<&Path> = by_file.collect();
     // The last rule of a file is the one that the others stand for.
     let titles: BTreeMap<&Path, &str> = report
@@ -41,7 +49,7 @@ pub fn run(paths: &[PathBuf], report: LoadReport, catalog: Arc<Catalog>) -> Resu
             failed += 1;
             writeln!(out, "{problem}")?;
         }
-        let tested = TestedRules::of_file(file, &report, &catalog);
+        let tested = TestedRules::of_file(file, &report, &catalog, lists);
         let title = titles.get(file).copied().unwrap_or_default();
         for case in &tests.cases {
             match tested.run(case) {

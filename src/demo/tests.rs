@@ -275,6 +275,7 @@ fn attacks_of_many_records_are_found_by_whom_and_when() {
             dataset: None,
             event_id: String::new(),
             event: serde_json::json!({"log": {"file": {"path": format!("/tmp/{}", record.file)}}}).into(),
+            found: None,
         });
     }
     assert_eq!(heard(shown).1, 0);

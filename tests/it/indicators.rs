@@ -286,3 +286,91 @@ fn rules_over_lists_are_tested_and_explained() {
         explained.stdout
     );
 }
+
+/// Rules in SQL look into the lists too: where they are checked, explained and tested as where they run.
+#[test]
+fn rules_in_sql_see_the_lists() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let rule = "
+title: Called often
+level: high
+sql: |
+    select destination.ip, count(*) as calls from windows.sysmon
+    where indicator_of('example', destination.ip)
+    group by destination.ip, tumble(time, interval '1 minute')
+    having count(*) >= 2
+entities: [destination.ip]
+";
+    let case = |expect: bool, times: u32, address: &str| {
+        let events: Vec<String> = (0..times).map(|second| line(second, address)).collect();
+        let events = events.join(",");
+        format!(r#"{{"expect": {expect}, "note": "{times} of {address}", "events": [{events}]}}"#)
+    };
+    std::fs::write(path("rule.yml"), rule).unwrap();
+    // The second is there to be counted, and in no list.
+    let cases = [
+        case(true, 2, "192.0.2.66"),
+        case(false, 3, "10.0.0.2"),
+        case(false, 1, "192.0.2.66"),
+    ];
+    std::fs::write(path("rule.test.ndjson"), cases.join("\n") + "\n").unwrap();
+    std::fs::write(path("event.json"), line(1, "192.0.2.66") + "\n").unwrap();
+    std::fs::write(path("other.json"), line(1, "10.0.0.2") + "\n").unwrap();
+    let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/data/indicators");
+    let (rule, event, other) = (path("rule.yml"), path("event.json"), path("other.json"));
+    let tested = run(["rules", "test", &rule, "--indicators", lists]);
+    assert_eq!(tested.code, Some(0), "{}{}", tested.stdout, tested.stderr);
+    assert!(
+        tested.stdout.starts_with("1 rule files: 3 cases passed"),
+        "{}",
+        tested.stdout
+    );
+    let checked = run(["rules", "check", &rule, "--indicators", lists]);
+    assert_eq!(checked.code, Some(0), "{}{}", checked.stdout, checked.stderr);
+    let explained = |event: &str| {
+        let ran = run(["rules", "explain", &rule, "--indicators", lists, "--event", event]);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        ran.stdout
+    };
+    let (listed, unlisted) = (explained(&event), explained(&other));
+    assert!(listed.contains("✓ counts for: Called often"), "{listed}");
+    assert!(
+        unlisted.contains("✗ does not count for: Called often"),
+        "{unlisted}"
+    );
+    // Without the lists nothing can be said, and it is not said that all is well.
+    let tested = run(["rules", "test", &rule]);
+    assert_eq!(tested.code, Some(1), "{}{}", tested.stdout, tested.stderr);
+}
+
+#[test]
+fn correlations_are_explained_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let rule = format!(
+        "{RULE}borzoi: {{window: hopping, hop: 10s, distinct: {{field: host.name, gte: 2}}, lateness: 10m}}\n"
+    );
+    std::fs::write(path("rule.yml"), rule).unwrap();
+    std::fs::write(path("event.json"), line(1, "192.0.2.66") + "\n").unwrap();
+    let lists = concat!(env!("CARGO_MANIFEST_DIR"), "/data/indicators");
+    let (rule, event) = (path("rule.yml"), path("event.json"));
+    let ran = run([
+        "rules",
+        "explain",
+        &rule,
+        "--indicators",
+        lists,
+        "--event",
+        &event,
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    for line in [
+        "├─ counts events of `Indicator of example`",
+        "├─ in windows 1m long, one every 10s",
+        "├─ holds where there are at least 3, with at least 2 distinct values of host.name",
+        "└─ waits 10m for late events, in place of --lateness",
+    ] {
+        assert!(ran.stdout.contains(line), "{line} in {}", ran.stdout);
+    }
+}

@@ -18,6 +18,7 @@
 //! ([`rare`](super::rare)). Periods under about four times [`Settings::burst_micros`] are not found, nor are jitters of
 //! far more than half of the period: these are as irregular as people.
 
+use super::fast::{exp_of_negative, ln};
 use serde::{Deserialize, Serialize};
 
 /// Intervals kept.
@@ -45,6 +46,8 @@ const NEAR_PART: f64 = 0.55;
 /// What a density and an interval count as at least, in periods, so that 48 of them multiplied are a number.
 const LEAST_DENSITY: f64 = 1e-6;
 const LEAST_LENGTH: f64 = 1e-3;
+/// From this strength on it makes no difference how much stronger it is.
+const CERTAIN: f64 = 30.0;
 /// While a beacon is known, every so many call-backs are judged.
 const KNOWN_EVERY: u8 = 4;
 /// `ln sqrt(2 pi)`.
@@ -194,13 +197,15 @@ impl Beacon {
 
     fn judge(&mut self) -> Score {
         let mut score = self.nothing();
-        let mut room = [0.0; KEPT];
         let count = usize::from(self.filled).min(KEPT);
-        for (sorted, &interval) in room.iter_mut().zip(&self.intervals.as_flattened()[..count]) {
-            *sorted = f64::from(interval).max(1e-6);
+        // Bits of positive numbers ascend as they do.
+        let mut bits = [0; KEPT];
+        for (bits, interval) in bits.iter_mut().zip(&self.intervals.as_flattened()[..count]) {
+            *bits = interval.max(1e-6).to_bits();
         }
-        let sorted = &mut room[..count];
-        sorted.sort_unstable_by(f64::total_cmp);
+        bits[..count].sort_unstable();
+        let sorted = bits.map(|bits| f64::from(f32::from_bits(bits)));
+        let sorted = &sorted[..count];
         let fit = if count < LEAST { None } else { fit(sorted) };
         let Some(fit) = fit else {
             self.found = false;
@@ -214,7 +219,7 @@ impl Beacon {
         };
         // The deviation as estimated; a little less and a little more, where that could matter.
         let mut best = strength(1.0);
-        if best > -5.0 {
+        if best > -5.0 && best < CERTAIN {
             best = best.max(strength(0.75)).max(strength(1.35));
         }
         if best <= 0.0 {
@@ -279,8 +284,9 @@ fn fit(sorted: &[f64]) -> Option<Fit> {
     let mut period = median;
     for _ in 0..3 {
         let (mut length, mut periods) = (0.0, 0.0);
+        let per_second = 1.0 / period;
         for &interval in sorted {
-            let (k, off) = folded(interval, period);
+            let (k, off) = folded(interval * per_second);
             if k <= 3.0 && off.abs() < 0.6 {
                 length += interval;
                 periods += k;
@@ -292,8 +298,9 @@ fn fit(sorted: &[f64]) -> Option<Fit> {
         period = length / periods;
     }
     let (mut squares, mut inside, mut missing) = (0.0, 0.0, 0);
+    let per_second = 1.0 / period;
     for &interval in sorted {
-        let (k, off) = folded(interval, period);
+        let (k, off) = folded(interval * per_second);
         if k <= MOST_PERIODS && off.abs() < 0.75 {
             squares += off * off / k;
             inside += 1.0;
@@ -308,31 +315,40 @@ fn fit(sorted: &[f64]) -> Option<Fit> {
     })
 }
 
-/// How many periods an interval is, and how far from that, in periods.
-fn folded(interval: f64, period: f64) -> (f64, f64) {
-    let k = (interval / period).round().max(1.0);
-    (k, interval / period - k)
+/// How many periods an interval of so many is, and how far from that.
+fn folded(length: f64) -> (f64, f64) {
+    // The cast cuts: no call of the library for each of hundreds.
+    let k = ((length + 0.5) as i64).max(1) as f64;
+    (k, length - k)
 }
 
 /// Log-likelihood of the intervals as beaconing.
 fn beaconing(intervals: &[f64], fit: Fit) -> f64 {
     // Where jitter makes multiples overlap, the neighbours of the nearest one count too.
-    let reach = if fit.deviation > 0.15 { 1.0 } else { 0.0 };
-    let height = (1.0 - STRAY) * (1.0 - MISSING) * (-HALF_LOG_TAU).exp();
+    let reach = usize::from(fit.deviation > 0.15);
+    let per_second = 1.0 / fit.period;
+    // Of each multiple, one over its deviation, and its density at the middle.
+    let mut multiples = [(0.0, 0.0); MOST_PERIODS as usize + 2];
+    let mut height = (1.0 - STRAY) * (1.0 - MISSING) * (-HALF_LOG_TAU).exp();
+    for (multiple, known) in multiples.iter_mut().enumerate().skip(1) {
+        // A hundredth of a second on top: clocks are no better.
+        let deviation = fit.deviation * (multiple as f64).sqrt() + 0.01 * per_second;
+        *known = (1.0 / deviation, height / deviation);
+        height *= MISSING;
+    }
     // A product of densities in units of the period, each between a ten-thousandth and a hundred or so: one logarithm is enough.
     let mut product = 1.0;
     for &interval in intervals {
-        let (nearest, _) = folded(interval, fit.period);
-        let length = interval / fit.period;
+        let length = interval * per_second;
+        let (nearest, _) = folded(length);
         let mut density = STRAY / (STRAY_FOLDS * length.max(LEAST_LENGTH));
         if nearest <= MOST_PERIODS {
-            let mut multiple = (nearest - reach).max(1.0);
-            while multiple <= nearest + reach {
-                // A hundredth of a second on top: clocks are no better.
-                let deviation = fit.deviation * multiple.sqrt() + 0.01 / fit.period;
-                let off = (length - multiple) / deviation;
-                density += height * MISSING.powi(multiple as i32 - 1) * (-0.5 * off * off).exp() / deviation;
-                multiple += 1.0;
+            let nearest = nearest as usize;
+            let first = (nearest - reach).max(1);
+            let near = multiples.iter().enumerate().take(nearest + reach + 1).skip(first);
+            for (multiple, &(per_deviation, middle)) in near {
+                let off = (length - multiple as f64) * per_deviation;
+                density += middle * exp_of_negative(-0.5 * off * off);
             }
         }
         product *= density.max(LEAST_DENSITY);
@@ -351,7 +367,7 @@ fn people(sorted: &[f64], burst: f64) -> f64 {
     let mut room = [0.0; KEPT];
     let logs = &mut room[..sorted.len()];
     for (log, &interval) in logs.iter_mut().zip(sorted) {
-        *log = rest(interval).ln();
+        *log = ln(rest(interval));
     }
     // By mean and deviation; and by quartiles with some that may be anything: nights between sessions.
     let sum: f64 = logs.iter().sum();
@@ -366,7 +382,7 @@ fn people(sorted: &[f64], burst: f64) -> f64 {
     // Each factor is between 0.005 and 0.5.
     let factors = logs.iter().map(|log| {
         let off = (log - quartile(2)) / spread;
-        height * (-0.5 * off * off).exp() + STRAY / STRAY_FOLDS
+        height * exp_of_negative(-0.5 * off * off) + STRAY / STRAY_FOLDS
     });
     let robust = factors.product::<f64>().ln() - sum;
     at_random.max(log_normal).max(robust)
@@ -374,10 +390,14 @@ fn people(sorted: &[f64], burst: f64) -> f64 {
 
 /// Shannon's entropy of ascending intervals in bins of a fifth, relative to the most that so many can have.
 fn entropy(sorted: &[f64]) -> f64 {
-    let bin = |interval: f64| (interval.ln() / 1.2f64.ln()).round() as i64;
+    let bin = |interval: &f64| (ln(*interval) / 1.2f64.ln()).round() as i64;
     let count = sorted.len() as f64;
-    let entropy: f64 = sorted
-        .chunk_by(|a, b| bin(*a) == bin(*b))
+    let mut bins = [0; KEPT];
+    for (bin_of, interval) in bins.iter_mut().zip(sorted) {
+        *bin_of = bin(interval);
+    }
+    let entropy: f64 = bins[..sorted.len().min(KEPT)]
+        .chunk_by(|one, other| one == other)
         .map(|alike| alike.len() as f64 / count)
         .map(|part| -part * part.ln())
         .sum();

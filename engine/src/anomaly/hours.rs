@@ -115,11 +115,6 @@ impl Hours {
         }
     }
 
-    /// From now on another sensitivity: how many alerts a day one of several may give depends on how many there are.
-    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
-        self.settings.alerts_per_day = alerts_per_day;
-    }
-
     /// Says how unusual it is to be active at a time, then learns it. Another event in the same hour says the same and
     /// does not alert; so does one whose time goes back.
     pub fn update(&mut self, time_micros: i64) -> Score {
@@ -222,36 +217,10 @@ fn shares(counts: &[f32], active: f64) -> [f64; WEEK] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simulate::Noise;
+    use super::super::simulate::{Noise, working_hours};
     use super::*;
 
     const DAY: i64 = 24 * HOUR_MICROS;
-
-    /// Days at work from 9 to 17 h, each end an hour or so off (normal), one day in ten an hour or two more, one Saturday
-    /// in eight; some hours without events.
-    fn weeks(noise: &mut Noise, weeks: i64) -> Vec<i64> {
-        let mut times = Vec::new();
-        for day in 0..weeks * 7 {
-            let works = match day % 7 {
-                0..5 => noise.uniform() < 0.95,
-                5 => noise.uniform() < 0.125,
-                _ => false,
-            };
-            if !works {
-                continue;
-            }
-            let from = (9.0 + 0.7 * noise.normal()) as i64;
-            let late = if noise.uniform() < 0.1 { 2.0 } else { 0.0 };
-            let until = (17.0 + 0.7 * noise.normal() + late) as i64;
-            for hour in from..until {
-                for _ in 0..noise.below(20) {
-                    times.push(day * DAY + hour * HOUR_MICROS + (noise.uniform() * 3.6e9) as i64);
-                }
-            }
-        }
-        times.sort_unstable();
-        times
-    }
 
     #[test]
     fn few_false_alarms_and_nights_and_sundays_are_found() {
@@ -260,7 +229,7 @@ mod tests {
         for person in 0..people {
             let mut noise = Noise::new(1_000 + person as u64);
             let mut hours = Hours::new(Settings::default());
-            for time in weeks(&mut noise, 12) {
+            for time in working_hours(&mut noise, 84) {
                 alerts += usize::from(hours.update(time).alert);
             }
             let night = 84 * DAY + (1 + noise.below(4) as i64) * HOUR_MICROS;

@@ -60,6 +60,7 @@ pub mod distinct;
 pub mod ewma;
 #[cfg(test)]
 mod fan_out_tests;
+mod fast;
 pub mod hours;
 pub mod names;
 pub mod peers;

@@ -137,6 +137,7 @@ impl Peers {
 
         let (median, spread) = place_and_spread(&sorted);
         let learned = known_for >= self.settings.learning_micros;
+        let rates = self.rates.known();
         let scores: Vec<Score> = values
             .iter()
             .map(|&value| {
@@ -147,7 +148,7 @@ impl Peers {
                 let distance =
                     ((value / 2.0 - median / 2.0) / (spread / 2.0)).clamp(-MOST_DISTANCE, MOST_DISTANCE);
                 let strength = self.strength(distance);
-                let rate = self.rates.per_day(strength);
+                let rate = rates.per_day(strength);
                 let less = sorted.partition_point(|&other| other < value);
                 Score {
                     median,
@@ -158,9 +159,7 @@ impl Peers {
                     rank: less as f64 / sorted.len() as f64,
                     probability: (rate / per_day).min(1.0),
                     per_day: rate,
-                    alert: learned
-                        && strength > 0.0
-                        && self.rates.seldom(strength, self.settings.alerts_per_day),
+                    alert: learned && strength > 0.0 && rates.seldom(strength, self.settings.alerts_per_day),
                 }
             })
             .collect();
@@ -188,8 +187,9 @@ fn place_and_spread(sorted: &[f64]) -> (f64, f64) {
         .iter()
         .map(|value| (value / 2.0 - median / 2.0).abs())
         .collect();
-    away.sort_unstable_by(f64::total_cmp);
-    let deviation = 2.0 * MAD_TO_DEVIATION * away[away.len() / 2].min(f64::MAX / 8.0);
+    let middle = away.len() / 2;
+    let (_, middle, _) = away.select_nth_unstable_by(middle, f64::total_cmp);
+    let deviation = 2.0 * MAD_TO_DEVIATION * middle.min(f64::MAX / 8.0);
     let floor = FLOOR * median.abs();
     let spread = deviation.max(floor);
     if spread > 0.0 {

@@ -83,21 +83,63 @@ impl Rates {
 
     /// Events per day that are at least as strong. One more than were seen: what never happened may.
     pub fn per_day(&self, strength: f64) -> f64 {
-        let since = self.last.saturating_sub(self.faded) as f64 / DAY_MICROS;
-        (self.at_least(strength) + 1.0) / (f64::from(self.days) + since).max(1e-3)
+        (self.at_least(strength) + 1.0) / self.days()
     }
 
     /// Whether events as strong come as seldom as asked for, or never came. Less than one in the memory cannot be
     /// asked for otherwise.
     pub fn seldom(&self, strength: f64, alerts_per_day: f64) -> bool {
-        // A count that faded below a half has been long ago.
-        self.per_day(strength) <= alerts_per_day || (alerts_per_day > 0.0 && self.at_least(strength) < 0.5)
+        is_seldom(self.at_least(strength), self.days(), alerts_per_day)
+    }
+
+    /// The same for many questions at once.
+    pub(super) fn known(&self) -> Known {
+        let mut at_least = [0.0; ROW * ROWS];
+        let mut sum = 0.0;
+        let counts = self.counts.as_flattened().iter();
+        for (at_least, &count) in at_least.iter_mut().zip(counts).rev() {
+            sum += f64::from(count);
+            *at_least = sum;
+        }
+        Known {
+            at_least,
+            days: self.days(),
+        }
+    }
+
+    fn days(&self) -> f64 {
+        let since = self.last.saturating_sub(self.faded) as f64 / DAY_MICROS;
+        (f64::from(self.days) + since).max(1e-3)
     }
 
     fn at_least(&self, strength: f64) -> f64 {
         let counts = &self.counts.as_flattened()[bucket(strength)..];
-        counts.iter().map(|&count| f64::from(count)).sum()
+        // From the strongest on, as in `known`.
+        counts.iter().rev().map(|&count| f64::from(count)).sum()
     }
+}
+
+/// What [`Rates`] say at one time, by how strong something is at least.
+pub(super) struct Known {
+    at_least: [f64; ROW * ROWS],
+    days: f64,
+}
+
+impl Known {
+    /// [`Rates::per_day`].
+    pub(super) fn per_day(&self, strength: f64) -> f64 {
+        (self.at_least[bucket(strength)] + 1.0) / self.days
+    }
+
+    /// [`Rates::seldom`].
+    pub(super) fn seldom(&self, strength: f64, alerts_per_day: f64) -> bool {
+        is_seldom(self.at_least[bucket(strength)], self.days, alerts_per_day)
+    }
+}
+
+fn is_seldom(at_least: f64, days: f64, alerts_per_day: f64) -> bool {
+    // A count that faded below a half has been long ago.
+    (at_least + 1.0) / days <= alerts_per_day || (alerts_per_day > 0.0 && at_least < 0.5)
 }
 
 fn bucket(strength: f64) -> usize {
@@ -139,6 +181,8 @@ mod tests {
         for (time, strength) in [(i64::MIN, f64::NAN), (i64::MAX, f64::INFINITY), (0, -1.0)] {
             rates.learn(time, strength);
             assert!(rates.per_day(strength).is_finite());
+            assert_eq!(rates.known().per_day(strength), rates.per_day(strength));
+            assert_eq!(rates.known().seldom(strength, 1.0), rates.seldom(strength, 1.0));
         }
     }
 }

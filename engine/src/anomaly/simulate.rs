@@ -9,7 +9,7 @@ mod traffic;
 
 pub use calm::Calm;
 pub use names::{Family, of_people};
-pub use sources::{FanOut, Source};
+pub use sources::{FanOut, Source, working_hours};
 pub use traffic::{Callbacks, People};
 
 /// xorshift64* (Vigna 2016) and what is made from it.

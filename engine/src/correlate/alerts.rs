@@ -11,6 +11,7 @@ use borzoi_rules::ir::Comparison;
 use chrono::{DateTime, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
+use super::findings::{self, Findings};
 use super::kept::{self, KeptEvents};
 use super::signals::Matched;
 use super::statistics;
@@ -45,6 +46,8 @@ pub(crate) struct Correlator {
     correlations: Arc<Correlations>,
     windows: Windows,
     kept: KeptEvents,
+    /// What statistics found that other correlations read.
+    findings: Findings,
     /// Datasets by number.
     sources: Vec<Arc<str>>,
     /// When tenants and datasets that are waited for last had a match.
@@ -61,12 +64,25 @@ pub(crate) struct Correlator {
 
 /// What was saved of a correlator: datasets by number, windows, events.
 #[derive(Deserialize)]
-pub(crate) struct Loaded(Vec<Arc<str>>, windows::Loaded, kept::Loaded, told::Loaded);
+pub(crate) struct Loaded(
+    Vec<Arc<str>>,
+    windows::Loaded,
+    kept::Loaded,
+    told::Loaded,
+    findings::Loaded,
+);
 
 /// What was found and is not given out is not saved: that is to be done first.
 impl Serialize for Correlator {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        (&self.sources, &self.windows, &self.kept, &self.told).serialize(to)
+        (
+            &self.sources,
+            &self.windows,
+            &self.kept,
+            &self.told,
+            &self.findings,
+        )
+            .serialize(to)
     }
 }
 
@@ -76,6 +92,7 @@ impl Correlator {
             windows: Windows::new(correlations.plans().to_vec(), settings),
             correlations,
             kept: KeptEvents::default(),
+            findings: Findings::default(),
             sources: Vec::new(),
             heard: BTreeMap::new(),
             heard_now: BTreeSet::new(),
@@ -90,12 +107,13 @@ impl Correlator {
     /// Takes up what was saved; gives the ids of the rules of which what was known is lost. `at` is when all sources were
     /// heard of last. To be called before the first signal.
     pub(crate) fn restore(&mut self, saved: Loaded, at: Instant) -> Vec<String> {
-        let Loaded(sources, windows, kept, told) = saved;
+        let Loaded(sources, windows, kept, told, findings) = saved;
         self.sources = sources;
         let places = self.windows.restore(windows);
         let now: Vec<Option<usize>> = places.iter().map(|place| place.as_ref().ok().copied()).collect();
         self.kept.restore(kept, &now);
         self.told.restore(told, &now);
+        self.findings.restore(findings);
         self.heard = self.windows.waited_for().map(|source| (source, at)).collect();
         places.into_iter().filter_map(Result::err).collect()
     }
@@ -234,6 +252,15 @@ impl Correlator {
                 false
             });
         }
+        for found in &ended {
+            let plan = &self.correlations.plans[found.plan as usize];
+            if let Some(figures) = &found.figures
+                && !plan.parents.is_empty()
+            {
+                let id = episode_id(&found.tenant, &plan.rule_id, &found.key, found.start);
+                self.findings.add(id, found.value, figures);
+            }
+        }
         for mut episode in begun.into_iter().chain(ended) {
             if self.correlations.alerting[episode.plan as usize] && self.is_told(&mut episode) {
                 self.ready.push_back(episode);
@@ -351,6 +378,12 @@ impl Correlator {
                 dataset: kept.map(|kept| kept.evidence.dataset.clone()),
                 event_id: kept.map_or_else(|| hex(sample.id), |kept| kept.evidence.event_id.clone()),
                 event: json,
+                // Of rules over single events there are events.
+                found: kept
+                    .is_none()
+                    .then(|| self.findings.find(sample.id))
+                    .flatten()
+                    .map(Box::new),
             });
         }
         let folded = episode.key.values();
@@ -376,6 +409,12 @@ impl Correlator {
             field: None,
             column: type_name(rule.kind).into(),
             value: match &rule.condition {
+                CorrelationCondition::Bounds { fields, distinct, .. } if !distinct.is_empty() => format!(
+                    "{}, {} distinct {}",
+                    episode.value,
+                    statistics::distinct(episode),
+                    fields.join(", ")
+                ),
                 CorrelationCondition::Bounds { .. } => format!("{}", episode.value),
                 // To a tenth: what is left of old signals has many digits that say nothing.
                 CorrelationCondition::Risk(_) => format!("{:.1}", episode.value),
@@ -461,7 +500,7 @@ pub(crate) fn rfc3339(micros: i64) -> String {
 }
 
 /// `type` as rules write it.
-fn type_name(kind: CorrelationKind) -> &'static str {
+pub(super) fn type_name(kind: CorrelationKind) -> &'static str {
     match kind {
         CorrelationKind::EventCount => "event_count",
         CorrelationKind::ValueCount => "value_count",
@@ -478,13 +517,18 @@ fn type_name(kind: CorrelationKind) -> &'static str {
 }
 
 /// The condition as a person would write it: `gte 10 within 5m`.
-fn in_words(rule: &borzoi_rules::correlation::CorrelationRule) -> String {
+pub(super) fn in_words(rule: &CorrelationRule) -> String {
     let what = match &rule.condition {
-        CorrelationCondition::Bounds { fields, bounds } => {
-            let bounds = in_a_row(bounds);
-            match fields.is_empty() {
-                true => bounds,
-                false => format!("{bounds} of {}", fields.join(", ")),
+        CorrelationCondition::Bounds {
+            fields,
+            bounds,
+            distinct,
+        } => {
+            let (bounds, of) = (in_a_row(bounds), fields.join(", "));
+            match (fields.is_empty(), distinct.is_empty()) {
+                (true, _) => bounds,
+                (false, true) => format!("{bounds} of {of}"),
+                (false, false) => format!("{bounds}, with {} distinct {of},", in_a_row(distinct)),
             }
         }
         CorrelationCondition::New { fields, .. } => format!("{} not seen", fields.join(", ")),
@@ -518,7 +562,7 @@ fn bound(bound: &Bound) -> String {
     format!("{word} {}", bound.value)
 }
 
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match [(86_400, 'd'), (3_600, 'h'), (60, 'm')]
         .iter()
         .find(|(unit, _)| seconds.is_multiple_of(*unit))

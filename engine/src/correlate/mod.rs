@@ -10,10 +10,12 @@
 //! in order. So neither the number of threads nor the cut into batches shows in what is found.
 
 pub(crate) mod alerts;
+pub(crate) mod findings;
 pub(crate) mod kept;
 pub(crate) mod signals;
 mod statistics;
 mod told;
+pub mod words;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -389,10 +391,9 @@ fn hands_up(rule: &CorrelationRule) -> bool {
 /// The fields that a correlation asks of events.
 fn asked_of_events(rule: &CorrelationRule) -> impl Iterator<Item = String> + use<> {
     let most = match rule.kind {
-        CorrelationKind::EventCount
-        | CorrelationKind::Temporal
-        | CorrelationKind::TemporalOrdered
-        | CorrelationKind::Risk => 0,
+        // Values are counted beside the events.
+        CorrelationKind::EventCount => usize::MAX,
+        CorrelationKind::Temporal | CorrelationKind::TemporalOrdered | CorrelationKind::Risk => 0,
         CorrelationKind::ValueCount | CorrelationKind::FirstSeen | CorrelationKind::Statistic(_) => {
             usize::MAX
         }

@@ -1,8 +1,8 @@
 //! From the matches of a batch to signals: which group an event belongs to, and what is counted of it.
 //!
 //! - Values are told apart without case, as everywhere in rules.
-//! - An event without a value for one of the fields of `group-by`, or for one whose values are counted, takes no part;
-//!   nor does one whose value is no number where numbers are measured.
+//! - An event without a value for one of the fields of `group-by`, or for one whose values are counted, takes no part,
+//!   but where values are counted beside events: there it is an event; nor does one whose value is no number where numbers are measured.
 //! - A field that holds a list puts the event into the group of each element ([`MOST_GROUPS`] at most) and counts each
 //!   element; of numbers, the first one is measured.
 
@@ -21,7 +21,7 @@ use crate::matcher::values::Found;
 use crate::matcher::{CompiledRules, RuleIndex, Signal};
 use crate::resolve::FieldKey;
 use crate::windows::keys::{hash, push_value, value_hash};
-use crate::windows::plan::{Measured, Taken};
+use crate::windows::plan::{EVENT, Measured, Taken};
 use crate::windows::{self, number, samples_from, taken_of};
 
 /// Groups that one event belongs to at most, and values that it counts for at most.
@@ -166,7 +166,7 @@ impl<'a> SignalMaker<'a> {
                 let value = firsts.and_then(|texts| taken_of(taken, &texts));
                 value.into_iter().collect()
             }
-            Measured::Distinct | Measured::Unusual(Taken::Value) => {
+            measured @ (Measured::Distinct | Measured::EventsAndValues | Measured::Unusual(Taken::Value)) => {
                 let found = self.found(fields);
                 let mut values: Vec<u64> = combinations(&found)
                     .iter()
@@ -178,6 +178,9 @@ impl<'a> SignalMaker<'a> {
                         value_hash(&bytes)
                     })
                     .collect();
+                if measured == Measured::EventsAndValues {
+                    values.push(EVENT);
+                }
                 values.sort_unstable();
                 values.dedup();
                 values

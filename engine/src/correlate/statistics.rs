@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use borzoi_rules::correlation::{CorrelationKind, Direction, Statistic, StatisticKind};
 
-use crate::windows::{Episode, Figure};
+use crate::windows::{Episode, Figure, Figures};
 
 /// The condition as a person would write it.
 pub(super) fn in_words(kind: CorrelationKind, statistic: &Statistic) -> String {
@@ -40,12 +40,17 @@ pub(super) fn in_words(kind: CorrelationKind, statistic: &Statistic) -> String {
 
 /// What was measured, and what was expected.
 pub(super) fn in_short(episode: &Episode) -> String {
+    in_words_of(episode.value, episode.figures.as_deref())
+}
+
+/// The same, of a value and its figures.
+pub(super) fn in_words_of(value: f64, figures: Option<&Figures>) -> String {
     let figure = |wanted: Figure| {
-        let figures = episode.figures.as_ref()?;
+        let figures = figures?;
         let (_, value) = figures.figures.iter().find(|(figure, _)| *figure == wanted)?;
         Some(*value)
     };
-    let value = short(episode.value);
+    let value = short(value);
     if let (Some(expected), Some(low), Some(high)) = (
         figure(Figure::Expected),
         figure(Figure::Low),
@@ -100,6 +105,13 @@ fn short(number: f64) -> String {
     }
 }
 
+/// How many distinct values there were in a window at most, where they are counted beside events.
+pub(super) fn distinct(episode: &Episode) -> f64 {
+    let figures = episode.figures.iter().flat_map(|figures| &figures.figures);
+    let mut distinct = figures.filter(|(figure, _)| *figure == Figure::Distinct);
+    distinct.next().map_or(0.0, |(_, value)| *value)
+}
+
 /// What was expected in place of what was measured.
 pub(super) fn expected(episode: &Episode) -> Option<f64> {
     let figures = episode.figures.as_ref()?.figures.iter();
@@ -109,8 +121,12 @@ pub(super) fn expected(episode: &Episode) -> Option<f64> {
 
 /// The numbers to judge it by. JSON has no infinities: they are left out.
 pub(super) fn figures(episode: &Episode) -> BTreeMap<String, f64> {
-    let figures = episode.figures.iter().flat_map(|figures| &figures.figures);
-    let figures = figures.filter(|(_, value)| value.is_finite());
+    episode.figures.as_deref().map_or_else(BTreeMap::new, by_name)
+}
+
+/// The same, of figures.
+pub(super) fn by_name(figures: &Figures) -> BTreeMap<String, f64> {
+    let figures = figures.figures.iter().filter(|(_, value)| value.is_finite());
     figures
         .map(|(figure, value)| (figure.name().to_owned(), *value))
         .collect()

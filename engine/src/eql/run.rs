@@ -537,6 +537,7 @@ fn alert_of(query: &QueryRule, face: &AlertRule, tenant: &Arc<str>, result: &Res
             dataset: Some(evidence.dataset.clone()),
             event_id: evidence.event_id.clone(),
             event: evidence.event.clone(),
+            found: None,
         })
         .collect();
     let (dataset, event_id, event) = match shown.first() {

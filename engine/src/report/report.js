@@ -37,6 +37,12 @@
   const levelOf = (row) => index.rules[rows[row][RULE]][RULE_LEVEL];
   const names = (dictionary, numbers) => numbers.map((at) => dictionary[at]);
 
+  // Figures that are drawn beside one another where there is no series: what was found, then what it is judged by.
+  const BESIDE = [
+    ["peers_with", "peers"], ["speed_kmh", "limit_kmh"], ["seconds", "usual_seconds", "limit_seconds"],
+    ["callbacks", "missing"], ["share", "usual_share"], ["names", "at_least"],
+  ];
+
   // Filters: what the charts and the two lists choose.
   const NAMES = { level: "level", rule: "rule", host: "host", user: "user", tactic: "tactic", technique: "technique", bucket: "from", dataset: "dataset" };
   const filters = new Map();
@@ -234,14 +240,19 @@
       for (const rule of found.rules) fact(counted, rule.title, [number.format(rule.count)]);
       for (const [name, value] of Object.entries(found.figures || {})) fact(counted, name.replace(/_/g, " "), [String(Number(value.toPrecision(4)))]);
       cell.append(counted);
-      if (found.series) cell.append(drawSeries(found.series, found.figures || {}));
+      drawFound(cell, found);
       cell.append(element("h3", "", "Some of the events"));
       for (const shown of found.evidence) {
         const one = element("details");
         one.append(element("summary", "", [shown.time, shown.rule, shown.dataset, shown.event_id].filter(Boolean).join(" · ")));
-        const json = element("pre");
-        drawJson(json, shown.event, "");
-        one.append(json);
+        if (shown.found) {
+          one.append(element("p", "", shown.found.summary));
+          drawFound(one, shown.found);
+        } else {
+          const json = element("pre");
+          drawJson(json, shown.event, "");
+          one.append(json);
+        }
         cell.append(one);
       }
       line.append(cell);
@@ -265,15 +276,49 @@
     return line;
   }
 
+  /// A part of a drawing.
+  function make(tag, attributes) {
+    // The page names no address: the name space is that of a drawing that stands in it.
+    const made = document.createElementNS(document.querySelector("svg").namespaceURI, tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  }
+
+  /// What a statistic found, drawn: its series if it has one, else the figures that mean something beside one another.
+  function drawFound(into, found) {
+    const figures = found.figures || {};
+    if (found.series && found.series.length) {
+      into.append(drawSeries(found.series, figures));
+      return;
+    }
+    for (const names of BESIDE) {
+      const known = names.filter((name) => figures[name] !== undefined);
+      if (known.length === names.length) {
+        into.append(drawFigures(known.map((name) => [name.replace(/_/g, " "), figures[name]])));
+        return;
+      }
+    }
+  }
+
+  /// Figures of one unit as bars below each other, the first being what was found.
+  function drawFigures(figures) {
+    const width = 480, line = 22, from = 130, room = 260;
+    const most = Math.max(...figures.map(([, value]) => value)) || 1;
+    const plot = make("svg", { viewBox: `0 0 ${width} ${line * figures.length}`, width, height: line * figures.length, role: "img", class: "series" });
+    figures.forEach(([name, value], place) => {
+      const label = make("text", { x: 0, y: place * line + 15, class: "tick" });
+      label.textContent = name;
+      const length = Math.max(1, room * Math.max(0, value) / most);
+      const bar = make("rect", { x: from, y: place * line + 3, width: length, height: line - 6, class: place ? "bar" : "found" });
+      const text = make("text", { x: from + length + 6, y: place * line + 15, class: "tick" });
+      text.textContent = String(Number(value.toPrecision(3)));
+      plot.append(label, bar, text);
+    });
+    return plot;
+  }
+
   /// Numbers of the last intervals as bars, before the band of what is usual.
   function drawSeries(series, figures) {
-    // The page names no address: the name space is that of a drawing that stands in it.
-    const name = document.querySelector("svg").namespaceURI;
-    const make = (tag, attributes) => {
-      const made = document.createElementNS(name, tag);
-      for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-      return made;
-    };
     const width = 480, height = 90;
     const top = Math.max(...series, figures.high || 0), bottom = Math.min(0, ...series);
     const y = (value) => height * (1 - (Math.min(Math.max(value, bottom), top) - bottom) / (top - bottom || 1));

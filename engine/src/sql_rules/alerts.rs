@@ -48,6 +48,7 @@ pub(super) fn alert(rules: &SqlRules, found: &Found) -> Alert {
             dataset: dataset(sample.dataset),
             event_id: format!("{:032x}", u128::from_be_bytes(sample.id)),
             event: EventJson::null(),
+            found: None,
         })
         .collect();
     let condition = format!(

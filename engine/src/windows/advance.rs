@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::keys::{self, Key};
 use super::log::Entry;
-use super::plan::{self, Measured, Plan, Taken};
+use super::plan::{self, EVENT, Measured, Plan, Taken};
 use super::shard::{self, Common, Shard};
 use super::state::{self, Began};
 use super::{Windows, number, taken_of};
@@ -29,7 +29,12 @@ impl Windows {
         let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
         for stage in 0..self.stages.len() {
             let tenant = &mut self.tenants[number];
+            // Where a rule waits for less than the others, it is ahead of them.
+            let mut furthest = watermark;
             for &plan in &self.stages[stage] {
+                let own = self.plans[plan].waits(&self.settings);
+                let watermark = tenant.clock.watermark_for(own).unwrap_or(watermark);
+                furthest = furthest.max(watermark);
                 let children = self.plans[plan].children.iter();
                 let children = children.filter_map(|&child| tenant.limits[child as usize]);
                 let known = children.fold(watermark, i64::min);
@@ -39,7 +44,7 @@ impl Windows {
             }
             // A group to work off is many events.
             let few = self.settings.few.div_ceil(EVENTS_OF_GROUP);
-            let due = |shard: &Shard| shard.work_below(number, plans, watermark, few);
+            let due = |shard: &Shard| shard.work_below(number, plans, furthest, few);
             let threads = match self.settings.threads {
                 threads if threads > 1 && self.shards.iter().map(due).sum::<usize>() >= few => threads,
                 _ => 1,
@@ -51,17 +56,26 @@ impl Windows {
             self.threads.each(&mut self.shards, threads, |_, shards| {
                 for shard in shards.iter_mut() {
                     shard.worked.room = spare.saturating_add(shard.bytes);
-                    shard.advance(number, stage, limits, (watermark, highest), plans);
+                    shard.advance(number, stage, limits, (furthest, highest), plans);
                 }
                 shard::bring_together(shards);
             });
             self.hand_on(number, reached);
         }
         let tenant = &mut self.tenants[number];
-        let limits = tenant.limits.iter().zip(&self.plans);
-        let ends =
-            limits.map(|(limit, plan)| limit.map_or(i64::MIN, |limit| limit.saturating_add(plan.step())));
-        tenant.next = ends.min().unwrap_or(i64::MAX);
+        let mut next = (i64::MAX, i64::MAX);
+        for (limit, plan) in tenant.limits.iter().zip(&self.plans) {
+            let end = limit.map_or(i64::MIN, |limit| limit.saturating_add(plan.step()));
+            // It waits for what it reads, which is asked by itself.
+            let is_behind = |child: &u32| tenant.limits[*child as usize] < Some(end);
+            if plan.children.iter().any(is_behind) {
+                continue;
+            }
+            let waits = plan.waits(&self.settings).or(self.settings.lateness);
+            next.0 = end.saturating_add(waits.unwrap_or(0)).min(next.0);
+            next.1 = end.min(next.1);
+        }
+        tenant.next = next;
         self.keep();
     }
 
@@ -88,7 +102,7 @@ impl Windows {
                             self.counters.too_late += 1;
                             continue;
                         }
-                        self.counters.signals += 1;
+                        self.counters.signals += u64::from(above.is_event(&entry));
                         let hash = keys::hash(key.bytes());
                         let shard = self.ways[parent.plan as usize].shard(key.bytes(), hash);
                         let place = number * self.plans.len() + parent.plan as usize;
@@ -158,7 +172,17 @@ fn signals_of(began: &Began, parent: &plan::Parent, above: &Plan) -> Vec<(Key, E
         let more = Key::from_bytes(more);
         let mut values = began.key.values();
         values.extend(more.values());
-        found.extend(signal_of(began, &values, parent, above));
+        let Some((key, entry, handed)) = signal_of(began, &values, parent, above) else {
+            continue;
+        };
+        if !above.is_event(&entry) {
+            let event = Entry {
+                value: EVENT,
+                ..entry
+            };
+            found.push((key.clone(), event, handed.clone()));
+        }
+        found.push((key, entry, handed));
     }
     found.sort_unstable();
     found.dedup();
@@ -187,6 +211,10 @@ fn signal_of(
     let value = match above.measured {
         Measured::Events | Measured::Rules | Measured::Order | Measured::Risk | Measured::New => 0,
         Measured::Unusual(Taken::Event) => 0,
+        Measured::EventsAndValues => match at(&parent.fields) {
+            Some(values) => keys::value_hash(key(&values).bytes()),
+            None => EVENT,
+        },
         Measured::Distinct | Measured::Unusual(Taken::Value) => {
             keys::value_hash(key(&at(&parent.fields)?).bytes())
         }

@@ -74,6 +74,12 @@ pub enum Figure {
     OwnShare,
     /// How many events as rare there are a day.
     PerDay,
+    /// The most distinct values in a window, beside the count of events.
+    Distinct,
+    /// The speed from which on it is told.
+    LimitKmh,
+    /// How many are told.
+    AtLeast,
 }
 
 impl Figure {
@@ -102,6 +108,9 @@ impl Figure {
             Figure::PeersWith => "peers_with",
             Figure::OwnShare => "own_share",
             Figure::PerDay => "per_day",
+            Figure::Distinct => "distinct",
+            Figure::LimitKmh => "limit_kmh",
+            Figure::AtLeast => "at_least",
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Open {
     pub(super) of_slot: Box<[u64]>,
     pub(super) value: f64,
     pub(super) peak: f64,
+    /// The most distinct values in a window, where they are asked for beside events.
+    pub(super) values: u64,
     pub(super) samples: Box<[Sample]>,
 }
 
@@ -121,8 +123,9 @@ impl Group {
         }
         let newest = self.newest.as_mut()?;
         let (start, number) = newest.begins(plan)?;
-        let of_slot = newest.window().of_slot(plan);
-        Some(begun(plan, newest.within(), of_slot, start, number))
+        let (of_slot, values) = (newest.window().of_slot(plan), newest.window().values_beside());
+        let open = begun(plan, newest.within(), of_slot, start, number);
+        Some(Open { values, ..open })
     }
 
     /// Puts the starts that were announced to the stretches that have ended.
@@ -306,12 +309,14 @@ impl Group {
             let (holds, number) = window.ask(plan, now);
             match &mut self.open {
                 Some(open) if holds => {
-                    for entry in &self.log.within()[before..] {
+                    let entered = self.log.within()[before..].iter();
+                    for entry in entered.filter(|entry| plan.is_event(entry)) {
                         open.count += 1;
                         open.of_slot[usize::from(entry.slot)] += 1;
                         open.last = now;
                     }
                     open.peak = open.peak.max(number);
+                    open.values = open.values.max(window.values_beside());
                     if self.log.within().len() > before && is_told {
                         changed(Change::GoesOn(open.start, now));
                     }
@@ -324,7 +329,9 @@ impl Group {
                 // Where only an event left, nothing happened that could be told of.
                 None if holds && self.log.within().len() > before => {
                     let of_slot = window.of_slot(plan);
-                    self.open = Some(Box::new(begun(plan, self.log.within(), of_slot, now, number)));
+                    let open = begun(plan, self.log.within(), of_slot, now, number);
+                    let values = window.values_beside();
+                    self.open = Some(Box::new(Open { values, ..open }));
                     if is_told {
                         changed(Change::Began(now));
                     }
@@ -341,10 +348,11 @@ fn begun(plan: &Plan, within: &[Entry], of_slot: Box<[u64]>, now: i64, number: f
         start: now,
         first: within.first().map_or(now, |entry| entry.time),
         last: within.last().map_or(now, |entry| entry.time),
-        count: within.len() as u64,
+        count: of_slot.iter().sum(),
         of_slot,
         value: number,
         peak: number,
+        values: 0,
         samples: samples(plan, within, now),
     }
 }
@@ -355,7 +363,7 @@ fn bit(slot: u16) -> u32 {
 
 /// The first few events of each rule since [`samples_from`], at most [`MOST_SAMPLES`], in order of time.
 fn samples(plan: &Plan, within: &[Entry], start: i64) -> Box<[Sample]> {
-    let from = samples_from(start, plan.span);
+    let from = samples_from(start, plan.sample_span());
     let begin = within.partition_point(|entry| entry.time < from);
     let mut found: Vec<Sample> = Vec::with_capacity((within.len() - begin).min(MOST_SAMPLES));
     let mut of_slot = vec![0_usize; usize::from(plan.slots)];

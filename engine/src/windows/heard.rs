@@ -16,12 +16,15 @@ impl Windows {
                 continue;
             };
             let way = self.ways.get(signal.plan as usize);
-            if way.is_none_or(|way| signal.slot >= way.slots) {
+            let Some(way) = way.filter(|way| signal.slot < way.slots) else {
                 continue;
-            }
-            self.counters.signals += 1;
+            };
+            let events = way.events(signal);
+            self.counters.signals += events;
             let highest = tenant.clock.highest(signal.source);
-            self.counters.late += u64::from(highest.is_some_and(|highest| signal.time < highest));
+            if highest.is_some_and(|highest| signal.time < highest) {
+                self.counters.late += events;
+            }
             if self.observed(signal.tenant, signal.source, signal.time) {
                 return (count, Some(signal.tenant as usize));
             }
@@ -30,7 +33,7 @@ impl Windows {
     }
 
     /// The same for as many of the first signals as are of one source and cannot make anything due: how many that are. Of
-    /// their times the highest is enough, because the watermark is not above that of any source less the lateness.
+    /// their times the highest is enough, because all sources have come no further than any that is waited for.
     fn heard_run(&mut self, signals: &[Signal<'_>]) -> usize {
         let reached = self.reached();
         let Some(&Signal { tenant, source, .. }) = signals.first() else {
@@ -48,24 +51,29 @@ impl Windows {
         }
         drop(waited_for);
         let lateness = self.settings.lateness;
-        let below = lateness.map_or(i64::MAX, |lateness| known.next.saturating_add(lateness));
-        let (mut count, mut late) = (0, 0);
+        let below = if lateness.is_some() {
+            known.next.0
+        } else {
+            i64::MAX
+        };
+        let (mut count, mut events, mut late) = (0, 0, 0);
         for signal in signals {
             let is_of_it = (signal.tenant, signal.source) == (tenant, source);
             let way = self.ways.get(signal.plan as usize);
-            if !is_of_it
-                || signal.time >= below
-                || signal.time > reached
-                || way.is_none_or(|way| signal.slot >= way.slots)
-            {
+            let Some(way) = way.filter(|way| signal.slot < way.slots) else {
+                break;
+            };
+            if !is_of_it || signal.time >= below || signal.time > reached {
                 break;
             }
             count += 1;
-            late += u64::from(signal.time < highest);
+            let counts = way.events(signal);
+            events += counts;
+            late += counts * u64::from(signal.time < highest);
             highest = highest.max(signal.time);
         }
         known.clock.observe(source, highest, lateness);
-        self.counters.signals += count as u64;
+        self.counters.signals += events;
         self.counters.late += late;
         count
     }

@@ -9,13 +9,17 @@ use super::episode::{Figure, Watched};
 use super::keys::Key;
 use super::numbers::{Cell, How, Judged, days, least_bar};
 use super::plan::micros;
-use super::series::Series;
+use super::series::{Group, Series};
+use super::slab::Slab;
 use super::state::Worked;
 use super::watch::{Band, Found, Machine, Shared};
 use crate::anomaly::pool::{Pool, Tally};
 
 /// Intervals that are closed at once, at most: for each the pool is asked.
 const MOST_TOGETHER: i64 = 1 << 12;
+
+/// How many groups before it is needed what is learned of one is asked for.
+const AHEAD: u32 = 3;
 
 /// The number of a group.
 type Closed = (u32, Judged, Cell);
@@ -45,7 +49,11 @@ impl Series {
         };
         let (mut tally, mut closed): (Tally, Vec<Closed>) = Default::default();
         let bar = self.shared.bar();
-        for (number, group) in self.groups.iter_mut() {
+        for number in 0..self.groups.end() as u32 {
+            fetch_ahead(&self.groups, number);
+            let Some(group) = self.groups.get_mut(number) else {
+                continue;
+            };
             let (Some(began), Machine::Numbers(numbers)) = (group.began, &mut group.machine) else {
                 continue;
             };
@@ -102,8 +110,11 @@ impl Series {
     /// All against each other.
     fn close_compared(&mut self, start: i64, partial: bool, worked: &mut Worked) {
         let mut closed = Vec::new();
-        for (number, group) in self.groups.iter_mut() {
-            let Machine::Compared(compared) = &mut group.machine else {
+        for number in 0..self.groups.end() as u32 {
+            fetch_ahead(&self.groups, number);
+            let Some(Machine::Compared(compared)) =
+                self.groups.get_mut(number).map(|group| &mut group.machine)
+            else {
                 continue;
             };
             let before = compared.cell.heap_bytes();
@@ -113,27 +124,37 @@ impl Series {
                 closed.push((number, value, cell));
             }
         }
-        // Numbers of groups depend on who came first, and rounding on the order.
-        let key = |number: u32| self.groups.get(number).map(|group| group.key.bytes());
-        closed.sort_by(|(one, ..), (other, ..)| key(*one).cmp(&key(*other)));
+        // In any order: of all of them place and spread are taken, and how many are how strong is counted.
         let values: Vec<f64> = closed.iter().map(|(_, value, _)| *value).collect();
-        let told = match values.is_empty() {
-            true => Vec::new(),
-            false => self.shared.peers(start, &values),
-        };
-        for ((number, value, cell), (band, told)) in closed.into_iter().zip(told) {
+        let scores = self.shared.peers(start, &values);
+        for ((number, value, cell), score) in closed.into_iter().zip(scores) {
             let Some(Machine::Compared(compared)) =
                 self.groups.get_mut(number).map(|group| &mut group.machine)
             else {
                 continue;
             };
-            let series = compared.next(value);
+            compared.next(value);
+            let band = Band {
+                expected: score.median,
+                low: score.low,
+                high: score.high,
+                probability: score.probability,
+            };
             let upwards = !partial || value > band.expected;
             let most = value.max(band.expected);
-            let told = told.filter(|_| upwards && most >= self.ask.at_least);
-            self.watch(number, start, value, band, told.is_some(), worked);
-            if let Some(told) = told {
-                self.report_interval(number, start, Found { series, ..told }, &cell, worked);
+            let told = score.alert && upwards && most >= self.ask.at_least;
+            let series = if told { compared.series() } else { Vec::new() };
+            self.watch(number, start, value, band, told, worked);
+            if told {
+                let mut figures = figures(band);
+                figures.push((Figure::Peers, values.len() as f64));
+                let found = Found {
+                    value,
+                    figures,
+                    series,
+                    ..Found::default()
+                };
+                self.report_interval(number, start, found, &cell, worked);
             }
         }
     }
@@ -224,6 +245,16 @@ impl Series {
             probability: band.probability,
             told,
         });
+    }
+}
+
+/// Asks for the memory of groups that come soon.
+fn fetch_ahead(groups: &Slab<Group>, number: u32) {
+    if let Some(group) = groups.get(number + 2 * AHEAD) {
+        group.machine.fetch();
+    }
+    if let Some(group) = groups.get(number + AHEAD) {
+        group.machine.fetch_learned();
     }
 }
 

@@ -83,7 +83,7 @@ impl Held {
 pub(crate) fn first_values(key: &[u8], count: usize) -> &[u8] {
     let mut rest = key;
     for _ in 0..count {
-        let Some((_, after)) = split_value(rest) else {
+        let Some((_, after)) = split_bytes(rest) else {
             break;
         };
         rest = after;
@@ -102,7 +102,21 @@ pub fn push_value(key: &mut Vec<u8>, value: &str) {
     key.extend_from_slice(value.as_bytes());
 }
 
+/// The last value of a key.
+pub(crate) fn last_value(key: &[u8]) -> &[u8] {
+    let (mut last, mut rest): (&[u8], _) = (&[], key);
+    while let Some((value, after)) = split_bytes(rest) {
+        (last, rest) = (value, after);
+    }
+    last
+}
+
 fn split_value(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (value, rest) = split_bytes(bytes)?;
+    Some((std::str::from_utf8(value).ok()?, rest))
+}
+
+fn split_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (mut length, mut shift, mut at) = (0_usize, 0, 0);
     loop {
         let byte = *bytes.get(at)?;
@@ -114,7 +128,7 @@ fn split_value(bytes: &[u8]) -> Option<(&str, &[u8])> {
         shift += 7;
     }
     let value = bytes.get(at..at.checked_add(length)?)?;
-    Some((std::str::from_utf8(value).ok()?, &bytes[at + length..]))
+    Some((value, &bytes[at + length..]))
 }
 
 /// The hash by which groups are found.
@@ -122,9 +136,9 @@ pub fn hash(key: &[u8]) -> u64 {
     xxh3_64(key)
 }
 
-/// What stands for a value that is counted: values are told apart by 64 bits of hash.
+/// What stands for a value that is counted: values are told apart by 64 bits of hash, of which one is set at least.
 pub fn value_hash(values: &[u8]) -> u64 {
-    xxh3_64(values)
+    xxh3_64(values).max(1)
 }
 
 #[cfg(test)]
@@ -152,5 +166,7 @@ mod tests {
         assert_eq!(first(0), Key::default());
         assert_eq!(first(2), Key::of(["a", &long]));
         assert_eq!(first(9), key);
+        assert_eq!(last_value(first(2).bytes()), long.as_bytes());
+        assert_eq!((last_value(key.bytes()), last_value(&[])), (&b""[..], &b""[..]));
     }
 }

@@ -4,7 +4,7 @@ use borzoi_rules::correlation::{Risk, WindowMode};
 use hashbrown::HashMap;
 
 use super::log::Entry;
-use super::plan::{self, Chain, Measured, Plan, Test};
+use super::plan::{self, Chain, EVENT, Measured, Plan, Test};
 use super::rank::Ranked;
 use super::sums::ExactSum;
 
@@ -23,6 +23,8 @@ enum Measure {
     /// Nothing but the numbers of events.
     Events,
     Distinct(HashMap<u64, u32>),
+    /// How many events, and how often each of their values.
+    Both(usize, HashMap<u64, u32>),
     Sum(ExactSum),
     Ranked(Box<Ranked>),
     Order(Order),
@@ -137,6 +139,7 @@ impl Window {
             measure: match plan.measured {
                 Measured::Events | Measured::Rules | Measured::New | Measured::Unusual(_) => Measure::Events,
                 Measured::Distinct => Measure::Distinct(HashMap::new()),
+                Measured::EventsAndValues => Measure::Both(0, HashMap::new()),
                 Measured::Sum | Measured::Mean => Measure::Sum(ExactSum::default()),
                 Measured::Percentile(_) => Measure::Ranked(Box::default()),
                 Measured::Order => Measure::Order(Order::new(plan)),
@@ -151,6 +154,10 @@ impl Window {
         match &mut self.measure {
             Measure::Events => {}
             Measure::Distinct(counts) => counts.clear(),
+            Measure::Both(events, counts) => {
+                *events = 0;
+                counts.clear();
+            }
             Measure::Sum(sum) => sum.clear(),
             Measure::Ranked(ranked) => ranked.clear(),
             Measure::Order(order) => order.clear(),
@@ -162,7 +169,7 @@ impl Window {
     pub(super) fn bytes(&self) -> usize {
         let measure = match &self.measure {
             Measure::Events => 0,
-            Measure::Distinct(counts) => counts.capacity() * 17,
+            Measure::Distinct(counts) | Measure::Both(_, counts) => counts.capacity() * 17,
             Measure::Sum(_) => 32,
             Measure::Ranked(ranked) => 96 + ranked.len() * 24,
             Measure::Risk(newest) => newest.capacity() * size_of::<(u16, i64, u32)>(),
@@ -176,12 +183,14 @@ impl Window {
 
     pub(super) fn add(&mut self, plan: &Plan, entry: &Entry) {
         self.events += 1;
-        if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
+        if let Some(count) = self.count_for(entry) {
             *count += 1;
         }
         match &mut self.measure {
             Measure::Events => {}
             Measure::Distinct(counts) => *counts.entry(entry.value).or_default() += 1,
+            Measure::Both(events, _) if entry.value == EVENT => *events += 1,
+            Measure::Both(_, counts) => *counts.entry(entry.value).or_default() += 1,
             Measure::Sum(sum) => sum.add(f64::from_bits(entry.value)),
             Measure::Ranked(ranked) => ranked.add(f64::from_bits(entry.value)),
             Measure::Order(order) => order.add(plan, entry.slot, entry.time),
@@ -211,13 +220,14 @@ impl Window {
             self.clear();
             return;
         }
-        if let Some(count) = self.of_slot.get_mut(usize::from(entry.slot)) {
+        if let Some(count) = self.count_for(entry) {
             *count -= 1;
         }
         match &mut self.measure {
             // How far a sequence got is asked together with when it began.
             Measure::Events | Measure::Order(_) => {}
-            Measure::Distinct(counts) => {
+            Measure::Both(events, _) if entry.value == EVENT => *events -= 1,
+            Measure::Distinct(counts) | Measure::Both(_, counts) => {
                 if let Some(count) = counts.get_mut(&entry.value) {
                     *count -= 1;
                     if *count == 0 {
@@ -249,9 +259,32 @@ impl Window {
             return counts.into();
         }
         match &self.of_slot[..] {
-            [] => [self.events as u64].into(),
+            [] => [self.count() as u64].into(),
             counts => counts.iter().map(|count| u64::from(*count)).collect(),
         }
+    }
+
+    /// How many events it holds.
+    fn count(&self) -> usize {
+        match &self.measure {
+            Measure::Both(events, _) => *events,
+            _ => self.events,
+        }
+    }
+
+    /// How many distinct values its events have, where that is asked beside their number; otherwise 0.
+    pub(super) fn values_beside(&self) -> u64 {
+        match &self.measure {
+            Measure::Both(_, counts) => counts.len() as u64,
+            _ => 0,
+        }
+    }
+
+    /// Where the events of the rule of an entry are counted, if it is one and they are.
+    fn count_for(&mut self, entry: &Entry) -> Option<&mut u32> {
+        let is_value = matches!(self.measure, Measure::Both(..)) && entry.value != EVENT;
+        let count = self.of_slot.get_mut(usize::from(entry.slot));
+        count.filter(|_| !is_value)
     }
 
     fn occurred(&self, slot: usize) -> bool {
@@ -263,7 +296,7 @@ impl Window {
 
     /// What is measured of the window that ends with `time`.
     fn number(&mut self, plan: &Plan, time: i64) -> f64 {
-        let events = self.events;
+        let events = self.count();
         match (&mut self.measure, plan.measured) {
             (Measure::Distinct(counts), _) => counts.len() as f64,
             (Measure::Sum(sum), Measured::Mean) => sum.value() / events as f64,
@@ -296,6 +329,11 @@ impl Window {
         let holds = match &plan.test {
             Test::Risk(_) | Test::New { .. } | Test::Statistic(..) => false,
             Test::Bounds(bounds) => bounds.iter().all(|bound| bound.holds(number)),
+            Test::Both { events, values } => {
+                let distinct = self.values_beside() as f64;
+                events.iter().all(|bound| bound.holds(number))
+                    && values.iter().all(|bound| bound.holds(distinct))
+            }
             Test::Rules(condition) => plan::holds(condition, &|slot| self.occurred(slot)),
             Test::Chains(chains) => {
                 let absent = |chain: &Chain| {

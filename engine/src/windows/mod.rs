@@ -45,6 +45,7 @@ mod fetch;
 mod first_seen;
 mod group;
 mod heard;
+mod hours;
 mod intervals;
 pub mod keys;
 mod log;
@@ -54,6 +55,7 @@ mod numbers;
 pub mod plan;
 mod rank;
 mod relief;
+mod remembered;
 mod route;
 mod series;
 mod shard;
@@ -63,6 +65,7 @@ mod state;
 mod states;
 mod sums;
 mod table;
+mod telling;
 mod threads;
 pub(crate) mod time;
 mod watch;
@@ -88,6 +91,9 @@ pub struct Settings {
     /// How far below the highest time of its source an event may lie, in microseconds. `None`: as far as it likes, and
     /// nothing is final before the end.
     pub lateness: Option<i64>,
+    /// Whether a rule that says how long it waits ([`Plan::lateness`](plan::Plan::lateness)) waits for so long instead; where
+    /// there is no `lateness`, it waits for the end like all others.
+    pub own_lateness: bool,
     /// Most bytes of all groups together.
     pub budget: usize,
     /// Whether what more events can only confirm is announced as soon as it is seen ([`Windows::take_begun`]).
@@ -107,6 +113,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             lateness: None,
+            own_lateness: true,
             budget: 512 << 20,
             eager: false,
             ahead: 60_000_000,
@@ -134,7 +141,8 @@ pub struct Signal<'s> {
     pub id: u128,
     /// The group's values ([`keys::push_value`]).
     pub key: &'s [u8],
-    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0.
+    /// [`keys::value_hash`] of the values to count, or the bits of the number to measure; otherwise 0. Where values are
+    /// counted beside events: [`plan::EVENT`] for the event, and a signal more for each of its values.
     pub value: u64,
     /// The values of the correlation's [`Plan::handed`], as a key; empty if there are none, or the event lacks one.
     pub handed: &'s [u8],
@@ -212,8 +220,9 @@ struct Tenant {
     clock: Clock,
     /// By plan: everything below is worked off. `None`: nothing yet.
     limits: Vec<Option<i64>>,
-    /// No plan can be worked off further before the watermark reaches this.
-    next: i64,
+    /// No plan can be worked off further before all sources have come to the first, or everything below the second counts as
+    /// known: the second less what the plans wait.
+    next: (i64, i64),
 }
 
 impl Windows {
@@ -253,7 +262,7 @@ impl Windows {
         self.tenants.push(Tenant {
             clock: Clock::default(),
             limits: vec![None; self.plans.len()],
-            next: i64::MIN,
+            next: (i64::MIN, i64::MIN),
         });
         for shard in &mut self.shards {
             shard.add_tenant(self.plans.len());
@@ -441,7 +450,7 @@ impl Windows {
         for number in 0..self.tenants.len() {
             let clock = &mut self.tenants[number].clock;
             if let Some(highest) = clock.highest_of_all()
-                && clock.force(highest.saturating_add(for_micros).saturating_sub(lateness))
+                && clock.go_on(highest.saturating_add(for_micros), lateness)
             {
                 self.advance(number);
             }
@@ -469,8 +478,8 @@ impl Windows {
 impl Tenant {
     /// Whether something can be worked off that is not.
     fn can_go_on(&self) -> bool {
-        let watermark = self.clock.watermark();
-        watermark.is_some_and(|watermark| watermark >= self.next)
+        let (come, forced) = self.clock.come();
+        come >= Some(self.next.0) || forced >= Some(self.next.1)
     }
 }
 

@@ -232,6 +232,7 @@ mod tests {
             slots: 1,
             group_values: 1,
             window: WindowMode::Sliding,
+            lateness: None,
             span: i64::MAX / 4,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

@@ -7,6 +7,7 @@
 use borzoi_rules::correlation::{Direction, Metric, Statistic};
 use serde::{Deserialize, Serialize};
 
+use super::fetch::fetch;
 use super::log::Entry;
 use super::watch::Band;
 use crate::anomaly::distinct::Distinct;
@@ -289,6 +290,13 @@ impl Numbers {
         self.cell.heap_bytes() + self.learned.as_ref().map_or(0, |_| size_of::<Learned>())
     }
 
+    /// Asks for the memory in which it is learned.
+    pub(super) fn fetch_learned(&self) {
+        if let Some(learned) = &self.learned {
+            fetch(&**learned);
+        }
+    }
+
     /// Whether there was something in more than one interval: others are no noise to measure by.
     pub(super) fn is_series(&self) -> bool {
         self.busy >= 2
@@ -356,9 +364,13 @@ pub(super) struct Compared {
 }
 
 impl Compared {
-    /// Takes the number of an interval; gives those of the last.
-    pub(super) fn next(&mut self, value: f64) -> Vec<f32> {
+    /// Takes the number of an interval.
+    pub(super) fn next(&mut self, value: f64) {
         self.history.push(value);
+    }
+
+    /// What was measured of the last intervals, the last one included.
+    pub(super) fn series(&self) -> Vec<f32> {
         self.history.in_order()
     }
 }

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use borzoi_rules::correlation::{
-    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Metric, Risk,
+    Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Metric, Options, Risk,
     RuleCondition, Statistic, StatisticKind, WindowMode,
 };
 use borzoi_rules::ir::Comparison;
 use xxhash_rust::xxh3::xxh3_64;
+
+use super::Settings;
+use super::log::Entry;
 
 /// Most ways in which a condition over rules in order may hold; a rule with more does not run.
 const MOST_CHAINS: usize = 64;
@@ -26,11 +29,17 @@ const STATISTIC_STRETCH: i64 = 600_000_000;
 /// Most rules of one correlation that run, but for a risk.
 pub const MOST_SLOTS: usize = 1024;
 
+/// The value of an entry that stands for an event where others beside it stand for its values. No value has this hash.
+pub const EVENT: u64 = 0;
+
 /// What is measured of the events of a window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measured {
     /// How many there are.
     Events,
+    /// How many there are, and beside it how many distinct values they have: of each event there is one entry whose value is
+    /// [`EVENT`], and one for each of its values.
+    EventsAndValues,
     /// How many distinct values they have.
     Distinct,
     /// The sum of their values.
@@ -93,6 +102,13 @@ pub struct Chain {
 pub enum Test {
     /// Bounds of the measured number.
     Bounds(Vec<Bound>),
+    /// Bounds of how many events there are, and of how many distinct values they have.
+    Both {
+        /// Of the events.
+        events: Vec<Bound>,
+        /// Of the values.
+        values: Vec<Bound>,
+    },
     /// A condition over which rules occurred.
     Rules(RuleCondition),
     /// Any of these.
@@ -139,6 +155,8 @@ pub struct Plan {
     pub span: i64,
     /// Which events lie in the window.
     pub window: WindowMode,
+    /// How far below the highest time of its source an event of this rule may lie, in microseconds, where the rule says so.
+    pub lateness: Option<i64>,
     /// What is measured.
     pub measured: Measured,
     /// What must hold.
@@ -167,7 +185,12 @@ impl Plan {
             ));
         }
         let measured = match rule.kind {
-            CorrelationKind::EventCount => Measured::Events,
+            CorrelationKind::EventCount => match &rule.condition {
+                CorrelationCondition::Bounds { distinct, .. } if !distinct.is_empty() => {
+                    Measured::EventsAndValues
+                }
+                _ => Measured::Events,
+            },
             CorrelationKind::ValueCount => Measured::Distinct,
             CorrelationKind::ValueSum => Measured::Sum,
             CorrelationKind::ValueAvg => Measured::Mean,
@@ -187,6 +210,14 @@ impl Plan {
         }
         let all: Vec<u16> = (0..slots as u16).collect();
         let test = match &rule.condition {
+            CorrelationCondition::Bounds { bounds, distinct, .. }
+                if measured == Measured::EventsAndValues =>
+            {
+                Test::Both {
+                    events: bounds.clone(),
+                    values: distinct.clone(),
+                }
+            }
             CorrelationCondition::Bounds { bounds, .. } => Test::Bounds(bounds.clone()),
             CorrelationCondition::AllRules if ordered => Test::Chains(vec![Chain {
                 steps: all,
@@ -214,6 +245,7 @@ impl Plan {
             group_values: rule.group_by.len(),
             span,
             window: rule.options.window,
+            lateness: rule.options.lateness.map(micros),
             measured,
             test,
             handed: Vec::new(),
@@ -223,6 +255,11 @@ impl Plan {
         };
         plan.monotone = plan.is_monotone();
         Ok(plan)
+    }
+
+    /// How long it waits for late events, where that is another time than all others do.
+    pub(super) fn waits(&self, settings: &Settings) -> Option<i64> {
+        self.lateness.filter(|_| settings.own_lateness)
     }
 
     fn is_monotone(&self) -> bool {
@@ -238,6 +275,7 @@ impl Plan {
                 );
                 grows && bounds.iter().all(is_lower_bound)
             }
+            Test::Both { events, values } => events.iter().chain(values).all(is_lower_bound),
             Test::Rules(condition) => !names_absence(condition),
             Test::Chains(chains) => chains.iter().all(|chain| chain.absent.is_empty()),
             Test::Risk(_) => true,
@@ -263,6 +301,12 @@ impl Plan {
                 };
                 bounds.iter().all(|bound| bound.holds(most as f64))
             }
+            // One entry at least is an event's own.
+            Test::Both { events, values } => {
+                let hold =
+                    |bounds: &[Bound], most: usize| bounds.iter().all(|bound| bound.holds(most as f64));
+                hold(events, entries) && hold(values, entries.saturating_sub(1))
+            }
             Test::Rules(condition) => holds(condition, &occurred),
             Test::Chains(chains) => chains
                 .iter()
@@ -283,14 +327,17 @@ impl Plan {
         matches!(self.measured, Measured::Rules | Measured::Order | Measured::Risk)
     }
 
+    /// Whether an entry stands for an event, and not for one of its values beside it.
+    pub(super) fn is_event(&self, entry: &Entry) -> bool {
+        self.measured != Measured::EventsAndValues || entry.value == EVENT
+    }
+
     /// When the oldest of the events in a window, which end with one of `last`, leaves it. In a session all leave together.
     pub(super) fn leaves(&self, oldest: i64, last: i64) -> i64 {
         match self.window {
             WindowMode::Sliding => oldest.saturating_add(self.span),
-            WindowMode::Tumbling => oldest
-                .div_euclid(self.span)
-                .saturating_add(1)
-                .saturating_mul(self.span),
+            WindowMode::Tumbling => end_of_last(oldest, self.span, self.span),
+            WindowMode::Hopping { hop } => end_of_last(oldest, micros(hop), self.span),
             WindowMode::Session => last.saturating_add(self.span),
         }
     }
@@ -302,9 +349,14 @@ impl Plan {
 
     /// Of each stretch of this length alerts show the first few events, if any.
     pub(crate) fn sample_span(&self) -> i64 {
-        match &self.test {
-            Test::Statistic(kind, _) if !kind.is_series() && *kind != StatisticKind::RareValue => {
+        match (&self.test, self.window) {
+            (Test::Statistic(kind, _), _) if !kind.is_series() && *kind != StatisticKind::RareValue => {
                 self.span.min(STATISTIC_STRETCH)
+            }
+            // No such stretch may begin before the window of one of its times does.
+            (_, WindowMode::Hopping { hop }) => {
+                let hop = micros(hop).max(1);
+                (self.span / hop).saturating_mul(hop).max(1)
             }
             _ => self.span,
         }
@@ -362,6 +414,11 @@ fn most_slots(kind: CorrelationKind) -> usize {
 }
 
 fn meaning_of(rule: &CorrelationRule) -> u64 {
+    // How long a rule waits does not change what it looks for.
+    let options = Options {
+        lateness: None,
+        ..rule.options
+    };
     let asks = (
         &rule.kind,
         &rule.rules,
@@ -369,13 +426,19 @@ fn meaning_of(rule: &CorrelationRule) -> u64 {
         &rule.timespan,
         &rule.aliases,
         &rule.condition,
-        &rule.options,
+        &options,
     );
     xxh3_64(format!("{asks:?}").as_bytes())
 }
 
 pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// When the last of the windows of length `span` that hold `time` is over, where one begins at each multiple of `hop`.
+fn end_of_last(time: i64, hop: i64, span: i64) -> i64 {
+    let begins = time.div_euclid(hop.max(1)).saturating_mul(hop.max(1));
+    begins.saturating_add(span)
 }
 
 fn taken(kind: StatisticKind, condition: &CorrelationCondition) -> Taken {

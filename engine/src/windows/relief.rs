@@ -48,7 +48,9 @@ impl Windows {
             let reached = tenant.clock.highest_of_all().unwrap_or(i64::MIN);
             let next = self.states_of(number).filter_map(State::next_step_end).min();
             let next = next.filter(|next| *next <= reached)?;
-            let rises = tenant.clock.watermark().is_none_or(|watermark| watermark < next);
+            // A rule that waits longer than the others may be behind their watermark.
+            let (_, forced) = tenant.clock.come();
+            let rises = forced < Some(next);
             let bytes: usize = self.states_of(number).map(State::bytes).sum();
             rises.then_some((bytes, number, next))
         });

@@ -4,7 +4,7 @@
 //! go to its shards.
 
 use super::keys;
-use super::plan::{Measured, Plan, Together};
+use super::plan::{EVENT, Measured, Plan, Together};
 use super::shard::SHARDS;
 use super::{Signal, Tenant};
 
@@ -39,6 +39,8 @@ pub(super) struct Way {
     /// Moves groups with the same key of other rules elsewhere.
     salt: u64,
     is_series: bool,
+    /// Whether signals of values stand beside those of events.
+    has_values_beside: bool,
 }
 
 impl Way {
@@ -48,7 +50,13 @@ impl Way {
             slots: plan.slots,
             salt: keys::hash(plan.rule_id.as_bytes()),
             is_series: matches!(plan.measured, Measured::Unusual(_)),
+            has_values_beside: plan.measured == Measured::EventsAndValues,
         }
+    }
+
+    /// How many events a signal is: one is counted once, however many values it has.
+    pub(super) fn events(&self, signal: &Signal<'_>) -> u64 {
+        u64::from(!self.has_values_beside || signal.value == EVENT)
     }
 
     /// The shard of a key, of which the hash is known.
@@ -88,7 +96,7 @@ impl Routes<'_> {
         let tenant = self.tenants.get(signal.tenant as usize)?;
         let way = self.ways.get(plan).filter(|way| signal.slot < way.slots)?;
         if tenant.limits[plan].is_some_and(|limit| signal.time < limit) {
-            *too_late += 1;
+            *too_late += way.events(signal);
             return None;
         }
         if way.is_series && signal.time > self.reached {

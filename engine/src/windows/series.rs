@@ -14,21 +14,18 @@ use borzoi_rules::correlation::{Statistic, StatisticKind};
 use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 
-use super::episode::{Episode, Figures, MOST_SAMPLES, Sample, episode_id, samples_from};
-use super::keys::{self, Held, Key};
+use super::episode::{MOST_SAMPLES, Sample, samples_from};
+use super::fetch::fetch;
+use super::keys::{self, Held};
 use super::log::Entry;
-use super::plan::{Plan, Test, micros};
+use super::plan::{Plan, Test};
 use super::slab::Slab;
-use super::state::{Began, Worked};
-use super::watch::{Found, Machine, Shared, Told};
+use super::state::Worked;
+use super::telling::of_slots;
+use super::watch::{Machine, Shared, Told};
 
-/// Groups without an event for so long are forgotten.
-const FORGET: i64 = 14 * 86_400_000_000;
-/// Where numbers are watched, after so many intervals without an event if that is shorter: each costs an update of each
-/// group. But not within a long weekend, and not within so few intervals.
-const MOST_EMPTY: i64 = 2000;
-const FORGET_LEAST: i64 = 3 * 86_400_000_000;
-const FORGET_INTERVALS: i64 = 60;
+/// So many events before it is needed what is learned of a group is asked for.
+const AHEAD: usize = 4;
 
 /// Bytes of an event that waits, about.
 const WAITING_BYTES: usize = size_of::<(Entry, u32)>();
@@ -45,16 +42,16 @@ pub(super) struct Group {
     pub(super) began: Option<i64>,
     pub(super) last: i64,
     /// Events that are not worked off.
-    waiting: u32,
+    pub(super) waiting: u32,
     /// Some of the first events of the last stretch of time in which there were any.
     pub(super) samples: Vec<Sample>,
     /// The deadline that is written down for it.
-    due: Option<i64>,
+    pub(super) due: Option<i64>,
     pub(super) machine: Machine,
 }
 
 impl Group {
-    fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         self.key.heap_bytes() + self.machine.heap_bytes() + self.samples.capacity() * size_of::<Sample>()
     }
 }
@@ -86,18 +83,18 @@ pub(super) struct Series {
     pub(super) tenant: Arc<str>,
     pub(super) kind: StatisticKind,
     pub(super) ask: Arc<Statistic>,
-    table: HashTable<u32>,
+    pub(super) table: HashTable<u32>,
     pub(super) groups: Slab<Group>,
     /// Groups with an event that was worked off.
     pub(super) live: usize,
     /// Events that are not worked off, by step of time.
-    steps: BTreeMap<i64, Vec<(Entry, u32)>>,
-    waiting: usize,
+    pub(super) steps: BTreeMap<i64, Vec<(Entry, u32)>>,
+    pub(super) waiting: usize,
     /// When somebody's silence is too long, as far as was known when it was written down.
-    deadlines: BTreeSet<(i64, u32)>,
+    pub(super) deadlines: BTreeSet<(i64, u32)>,
     pub(super) shared: Shared,
     /// How many groups that have begun have the same last value, by its hash; of beacons only.
-    with_last: HashMap<u64, u32>,
+    pub(super) with_last: HashMap<u64, u32>,
     /// Nothing is to be done below this.
     due: i64,
     /// The start of the interval that is open.
@@ -107,7 +104,7 @@ pub(super) struct Series {
     /// When it is looked next who is to be forgotten: a multiple of a part of the memory.
     pub(super) sweep: Option<i64>,
     /// The times of the first and the last event that were worked off.
-    seen: Option<(i64, i64)>,
+    pub(super) seen: Option<(i64, i64)>,
     pub(super) heap: usize,
 }
 
@@ -277,7 +274,8 @@ impl Series {
             self.waiting -= events.len();
             self.in_order(&mut events);
             let mut before: Option<(Entry, u32)> = None;
-            for (entry, number) in events {
+            for (at, &(entry, number)) in events.iter().enumerate() {
+                self.fetch_ahead(&events[at..]);
                 if let Some(group) = self.groups.get_mut(number) {
                     group.waiting -= 1;
                 }
@@ -311,6 +309,20 @@ impl Series {
             _ => self.time_goes_on(limit, worked),
         }
         self.due = self.next_due();
+    }
+
+    /// Asks for the memory of groups with events that come soon, the first of `events` being the next.
+    fn fetch_ahead(&self, events: &[(Entry, u32)]) {
+        if let Some((_, number)) = events.get(2 * AHEAD)
+            && let Some(place) = self.groups.place(*number)
+        {
+            fetch(place);
+        }
+        if let Some((_, number)) = events.get(AHEAD)
+            && let Some(group) = self.groups.get(*number)
+        {
+            group.machine.fetch();
+        }
     }
 
     /// By time, then by what does not depend on the order in which they came.
@@ -361,37 +373,6 @@ impl Series {
         }
     }
 
-    /// How long a group is remembered after its last event.
-    fn memory(&self) -> i64 {
-        let span = self.plan.span;
-        match self.kind {
-            StatisticKind::Anomaly | StatisticKind::PeerAnomaly => {
-                let intervals = |count: i64| span.saturating_mul(count);
-                intervals(MOST_EMPTY)
-                    .clamp(FORGET_LEAST, FORGET)
-                    .max(intervals(FORGET_INTERVALS))
-            }
-            StatisticKind::Silence => FORGET.max(span).saturating_mul(4),
-            StatisticKind::UnusualTime => FORGET.max(span.saturating_mul(4)),
-            _ => span,
-        }
-    }
-
-    fn sweep_part(&self) -> i64 {
-        (self.memory() / 8).max(1)
-    }
-
-    /// Forgets those whose last event is too long ago.
-    fn forget_old(&mut self, now: i64) {
-        let before = now.saturating_sub(self.memory());
-        let old = self.groups.iter_mut();
-        let old = old.filter(|(_, group)| group.began.is_some() && group.last < before);
-        let old: Vec<u32> = old.map(|(number, _)| number).collect();
-        for number in old {
-            self.forget(number);
-        }
-    }
-
     fn take(&mut self, number: u32, entry: Entry, worked: &mut Worked) {
         let span = self.plan.span;
         let part = self.sweep_part();
@@ -437,8 +418,14 @@ impl Series {
         self.busy = true;
         let event = Told {
             last: (last != i64::MIN).then_some(last),
-            group: keys::hash(keys::first_values(group.key.bytes(), self.plan.group_values)),
-            value: keys::hash(group.key.bytes()),
+            hashes: match self.kind {
+                StatisticKind::RareValue => {
+                    let key = group.key.bytes();
+                    let own = keys::first_values(key, self.plan.group_values);
+                    (keys::hash(own), keys::hash(key))
+                }
+                _ => (0, 0),
+            },
             live: self.live,
             peers: match self.kind {
                 StatisticKind::Beaconing => self
@@ -483,180 +470,9 @@ impl Series {
             self.forget(number);
         }
     }
-
-    /// Forgets what is known of a group; events of it that wait begin anew.
-    fn forget(&mut self, number: u32) {
-        let Some(group) = self.groups.get_mut(number) else {
-            return;
-        };
-        if group.began.is_some() {
-            self.live -= 1;
-            let last = last_value(group.key.bytes());
-            if self.kind == StatisticKind::Beaconing
-                && let Some(count) = self.with_last.get_mut(&last)
-            {
-                *count -= 1;
-                if *count == 0 {
-                    self.with_last.remove(&last);
-                }
-            }
-        }
-        self.heap -= group.heap_bytes();
-        if let Some(due) = group.due.take() {
-            self.deadlines.remove(&(due, number));
-        }
-        if group.waiting > 0 {
-            group.began = None;
-            group.last = i64::MIN;
-            group.samples = Vec::new();
-            group.machine = Machine::Unknown;
-            self.heap += group.heap_bytes();
-            return;
-        }
-        let hash = keys::hash(group.key.bytes());
-        if let Ok(entry) = self.table.find_entry(hash, |known| *known == number) {
-            entry.remove();
-        }
-        self.groups.remove(number);
-    }
-
-    /// A deadline has passed, if a later event has not moved it on.
-    fn silent(&mut self, due: i64, number: u32, worked: &mut Worked) {
-        let Some(group) = self.groups.get_mut(number) else {
-            return;
-        };
-        group.due = None;
-        match group.machine.deadline(&self.ask, self.live) {
-            Some(deadline) if deadline > due => {
-                group.due = Some(deadline);
-                self.deadlines.insert((deadline, number));
-            }
-            Some(_) => {
-                let found = group.machine.silent(due);
-                let samples = group.samples.clone();
-                if let Some(found) = found {
-                    let of_slot = of_slots(&samples, self.plan.slots);
-                    self.report(number, due, found, samples, of_slot, worked);
-                }
-            }
-            None => {}
-        }
-    }
-
-    pub(super) fn report(
-        &self,
-        number: u32,
-        start: i64,
-        found: Found,
-        mut samples: Vec<Sample>,
-        of_slot: Box<[u64]>,
-        worked: &mut Worked,
-    ) {
-        let Some(group) = self.groups.get(number) else {
-            return;
-        };
-        let key = Key::from_bytes(group.key.bytes());
-        if !self.plan.parents.is_empty() {
-            worked.began.push(Began {
-                plan: self.number,
-                key: key.clone(),
-                time: start,
-                id: episode_id(&self.tenant, &self.plan.rule_id, &key, start),
-                goes_on: false,
-                handed: Vec::new(),
-            });
-        }
-        samples.sort_unstable_by_key(|sample| (sample.time, sample.id));
-        samples.truncate(MOST_SAMPLES);
-        worked.ended.push(Episode {
-            plan: self.number,
-            tenant: self.tenant.clone(),
-            key,
-            start,
-            end: match self.kind.is_series() {
-                true => start.saturating_add(self.plan.span),
-                false => start.saturating_add(1),
-            },
-            is_final: true,
-            announced: Box::default(),
-            first: samples.first().map_or(start, |sample| sample.time),
-            last: match group.last {
-                last if last >= start && self.kind.is_series() => last,
-                last => last
-                    .min(start)
-                    .max(samples.last().map_or(i64::MIN, |sample| sample.time)),
-            },
-            count: found.count,
-            of_slot,
-            value: found.value,
-            peak: found.value,
-            samples: samples.into(),
-            figures: Some(Box::new(Figures {
-                figures: found.figures,
-                series: found.series,
-            })),
-        });
-    }
-
-    /// Forgets groups until the bytes are no more than `down_to`: those first of which nothing was told yet, because too little is
-    /// known, then those whose events are longest ago; those with events that wait only if that is not enough. Gives how
-    /// many groups and how many of their events are given up.
-    pub(super) fn give_up(&mut self, down_to: usize) -> (u64, u64) {
-        let learning = micros(self.ask.learning);
-        let groups = self.groups.iter_mut();
-        let mut order: Vec<(bool, bool, i64, u32)> = groups
-            .filter(|(_, group)| group.waiting == 0 || group.began.is_some())
-            .map(|(number, group)| {
-                let known = group.began.map_or(0, |began| group.last.saturating_sub(began));
-                (group.waiting > 0, known >= learning, group.last, number)
-            })
-            .collect();
-        order.sort_unstable();
-        let mut groups = 0;
-        for (.., number) in order {
-            if self.bytes() <= down_to {
-                return (groups, 0);
-            }
-            self.forget(number);
-            groups += 1;
-        }
-        if self.bytes() <= down_to {
-            return (groups, 0);
-        }
-        // Events whose time has not come yet are what is left.
-        let events = self.waiting as u64;
-        groups += self.groups.len() as u64;
-        self.clear();
-        (groups, events)
-    }
-
-    fn clear(&mut self) {
-        self.steps.clear();
-        self.waiting = 0;
-        self.deadlines.clear();
-        self.with_last = HashMap::new();
-        self.groups = Slab::default();
-        self.table = HashTable::new();
-        self.shared = Shared::new(self.kind, &self.ask, self.plan.span);
-        (self.heap, self.live) = (0, 0);
-        (self.open, self.sweep, self.seen) = (None, None, None);
-    }
 }
 
 /// A hash of the last value of a key.
-fn last_value(key: &[u8]) -> u64 {
-    let key = Key::from_bytes(key);
-    let values = key.values();
-    let last = values.last().copied().unwrap_or_default();
-    keys::hash(last.as_bytes())
-}
-
-fn of_slots(samples: &[Sample], slots: u16) -> Box<[u64]> {
-    let mut counts = vec![0; usize::from(slots)];
-    for sample in samples {
-        if let Some(count) = counts.get_mut(usize::from(sample.slot)) {
-            *count += 1;
-        }
-    }
-    counts.into()
+pub(super) fn last_value(key: &[u8]) -> u64 {
+    keys::hash(keys::last_value(key))
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::episode::{Episode, Watched, episode_id};
+use super::episode::{Episode, Figure, Figures, Watched, episode_id};
 use super::fetch::fetch;
 use super::group::{Change, Group, NEVER_DUE, Open};
 use super::keys::{self, Key};
 use super::log::Entry;
 use super::measure::Window;
-use super::plan::Plan;
+use super::plan::{Measured, Plan};
 use super::slab::Slab;
 use super::table::Table;
 
@@ -465,6 +465,10 @@ impl PlanState {
     }
 
     fn episode(&self, key: &Key, open: Open, end: i64) -> Episode {
+        let values = (self.plan.measured == Measured::EventsAndValues).then(|| Figures {
+            figures: vec![(Figure::Distinct, open.values as f64)],
+            series: Vec::new(),
+        });
         Episode {
             plan: self.number,
             tenant: self.tenant.clone(),
@@ -480,7 +484,7 @@ impl PlanState {
             value: open.value,
             peak: open.peak,
             samples: open.samples,
-            figures: None,
+            figures: values.map(Box::new),
         }
     }
 
@@ -552,7 +556,7 @@ mod tests {
     use borzoi_rules::correlation::{Bound, BoundOperator, WindowMode};
     use borzoi_rules::ir::Comparison;
 
-    use super::super::plan::{Measured, Test};
+    use super::super::plan::Test;
     use super::*;
 
     #[test]
@@ -567,6 +571,7 @@ mod tests {
             slots: 1,
             group_values: 1,
             window: WindowMode::Sliding,
+            lateness: None,
             span: 1_000_000,
             measured: Measured::Events,
             test: Test::Bounds(vec![bound]),

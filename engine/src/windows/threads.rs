@@ -238,7 +238,8 @@ mod tests {
             for round in 0..20 {
                 if round % 10 == 9 {
                     // Long enough for helpers to go to sleep.
-                    std::thread::sleep(std::time::Duration::from_millis(2));
+                    let (_held, silent) = std::sync::mpsc::channel::<()>();
+                    let _ = silent.recv_timeout(std::time::Duration::from_millis(2));
                 }
                 threads.each(&mut all, count, |first, part| {
                     parts.fetch_add(1, Ordering::Relaxed);

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Clock {
     sources: Vec<Source>,
     watermark: Option<i64>,
+    /// All sources have come to this, before any lateness: never falls.
+    come: Option<i64>,
+    /// Everything below this counts as known, however late what is allowed to come.
+    forced: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +28,19 @@ impl Clock {
     /// The time below which everything is known; events below it are too late.
     pub(crate) fn watermark(&self) -> Option<i64> {
         self.watermark
+    }
+
+    /// The same for who waits as long as `own`, and not as long as everybody else.
+    pub(crate) fn watermark_for(&self, own: Option<i64>) -> Option<i64> {
+        let Some(own) = own else {
+            return self.watermark;
+        };
+        self.forced.max(self.come.map(|come| come.saturating_sub(own)))
+    }
+
+    /// How far all sources have come, before any lateness; below what it was forced to everything is known, too.
+    pub(crate) fn come(&self) -> (Option<i64>, Option<i64>) {
+        (self.come, self.forced)
     }
 
     /// The sources that are waited for.
@@ -73,12 +90,19 @@ impl Clock {
         self.settle(lateness)
     }
 
-    /// Everything below `time` counts as known. Whether the watermark rose.
+    /// Everything below `time` counts as known. Whether it did not before.
     pub(crate) fn force(&mut self, time: i64) -> bool {
-        let rises = self.watermark.is_none_or(|watermark| watermark < time);
-        if rises {
-            self.watermark = Some(time);
-        }
+        self.watermark = self.watermark.max(Some(time));
+        let rises = self.forced < Some(time);
+        self.forced = self.forced.max(Some(time));
+        rises
+    }
+
+    /// All sources are taken to have come to `time`. Whether that is further than before.
+    pub(crate) fn go_on(&mut self, time: i64, lateness: i64) -> bool {
+        let rises = self.come < Some(time);
+        self.come = self.come.max(Some(time));
+        self.watermark = self.watermark.max(Some(time.saturating_sub(lateness)));
         rises
     }
 
@@ -90,6 +114,6 @@ impl Clock {
         let lowest = active.map(|source| source.highest).min();
         // Where nobody is waited for, late events still are.
         let lowest = lowest.or_else(|| self.highest_of_all());
-        lowest.is_some_and(|lowest| self.force(lowest.saturating_sub(lateness)))
+        lowest.is_some_and(|lowest| self.go_on(lowest, lateness))
     }
 }

@@ -7,13 +7,14 @@ use borzoi_rules::correlation::{Direction, Statistic, StatisticKind};
 use serde::{Deserialize, Serialize};
 
 use super::episode::{Figure, Sample};
+use super::fetch::fetch;
+use super::hours::{Active, Hourly};
 use super::keys::value_hash;
 use super::log::Entry;
 use super::number;
 use super::numbers::{Compared, Numbers};
 use super::plan::micros;
 use crate::anomaly::beacon::{self, Beacon};
-use crate::anomaly::hours::{self, Hours};
 use crate::anomaly::names::generated;
 use crate::anomaly::peers::{self, Peers};
 use crate::anomaly::pool::Pool;
@@ -32,10 +33,8 @@ pub(super) struct Told {
     pub(super) entry: Entry,
     /// Time of the one before.
     pub(super) last: Option<i64>,
-    /// A hash of the group's values.
-    pub(super) group: u64,
-    /// A hash of the values that are told apart in it.
-    pub(super) value: u64,
+    /// Hashes of the group's values, and of these with the values that are told apart in it; only of rare values.
+    pub(super) hashes: (u64, u64),
     /// How many groups there are.
     pub(super) live: usize,
     /// How many others have the same last value.
@@ -109,7 +108,7 @@ pub(super) enum Machine {
     Compared(Box<Compared>),
     Calls(Box<Calls>),
     Silence(Box<Silence>),
-    Hours(Box<Hours>),
+    Hours(Box<Active>),
     Travel(Box<Journey>),
     Names(Box<Names>),
     /// Everything is kept by what groups share.
@@ -132,11 +131,7 @@ impl Machine {
                 learning_micros: micros(ask.learning),
                 least_micros: span,
             }))),
-            StatisticKind::UnusualTime => Machine::Hours(Box::new(Hours::new(hours::Settings {
-                alerts_per_day,
-                learning_micros: micros(ask.learning),
-                half_life_micros: span,
-            }))),
+            StatisticKind::UnusualTime => Machine::Hours(Box::new(Active::new(ask, span))),
             StatisticKind::ImpossibleTravel => Machine::Travel(Box::new(Journey {
                 travel: Travel::new(travel::Settings {
                     speed_kmh: ask.speed,
@@ -157,7 +152,7 @@ impl Machine {
             Machine::Compared(compared) => size_of::<Compared>() + compared.cell.heap_bytes(),
             Machine::Calls(_) => size_of::<Calls>(),
             Machine::Silence(_) => size_of::<Silence>(),
-            Machine::Hours(_) => size_of::<Hours>(),
+            Machine::Hours(_) => size_of::<Active>(),
             Machine::Travel(_) => size_of::<Journey>(),
             Machine::Names(names) => {
                 size_of::<Names>() + names.seen.capacity() * size_of::<(i64, u32, f32)>()
@@ -189,21 +184,10 @@ impl Machine {
                 silence.update(time);
                 None
             }
-            Machine::Hours(hours) => {
-                hours.set_alerts_per_day(ask.alerts_per_day / told.live.max(1) as f64);
-                let score = hours.update(time);
-                score.alert.then(|| Found {
-                    value: score.share,
-                    count: 1,
-                    figures: vec![
-                        (Figure::Share, score.share),
-                        (Figure::UsualShare, score.usual_share),
-                        (Figure::ActiveHours, score.active_hours),
-                        (Figure::Probability, score.probability),
-                    ],
-                    ..Found::default()
-                })
-            }
+            Machine::Hours(active) => match shared {
+                Shared::Hourly(hourly) => active.event(told, ask, hourly),
+                _ => None,
+            },
             Machine::Travel(journey) => {
                 let before = journey.last.replace(told.sample);
                 let (latitude, longitude) = degrees_of(told.entry.value);
@@ -223,6 +207,7 @@ impl Machine {
                     figures: vec![
                         (Figure::DistanceKm, score.distance_km),
                         (Figure::SpeedKmh, score.speed_kmh),
+                        (Figure::LimitKmh, ask.speed),
                         (Figure::Seconds, score.seconds),
                     ],
                     before,
@@ -231,6 +216,27 @@ impl Machine {
             }
             Machine::Names(names) => names.event(told, ask, span),
             Machine::Shared => shared.rare(told, ask),
+        }
+    }
+
+    /// Asks for the memory in which its number is made.
+    pub(super) fn fetch(&self) {
+        match self {
+            Machine::Unknown | Machine::Shared => {}
+            Machine::Numbers(numbers) => fetch(&**numbers),
+            Machine::Compared(compared) => fetch(&**compared),
+            Machine::Calls(calls) => fetch(&**calls),
+            Machine::Silence(silence) => fetch(&**silence),
+            Machine::Hours(active) => fetch(&**active),
+            Machine::Travel(journey) => fetch(&**journey),
+            Machine::Names(names) => fetch(&**names),
+        }
+    }
+
+    /// Asks for the memory of what is learned from it; its own should be there.
+    pub(super) fn fetch_learned(&self) {
+        if let Machine::Numbers(numbers) = self {
+            numbers.fetch_learned();
         }
     }
 
@@ -343,7 +349,11 @@ impl Names {
         Some(Found {
             value: count as f64,
             count: count as u64,
-            figures: vec![(Figure::Names, count as f64), (Figure::Generated, mean)],
+            figures: vec![
+                (Figure::Names, count as f64),
+                (Figure::AtLeast, ask.at_least),
+                (Figure::Generated, mean),
+            ],
             ..Found::default()
         })
     }
@@ -356,6 +366,7 @@ pub(super) enum Shared {
     Pool(Box<Pool>),
     Rare(Box<Rare>),
     Peers(Box<Peers>),
+    Hourly(Box<Hourly>),
 }
 
 impl Shared {
@@ -378,6 +389,7 @@ impl Shared {
                     Direction::Both => peers::Direction::Both,
                 },
             }))),
+            StatisticKind::UnusualTime => Shared::Hourly(Box::new(Hourly::new(ask))),
             _ => Shared::Nothing,
         }
     }
@@ -410,7 +422,7 @@ impl Shared {
         let Shared::Rare(rare) = self else {
             return None;
         };
-        let score = rare.update(told.entry.time, told.group, told.value);
+        let score = rare.update(told.entry.time, told.hashes.0, told.hashes.1);
         let few = ask.at_most_peers.is_none_or(|most| score.peers_with <= most);
         (score.alert && few).then(|| Found {
             value: f64::from(score.peers_with),
@@ -425,35 +437,12 @@ impl Shared {
         })
     }
 
-    /// What is unusual among the numbers of all groups in an interval.
-    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<(Band, Option<Found>)> {
-        let Shared::Peers(peers) = self else {
-            return Vec::new();
-        };
-        let scores = peers.interval(start, values).into_iter().zip(values);
-        scores
-            .map(|(score, value)| {
-                let band = Band {
-                    expected: score.median,
-                    low: score.low,
-                    high: score.high,
-                    probability: score.probability,
-                };
-                let found = score.alert.then(|| Found {
-                    value: *value,
-                    count: 0,
-                    figures: vec![
-                        (Figure::Expected, score.median),
-                        (Figure::Low, score.low),
-                        (Figure::High, score.high),
-                        (Figure::Probability, score.probability),
-                        (Figure::Peers, values.len() as f64),
-                    ],
-                    ..Found::default()
-                });
-                (band, found)
-            })
-            .collect()
+    /// How unusual each of the numbers of all groups in an interval is.
+    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<peers::Score> {
+        match self {
+            Shared::Peers(peers) if !values.is_empty() => peers.interval(start, values),
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ fn the_cases_of_the_pack_pass() {
     let mut passed = 0;
     for path in &report.files {
         let tests = pack::tests_of(path).expect("every rule of the pack has test events");
-        let tested = TestedRules::of_file(path, &report, &catalog);
+        let tested = TestedRules::of_file(path, &report, &catalog, None);
         for case in &tests.cases {
             match tested.run(case) {
                 Outcome::Passed => passed += 1,
@@ -169,7 +169,7 @@ correlation: {type: temporal_ordered, rules: [three_failed, logon], group-by: [T
     let report = borzoi_rules::Loader::new().load_text("rules.yml", rules);
     assert_eq!(report.errors().count(), 0);
     let catalog = Catalog::builtin();
-    let tested = TestedRules::of_file(std::path::Path::new("rules.yml"), &report, &catalog);
+    let tested = TestedRules::of_file(std::path::Path::new("rules.yml"), &report, &catalog, None);
     let logon = |second: u32, code: u32| {
         format!(
             r#"{{"Channel":"Security","Provider_Name":"Microsoft-Windows-Security-Auditing","EventID":{code},"Computer":"dc01","TimeCreated":"2026-03-02T10:00:{second:02}Z","TargetUserName":"anna"}}"#

@@ -461,7 +461,7 @@ fn store<T: PartialEq>(values: &mut Vec<Option<T>>, row: usize, value: Option<T>
 fn padded<T>(values: &mut Vec<Option<T>>, rows: usize) -> Vec<Option<T>> {
     values.resize_with(rows, || None);
     // The next batch will be about as large.
-    std::mem::replace(values, Vec::with_capacity(rows))
+    std::mem::replace(values, Vec::with_capacity(rows + rows / 8))
 }
 
 fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<Option<T::Native>>, rows: usize) -> PrimitiveArray<T> {

@@ -36,6 +36,17 @@ struct Slot {
     number: i32,
 }
 
+/// What tells texts apart at a glance: those with the same bytes have the same one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tag(u32);
+
+impl Tag {
+    #[inline(always)]
+    pub(super) fn of(text: &[u8]) -> Self {
+        Tag(tag(text))
+    }
+}
+
 const EMPTY: Slot = Slot { tag: 0, number: -1 };
 
 /// A text stands in one of so many slots.
@@ -77,9 +88,38 @@ impl Texts {
     }
 
     /// The number of a text; if it is new, that of the last.
-    #[inline(never)]
     pub(super) fn intern(&mut self, text: &[u8]) -> i32 {
-        let tag = tag(text);
+        self.intern_anywhere(Tag::of(text), text)
+    }
+
+    /// As [`intern`](Texts::intern), for a text of this tag.
+    #[inline(always)]
+    pub(super) fn intern_by(&mut self, tag: Tag, text: &[u8]) -> i32 {
+        let Tag(looked_for) = tag;
+        match self.slots.get((looked_for >> (u32::BITS - self.bits)) as usize) {
+            Some(slot) if slot.tag == looked_for && slot.number >= 0 && same(self.get(slot.number), text) => {
+                slot.number
+            }
+            _ => self.intern_anywhere(tag, text),
+        }
+    }
+
+    /// Asks the processor for the place of a text of this tag, which is looked for soon.
+    #[inline(always)]
+    pub(super) fn expect(&self, Tag(tag): Tag) {
+        let slot = self.slots.get((tag >> (u32::BITS - self.bits)) as usize);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(slot) = slot {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: every x86-64 has it, and it reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(slot).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = slot;
+    }
+
+    #[inline(never)]
+    fn intern_anywhere(&mut self, Tag(tag): Tag, text: &[u8]) -> i32 {
         let first = (tag >> (u32::BITS - self.bits)) as usize;
         for at in first..first + NEAR {
             let Some(slot) = self.slots.get(at) else { break };

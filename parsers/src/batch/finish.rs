@@ -23,8 +23,9 @@ impl BatchBuilder {
         self.used_columns = 0;
         self.used_pairs = 0;
         // The next batch will be about as large.
-        let times = arrays::timestamps(std::mem::replace(&mut self.times, Vec::with_capacity(rows)));
-        let offsets = std::mem::replace(&mut self.offsets, Vec::with_capacity(rows));
+        let room = rows + rows / 8;
+        let times = arrays::timestamps(std::mem::replace(&mut self.times, Vec::with_capacity(room)));
+        let offsets = std::mem::replace(&mut self.offsets, Vec::with_capacity(room));
         let offsets: ArrayRef = Arc::new(arrow::array::Int64Array::from(offsets));
         let event_ids = arrays::event_ids(&self.event_ids);
         self.event_ids.clear();

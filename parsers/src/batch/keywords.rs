@@ -8,7 +8,7 @@ use arrow::datatypes::Int32Type;
 
 use super::codes::{Code, Codes};
 use super::column::Set;
-use super::distinct::Texts;
+use super::distinct::{Tag, Texts};
 use super::texts::{PLACES, place, same};
 use crate::catalog::Fill;
 use crate::formats::flat::unescape_bytes;
@@ -257,12 +257,29 @@ impl Keywords {
         self.plain > 0
     }
 
-    /// The key of a text as it stands in a record, of a column that is not plain.
+    /// Makes ready to find a text as it stands in a record, of a column that is not plain.
     #[inline(always)]
-    pub(super) fn key(&mut self, raw: &[u8], escaped: bool) -> i32 {
-        match escaped {
-            false => self.key_of(raw),
-            true => self.key_of_spelling(raw),
+    pub(super) fn expect(&self, raw: &[u8], escaped: bool) -> Tag {
+        let tag = Tag::of(raw);
+        match (escaped, &self.escaped) {
+            (false, _) => self.distinct.expect(tag),
+            (true, Some(escaped)) => escaped.spellings.expect(tag),
+            (true, None) => {}
+        }
+        tag
+    }
+
+    /// The key of a text that was [expected](Keywords::expect).
+    #[inline(always)]
+    pub(super) fn key(&mut self, raw: &[u8], tag: Tag, escaped: bool) -> i32 {
+        if !escaped {
+            return self.distinct.intern_by(tag, raw);
+        }
+        let escaped = self.escaped.get_or_insert_default();
+        let spelling = escaped.spellings.intern_by(tag, raw);
+        match escaped.keys.get(spelling as usize) {
+            Some(key) => *key,
+            None => escaped.key_of_new(raw, &mut self.distinct),
         }
     }
 
@@ -361,7 +378,7 @@ impl Keywords {
     /// The column, padded to `rows`; ready for the next batch afterwards.
     pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
         // The next batch will be about as large.
-        let next = Vec::with_capacity(self.keys.len());
+        let next = Vec::with_capacity(rows + rows / 8);
         self.keys.resize(rows, -1);
         let keys = std::mem::replace(&mut self.keys, next);
         let (text, offsets) = self.distinct.take();

@@ -311,7 +311,9 @@ impl EventSink {
         time: i64,
         context: &FrameContext<'_>,
     ) -> bool {
-        self.settle(block, 0);
+        if self.builders[builder].is_waiting() {
+            self.settle(block, 0);
+        }
         let event_id = id_of(context, context.offset, block.frame(span), 0, true);
         let place = (event_id, context.offset);
         let at = (&*block.bytes, span.start);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::Reject;
+use crate::batch::same_text;
 use crate::catalog::{Catalog, Dataset};
 
 /// Finds the dataset of a channel and provider.
@@ -61,7 +62,8 @@ impl WindowsDatasets {
     #[inline]
     pub(super) fn find(&mut self, channel: &str, provider: &str) -> Result<&Arc<Dataset>, Reject> {
         let (last_channel, last_provider, dataset) = &self.last;
-        let known = dataset.is_some() && last_channel == channel && last_provider == provider;
+        let same = |one: &str, other: &str| same_text(one.as_bytes(), other.as_bytes());
+        let known = dataset.is_some() && same(last_channel, channel) && same(last_provider, provider);
         if !known {
             let found = self
                 .channels

@@ -238,7 +238,12 @@ fn bounds(
             None,
         );
     }
-    (sink.errors == errors).then_some((kind, CorrelationCondition::Bounds { fields, bounds }))
+    let condition = CorrelationCondition::Bounds {
+        fields,
+        bounds,
+        distinct: Vec::new(),
+    };
+    (sink.errors == errors).then_some((kind, condition))
 }
 
 /// Whether a count keeps to the bounds that a window with an event can have.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::bounds::condition;
-use super::{CorrelationCondition, CorrelationKind, Options, own, statistic};
+use super::{CorrelationCondition, CorrelationKind, Options, options, own, statistic};
 use crate::ir::Meta;
 use crate::meta;
 use crate::problem::{Reference, Sink, nearest};
@@ -106,10 +106,13 @@ pub(crate) fn read(document: &Node<'_>, sink: &mut Sink<'_>) -> Option<Draft> {
         None => None,
     };
     let generate = generate(document, sink) || generate(node, sink);
-    let options = own::options(document, kind, sink);
-    let (Some(meta), Some((kind, condition)), Some(timespan)) = (meta, condition, timespan) else {
+    let (options, values) = options::read(document, kind, timespan, sink);
+    let (Some(meta), Some((kind, mut condition)), Some(timespan)) = (meta, condition, timespan) else {
         return None;
     };
+    if let (CorrelationCondition::Bounds { fields, distinct, .. }, Some(values)) = (&mut condition, values) {
+        (*fields, *distinct) = (values.fields, values.bounds);
+    }
     let fields = match &condition {
         CorrelationCondition::Bounds { fields, .. } | CorrelationCondition::New { fields, .. } => {
             fields.as_slice()

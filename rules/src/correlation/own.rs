@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bounds::{bound, number, operator};
 use super::draft::{parse_timespan, texts};
-use super::{CorrelationCondition, CorrelationKind, Options, Risk, WindowMode};
+use super::{CorrelationCondition, Risk};
 use crate::problem::{Reference, Sink, nearest};
 use crate::yaml::{Data, Node};
 
@@ -12,65 +12,6 @@ type Entries<'n, 'a> = &'n [(Node<'a>, Node<'a>)];
 
 /// The half-life of a risk is this part of its time where nothing is said.
 const PART: u32 = 4;
-
-/// What a rule says under `borzoi`: `{window: session, suppress: 1h}`.
-pub(super) fn options(document: &Node<'_>, kind: Option<CorrelationKind>, sink: &mut Sink<'_>) -> Options {
-    let mut options = Options::default();
-    let Some(node) = document.get("borzoi") else {
-        return options;
-    };
-    let Data::Map(entries) = &node.data else {
-        let kind = node.kind();
-        sink.error(
-            node.at,
-            "attribute-type",
-            format!("`borzoi` is {kind}, it must be a map such as `suppress: 1h`"),
-        );
-        return options;
-    };
-    for (key, value) in entries {
-        match key.text().unwrap_or_default() {
-            "suppress" => options.suppress = duration(value, sink, false),
-            "window"
-                if matches!(
-                    kind,
-                    Some(CorrelationKind::FirstSeen | CorrelationKind::Statistic(_))
-                ) =>
-            {
-                sink.error(
-                    key.at,
-                    "correlation-option",
-                    "`window` has no meaning for this type",
-                )
-            }
-            "window" => options.window = window(value, sink),
-            other => sink.error_near(
-                key.at,
-                "correlation-option",
-                format!("a correlation has no option `{other}`"),
-                nearest(other, ["suppress", "window"]),
-            ),
-        }
-    }
-    options
-}
-
-fn window(node: &Node<'_>, sink: &mut Sink<'_>) -> WindowMode {
-    match node.text().unwrap_or_default() {
-        "sliding" => WindowMode::Sliding,
-        "tumbling" => WindowMode::Tumbling,
-        "session" => WindowMode::Session,
-        other => {
-            sink.error_near(
-                node.at,
-                "correlation-option",
-                format!("unknown window `{other}`: it is sliding, tumbling or session"),
-                nearest(other, ["sliding", "tumbling", "session"]),
-            );
-            WindowMode::Sliding
-        }
-    }
-}
 
 /// The condition of `first_seen`: `{field: IpAddress, learning: 7d}`. A group is learned from for as long as values are
 /// remembered where nothing is said.

@@ -72,6 +72,7 @@ correlation:
                 bound(Comparison::Greater, 10.0),
                 bound(Comparison::LessOrEqual, 20.0)
             ],
+            distinct: vec![],
         }
     );
     let silent: Vec<&str> = report.referenced_only.iter().map(|id| &**id).collect();
@@ -738,13 +739,114 @@ fn options_of_our_own() {
     assert_eq!(options.window, WindowMode::Session);
     assert_eq!(options.suppress.map(|span| span.as_secs()), Some(7200));
     assert_eq!(rule("{}").correlations[0].options, Options::default());
-    for (options, code) in [
-        ("{window: hopping}", "correlation-option"),
-        ("{suppres: 1h}", "correlation-option"),
-        ("{suppress: long}", "bad-timespan"),
-        ("session", "attribute-type"),
+    let options = rule("{window: hopping, hop: 1m, lateness: 10m}").correlations[0].options;
+    let hop = std::time::Duration::from_secs(60);
+    assert_eq!(options.window, WindowMode::Hopping { hop });
+    assert_eq!(options.lateness.map(|span| span.as_secs()), Some(600));
+    let options = rule("{window: hopping, hop: 5m, lateness: 0s}").correlations[0].options;
+    assert_eq!(options.lateness.map(|span| span.as_secs()), Some(0));
+    // What is wrong, and a word of what to do.
+    for (options, code, word) in [
+        ("{window: hopping}", "correlation-option", "`hop: 1m`"),
+        ("{window: hopping, hop: 6m}", "correlation-option", "shorter"),
+        ("{window: hopping, hop: 0s}", "bad-timespan", "90m"),
+        (
+            "{window: tumbling, hop: 1m}",
+            "correlation-option",
+            "`window: hopping`",
+        ),
+        ("{hop: 1m}", "correlation-option", "`window: hopping`"),
+        ("{window: hoping, hop: 1m}", "correlation-option", "hopping"),
+        ("{suppres: 1h}", "correlation-option", "suppres"),
+        ("{suppress: long}", "bad-timespan", "90m"),
+        ("{lateness: soon}", "bad-timespan", "90m"),
+        ("session", "attribute-type", "suppress: 1h"),
     ] {
-        assert_eq!(codes(&rule(options)), [code], "{options}");
+        let report = rule(options);
+        assert_eq!(codes(&report), [code], "{options}");
+        let told = report.problems[0].to_string();
+        assert!(told.contains(word), "{told}");
+    }
+    let near = rule("{latenes: 1m}").problems[0].to_string();
+    assert!(near.contains("lateness"), "{near}");
+    for kind in ["first_seen", "rare_value"] {
+        let report = load(&format!(
+            "title: C\ncorrelation: {{type: {kind}, rules: failed, group-by: [User], timespan: 30d, condition: {{field: Computer}}}}\nborzoi: {{window: hopping, hop: 1d}}"
+        ));
+        assert_eq!(codes(&report), ["correlation-option"; 2], "{kind}");
+    }
+}
+
+#[test]
+fn distinct_values_beside_a_count() {
+    let rule = |kind: &str, options: &str| {
+        load(&format!(
+            "title: C\ncorrelation: {{type: {kind}, rules: [failed], group-by: [IpAddress], aliases: {{who: {{failed: User}}}}, timespan: 5m, condition: {{gte: 3}}}}\nborzoi: {options}"
+        ))
+    };
+    let report = rule(
+        "event_count",
+        "{distinct: {field: [who, Computer], gte: 2, lt: 9}}",
+    );
+    assert_eq!(report.problems, []);
+    let bound = |comparison, value| Bound {
+        operator: BoundOperator::Is(comparison),
+        value,
+    };
+    assert_eq!(
+        report.correlations[0].condition,
+        CorrelationCondition::Bounds {
+            fields: vec!["who".into(), "Computer".into()],
+            bounds: vec![bound(Comparison::GreaterOrEqual, 3.0)],
+            distinct: vec![
+                bound(Comparison::GreaterOrEqual, 2.0),
+                bound(Comparison::Less, 9.0)
+            ],
+        }
+    );
+    for (kind, options, code, word) in [
+        ("event_count", "{distinct: User}", "attribute-type", "gte: 5"),
+        (
+            "event_count",
+            "{distinct: {gte: 5}}",
+            "correlation-option",
+            "`field`",
+        ),
+        (
+            "event_count",
+            "{distinct: {field: who}}",
+            "correlation-option",
+            "`gte: 5`",
+        ),
+        (
+            "event_count",
+            "{distinct: {field: who, gte: 1.5}}",
+            "correlation-condition",
+            "whole",
+        ),
+        (
+            "event_count",
+            "{distinct: {fields: who, gte: 1}}",
+            "correlation-option",
+            "field",
+        ),
+        (
+            "event_count",
+            "{distinct: {field: who, gte: many}}",
+            "correlation-condition",
+            "number",
+        ),
+        (
+            "temporal",
+            "{distinct: {field: who, gte: 2}}",
+            "correlation-option",
+            "event_count",
+        ),
+    ] {
+        let report = rule(kind, options);
+        let errors: Vec<String> = report.errors().map(ToString::to_string).collect();
+        assert_eq!(codes(&report)[..1], [code], "{options}: {errors:?}");
+        assert!(errors[0].contains(word), "{}", errors[0]);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Correlations by their definition: everything sorted, every point in time asked, every window looked at anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use borzoi_rules::correlation::{
     CorrelationCondition, CorrelationKind, CorrelationRule, Risk, RuleCondition, WindowMode,
@@ -17,7 +18,8 @@ pub struct Signal {
     pub slot: usize,
     /// The group.
     pub group: String,
-    /// What is counted or measured: a text, or the text of a number.
+    /// What is counted or measured: a text, or the text of a number. Of counts of events beside which values are counted, one
+    /// of its values, or empty: an event of several is there several times.
     pub value: String,
 }
 
@@ -40,6 +42,8 @@ pub struct Stretch {
     pub of_slot: Vec<u64>,
     /// What was measured at the start.
     pub value: f64,
+    /// The most distinct values in a window, where they are asked for beside events.
+    pub values: u64,
 }
 
 /// All stretches, by group and start.
@@ -76,6 +80,10 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
             times.extend(match rule.options.window {
                 WindowMode::Sliding => Some(event.time + span),
                 WindowMode::Tumbling => Some((event.time.div_euclid(span) + 1) * span),
+                // The last of the windows that hold it.
+                WindowMode::Hopping { hop } => windows_with(event.time, hop, span)
+                    .last()
+                    .map(|begins| begins + span),
                 WindowMode::Session => (!events.iter().any(goes_on)).then_some(event.time + span),
             });
         }
@@ -86,6 +94,8 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
             let mut since = match rule.options.window {
                 WindowMode::Sliding => time - span + 1,
                 WindowMode::Tumbling => time.div_euclid(span) * span,
+                // The oldest that is not over.
+                WindowMode::Hopping { hop } => windows_with(time, hop, span)[0],
                 WindowMode::Session => time - span + 1,
             };
             if rule.options.window == WindowMode::Session {
@@ -98,16 +108,24 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
             let within = sorted.iter().filter(|event| (since..=time).contains(&event.time));
             within.copied().collect()
         };
-        let mut open: Option<(i64, f64)> = None;
+        let values_of = |window: &[&Signal]| match &rule.condition {
+            CorrelationCondition::Bounds { distinct, .. } if !distinct.is_empty() => distinct_values(window),
+            _ => 0,
+        };
+        let mut open: Option<(i64, f64, u64)> = None;
         for &time in &times {
             let window = window_of(time);
             let holds = holds(rule, time, &window);
             match (open, holds) {
                 // It begins with an event, not where one has left.
                 (None, Some(value)) if events.iter().any(|event| event.time == time) => {
-                    open = Some((time, value));
+                    open = Some((time, value, values_of(&window)));
                 }
-                (Some((start, value)), None) => {
+                (Some((_, _, values)), Some(_)) => {
+                    let most = values_of(&window).max(values);
+                    open = open.map(|(start, value, _)| (start, value, most));
+                }
+                (Some((start, value, values)), None) => {
                     let mut all = window_of(start);
                     all.extend(
                         sorted
@@ -120,11 +138,15 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
                         end: time,
                         first: all[0].time,
                         last: all[all.len() - 1].time,
-                        count: all.len() as u64,
+                        count: one_each(rule, &all).len() as u64,
                         of_slot: (0..rule.rules.len())
-                            .map(|slot| all.iter().filter(|event| event.slot == slot).count() as u64)
+                            .map(|slot| {
+                                let events = one_each(rule, &all);
+                                events.iter().filter(|event| event.slot == slot).count() as u64
+                            })
                             .collect(),
                         value,
+                        values,
                     });
                     open = None;
                 }
@@ -137,6 +159,37 @@ pub fn stretches(rule: &CorrelationRule, signals: &[Signal]) -> Vec<Stretch> {
         );
     }
     found
+}
+
+/// When the windows begin that hold a time, where one begins at each multiple of `hop` and is `span` long.
+fn windows_with(time: i64, hop: Duration, span: i64) -> Vec<i64> {
+    let hop = hop.as_micros() as i64;
+    let all = (time - span).div_euclid(hop)..=time.div_euclid(hop);
+    let begin = all.map(|number| number * hop);
+    begin
+        .filter(|begins| (*begins..begins + span).contains(&time))
+        .collect()
+}
+
+/// Of each event one signal: where values are counted beside events, one of several values is there several times. It is said
+/// to be of the first rule that matches it.
+fn one_each<'s>(rule: &CorrelationRule, signals: &[&'s Signal]) -> Vec<&'s Signal> {
+    if rule.kind != CorrelationKind::EventCount {
+        return signals.to_vec();
+    }
+    let mut events: BTreeMap<(i64, u128), &Signal> = BTreeMap::new();
+    for signal in signals {
+        let event = events.entry((signal.time, signal.id)).or_insert(signal);
+        if signal.slot < event.slot {
+            *event = signal;
+        }
+    }
+    events.into_values().collect()
+}
+
+fn distinct_values(window: &[&Signal]) -> u64 {
+    let values: BTreeSet<&str> = window.iter().map(|signal| signal.value.as_str()).collect();
+    values.iter().filter(|value| !value.is_empty()).count() as u64
 }
 
 /// Events whose value the group did not have in the span before, the group being known for long enough: since there was
@@ -173,6 +226,7 @@ fn new_values(rule: &CorrelationRule, learning: i64, signals: &[Signal]) -> Vec<
                 count: 1,
                 of_slot: slots.map(|slot| u64::from(slot == signal.slot)).collect(),
                 value: 1.0,
+                values: 0,
             });
         }
     }
@@ -213,7 +267,7 @@ fn holds(rule: &CorrelationRule, time: i64, window: &[&Signal]) -> Option<f64> {
         values.collect()
     };
     let number = match rule.kind {
-        CorrelationKind::EventCount => window.len() as f64,
+        CorrelationKind::EventCount => one_each(rule, window).len() as f64,
         CorrelationKind::ValueCount => {
             let values: BTreeSet<&str> = window.iter().map(|event| event.value.as_str()).collect();
             values.len() as f64
@@ -239,7 +293,11 @@ fn holds(rule: &CorrelationRule, time: i64, window: &[&Signal]) -> Option<f64> {
     let ordered = rule.kind == CorrelationKind::TemporalOrdered;
     let all: Vec<usize> = (0..slots).collect();
     let holds = match &rule.condition {
-        CorrelationCondition::Bounds { bounds, .. } => bounds.iter().all(|bound| bound.holds(number)),
+        CorrelationCondition::Bounds { bounds, distinct, .. } => {
+            let values = distinct_values(window) as f64;
+            let beside = distinct.iter().all(|bound| bound.holds(values));
+            beside && bounds.iter().all(|bound| bound.holds(number))
+        }
         CorrelationCondition::AllRules if ordered => in_order(window, &all),
         CorrelationCondition::AllRules => all.iter().all(|slot| occurred(*slot)),
         CorrelationCondition::Rules(condition) if ordered => {

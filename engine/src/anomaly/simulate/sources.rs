@@ -75,6 +75,34 @@ impl Source {
     }
 }
 
+/// When somebody works, in microseconds over so many days: five days of seven, mostly from 9 to 17 h, each end an
+/// hour or so off (normal, 0.7 h), one day in ten two hours more, one day in 20 not at all, one sixth day in eight; in each hour up
+/// to 19 events.
+pub fn working_hours(noise: &mut Noise, days: i64) -> Vec<i64> {
+    const HOUR: i64 = 3_600_000_000;
+    let mut times = Vec::new();
+    for day in 0..days {
+        let works = match day % 7 {
+            0..5 => noise.uniform() < 0.95,
+            5 => noise.uniform() < 0.125,
+            _ => false,
+        };
+        if !works {
+            continue;
+        }
+        let from = (9.0 + 0.7 * noise.normal()) as i64;
+        let late = if noise.uniform() < 0.1 { 2.0 } else { 0.0 };
+        let until = (17.0 + 0.7 * noise.normal() + late) as i64;
+        for hour in from..until {
+            for _ in 0..noise.below(20) {
+                times.push((day * 24 + hour) * HOUR + (noise.uniform() * 3.6e9) as i64);
+            }
+        }
+    }
+    times.sort_unstable();
+    times
+}
+
 /// What an entity deals with per interval: accounts that fail to log on from one gateway, hosts that one host connects to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FanOut {

@@ -356,4 +356,69 @@ borzoi: {{window: {window}}}
     assert_eq!(found("sliding"), ["Three ann at 01:02"]);
     assert_eq!(found("tumbling"), [""; 0]);
     assert_eq!(found("session"), ["Three ann at 01:02", "Three bob at 01:40"]);
+    // The window from 00:30 to 01:30 holds all three of ann; bob never has three in a minute.
+    assert_eq!(found("hopping, hop: 30s"), ["Three ann at 01:02"]);
+    assert_eq!(found("hopping, hop: 1m"), [""; 0]);
+}
+
+#[test]
+fn distinct_values_beside_a_count_of_events() {
+    let found = |own: &str, lines: &[String]| {
+        let rules = compiled(&format!(
+            "{LOGONS}---
+title: Spray
+id: 00000000-0000-0000-0000-00000000000a
+correlation: {{type: event_count, rules: failed_logon, group-by: [IpAddress], timespan: 1m, condition: {{gte: 4}}}}
+borzoi: {{{own}}}
+"
+        ));
+        scan(&rules, &[lines.to_vec()], 2, 2)
+    };
+    let distinct = "distinct: {field: TargetUserName, gte: 3}";
+    let at = |second: u32, user: &str| logon(second, 4625, user, "10.0.0.1");
+    // Four events of two users, then a third one; the first is gone by the time of the fourth.
+    let lines = [
+        at(0, "ann"),
+        at(10, "bob"),
+        at(20, "ann"),
+        at(30, "BOB"),
+        at(40, "cleo"),
+        at(65, "dora"),
+    ];
+    let (alerts, summary) = found(distinct, &lines);
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(summary.windows.signals, 6, "an event is one signal");
+    let alert = &alerts[0];
+    let correlation = alert.correlation.as_ref().expect("of a correlation");
+    assert_eq!(
+        (correlation.count, correlation.value, correlation.peak),
+        (6, 5.0, 5.0)
+    );
+    assert_eq!(correlation.figures.get("distinct"), Some(&4.0));
+    assert_eq!(
+        correlation.condition,
+        "gte 4, with gte 3 distinct TargetUserName, within 1m"
+    );
+    assert_eq!(alert.matched[0].value, "5, 4 distinct TargetUserName");
+    assert_eq!(correlation.evidence.len(), 5, "each event is shown once");
+    // As many events of two users are not enough, nor are three users in three events.
+    assert!(found(distinct, &lines[..4]).0.is_empty());
+    assert!(found(distinct, &lines[3..]).0.is_empty());
+    // The oldest window at 00:40 holds all, that at 01:00 what came since 00:15, which is too little until dora.
+    let hops = format!("window: hopping, hop: 15s, {distinct}");
+    assert_eq!(
+        groups(&found(&hops, &lines).0),
+        ["Spray 10.0.0.1 at 00:40", "Spray 10.0.0.1 at 01:05"]
+    );
+    assert!(
+        found(&format!("window: tumbling, {distinct}"), &lines[2..])
+            .0
+            .is_empty()
+    );
+    assert_eq!(
+        found(&format!("window: session, {distinct}"), &lines[2..])
+            .0
+            .len(),
+        1
+    );
 }

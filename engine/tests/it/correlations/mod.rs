@@ -210,6 +210,19 @@ correlation:
     timespan: 1h
     condition: {{gte: 2}}
     generate: true
+---
+title: Many refusals of many users
+id: 00000000-0000-0000-0000-00000000000f
+correlation:
+    type: event_count
+    rules: failed_logon
+    group-by: [IpAddress]
+    timespan: 5m
+    condition: {{gte: 5}}
+borzoi:
+    window: hopping
+    hop: 1m
+    distinct: {{field: TargetUserName, gte: 4}}
 "
     ))
 }
@@ -251,6 +264,7 @@ fn threads_batches_and_order_do_not_show() {
         "Brute force that succeeded",
         "Failed and none succeeded",
         "Sprays again and again",
+        "Many refusals of many users",
     ] {
         assert!(title(name) > 0, "{name} never");
     }

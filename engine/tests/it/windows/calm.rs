@@ -1,13 +1,13 @@
 //! Many groups in which nothing happens, and how many alerts a rule makes of them.
 //!
-//! Numbers are `simulate::Calm`; silence is watched on sources that talk at random, in bursts and in office hours, unusual times in office
-//! hours, rare values on hosts whose programs are drawn from a Pareto distribution, beacons among people's sessions.
+//! Numbers are `simulate::Calm`; silence is watched on sources that talk at random, in bursts and in office hours, unusual times of people whose
+//! working hours are not quite regular, rare values on hosts whose programs are drawn from a Pareto distribution, beacons among people's sessions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use borzoi_engine::anomaly::simulate::{Calm, Noise, People, Source};
+use borzoi_engine::anomaly::simulate::{Calm, Noise, People, Source, working_hours};
 use borzoi_engine::windows::keys::Key;
 use borzoi_engine::windows::plan::Plan;
 use borzoi_engine::windows::{Settings, Signal, Windows};
@@ -128,6 +128,7 @@ fn told_of_events(case: Case, plan: Arc<Plan>) -> Vec<u32> {
         let times = match case.kind {
             StatisticKind::Silence => sources[number as usize % 3].times(&mut noise, days),
             StatisticKind::Beaconing => People::Sessions.times(&mut noise, 24.0 * days as f64),
+            StatisticKind::UnusualTime => working_hours(&mut noise, days),
             _ => Source::Office.times(&mut noise, days),
         };
         let host = format!("host{number}");

@@ -70,6 +70,44 @@ fn risk(slots: usize) -> impl Strategy<Value = CorrelationCondition> {
     )
 }
 
+/// Bounds of events, half of the time with bounds of distinct values beside them.
+fn beside(limits: CorrelationCondition) -> impl Strategy<Value = CorrelationCondition> {
+    let values = prop::collection::vec((operator(), 0..4_u32), 0..3);
+    (any::<bool>(), values).prop_map(move |(asks, values)| {
+        let mut condition = limits.clone();
+        if let CorrelationCondition::Bounds { distinct, .. } = &mut condition {
+            let values = values.into_iter().filter(|_| asks);
+            distinct.extend(values.map(|(operator, value)| Bound {
+                operator,
+                value: f64::from(value),
+            }));
+        }
+        condition
+    })
+}
+
+fn asks_values(rule: &CorrelationRule) -> bool {
+    matches!(&rule.condition, CorrelationCondition::Bounds { distinct, .. } if !distinct.is_empty())
+}
+
+/// Windows that hop by twelfths of the span, or by a part that the span is no multiple of.
+fn window_of(window: WindowMode, span: u64) -> WindowMode {
+    match window {
+        WindowMode::Hopping { hop } => {
+            let part = hop.as_micros() as u64;
+            let hop = if part.is_multiple_of(2) {
+                (span * part).div_ceil(12)
+            } else {
+                part.min(span)
+            };
+            WindowMode::Hopping {
+                hop: Duration::from_micros(hop.max(1)),
+            }
+        }
+        other => other,
+    }
+}
+
 /// Rules of every type, with spans that are one step and spans that are many.
 fn rules() -> impl Strategy<Value = CorrelationRule> {
     use CorrelationKind::*;
@@ -97,6 +135,8 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
     let window = prop_oneof![
         3 => Just(WindowMode::Sliding),
         1 => Just(WindowMode::Tumbling),
+        // Of the span, below.
+        2 => (1..=12_u64).prop_map(|part| WindowMode::Hopping { hop: Duration::from_micros(part) }),
         1 => Just(WindowMode::Session),
     ];
     (kind, 1..4_usize, span, limits, window).prop_flat_map(|(kind, slots, span, limits, window)| {
@@ -109,12 +149,13 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
             .boxed(),
             FirstSeen => learning().boxed(),
             Risk => risk(slots).boxed(),
+            EventCount => beside(limits).boxed(),
             _ => Just(limits).boxed(),
         };
         condition.prop_map(move |condition| {
             let mut rule = rule(kind, slots, Duration::from_micros(span), condition);
             if kind != FirstSeen {
-                rule.options.window = window;
+                rule.options.window = window_of(window, span);
             }
             rule
         })
@@ -125,9 +166,12 @@ fn rules() -> impl Strategy<Value = CorrelationRule> {
 fn events(rule: &CorrelationRule) -> impl Strategy<Value = Vec<(Signal, i64)>> + use<> {
     let slots = rule.rules.len();
     let kind = rule.kind;
+    let asks_values = asks_values(rule);
     let one = (0..150_i64, 0..40_u128, 0..slots, 0..3_usize, -6..6_i32, 0..60_i64);
     let one = one.prop_map(move |(time, id, slot, group, value, late)| {
         let value = match kind {
+            // Some are without a value.
+            CorrelationKind::EventCount if asks_values && value > -4 => value.rem_euclid(4).to_string(),
             CorrelationKind::EventCount
             | CorrelationKind::Temporal
             | CorrelationKind::TemporalOrdered
@@ -152,8 +196,11 @@ fn events(rule: &CorrelationRule) -> impl Strategy<Value = Vec<(Signal, i64)>> +
             for place in again {
                 if let Some((mut signal, _)) = events.get(place % events.len().max(1)).cloned() {
                     let late = (place % 50) as i64;
-                    // Half of them by another rule.
+                    // Half of them by another rule; some with another value.
                     signal.slot = (signal.slot + place % 2) % slots;
+                    if asks_values && place % 3 == 0 {
+                        signal.value = (place % 4).to_string();
+                    }
                     events.push((signal, late));
                 }
             }
@@ -169,7 +216,7 @@ pub(super) fn cases() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i6
 }
 
 /// Those whose findings have no other values than their group's.
-fn cases_told_apart_by_group() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
+pub(super) fn cases_told_apart_by_group() -> impl Strategy<Value = (CorrelationRule, Vec<(Signal, i64)>)> {
     cases().prop_filter("told apart by values too", |(rule, _)| {
         rule.kind != CorrelationKind::FirstSeen
     })

@@ -3,7 +3,10 @@
 mod calibration;
 mod calm;
 mod definition;
+mod hopping;
+mod hours;
 mod known_bugs;
+mod lateness;
 mod limits;
 mod snapshot;
 mod statistics;
@@ -14,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use borzoi_engine::windows::keys::{Key, value_hash};
-use borzoi_engine::windows::plan::{Measured, Plan};
-use borzoi_engine::windows::{Counters, Episode, Settings, Signal, Windows};
+use borzoi_engine::windows::plan::{EVENT, Measured, Plan};
+use borzoi_engine::windows::{Counters, Episode, Figure, Settings, Signal, Windows};
 use borzoi_oracle::windows as oracle;
 use borzoi_rules::correlation::{
     Bound, BoundOperator, CorrelationCondition, CorrelationKind, CorrelationRule, Options,
@@ -50,6 +53,7 @@ fn bounds(all: &[(BoundOperator, f64)]) -> CorrelationCondition {
     CorrelationCondition::Bounds {
         fields: vec!["value".into()],
         bounds: bounds.collect(),
+        distinct: Vec::new(),
     }
 }
 
@@ -76,9 +80,25 @@ fn value_of(measured: Measured, text: &str) -> u64 {
         | Measured::Risk
         | Measured::New
         | Measured::Unusual(_) => 0,
-        Measured::Distinct => value_hash(text.as_bytes()),
+        Measured::EventsAndValues if text.is_empty() => EVENT,
+        Measured::Distinct | Measured::EventsAndValues => value_hash(text.as_bytes()),
         _ => text.parse::<f64>().expect("a number").to_bits(),
     }
+}
+
+/// The values of the signals that an event gives: where values are counted beside events, it is one by itself.
+fn values_of(measured: Measured, text: &str) -> Vec<u64> {
+    let value = value_of(measured, text);
+    match measured {
+        Measured::EventsAndValues if value != EVENT => vec![EVENT, value],
+        _ => vec![value],
+    }
+}
+
+fn values_beside(episode: &Episode) -> u64 {
+    let figures = episode.figures.iter().flat_map(|figures| &figures.figures);
+    let mut distinct = figures.filter(|(figure, _)| *figure == Figure::Distinct);
+    distinct.next().map_or(0, |(_, value)| *value as u64)
 }
 
 fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle::Signal) {
@@ -87,39 +107,57 @@ fn push(windows: &mut Windows, measured: Measured, source: u32, signal: &oracle:
         Measured::New => Some(signal.value.as_str()),
         _ => None,
     };
-    windows.push(&Signal {
-        plan: 0,
-        slot: signal.slot as u16,
-        tenant,
-        source,
-        time: signal.time,
-        id: signal.id,
-        key: Key::of([signal.group.as_str()].into_iter().chain(value)).bytes(),
-        value: value_of(measured, &signal.value),
-        handed: &[],
-    });
+    let key = Key::of([signal.group.as_str()].into_iter().chain(value));
+    for value in values_of(measured, &signal.value) {
+        windows.push(&Signal {
+            plan: 0,
+            slot: signal.slot as u16,
+            tenant,
+            source,
+            time: signal.time,
+            id: signal.id,
+            key: key.bytes(),
+            value,
+            handed: &[],
+        });
+    }
 }
 
 /// Pushes events together, from two sources.
 fn push_all(windows: &mut Windows, measured: Measured, signals: &[oracle::Signal]) {
+    push_all_to(windows, &[(0, measured)], signals);
+}
+
+/// The same to several plans, all of which tell values apart if one of them does.
+fn push_all_to(windows: &mut Windows, plans: &[(u32, Measured)], signals: &[oracle::Signal]) {
     let tenant = windows.tenant("default");
+    let is_new = plans.iter().any(|(_, measured)| *measured == Measured::New);
     let key = |signal: &oracle::Signal| {
-        let value = (measured == Measured::New).then_some(signal.value.as_str());
+        let value = is_new.then_some(signal.value.as_str());
         Key::of([signal.group.as_str()].into_iter().chain(value))
     };
     let keys: Vec<Key> = signals.iter().map(key).collect();
     let signals: Vec<Signal<'_>> = signals
         .iter()
         .zip(&keys)
-        .map(|(signal, key)| Signal {
-            plan: 0,
+        .flat_map(|(signal, key)| {
+            plans
+                .iter()
+                .map(move |(plan, measured)| (signal, key, *plan, *measured))
+        })
+        .flat_map(|(signal, key, plan, measured)| {
+            let values = values_of(measured, &signal.value);
+            values.into_iter().map(move |value| (signal, key, plan, value))
+        })
+        .map(|(signal, key, plan, value)| Signal {
+            plan,
             slot: signal.slot as u16,
             tenant,
             source: (signal.id % 2) as u32,
             time: signal.time,
             id: signal.id,
             key: key.bytes(),
-            value: value_of(measured, &signal.value),
+            value,
             handed: &[],
         })
         .collect();
@@ -170,6 +208,7 @@ fn stretches(episodes: &[Episode]) -> Vec<oracle::Stretch> {
             count: episode.count,
             of_slot: episode.of_slot.to_vec(),
             value: episode.value,
+            values: values_beside(episode),
         })
         .collect();
     all.sort_by(|one, other| (&one.group, one.start).cmp(&(&other.group, other.start)));

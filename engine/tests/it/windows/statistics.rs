@@ -19,9 +19,9 @@ use super::rule;
 use crate::effort;
 
 const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
-const HOUR: i64 = 60 * MINUTE;
-const DAY: i64 = 24 * HOUR;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * HOUR;
 
 const KINDS: [StatisticKind; 8] = [
     StatisticKind::Anomaly,
@@ -34,7 +34,7 @@ const KINDS: [StatisticKind; 8] = [
     StatisticKind::GeneratedNames,
 ];
 
-fn statistic(kind: StatisticKind, metric: Metric, span: i64, learning: i64) -> CorrelationRule {
+pub(super) fn statistic(kind: StatisticKind, metric: Metric, span: i64, learning: i64) -> CorrelationRule {
     let has_field = metric.has_field()
         || matches!(
             kind,
@@ -64,14 +64,14 @@ fn statistic(kind: StatisticKind, metric: Metric, span: i64, learning: i64) -> C
 }
 
 #[derive(Debug, Clone)]
-struct Event {
-    time: i64,
-    id: u128,
+pub(super) struct Event {
+    pub(super) time: i64,
+    pub(super) id: u128,
     group: String,
     value: f64,
 }
 
-fn event(time: i64, id: u128, group: &str, value: f64) -> Event {
+pub(super) fn event(time: i64, id: u128, group: &str, value: f64) -> Event {
     Event {
         time,
         id,
@@ -106,7 +106,12 @@ fn push(windows: &mut Windows, plan: &Plan, event: &Event) {
     });
 }
 
-fn found(rule: &CorrelationRule, lateness: Option<i64>, events: &[Event], saves: &[usize]) -> Vec<Episode> {
+pub(super) fn found(
+    rule: &CorrelationRule,
+    lateness: Option<i64>,
+    events: &[Event],
+    saves: &[usize],
+) -> Vec<Episode> {
     let plan = Arc::new(Plan::of(rule).expect("it runs"));
     let settings = Settings {
         lateness,
@@ -307,7 +312,7 @@ proptest! {
     }
 }
 
-fn figure(episode: &Episode, wanted: Figure) -> Option<f64> {
+pub(super) fn figure(episode: &Episode, wanted: Figure) -> Option<f64> {
     let figures = episode.figures.as_ref()?;
     let (_, value) = figures.figures.iter().find(|(figure, _)| *figure == wanted)?;
     Some(*value)

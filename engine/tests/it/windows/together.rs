@@ -10,7 +10,7 @@ use borzoi_rules::correlation::CorrelationKind;
 use proptest::prelude::*;
 
 use super::definition::{arriving, cases};
-use super::{at_least, event, rule, value_of};
+use super::{at_least, event, rule, values_of};
 use crate::effort;
 
 /// Everything that windows say, down to the bytes that they take.
@@ -41,7 +41,11 @@ fn said(plans: &[Arc<Plan>], settings: Settings, all: &[(u32, oracle::Signal)], 
     let signals: Vec<Signal<'_>> = all
         .iter()
         .zip(&keys)
-        .map(|((plan, signal), key)| Signal {
+        .flat_map(|((plan, signal), key)| {
+            let values = values_of(plans[*plan as usize].measured, &signal.value).into_iter();
+            values.map(move |value| (plan, signal, key, value))
+        })
+        .map(|(plan, signal, key, value)| Signal {
             plan: *plan,
             slot: signal.slot as u16,
             tenant,
@@ -49,7 +53,7 @@ fn said(plans: &[Arc<Plan>], settings: Settings, all: &[(u32, oracle::Signal)], 
             time: signal.time,
             id: signal.id,
             key: key.bytes(),
-            value: value_of(plans[*plan as usize].measured, &signal.value),
+            value,
             handed: &[],
         })
         .collect();

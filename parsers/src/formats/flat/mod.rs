@@ -11,6 +11,7 @@
 //! test holds them to it.
 
 pub(crate) mod keys;
+mod plans;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -24,12 +25,13 @@ use chrono_tz::Tz;
 use super::event_time::{iso_time, plain_time, text_time, whole_time};
 use super::windows::WindowsDatasets;
 use super::{EventSink, FrameContext, commit, id_of};
-use crate::batch::BatchBuilder;
+use crate::batch::{BatchBuilder, same_text};
 use crate::catalog::{Catalog, Dataset};
 use crate::frame::FrameBlock;
 use crate::value::{Value, parse_timestamp};
 pub use keys::Key;
 use keys::{Keys, Role};
+use plans::Plans;
 use scan::Quotes;
 pub(crate) use scan::unescape_bytes;
 pub use scan::unescape_into;
@@ -97,6 +99,7 @@ const SPREADS: u64 = 0x517c_c1b7_2722_0a95;
 pub struct FlatReader {
     keys: Keys,
     steps: Steps,
+    plans: Plans,
     quotes: Quotes,
     noted: Noted,
     /// See [`FlatEvent::shape`].
@@ -134,6 +137,7 @@ impl FlatReader {
         FlatReader {
             keys: Keys::default(),
             steps: Steps::default(),
+            plans: Plans::default(),
             quotes: Quotes::default(),
             noted: Noted::default(),
             shape: 0,
@@ -180,15 +184,19 @@ impl FlatReader {
     #[inline]
     fn fields_of(&mut self, text: &str) -> Option<()> {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("bmi1") {
-            // SAFETY: the machine has both.
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("popcnt")
+        {
+            // SAFETY: the machine has all of them.
             return unsafe { self.fields_with_avx2(text) };
         }
         self.fields_with(text, walk::Plainly)
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,bmi1")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn fields_with_avx2(&mut self, text: &str) -> Option<()> {
         // SAFETY: this function is only called where the machine has AVX2.
         self.fields_with(text, unsafe { walk::Avx2::new() })
@@ -200,12 +208,16 @@ impl FlatReader {
         let FlatReader {
             keys,
             steps,
+            plans,
             quotes,
             noted,
             ..
         } = self;
-        noted.fields.clear();
-        noted.telling.clear();
+        if let Some(shape) = plans.read(record, quotes, steps, noted, compare) {
+            self.shape = shape;
+            return Some(());
+        }
+        noted.clear();
         let mut place = steps.start(SPREADS);
         loop {
             match steps.follow(record, quotes, &mut place, noted, compare) {
@@ -226,12 +238,13 @@ impl FlatReader {
                 end: end as u32,
             };
             place.shape = walk::turned(place.shape, &field);
-            noted.add(field, taken.role);
+            noted.add(field, taken.role, taken.number);
             steps.go_on(&mut place, &taken, if taken.is_string { end } else { behind });
             if walk::ends(record, place.from, taken.is_string) {
                 break;
             }
         }
+        plans.learn(quotes, steps, noted, place.shape);
         self.shape = place.shape;
         Some(())
     }
@@ -653,7 +666,7 @@ impl<'r> WindowsEvent<'r> {
         let created = value(self.created)?.as_ref().and_then(instant);
         let sysmon = || {
             // Its channel by far the most often, without a search.
-            if self.channel == "Microsoft-Windows-Sysmon/Operational" {
+            if same_text(self.channel.as_bytes(), b"Microsoft-Windows-Sysmon/Operational") {
                 return true;
             }
             let is_sysmon = |name: &str| memchr::memmem::find(name.as_bytes(), b"Sysmon").is_some();

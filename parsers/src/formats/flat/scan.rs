@@ -105,6 +105,15 @@ impl Quotes {
         self.summary.unicode_escape != 0
     }
 
+    /// How many quotes there are.
+    #[inline(always)]
+    pub(super) fn count(&self) -> usize {
+        self.quotes
+            .iter()
+            .map(|quotes| quotes.count_ones() as usize)
+            .sum()
+    }
+
     /// Where the string that begins at `at`, behind its quote, ends, and whether a backslash stands in it.
     #[inline]
     pub(super) fn end_of_string(&self, at: usize) -> Option<(usize, bool)> {

@@ -273,3 +273,124 @@ fn plain_records_are_read_flat() {
         assert_eq!(by_flat, by_tape);
     }
 }
+
+/// Records of the shapes of sensors, whose values vary.
+fn shaped_record() -> impl Strategy<Value = Vec<String>> {
+    let fixed = Just([
+        ("EventID".to_owned(), "1".to_owned()),
+        (
+            "Channel".to_owned(),
+            "\"Microsoft-Windows-Sysmon/Operational\"".to_owned(),
+        ),
+        ("UtcTime".to_owned(), "\"2026-03-01 10:00:00.123\"".to_owned()),
+    ]);
+    let keys = prop::collection::vec((key(), value()), 0..12);
+    let space = prop::sample::select(vec!["", "", "", " "]);
+    let values = prop::collection::vec((any::<prop::sample::Index>(), value(), 0..20_usize), 3..12);
+    (fixed, keys, space, values, any::<prop::sample::Index>()).prop_map(
+        |(fixed, more, space, values, turn)| {
+            let mut fields = [&fixed[..], &more].concat();
+            let turn = turn.index(fields.len());
+            fields.rotate_left(turn);
+            let written = |fields: &[(String, String)]| {
+                let fields = fields
+                    .iter()
+                    .map(|(key, value)| format!("\"{key}\":{space}{value}"));
+                format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+            };
+            let plain = written(&fields);
+            // What is learned of the first ones holds for those that follow, in which some values are others.
+            let mut records = vec![plain; 3];
+            for (at, value, cut) in values {
+                let at = at.index(fields.len());
+                fields[at].1 = value;
+                let mut record = written(&fields);
+                if cut < 2 {
+                    record.truncate(record.len().saturating_sub(cut + 1));
+                }
+                records.push(record);
+            }
+            records
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn records_of_known_shapes_are_read_as_if_they_were_the_first(
+        producers in prop::collection::vec(shaped_record(), 1..4),
+        turns in prop::collection::vec(0..4_usize, 0..30),
+    ) {
+        let catalog = Catalog::builtin();
+        let mut known = super::FlatReader::new(&catalog);
+        let mut left: Vec<_> = producers.iter().map(|records| records.iter()).collect();
+        // In any order, and then what is left of each.
+        let turns = turns.into_iter().chain((0..4).flat_map(|producer| [producer; 15]));
+        for turn in turns {
+            let Some(record) = left.get_mut(turn).and_then(Iterator::next) else { continue };
+            // One that has learned no shapes, but the keys and their numbers.
+            let mut walking = super::FlatReader::new(&catalog);
+            walking.keys = std::mem::take(&mut known.keys);
+            let (wanted, spans) = seen(&mut walking, record);
+            known.keys = walking.keys;
+            let (found, found_spans) = seen(&mut known, record);
+            prop_assert_eq!(found, wanted, "{}", record);
+            prop_assert_eq!(found_spans, spans, "{}", record);
+        }
+    }
+}
+
+/// What a reader says of a record, and which of its fields are what, and where.
+fn seen(reader: &mut super::FlatReader, record: &str) -> (Option<String>, Vec<String>) {
+    let event = reader.read(record.as_bytes(), chrono_tz::UTC);
+    let Some(event) = event else {
+        return (None, Vec::new());
+    };
+    let fields = event.fields.iter().map(|field| format!("{field:?}")).collect();
+    let told = format!(
+        "{} {:x} {:?} {:?}",
+        event.dataset.name,
+        event.shape(),
+        event.time.own,
+        event.created()
+    );
+    (Some(told), fields)
+}
+
+#[test]
+fn plans_are_used() {
+    let catalog = Catalog::builtin();
+    let mut reader = super::FlatReader::new(&catalog);
+    for number in 0..10 {
+        for name in ["Image", "User"] {
+            let record = format!(
+                r#"{{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","UtcTime":"2026-03-01 10:00:00.123","{name}":"a{number}"}}"#
+            );
+            assert!(reader.read(record.as_bytes(), chrono_tz::UTC).is_some());
+            // A record that was walked leaves the steps behind that it took.
+            let walked = !reader.noted.steps.is_empty();
+            reader.noted.steps.clear();
+            assert_eq!(walked, number < 2, "{number} {name}");
+        }
+    }
+}
+
+#[test]
+fn long_values_are_written_as_short_ones_are() {
+    let records: Vec<String> = (0..60)
+        .map(|number| {
+            let value = "x".repeat([5, 70_000, 65_535, 65_536, 1][number % 5]);
+            format!(
+                r#"{{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","UtcTime":"2026-03-01 10:00:00.123","CommandLine":"{value}","User":"a{number}"}}"#,
+            )
+        })
+        .collect();
+    let (by_tape, _) = decoded(&records, Way::Tape, 1000, chrono_tz::UTC);
+    for way in [Way::Flat, Way::Together] {
+        let (by_flat, flat) = decoded(&records, way, 1000, chrono_tz::UTC);
+        assert_eq!(flat, 60);
+        assert_eq!(by_flat, by_tape);
+    }
+}

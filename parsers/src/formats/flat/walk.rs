@@ -29,23 +29,29 @@ const MOST_STEPS: usize = 40_000;
 const LONGEST_STEP: usize = 1100;
 
 /// Bytes that are compared together; longer steps are compared twice.
-const WORD: usize = 32;
+pub(super) const WORD: usize = 32;
+
+/// How a step stands in a record, and to which key it leads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spelling {
+    /// The first bytes.
+    pub(super) head: [u8; WORD],
+    pub(super) length: u16,
+    /// Where the [mask] of the bytes that count begins.
+    pub(super) mask: u8,
+    /// It ends with the quote of a string.
+    pub(super) is_string: bool,
+    pub(super) key: Key,
+}
 
 /// All that is looked at on a step that was foreseen: one line of the cache.
 #[derive(Debug, Clone)]
 #[repr(align(64))]
 struct Step {
-    /// The first bytes.
-    head: [u8; WORD],
-    length: u16,
-    /// Where the mask of the bytes that count begins in [`MASKS`].
-    mask: u8,
-    key: Key,
+    spelling: Spelling,
     /// The steps that followed it last: events of two kinds often alternate.
     next: [Number; 2],
     role: Role,
-    /// It ends with the quote of a string.
-    is_string: bool,
 }
 
 /// A step that was taken.
@@ -86,16 +92,26 @@ pub(super) struct Noted {
     pub(super) fields: Vec<FlatField>,
     /// Those whose keys mean something to every Windows event, by position.
     pub(super) telling: Vec<u32>,
+    /// The steps to them.
+    pub(super) steps: Vec<Number>,
     /// The last number of so many digits that not all such fit into 64 bits, and which does.
     pub(super) fitting: Vec<u8>,
 }
 
 impl Noted {
-    pub(super) fn add(&mut self, field: FlatField, role: Role) {
+    pub(super) fn add(&mut self, field: FlatField, role: Role, step: Number) {
         if role != Role::Plain {
             self.telling.push(self.fields.len() as u32);
         }
         self.fields.push(field);
+        self.steps.push(step);
+    }
+
+    /// Forgets all of the record before.
+    pub(super) fn clear(&mut self) {
+        self.fields.clear();
+        self.telling.clear();
+        self.steps.clear();
     }
 }
 
@@ -128,7 +144,7 @@ static MASKS: [u8; 2 * WORD] = {
 
 /// The mask that begins there.
 #[inline(always)]
-fn mask(from: u8) -> &'static [u8; WORD] {
+pub(super) fn mask(from: u8) -> &'static [u8; WORD] {
     let from = usize::from(from) % WORD;
     MASKS[from..].first_chunk().expect("as many zeroes follow")
 }
@@ -227,6 +243,16 @@ impl Steps {
         };
     }
 
+    /// How a step stands in a record.
+    pub(super) fn spelling(&self, number: Number) -> Option<Spelling> {
+        self.steps.get(number as usize).map(|step| step.spelling)
+    }
+
+    /// All bytes of a step.
+    pub(super) fn spelled(&self, number: Number) -> &[u8] {
+        &self.spelled[number as usize]
+    }
+
     /// Walks as long as steps are foreseen.
     #[inline(always)]
     pub(super) fn follow(
@@ -240,6 +266,7 @@ impl Steps {
         let Noted {
             fields,
             telling,
+            steps: taken,
             fitting,
         } = noted;
         let steps = &self.steps[..];
@@ -262,7 +289,8 @@ impl Steps {
                     &padded
                 }
             };
-            let stands = |step: &&Step| compare.same_heads(head, &step.head, mask(step.mask));
+            let stands =
+                |step: &&Step| compare.same_heads(head, &step.spelling.head, mask(step.spelling.mask));
             let (number, step) = match steps.get(next[0] as usize).filter(stands) {
                 Some(step) => (next[0], step),
                 None => match steps.get(next[1] as usize).filter(stands) {
@@ -270,18 +298,18 @@ impl Steps {
                     None => break Stop::Unforeseen,
                 },
             };
-            let length = usize::from(step.length);
+            let length = usize::from(step.spelling.length);
             if length > WORD && !rest.starts_with(&self.spelled[number as usize]) {
                 break Stop::Unforeseen;
             }
-            let field = if step.is_string {
+            let field = if step.spelling.is_string {
                 let start = from + length;
                 let Some((end, has_escapes)) = words.end_of_string(start) else {
                     break Stop::Refused;
                 };
                 from = end;
                 FlatField {
-                    key: step.key,
+                    key: step.spelling.key,
                     kind: if has_escapes { Kind::Escaped } else { Kind::Text },
                     start: start as u32,
                     end: end as u32,
@@ -302,7 +330,7 @@ impl Steps {
                 };
                 from = end;
                 FlatField {
-                    key: step.key,
+                    key: step.spelling.key,
                     kind,
                     start: start as u32,
                     end: end as u32,
@@ -313,9 +341,10 @@ impl Steps {
             }
             shape = turned(shape, &field);
             fields.push(field);
-            last = Some((number, step.is_string));
+            taken.push(number);
+            last = Some((number, step.spelling.is_string));
             next = step.next;
-            if ends(record, from, step.is_string) {
+            if ends(record, from, step.spelling.is_string) {
                 break Stop::End;
             }
         };
@@ -405,13 +434,15 @@ impl Steps {
         let compared = spelled.len().min(WORD);
         head[..compared].copy_from_slice(&spelled[..compared]);
         self.steps.push(Step {
-            head,
-            length: spelled.len() as u16,
-            mask: (WORD - compared) as u8,
-            key,
+            spelling: Spelling {
+                head,
+                length: spelled.len() as u16,
+                mask: (WORD - compared) as u8,
+                is_string,
+                key,
+            },
             next: [UNKNOWN; 2],
             role,
-            is_string,
         });
         self.spelled.push(spelled.into());
         let (all, hasher) = (&self.spelled, &self.hasher);
@@ -423,7 +454,7 @@ impl Steps {
 
 /// The last bytes of a record; no step has a zero in it.
 #[inline(never)]
-fn padded_to_word(rest: &[u8]) -> [u8; WORD] {
+pub(super) fn padded_to_word(rest: &[u8]) -> [u8; WORD] {
     let mut padded = [0; WORD];
     let length = rest.len().min(WORD);
     padded[..length].copy_from_slice(&rest[..length]);

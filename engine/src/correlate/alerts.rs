@@ -125,21 +125,30 @@ impl Correlator {
         }
         self.windows.set_now(now);
         let mut from = Vec::with_capacity(signals.len());
+        // The signals of a batch share their names, and come one after another mostly.
+        let mut last: Option<(Arc<str>, Arc<str>, (u32, u32))> = None;
         for matched in &mut signals {
-            let source = match self.sources.iter().position(|known| *known == matched.dataset) {
+            let plan = &self.correlations.plans()[matched.plan as usize];
+            self.kept.add(matched, plan.sample_span(), plan.slots);
+            let as_last = last.as_ref().filter(|(dataset, tenant, _)| {
+                Arc::ptr_eq(dataset, &matched.dataset) && Arc::ptr_eq(tenant, &matched.tenant)
+            });
+            if let Some((_, _, source)) = as_last {
+                from.push(*source);
+                continue;
+            }
+            let dataset = match self.sources.iter().position(|known| *known == matched.dataset) {
                 Some(known) => known,
                 None => {
                     self.sources.push(matched.dataset.clone());
                     self.sources.len() - 1
                 }
             };
-            let plan = &self.correlations.plans()[matched.plan as usize];
-            self.kept.add(matched, plan.sample_span(), plan.slots);
-            from.push((self.windows.tenant(&matched.tenant), source as u32));
-        }
-        for source in from.iter().collect::<BTreeSet<_>>() {
-            self.heard.insert(*source, at);
-            self.heard_now.insert(*source);
+            let source = (self.windows.tenant(&matched.tenant), dataset as u32);
+            self.heard.insert(source, at);
+            self.heard_now.insert(source);
+            last = Some((matched.dataset.clone(), matched.tenant.clone(), source));
+            from.push(source);
         }
         let signals = signals.iter().zip(from);
         let signals: Vec<Signal<'_>> = signals

@@ -199,23 +199,10 @@ impl Keywords {
         self.keys[row] = self.distinct.append(text);
     }
 
-    /// Gives a row for which there is room the text between two places of `block`, in a column that interns them.
+    /// Gives a row for which there is room a text, in a column that interns them.
     #[inline(always)]
-    pub(super) fn put_word_at(
-        &mut self,
-        row: usize,
-        block: &[u8],
-        (start, end): (usize, usize),
-        words: &mut Words,
-    ) {
-        let word = Word::at(block, start, end);
-        self.keys[row] = match word.and_then(|word| words.known().key(word)) {
-            Some(key) => key,
-            None => match word {
-                Some(word) => self.key_of_word(&block[start..end], word, None, words),
-                None => self.key_of(&block[start..end]),
-            },
-        };
+    pub(super) fn put_at(&mut self, row: usize, text: &[u8]) {
+        self.keys[row] = self.key_of(text);
     }
 
     /// The same for rows from `first` on and the text of a key.

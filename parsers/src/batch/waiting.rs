@@ -311,23 +311,19 @@ impl Together<'_> {
         {
             return keys.fill(*key);
         }
-        let mut words = keywords.take_words(None);
         for (source, turn) in sources.iter().zip(self.turns) {
             match *source {
                 Source::Key(key) => keywords.put_key(first, key, &turn.rows),
                 Source::Text(place) => {
                     for (row, cells) in turn.events() {
-                        let (at, cell) = (cells[0] as usize, cells[place as usize]);
-                        if cell != NO_TEXT {
-                            let place = (at + cell as u32 as usize, at + (cell >> 32) as usize);
-                            keywords.put_word_at(row, self.block, place, &mut words);
+                        if let Some(text) = self.text(cells, place) {
+                            keywords.put_at(row, text);
                         }
                     }
                 }
                 _ => {}
             }
         }
-        keywords.give_words(words);
     }
 
     /// The text at a place of an event's cells.

@@ -424,7 +424,6 @@ impl Decoder {
         {
             return;
         }
-        sink.write_ahead(block);
         // Files put together from several have a mark inside.
         let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
         // JSON is checked while it is parsed; everything else here.

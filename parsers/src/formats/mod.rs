@@ -171,18 +171,9 @@ pub struct EventSink {
     flaw: Option<&'static str>,
     /// Events that wait to be written; see [`settle`](EventSink::settle).
     waiting: usize,
-    /// Lines that were written by plans, less [`LINES_AHEAD`] for each time that they were written ahead of one that is read.
-    ahead: u32,
     /// What flow records are.
     flows: Option<Box<netflow::Flows>>,
 }
-
-/// So many lines by plans pay for writing what waits ahead of a line that is read: texts that are not interned then stand in
-/// the order of their rows, and need not be gathered in the end.
-const LINES_AHEAD: u32 = 64;
-
-/// More do not pay for more.
-const MOST_AHEAD: u32 = 64 * LINES_AHEAD;
 
 impl EventSink {
     /// An empty sink.
@@ -196,7 +187,6 @@ impl EventSink {
             ingest_time: None,
             flaw: None,
             waiting: 0,
-            ahead: 0,
             flows: None,
         }
     }
@@ -311,15 +301,6 @@ impl EventSink {
         }
     }
 
-    /// To be called before a line is read that no plan writes.
-    #[inline]
-    fn write_ahead(&mut self, block: &FrameBlock) {
-        if let Some(left) = self.ahead.checked_sub(LINES_AHEAD) {
-            self.ahead = left;
-            self.settle_all(block);
-        }
-    }
-
     /// Writes the event of a line by a plan of the builder of this number. `false`: it has to be read.
     #[inline]
     fn write_planned(
@@ -333,7 +314,6 @@ impl EventSink {
         if self.builders[builder].is_waiting() {
             self.settle(block, 0);
         }
-        self.ahead = MOST_AHEAD.min(self.ahead + 1);
         let event_id = id_of(context, context.offset, block.frame(span), 0, true);
         let place = (event_id, context.offset);
         let at = (&*block.bytes, span.start);

@@ -121,8 +121,7 @@ fn blocks_of_many_lines_as_read() {
     }
 }
 
-/// Known lines in a row, as most logs have them, and now and then one that is read, some of them shortly behind each other:
-/// those before it are written first.
+/// Known lines in a row, as most logs have them, and now and then one that is read, some of them shortly behind each other.
 #[test]
 fn known_lines_in_a_row_as_read() {
     let line = |at: usize| match at % 97 {

@@ -16,7 +16,7 @@ const HOUR: i64 = 3_600_000_000;
 const EPISODE: i64 = 8 * HOUR;
 /// An hour that has more than this part of what it would have if all were alike is not unusual, whatever others do: so nothing
 /// is told of who never sleeps.
-const FEW: f64 = 0.8;
+const FEW: f64 = 0.75;
 /// Makes an even scale of strengths for a pool: steps of a twentieth, down to one in 20,000.
 const SCALE: f64 = 2.5;
 /// Hours as unusual as that are so many that none is worth a word.

@@ -126,15 +126,16 @@ impl Correlator {
         self.windows.set_now(now);
         let mut from = Vec::with_capacity(signals.len());
         // The signals of a batch share their names, and come one after another mostly.
-        let mut last: Option<(Arc<str>, Arc<str>, (u32, u32))> = None;
+        let mut last: Option<(Arc<str>, Arc<str>)> = None;
+        let mut last_source = (0, 0);
         for matched in &mut signals {
             let plan = &self.correlations.plans()[matched.plan as usize];
             self.kept.add(matched, plan.sample_span(), plan.slots);
-            let as_last = last.as_ref().filter(|(dataset, tenant, _)| {
+            let as_last = last.as_ref().is_some_and(|(dataset, tenant)| {
                 Arc::ptr_eq(dataset, &matched.dataset) && Arc::ptr_eq(tenant, &matched.tenant)
             });
-            if let Some((_, _, source)) = as_last {
-                from.push(*source);
+            if as_last {
+                from.push(last_source);
                 continue;
             }
             let dataset = match self.sources.iter().position(|known| *known == matched.dataset) {
@@ -147,7 +148,8 @@ impl Correlator {
             let source = (self.windows.tenant(&matched.tenant), dataset as u32);
             self.heard.insert(source, at);
             self.heard_now.insert(source);
-            last = Some((matched.dataset.clone(), matched.tenant.clone(), source));
+            last = Some((matched.dataset.clone(), matched.tenant.clone()));
+            last_source = source;
             from.push(source);
         }
         let signals = signals.iter().zip(from);

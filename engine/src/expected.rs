@@ -69,7 +69,7 @@ impl Entry {
             title: alert.rule.title.to_string(),
             tenant: alert.tenant.to_string(),
             group: group.collect(),
-            bar: Some(if low { found.value } else { found.peak }),
+            bar: has_a_bar(&found.kind).then_some(if low { found.value } else { found.peak }),
             low,
             until: until.to_owned(),
             note: note.to_owned(),
@@ -88,6 +88,12 @@ impl Entry {
             .collect();
         Key::of(values.iter().map(String::as_str))
     }
+}
+
+/// Whether the number of a finding says how far out it is. That of a beacon and of a silence says how long it took until
+/// enough was known: the same once more may take longer.
+fn has_a_bar(kind: &str) -> bool {
+    !matches!(kind, "beaconing" | "silence")
 }
 
 /// Why a file cannot be used.
@@ -288,6 +294,13 @@ mod tests {
         ));
         let all = Expected::of(&[entry(None)]).expect("times");
         assert!(all.holds_back("default", "rule", &key, (0, 1e300), false));
+    }
+
+    #[test]
+    fn what_says_when_and_not_how_far_has_no_bar() {
+        let with = |kind: &str| has_a_bar(kind);
+        assert!(with("anomaly") && with("event_count") && with("rare_value"));
+        assert!(!with("silence") && !with("beaconing"));
     }
 
     #[test]

@@ -337,7 +337,7 @@ pub fn windows(summary: &ScanSummary) {
         ),
         (
             counters.condensed,
-            "values of first_seen rules are remembered less exactly, because the memory for them was full: one in some thousand new values may be missed; --window-memory sets it",
+            "values of first_seen rules are remembered less exactly (one in some thousand new ones may be missed), or of rare_value rules no more, because the memory for them was full; --window-memory sets it",
         ),
         (
             summary.evidence_given_up,

@@ -129,6 +129,8 @@ pub struct Rare {
     now: Generation,
     before: Generation,
     turned: i64,
+    // The newest event.
+    latest: i64,
     events: u64,
     new: u64,
     // What is new for an entity, by how many peers have it.
@@ -144,6 +146,7 @@ impl Rare {
             now: Generation::default(),
             before: Generation::default(),
             turned: i64::MIN,
+            latest: i64::MIN,
             events: 0,
             new: 0,
             by_peers: [0.0; PEER_STEPS],
@@ -223,11 +226,28 @@ impl Rare {
         size_of::<Self>() + self.entries() * BYTES_PER_ENTRY
     }
 
+    /// Forgets the older half, to make room, or what is left if there is none: how many pairs, values and entities that were.
+    pub fn forget(&mut self) -> usize {
+        let before = self.entries();
+        if self.before == Generation::default() {
+            self.before = std::mem::take(&mut self.now);
+        }
+        self.before = Generation::default();
+        before - self.entries()
+    }
+
     /// The older half is forgotten when it is old, or when there is no more room.
     fn turn(&mut self, time_micros: i64) {
         if self.turned == i64::MIN {
             self.turned = time_micros;
         }
+        // After a pause as long as the memory all of it is old.
+        if time_micros.saturating_sub(self.latest) > self.settings.memory_micros && self.latest != i64::MIN {
+            self.before = Generation::default();
+            self.now = Generation::default();
+            self.turned = time_micros;
+        }
+        self.latest = self.latest.max(time_micros);
         let old = time_micros.saturating_sub(self.turned) > self.settings.memory_micros / 2;
         let half = (self.settings.pairs / 2).max(1) as usize;
         if old || self.now.pairs.len() >= half || self.now.entities.len() >= half {
@@ -355,6 +375,24 @@ mod tests {
         } else {
             rank
         }
+    }
+
+    #[test]
+    fn what_is_forgotten_is_new_again() {
+        let mut rare = Rare::new(Settings {
+            memory_micros: 30 * DAY,
+            ..Settings::default()
+        });
+        rare.update(0, 1, 10);
+        rare.update(HOUR, 2, 10);
+        assert_eq!((rare.update(2 * HOUR, 1, 10).own_with, rare.entries()), (1, 5));
+        assert_eq!(rare.forget(), 5);
+        assert_eq!((rare.forget(), rare.entries()), (0, 0));
+        assert_eq!(rare.update(3 * HOUR, 1, 10).own_with, 0);
+        // After a pause that is longer than the memory nothing is known.
+        let later = rare.update(3 * HOUR + 31 * DAY, 1, 10);
+        assert_eq!((later.own_with, later.peers), (0, 0));
+        assert_eq!(rare.update(3 * HOUR + 32 * DAY, 1, 10).own_with, 1);
     }
 
     #[test]

@@ -122,9 +122,7 @@ impl Windows {
             let worked = &mut shard.worked;
             self.counters.twice += std::mem::take(&mut worked.twice);
             self.counters.over_budget += std::mem::take(&mut worked.over_budget);
-            let (groups, events) = std::mem::take(&mut worked.evicted);
-            self.counters.evicted_groups += groups;
-            self.counters.evicted_events += events;
+            self.counters.gave_up(&std::mem::take(&mut worked.evicted));
             if !worked.ended.is_empty() {
                 let ended = std::mem::take(&mut worked.ended);
                 self.counters.episodes += ended.len() as u64;

@@ -80,7 +80,7 @@ use plan::{Plan, Taken};
 use route::{Route, Routes, Way};
 use shard::{Common, SHARDS, Shard};
 pub use snapshot::Loaded;
-use states::State;
+use states::{GivenUp, State};
 pub use sums::LARGEST;
 use threads::Threads;
 use time::Clock;
@@ -184,10 +184,18 @@ pub struct Counters {
     pub evicted_groups: u64,
     /// Events in them.
     pub evicted_events: u64,
-    /// Values of which it is remembered less exactly when they were seen, because the budget was reached.
+    /// Values of which it is remembered less exactly when they were seen, or no more, because the budget was reached.
     pub condensed: u64,
     /// Times that the budget was reached.
     pub over_budget: u64,
+}
+
+impl Counters {
+    fn gave_up(&mut self, given_up: &GivenUp) {
+        self.evicted_groups += given_up.groups;
+        self.evicted_events += given_up.events;
+        self.condensed += given_up.condensed;
+    }
 }
 
 /// Runs correlations over signals. See the [module](self).

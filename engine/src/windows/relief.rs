@@ -78,11 +78,15 @@ impl Windows {
                 .shards
                 .iter()
                 .filter_map(|shard| shard.states[place].as_ref());
-            let (groups, bytes) = states.fold((0, 0), |(groups, bytes), state| {
-                (groups + state.groups(), bytes + state.bytes())
+            let (groups, shared, bytes) = states.fold((0, 0, 0), |(groups, shared, bytes), state| {
+                (
+                    groups + state.groups(),
+                    shared + state.shared_bytes(),
+                    bytes + state.bytes(),
+                )
             });
             match largest {
-                _ if groups == 0 => {}
+                _ if groups == 0 && shared == 0 => {}
                 Some((known, _)) if known >= bytes => second = second.max(bytes),
                 known => {
                     second = known.map_or(0, |(known, _)| known);
@@ -106,9 +110,7 @@ impl Windows {
             let part = held as u128 * down_to as u128 / before.max(1) as u128;
             let given_up = state.give_up(part as usize, &mut shard.worked);
             shard.bytes = shard.bytes + state.bytes() - held;
-            self.counters.evicted_groups += given_up.groups;
-            self.counters.evicted_events += given_up.events;
-            self.counters.condensed += given_up.condensed;
+            self.counters.gave_up(&given_up);
             given += given_up.groups + given_up.condensed;
         }
         given > 0 || self.bytes() < all

@@ -7,6 +7,7 @@ use super::keys;
 use super::plan::micros;
 use super::series::{Series, last_value};
 use super::slab::Slab;
+use super::states::GivenUp;
 use super::watch::{Machine, Shared};
 
 /// Groups without an event for so long are forgotten.
@@ -86,9 +87,13 @@ impl Series {
     }
 
     /// Forgets groups until the bytes are no more than `down_to`: those first of which nothing was told yet, because too little is
-    /// known, then those whose events are longest ago; those with events that wait only if that is not enough. Gives how
-    /// many groups and how many of their events are given up.
-    pub(super) fn give_up(&mut self, down_to: usize) -> (u64, u64) {
+    /// known, then those whose events are longest ago; those with events that wait only if that is not enough. Of what all
+    /// groups share the older part goes before any of them does, the rest after those without events.
+    pub(super) fn give_up(&mut self, down_to: usize) -> GivenUp {
+        let mut given_up = GivenUp::default();
+        if self.bytes() > down_to {
+            given_up.condensed += self.shared.forget();
+        }
         let learning = micros(self.ask.learning);
         let groups = self.groups.iter_mut();
         let mut order: Vec<(bool, bool, i64, u32)> = groups
@@ -99,22 +104,24 @@ impl Series {
             })
             .collect();
         order.sort_unstable();
-        let mut groups = 0;
         for (.., number) in order {
             if self.bytes() <= down_to {
-                return (groups, 0);
+                return given_up;
             }
             self.forget(number);
-            groups += 1;
+            given_up.groups += 1;
+        }
+        if self.bytes() > down_to {
+            given_up.condensed += self.shared.forget();
         }
         if self.bytes() <= down_to {
-            return (groups, 0);
+            return given_up;
         }
         // Events whose time has not come yet are what is left.
-        let events = self.waiting as u64;
-        groups += self.groups.len() as u64;
+        given_up.events = self.waiting as u64;
+        given_up.groups += self.groups.len() as u64;
         self.clear();
-        (groups, events)
+        given_up
     }
 
     pub(super) fn clear(&mut self) {

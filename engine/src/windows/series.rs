@@ -294,9 +294,8 @@ impl Series {
             // Who waits to the end has not learned anything before.
             if self.bytes() > worked.room {
                 worked.over_budget += 1;
-                let (groups, events) = self.give_up(worked.room / 8 * 7);
-                worked.evicted.0 += groups;
-                worked.evicted.1 += events;
+                let given_up = self.give_up(worked.room / 8 * 7);
+                worked.evicted.add(&given_up);
             }
         }
         match limit {
@@ -422,7 +421,7 @@ impl Series {
                 StatisticKind::RareValue => {
                     let key = group.key.bytes();
                     let own = keys::first_values(key, self.plan.group_values);
-                    (keys::hash(own), keys::hash(key))
+                    (keys::hash(own), keys::hash(&key[own.len()..]))
                 }
                 _ => (0, 0),
             },

@@ -13,6 +13,7 @@ use super::log::Entry;
 use super::measure::Window;
 use super::plan::{Measured, Plan};
 use super::slab::Slab;
+use super::states::GivenUp;
 use super::table::Table;
 
 /// Bytes of a group in the slab and the table.
@@ -64,9 +65,9 @@ pub(super) struct Worked {
     pub(super) twice: u64,
     /// Bytes that the shard, or one state of it, may have in use afterwards; who learns as it works off looks at them.
     pub(super) room: usize,
-    /// How often they were not enough, and the groups and events that were given up.
+    /// How often they were not enough, and what was given up.
     pub(super) over_budget: u64,
-    pub(super) evicted: (u64, u64),
+    pub(super) evicted: GivenUp,
     /// The numbers of intervals, if somebody wants them.
     pub(super) watched: Option<Vec<Watched>>,
 }

@@ -21,8 +21,16 @@ pub(super) enum State {
 pub(super) struct GivenUp {
     pub(super) groups: u64,
     pub(super) events: u64,
-    /// Values that are remembered less exactly.
+    /// Values that are remembered less exactly, or no more.
     pub(super) condensed: u64,
+}
+
+impl GivenUp {
+    pub(super) fn add(&mut self, other: &GivenUp) {
+        self.groups += other.groups;
+        self.events += other.events;
+        self.condensed += other.condensed;
+    }
 }
 
 impl State {
@@ -73,6 +81,14 @@ impl State {
             State::Groups(state) => state.groups(),
             State::New(state) => state.groups(),
             State::Series(state) => state.groups(),
+        }
+    }
+
+    /// Bytes that belong to no group.
+    pub(super) fn shared_bytes(&self) -> usize {
+        match self {
+            State::Groups(_) | State::New(_) => 0,
+            State::Series(state) => state.shared.bytes(),
         }
     }
 
@@ -159,10 +175,7 @@ impl State {
                 }
                 given_up
             }
-            State::Series(state) => {
-                (given_up.groups, given_up.events) = state.give_up(down_to);
-                given_up
-            }
+            State::Series(state) => state.give_up(down_to),
         }
     }
 }

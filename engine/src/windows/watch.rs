@@ -33,7 +33,7 @@ pub(super) struct Told {
     pub(super) entry: Entry,
     /// Time of the one before.
     pub(super) last: Option<i64>,
-    /// Hashes of the group's values, and of these with the values that are told apart in it; only of rare values.
+    /// Hashes of the group's values, and of the values that are told apart in it; only of rare values.
     pub(super) hashes: (u64, u64),
     /// How many groups there are.
     pub(super) live: usize,
@@ -83,6 +83,8 @@ pub(super) struct Calls {
     beacon: Beacon,
     /// It was told and has not stopped since.
     told: bool,
+    /// Events in a row that were nothing to tell.
+    quiet: u32,
 }
 
 /// Where somebody was.
@@ -125,6 +127,7 @@ impl Machine {
             StatisticKind::Beaconing => Machine::Calls(Box::new(Calls {
                 beacon: Beacon::new(beacon::Settings::default()),
                 told: false,
+                quiet: 0,
             })),
             StatisticKind::Silence => Machine::Silence(Box::new(Silence::new(silence::Settings {
                 alerts_per_day,
@@ -280,19 +283,19 @@ impl Calls {
             *self = Calls {
                 beacon: Beacon::new(beacon::Settings::default()),
                 told: false,
+                quiet: 0,
             };
         }
         let score = self.beacon.update(time);
-        if score.period_micros <= 0 {
-            return None;
-        }
-        let per_day = score.probability * DAY / score.period_micros as f64;
-        let is_one = per_day * told.live.max(1) as f64 <= ask.alerts_per_day;
+        let per_day = score.probability * DAY / score.period_micros.max(1) as f64;
+        let is_one = score.period_micros > 0 && per_day * told.live.max(1) as f64 <= ask.alerts_per_day;
         if !is_one {
-            // One that wavers around the bound is told once.
-            self.told &= score.probability < 0.1;
+            // One that wavers around the bound is told once. It has stopped when no interval is left of it.
+            self.quiet = self.quiet.saturating_add(1);
+            self.told &= (self.quiet as usize) < beacon::KEPT;
             return None;
         }
+        self.quiet = 0;
         let many = ask.at_most_peers.is_some_and(|most| told.peers > most);
         if self.told || many || f64::from(score.callbacks) < ask.at_least {
             return None;
@@ -398,6 +401,14 @@ impl Shared {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Shared::Rare(rare) if rare.entries() > 0 => rare.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Forgets the older part of what takes bytes: how many values that were.
+    pub(super) fn forget(&mut self) -> u64 {
+        match self {
+            Shared::Rare(rare) => rare.forget() as u64,
             _ => 0,
         }
     }

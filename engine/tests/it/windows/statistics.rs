@@ -394,6 +394,32 @@ fn a_beacon_is_told_once_and_people_are_not() {
 }
 
 #[test]
+fn a_beacon_that_comes_back_after_a_while_of_other_traffic_is_told_again() {
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as f64 / f64::from(1_u32 << 31)
+    };
+    let mut time = 0;
+    let mut events = Vec::new();
+    for part in 0..3 {
+        for _ in 0..300 {
+            time += match part {
+                1 => (-next().max(1e-9).ln() * 10.0 * MINUTE as f64) as i64 + 1,
+                _ => 10 * MINUTE + ((next() - 0.5) * MINUTE as f64) as i64,
+            };
+            events.push(event(time, time as u128, "bad", 0.0));
+        }
+    }
+    let rule = statistic(StatisticKind::Beaconing, Metric::Count, DAY, 0);
+    let found = found(&rule, None, &events, &[]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].start < events[299].time && found[1].start > events[599].time);
+}
+
+#[test]
 fn a_host_that_falls_silent_is_told_while_others_go_on() {
     let mut events = Vec::new();
     for minute in 0..60 * 24 * 12 {
@@ -567,6 +593,81 @@ fn values_that_come_twice_are_forgotten() {
         }
     }
     assert!(windows.groups() <= 3, "{}", windows.groups());
+}
+
+#[test]
+fn a_rare_value_is_known_of_others_that_have_it() {
+    let mut events = Vec::new();
+    for hour in 0..15 * 24_i64 {
+        for user in 0..12_i64 {
+            let value = match (hour % 24, user) {
+                (9, 0..8) => 8,
+                _ => 100 + user,
+            };
+            let id = (hour * 12 + user) as u128;
+            events.push(event(
+                hour * HOUR + user * SECOND,
+                id,
+                &format!("user{user}"),
+                value as f64,
+            ));
+        }
+    }
+    events.push(event(15 * DAY, 1 << 40, "user11", 8.0));
+    events.push(event(15 * DAY + SECOND, 2 << 40, "user10", 999.0));
+    let ask = |most| {
+        let mut rule = statistic(StatisticKind::RareValue, Metric::Count, 30 * DAY, 7 * DAY);
+        if let CorrelationCondition::Statistic(ask) = &mut rule.condition {
+            ask.alerts_per_day = 1000.0;
+            ask.at_most_peers = most;
+        }
+        found(&rule, None, &events, &[])
+    };
+    let all = ask(None);
+    let with: Vec<(String, Option<f64>, Option<f64>)> = all
+        .iter()
+        .filter(|episode| episode.start >= 15 * DAY)
+        .map(|episode| {
+            let figures = [Figure::PeersWith, Figure::Peers].map(|name| figure(episode, name));
+            (episode.key.values().concat(), figures[0], figures[1])
+        })
+        .collect();
+    assert_eq!(
+        with,
+        [
+            ("user118".to_owned(), Some(8.0), Some(11.0)),
+            ("user10999".to_owned(), Some(0.0), Some(11.0))
+        ]
+    );
+    let few = ask(Some(2));
+    let few: Vec<String> = few
+        .iter()
+        .filter(|episode| episode.start >= 15 * DAY)
+        .map(|episode| episode.key.values().concat())
+        .collect();
+    assert_eq!(few, ["user10999"]);
+}
+
+/// What all groups of such a rule share is given up too, and counted; the groups of others stay.
+#[test]
+fn rare_values_are_forgotten_where_memory_is_full() {
+    let rare = Arc::new(
+        Plan::of(&statistic(StatisticKind::RareValue, Metric::Count, 30 * DAY, DAY)).expect("it runs"),
+    );
+    let mut windows = Windows::new(vec![rare.clone()], settings(1 << 20));
+    let mut most = 0;
+    for n in 0..100_000_i64 {
+        push(
+            &mut windows,
+            &rare,
+            &event(n * SECOND, n as u128, &format!("user{}", n / 20), n as f64),
+        );
+        most = most.max(windows.bytes());
+    }
+    let counters = windows.counters();
+    assert!(counters.condensed > 10_000, "{counters:?}");
+    assert_eq!(counters.evicted_events, 0, "{counters:?}");
+    assert!(most < 2 << 20, "{most} bytes");
 }
 
 fn settings(budget: usize) -> Settings {

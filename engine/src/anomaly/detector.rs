@@ -2,7 +2,7 @@
 
 use super::deviation::Deviation;
 use super::range::Range;
-use super::season::Season;
+use super::season::{Forecast, Season};
 use super::sensitivity::{Sensitivity, tail_probability};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ const HOURS: i64 = 24;
 pub(crate) const LEARNING: u32 = 30;
 /// Part of the range ever seen that is added to every deviation.
 const FLOOR: f64 = 0.01;
+/// The most of it, in usual errors: a range that is wide because of one burst is no measure.
+const FLOOR_ERRORS: f64 = 2.0;
 /// A value outside everything seen is this strong, and so much more per width of the range. A tenth of a width is
 /// a little more than a record at three root mean squares.
 const OUTSIDE: f64 = 0.86;
@@ -25,6 +27,14 @@ const ESCALATION: f64 = 2.0;
 /// Values are kept in units of the first movement; more than this many of them are cut. Far above what a sane series
 /// does, and its square fits a 32-bit float.
 const MOST_UNITS: f64 = 1e15;
+/// A first movement below this part of the value is rounding, and no unit.
+const LEAST_MOVEMENT: f64 = 1e-12;
+/// Usual errors off the forecast that are learned from at once, where all before lay nearer; of a younger series as many
+/// as it has values, so that none moves a mean by much more than an error. One burst is to teach neither the range nor
+/// the season that everything below it is usual.
+const CREDIBLE: f64 = 1_000.0;
+/// What is further off is learned from as well when something as far off came so long ago: a nightly job is usual.
+const AGAIN_MICROS: i64 = 12 * HOUR_MICROS;
 
 /// What is known about a value the moment it comes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +75,13 @@ pub enum Cause {
     Shift,
 }
 
+/// A value too far from all others to learn from, and when that was.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Wild {
+    value: f32,
+    since_first: i64,
+}
+
 /// The state of one series: under 2 kB, nothing on the heap, can be serialised.
 ///
 /// ```
@@ -99,6 +116,8 @@ pub struct Detector {
     last_alert: u32,
     last_alert_strength: f32,
     range: Range,
+    // What came below and above all that is credible.
+    wild: [Option<Wild>; 2],
     season: Season,
     from_best: Deviation,
     from_week: Deviation,
@@ -122,6 +141,7 @@ impl Detector {
             last_alert: 0,
             last_alert_strength: 0.0,
             range: Range::default(),
+            wild: [None; 2],
             season: Season::default(),
             from_best: Deviation::default(),
             from_week: Deviation::default(),
@@ -139,7 +159,8 @@ impl Detector {
         }
         // Halves, so that the difference of two finite values is finite.
         let off = value / 2.0 - self.origin / 2.0;
-        if self.unit == 0.0 {
+        if self.unit == 0.0 && off.abs() > LEAST_MOVEMENT * (value / 2.0).abs().max((self.origin / 2.0).abs())
+        {
             self.unit = off.abs();
         }
         let scaled = if self.unit > 0.0 {
@@ -152,13 +173,17 @@ impl Detector {
         let since_first = time_micros.wrapping_sub(self.first_time);
         let hour = since_first.div_euclid(HOUR_MICROS).rem_euclid(HOURS) as usize;
         let forecast = self.season.forecast(since_first);
-        let floor = FLOOR * self.range.width();
+        let mut floor = FLOOR * self.range.width();
+        if self.count > LEARNING && forecast.error > 0.0 {
+            floor = floor.min(FLOOR_ERRORS * forecast.error);
+        }
         let outside = self.range.beyond(scaled);
+        let learned = self.credible(since_first, scaled, &forecast);
 
-        let mut by_speed = self.from_best.update(hour, scaled - forecast.best, floor);
+        let mut by_speed = self.from_best.update(hour, learned - forecast.best, floor);
         let mut settled = by_speed;
         if let Some(week) = forecast.week {
-            let of_week = self.from_week.update(hour, scaled - week, floor);
+            let of_week = self.from_week.update(hour, learned - week, floor);
             for (strength, other) in by_speed.iter_mut().zip(of_week) {
                 *strength = (*strength + other) / 2.0;
             }
@@ -166,8 +191,8 @@ impl Detector {
                 settled = by_speed;
             }
         }
-        self.range.learn(scaled);
-        self.season.learn(since_first, scaled, &forecast);
+        self.range.learn(learned);
+        self.season.learn(since_first, learned, &forecast);
 
         let (strength, cause) = self.together(by_speed, outside);
         let (settled, _) = self.together(settled, outside);
@@ -188,6 +213,60 @@ impl Detector {
             high: back(forecast.best + 3.0 * forecast.error),
             alert,
             cause,
+        }
+    }
+
+    /// The part of a value that is learned from: what is within the range, or not too far from the forecast, or was seen
+    /// some time before.
+    fn credible(&mut self, since_first: i64, scaled: f64, forecast: &Forecast) -> f64 {
+        let Some((low, high)) = self
+            .range
+            .bounds()
+            .filter(|_| self.count > LEARNING && forecast.error > 0.0)
+        else {
+            return scaled;
+        };
+        let off = CREDIBLE.min(f64::from(self.count)) * forecast.error;
+        let low = low.min(forecast.best - off);
+        let high = high.max(forecast.best + off);
+        let (side, limit) = match scaled {
+            _ if scaled < low => (0, low),
+            _ if scaled > high => (1, high),
+            _ => return scaled,
+        };
+        let wild = &mut self.wild[side];
+        let new = Wild {
+            value: scaled as f32,
+            since_first,
+        };
+        match *wild {
+            None => {
+                *wild = Some(new);
+                limit
+            }
+            Some(before) if since_first.saturating_sub(before.since_first) < AGAIN_MICROS => {
+                // Of one burst the furthest.
+                let further = if side == 0 {
+                    before.value.min(new.value)
+                } else {
+                    before.value.max(new.value)
+                };
+                *wild = Some(Wild {
+                    value: further,
+                    ..before
+                });
+                limit
+            }
+            Some(before) => {
+                *wild = Some(new);
+                // The nearer of both; where the one before is nearer than the limit by now, the limit.
+                let before = f64::from(before.value);
+                if side == 0 {
+                    scaled.max(before).min(limit)
+                } else {
+                    scaled.min(before).max(limit)
+                }
+            }
         }
     }
 

@@ -195,9 +195,19 @@ fn place_and_spread(sorted: &[f64]) -> (f64, f64) {
     if spread > 0.0 {
         return (median, spread);
     }
-    // More than half are zero: the spread of the rest.
-    let other = sorted.iter().map(|value| value.abs()).find(|&value| value > 0.0);
-    (median, other.unwrap_or(1.0))
+    // More than half are zero: the middle of the others. In the least of them, what is usual in a quiet night would be
+    // further away than anything by day.
+    let mut others: Vec<f64> = away.into_iter().filter(|&away| away > 0.0).collect();
+    let middle = others.len() / 2;
+    let other = if others.is_empty() {
+        1.0
+    } else {
+        2.0 * others
+            .select_nth_unstable_by(middle, f64::total_cmp)
+            .1
+            .min(f64::MAX / 8.0)
+    };
+    (median, if other > 0.0 { other } else { 1.0 })
 }
 
 fn nothing(value: f64) -> Score {
@@ -256,6 +266,37 @@ mod tests {
             found += usize::from(attack && scores[step as usize % 50].alert);
         }
         assert!(found >= 9, "{found} of 10");
+    }
+
+    #[test]
+    fn quiet_nights_do_not_hide_what_leaves() {
+        // By night few are active, with values from a hundredth to a hundred times the usual.
+        let mut noise = Noise::new(37);
+        let mut peers = Peers::new(Settings::default());
+        let mut at = |step: i64| {
+            let mut values = values(&mut noise, step, 50, 0.5);
+            if step % 24 >= 12 {
+                for (host, value) in values.iter_mut().enumerate() {
+                    *value = if host % 7 == step as usize % 7 {
+                        1e4 * (2.0 * noise.normal()).exp()
+                    } else {
+                        0.0
+                    };
+                }
+            }
+            values
+        };
+        for step in 0..30 * 24 {
+            peers.interval(step * HOUR, &at(step));
+        }
+        let mut day = at(720);
+        day[7] = 4e9;
+        let by_day = peers.interval(720 * HOUR, &day)[7];
+        assert!(by_day.alert, "{by_day:?}");
+        let mut night = at(732);
+        night[7] = 4e9;
+        let by_night = peers.interval(732 * HOUR, &night)[7];
+        assert!(by_night.alert, "{by_night:?}");
     }
 
     #[test]

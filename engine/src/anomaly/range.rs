@@ -31,6 +31,11 @@ impl Range {
         self.bounds = Some((low.min(value), high.max(value)));
     }
 
+    /// The least and the greatest, once a value came.
+    pub(super) fn bounds(&self) -> Option<(f64, f64)> {
+        self.bounds.map(|(low, high)| (f64::from(low), f64::from(high)))
+    }
+
     /// Greatest less least; zero if nothing came.
     pub fn width(&self) -> f64 {
         self.bounds

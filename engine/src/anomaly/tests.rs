@@ -159,6 +159,103 @@ fn a_burst_while_learning_does_not_blind_for_good() {
     );
 }
 
+/// Bytes per hour around 20 MB, more by day.
+fn hourly_bytes(step: i64, noise: &mut Noise) -> f64 {
+    let by_day = 1.0 + 0.5 * (step as f64 * TAU / 24.0).sin();
+    2e7 * by_day * (0.3 * noise.normal()).exp()
+}
+
+#[test]
+fn one_burst_does_not_hide_a_hundredth_of_it() {
+    // A terabyte in one hour; weeks later 5 GB, which is 250 times the usual. Early and late, and with what is looked at
+    // before the level forgot anything.
+    for (burst, attack) in [(2, 25), (5, 8), (5, 20), (5, 60), (20, 24), (20, 60), (40, 41)] {
+        let (mut detector, mut noise) = (Detector::default(), Noise::new(17));
+        for step in 0..attack * 24 {
+            let value = if step == burst * 24 {
+                1e12
+            } else {
+                hourly_bytes(step, &mut noise)
+            };
+            detector.update(step * 60 * MINUTE, value);
+        }
+        let score = detector.update(attack * 24 * 60 * MINUTE, 5e9);
+        assert!(score.strength > 2.5, "{burst} {attack}: {score:?}");
+        assert!(score.high < 5e8, "{burst} {attack}: {score:?}");
+    }
+}
+
+#[test]
+fn an_hour_of_bursts_does_not_hide_what_comes_later() {
+    let day = Sensitivity::alerts_per_day(1.0, 5 * MINUTE);
+    // Twelve values 30,000 times the noise, then ten days later some at a hundredth; on the first day, at a tenth.
+    for (from, height) in [(100, 3_000.0), (1_000, 300.0), (TEN_DAYS, 300.0)] {
+        let attack = from + TEN_DAYS + 72;
+        let added = |step: i64| {
+            if (from..from + 12).contains(&step) {
+                3e4
+            } else if step >= attack {
+                height
+            } else {
+                0.0
+            }
+        };
+        let scores = after_ten_days(day, added, attack + 3);
+        let found = scores[attack as usize..].iter().any(|score| score.alert);
+        assert!(found, "{from}: {:?}", &scores[attack as usize..]);
+    }
+}
+
+#[test]
+fn a_wild_job_that_comes_again_becomes_usual() {
+    // A backup each night, a million times what there is else.
+    let (mut detector, mut noise, mut late) = (Detector::default(), Noise::new(19), 0.0f64);
+    for step in 0..30 * 288 {
+        let value = if step % 288 == 200 {
+            1e6 * (10.0 + noise.normal())
+        } else {
+            10.0 + noise.normal()
+        };
+        let score = detector.update(step * 5 * MINUTE, value);
+        if step >= 10 * 288 && step % 288 == 200 {
+            late = late.max(score.strength);
+        }
+    }
+    assert!(late < 1.3, "{late}");
+}
+
+#[test]
+fn another_level_a_million_times_higher_becomes_usual() {
+    let (mut detector, mut noise) = (Detector::default(), Noise::new(23));
+    for step in 0..30 * 288 {
+        let factor = if step < TEN_DAYS { 1.0 } else { 1e6 };
+        let score = detector.update(step * 5 * MINUTE, factor * (10.0 + noise.normal()));
+        if step >= 25 * 288 {
+            assert!(score.low < 1e7 && 1e7 < score.high, "{step}: {score:?}");
+            assert!(score.strength < 3.0, "{step}: {score:?}");
+        }
+    }
+}
+
+#[test]
+fn the_unit_does_not_come_from_rounding() {
+    let third = (0.1 + 0.1 + 0.1) / 3.0;
+    assert_ne!(third, 0.1);
+    let (mut detector, mut noise) = (Detector::default(), Noise::new(29));
+    detector.update(0, 0.1);
+    detector.update(MINUTE, third);
+    for step in 2..500 {
+        detector.update(step * MINUTE, 5.0 + noise.normal());
+    }
+    let usual = detector.clone().update(500 * MINUTE, 5.0);
+    assert!(
+        usual.low > 0.0 && usual.low < 4.0 && usual.high < 10.0,
+        "{usual:?}"
+    );
+    let attack = detector.update(500 * MINUTE, 1_000.0);
+    assert!(attack.alert && attack.strength > 10.0, "{attack:?}");
+}
+
 #[test]
 fn values_that_are_none_change_nothing() {
     let mut detector = Detector::default();

@@ -276,10 +276,16 @@ impl Series {
             let mut before: Option<(Entry, u32)> = None;
             for (at, &(entry, number)) in events.iter().enumerate() {
                 self.fetch_ahead(&events[at..]);
+                let is_twice =
+                    before.is_some_and(|(known, group)| group == number && known.is_same(&entry, false));
+                // While time goes on the event still waits: what is forgotten then begins anew with it.
+                if !is_twice {
+                    self.time_goes_on(entry.time, worked);
+                }
                 if let Some(group) = self.groups.get_mut(number) {
                     group.waiting -= 1;
                 }
-                if before.is_some_and(|(known, group)| group == number && known.is_same(&entry, false)) {
+                if is_twice {
                     worked.twice += 1;
                     let forgotten = |group: &Group| group.began.is_none() && group.waiting == 0;
                     if self.groups.get(number).is_some_and(forgotten) {
@@ -288,7 +294,6 @@ impl Series {
                     continue;
                 }
                 before = Some((entry, number));
-                self.time_goes_on(entry.time, worked);
                 self.take(number, entry, worked);
             }
             // Who waits to the end has not learned anything before.

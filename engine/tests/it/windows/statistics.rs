@@ -421,6 +421,31 @@ fn a_beacon_is_told_once_and_people_are_not() {
     assert!((540.0..660.0).contains(&period), "{period}");
 }
 
+/// The first event after a pause that is longer than a group is remembered is not lost with what is forgotten: it comes just
+/// after a whole hour at which it is looked who is to be forgotten, and by then nothing else of the group waits.
+#[test]
+fn an_event_that_ends_a_long_pause_counts() {
+    let mut events = Vec::new();
+    let (first, second) = (5 * HOUR + 43 * MINUTE, 39 * HOUR + 5 * MINUTE);
+    for n in 0..10_i64 {
+        events.push(event(first + n * 42 * MINUTE, n as u128, "a", 0.0));
+        events.push(event(second + n * 21 * MINUTE, 100 + n as u128, "a", 0.0));
+    }
+    // Time goes on past that event before the next one comes.
+    events.push(event(second + 17 * MINUTE, 200, "b", 0.0));
+    events.sort_by_key(|event| event.time);
+    let rule = statistic(StatisticKind::Beaconing, Metric::Count, DAY, 0);
+    for lateness in [None, Some(0), Some(10 * MINUTE)] {
+        let found = found(&rule, lateness, &events, &[]);
+        let times: Vec<i64> = found.iter().map(|episode| episode.start).collect();
+        assert_eq!(
+            times,
+            [first + 9 * 42 * MINUTE, second + 9 * 21 * MINUTE],
+            "{lateness:?}"
+        );
+    }
+}
+
 #[test]
 fn a_beacon_that_comes_back_after_a_while_of_other_traffic_is_told_again() {
     let mut random = 1_u64;

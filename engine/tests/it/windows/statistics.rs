@@ -383,16 +383,21 @@ fn a_flood_of_bytes_is_told_with_what_was_expected() {
     assert!((series[23] - 40_300.0).abs() < 500.0, "{series:?}");
 }
 
-#[test]
-fn a_beacon_is_told_once_and_people_are_not() {
-    let mut events = Vec::new();
+/// Numbers from 0 to 1, the same in each run.
+fn chance() -> impl FnMut() -> f64 {
     let mut random = 1_u64;
-    let mut next = || {
+    move || {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) as f64 / f64::from(1_u32 << 31)
-    };
+    }
+}
+
+#[test]
+fn a_beacon_is_told_once_and_people_are_not() {
+    let mut events = Vec::new();
+    let mut next = chance();
     for n in 0..200 {
         let time = n * 10 * MINUTE + ((next() - 0.5) * 6.0 * MINUTE as f64) as i64;
         events.push(event(time, n as u128, "bad", 0.0));
@@ -448,13 +453,7 @@ fn an_event_that_ends_a_long_pause_counts() {
 
 #[test]
 fn a_beacon_that_comes_back_after_a_while_of_other_traffic_is_told_again() {
-    let mut random = 1_u64;
-    let mut next = || {
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) as f64 / f64::from(1_u32 << 31)
-    };
+    let mut next = chance();
     let mut time = 0;
     let mut events = Vec::new();
     for part in 0..3 {

@@ -442,13 +442,13 @@ fn plots_of_many(seed: u64) {
     let mut peers = Peers::new(peers::Settings::default());
     let hosts = |noise: &mut Noise| -> Vec<f64> { (0..50).map(|_| (0.5 * noise.normal()).exp()).collect() };
     for hour in 0..240 {
-        peers.interval(hour * HOUR, &hosts(&mut noise));
+        peers.interval(hour * HOUR, &hosts(&mut noise), |_, _| 0.0);
     }
     let last = hosts(&mut noise);
     let rows = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0].into_iter().map(|times| {
         let mut values = last.clone();
         values[0] = times;
-        let scores = peers.clone().interval(240 * HOUR, &values);
+        let scores = peers.clone().interval(240 * HOUR, &values, |_, _| 0.0);
         (format!("{times} times"), scores[0].distance)
     });
     bars(

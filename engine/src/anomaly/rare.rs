@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::distinct::mix;
-use super::rates::Rates;
+use super::rates::{PAUSE_MICROS, Rates};
 use serde::{Deserialize, Serialize};
 
 /// Events of an entity before its own rate of new values counts; before, all is new for it.
@@ -183,7 +183,7 @@ impl Rare {
         self.learn(entity, own, is_new);
         if is_new {
             self.by_peers[peer_step(peers_with)] += 1.0;
-            self.rates.learn(time_micros, strength);
+            self.rates.learn(strength);
         }
         if is_new || own_with.is_some() {
             self.now
@@ -230,9 +230,15 @@ impl Rare {
     pub fn forget(&mut self) -> usize {
         let before = self.entries();
         if self.before == Generation::default() {
-            self.before = std::mem::take(&mut self.now);
+            // Where nothing is known all is new: it is learned again how much of it there is.
+            *self = Self {
+                latest: self.latest,
+                ..Self::new(self.settings)
+            };
+        } else {
+            self.before = Generation::default();
+            self.fade();
         }
-        self.before = Generation::default();
         before - self.entries()
     }
 
@@ -241,8 +247,16 @@ impl Rare {
         if self.turned == i64::MIN {
             self.turned = time_micros;
         }
-        // After a pause as long as the memory all of it is old.
-        if time_micros.saturating_sub(self.latest) > self.settings.memory_micros && self.latest != i64::MIN {
+        // After a pause as long as the memory all of it is old, and what was learned of it too: one event that is dated long ago
+        // is no time in which anything was learned. A memory of hours forgets each night what it knows, not how seldom things are.
+        let pause = match self.latest {
+            i64::MIN => 0,
+            latest => time_micros.saturating_sub(latest),
+        };
+        if pause > self.settings.memory_micros.max(PAUSE_MICROS) {
+            *self = Self::new(self.settings);
+            self.turned = time_micros;
+        } else if pause > self.settings.memory_micros {
             self.before = Generation::default();
             self.now = Generation::default();
             self.turned = time_micros;
@@ -253,11 +267,16 @@ impl Rare {
         if old || self.now.pairs.len() >= half || self.now.entities.len() >= half {
             self.before = std::mem::take(&mut self.now);
             self.turned = time_micros;
-            self.events /= 2;
-            self.new /= 2;
-            for count in &mut self.by_peers {
-                *count /= 2.0;
-            }
+            self.fade();
+        }
+    }
+
+    /// What was counted of all counts half.
+    fn fade(&mut self) {
+        self.events /= 2;
+        self.new /= 2;
+        for count in &mut self.by_peers {
+            *count /= 2.0;
         }
     }
 
@@ -393,6 +412,29 @@ mod tests {
         let later = rare.update(3 * HOUR + 31 * DAY, 1, 10);
         assert_eq!((later.own_with, later.peers), (0, 0));
         assert_eq!(rare.update(3 * HOUR + 32 * DAY, 1, 10).own_with, 1);
+    }
+
+    #[test]
+    fn an_event_dated_long_ago_is_no_learning_time() {
+        for pauses in [&[20_000_i64][..], &[60], &[20_000, 60]] {
+            let settings = Settings {
+                learning_micros: 28 * DAY,
+                memory_micros: 90 * DAY,
+                ..Settings::default()
+            };
+            let (mut rare, mut noise) = (Rare::new(settings), Noise::new(26));
+            for pause in pauses {
+                rare.update(-pause * DAY, 1, 10);
+            }
+            // An event of less than the memory ago counts for some days.
+            let days = if pauses.contains(&60) { 18 } else { 27 };
+            for step in 0..days * 24 {
+                for host in 0..40 {
+                    let score = rare.update(step * HOUR, host, program(&mut noise, host));
+                    assert!(!score.alert, "{pauses:?} {step}");
+                }
+            }
+        }
     }
 
     #[test]

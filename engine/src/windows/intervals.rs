@@ -126,7 +126,20 @@ impl Series {
         }
         // In any order: of all of them place and spread are taken, and how many are how strong is counted.
         let values: Vec<f64> = closed.iter().map(|(_, value, _)| *value).collect();
-        let scores = self.shared.peers(start, &values);
+        let how = How {
+            ask: &self.ask,
+            span: self.plan.span,
+            watched: worked.watched.is_some(),
+            partial,
+        };
+        let groups = &mut self.groups;
+        let scores = self.shared.peers(start, &values, |place, strength| {
+            let group = closed.get(place).and_then(|(number, ..)| groups.get_mut(*number));
+            match group.map(|group| &mut group.machine) {
+                Some(Machine::Compared(compared)) => compared.quiet(strength, &how),
+                _ => 0.0,
+            }
+        });
         for ((number, value, cell), score) in closed.into_iter().zip(scores) {
             let Some(Machine::Compared(compared)) =
                 self.groups.get_mut(number).map(|group| &mut group.machine)
@@ -141,8 +154,7 @@ impl Series {
                 probability: score.probability,
             };
             let upwards = !partial || value > band.expected;
-            let most = value.max(band.expected);
-            let told = score.alert && upwards && most >= self.ask.at_least;
+            let told = score.alert && upwards;
             let series = if told { compared.series() } else { Vec::new() };
             self.watch(number, start, value, band, told, worked);
             if told {

@@ -361,12 +361,18 @@ impl How<'_> {
 pub(super) struct Compared {
     pub(super) cell: Cell,
     history: History,
+    rest: Rest,
 }
 
 impl Compared {
     /// Takes the number of an interval.
     pub(super) fn next(&mut self, value: f64) {
         self.history.push(value);
+    }
+
+    /// The highest strength of late before one, where it would be the same stretch.
+    pub(super) fn quiet(&mut self, strength: f64, how: &How) -> f64 {
+        self.rest.pass(u32::MAX, how.most_rest(), strength)
     }
 
     /// What was measured of the last intervals, the last one included.

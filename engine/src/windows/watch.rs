@@ -391,6 +391,7 @@ impl Shared {
                     Direction::Down => peers::Direction::Below,
                     Direction::Both => peers::Direction::Both,
                 },
+                at_least: ask.at_least,
             }))),
             StatisticKind::UnusualTime => Shared::Hourly(Box::new(Hourly::new(ask))),
             _ => Shared::Nothing,
@@ -448,10 +449,15 @@ impl Shared {
         })
     }
 
-    /// How unusual each of the numbers of all groups in an interval is.
-    pub(super) fn peers(&mut self, start: i64, values: &[f64]) -> Vec<peers::Score> {
+    /// How unusual each of the numbers of all groups in an interval is; `quiet` as in [`Peers::interval`].
+    pub(super) fn peers(
+        &mut self,
+        start: i64,
+        values: &[f64],
+        quiet: impl FnMut(usize, f64) -> f64,
+    ) -> Vec<peers::Score> {
         match self {
-            Shared::Peers(peers) if !values.is_empty() => peers.interval(start, values),
+            Shared::Peers(peers) => peers.interval(start, values, quiet),
             _ => Vec::new(),
         }
     }

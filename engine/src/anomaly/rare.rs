@@ -27,6 +27,9 @@ const ENTITY_EVENTS: u32 = 20;
 const PRIOR_EVENTS: f64 = 10.0;
 /// Numbers of peers that are told apart: up to 16 each, then powers of two.
 const PEER_STEPS: usize = 32;
+/// Of the memory, in how large a part strengths count half. What is new becomes less usual as values get known, so old strengths are too low and
+/// with all of them twice as many were told as asked for.
+const RECENT: i64 = 4;
 /// What an entry takes: key, count, control byte, at a load of two thirds on average.
 const BYTES_PER_ENTRY: usize = 26;
 
@@ -150,7 +153,7 @@ impl Rare {
             events: 0,
             new: 0,
             by_peers: [0.0; PEER_STEPS],
-            rates: Rates::new(settings.memory_micros),
+            rates: Rates::new(settings.memory_micros / RECENT),
         }
     }
 

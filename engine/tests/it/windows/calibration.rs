@@ -20,6 +20,7 @@ fn per_day(kind: StatisticKind, asked: f64, groups: u64, minutes: i64) -> f64 {
 fn as_many_alerts_as_were_asked_for() {
     let anomaly = StatisticKind::Anomaly;
     let peers = StatisticKind::PeerAnomaly;
+    let rare = StatisticKind::RareValue;
     for (kind, asked, groups, minutes) in [
         (anomaly, 3.0, 1, 5),
         (anomaly, 3.0, 1, 60),
@@ -32,12 +33,45 @@ fn as_many_alerts_as_were_asked_for() {
         (peers, 3.0, 100, 60),
         (StatisticKind::UnusualTime, 3.0, 100, 60),
         (StatisticKind::Silence, 3.0, 12, 60),
+        (peers, 1.0, 12, 60),
+        (peers, 1.0, 100, 60),
+        (rare, 1.0, 12, 60),
+        (rare, 3.0, 12, 60),
+        (rare, 1.0, 100, 60),
+        (rare, 3.0, 100, 60),
     ] {
         let given = per_day(kind, asked, groups, minutes);
         println!("{kind:?} of {groups} groups each {minutes} min: {asked} asked, {given:.2} given");
         assert!(
             (asked / 3.0..=asked * 2.0).contains(&given),
             "{kind:?} of {groups} groups each {minutes} min: {asked} asked, {given:.2} given"
+        );
+    }
+}
+
+/// 0.2 a day are six in 30 days: the mean of some seeds.
+#[test]
+fn seldom_is_seldom() {
+    for (kind, groups) in [
+        (StatisticKind::PeerAnomaly, 12),
+        (StatisticKind::RareValue, 12),
+        (StatisticKind::RareValue, 100),
+    ] {
+        let given = (1..=3).map(|seed| {
+            let case = Case {
+                kind,
+                asked: 0.2,
+                groups,
+                minutes: 60,
+                seed,
+            };
+            f64::from(told(case).iter().sum::<u32>()) / 30.0
+        });
+        let mean = given.sum::<f64>() / 3.0;
+        println!("{kind:?} of {groups} groups: 0.2 asked, {mean:.2} given");
+        assert!(
+            (0.06..=0.4).contains(&mean),
+            "{kind:?} of {groups} groups: 0.2 asked, {mean:.2} given"
         );
     }
 }

@@ -865,3 +865,30 @@ fn a_gap_is_not_closed_interval_by_interval() {
     // 26 million intervals of groups.
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
+
+#[test]
+fn an_outlier_against_peers_is_told_once_and_the_next_one_too() {
+    let (mut events, mut next) = (Vec::new(), chance());
+    for hour in 0..14 * 24_i64 {
+        for host in 0..30 {
+            // Within a factor of three.
+            let mut bytes = 1e6 * 3f64.powf(next());
+            if (host == 3 && (240..264).contains(&hour)) || (host == 9 && hour == 293) {
+                bytes = 1e9;
+            }
+            let time = hour * HOUR + i64::from(host);
+            events.push(event(time, time as u128, &format!("host{host}"), bytes));
+        }
+    }
+    let mut rule = statistic(StatisticKind::PeerAnomaly, Metric::Sum, HOUR, 3 * DAY);
+    if let CorrelationCondition::Statistic(statistic) = &mut rule.condition {
+        statistic.alerts_per_day = 0.5;
+        statistic.at_least = 1e7;
+    }
+    let found = found(&rule, None, &events, &[]);
+    let told: Vec<_> = found
+        .iter()
+        .map(|episode| (episode.start / HOUR, episode.key.values().concat()))
+        .collect();
+    assert_eq!(told, [(240, "host3".to_owned()), (293, "host9".to_owned())]);
+}

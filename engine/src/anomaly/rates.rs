@@ -100,7 +100,9 @@ impl Rates {
     /// Whether events as strong come as seldom as asked for, or never came. Less than one in the memory cannot be
     /// asked for otherwise.
     pub fn seldom(&self, strength: f64, alerts_per_day: f64) -> bool {
-        is_seldom(self.at_least(strength), self.days(), alerts_per_day)
+        let at_least = self.at_least(strength);
+        // A count that faded below a half has been long ago.
+        (at_least + 1.0) / self.days() <= alerts_per_day || (alerts_per_day > 0.0 && at_least < 0.5)
     }
 
     /// The same for many questions at once.
@@ -141,16 +143,6 @@ impl Known {
     pub(super) fn per_day(&self, strength: f64) -> f64 {
         (self.at_least[bucket(strength)] + 1.0) / self.days
     }
-
-    /// [`Rates::seldom`].
-    pub(super) fn seldom(&self, strength: f64, alerts_per_day: f64) -> bool {
-        is_seldom(self.at_least[bucket(strength)], self.days, alerts_per_day)
-    }
-}
-
-fn is_seldom(at_least: f64, days: f64, alerts_per_day: f64) -> bool {
-    // A count that faded below a half has been long ago.
-    (at_least + 1.0) / days <= alerts_per_day || (alerts_per_day > 0.0 && at_least < 0.5)
 }
 
 fn bucket(strength: f64) -> usize {
@@ -207,7 +199,6 @@ mod tests {
             rates.learn(strength);
             assert!(rates.per_day(strength).is_finite());
             assert_eq!(rates.known().per_day(strength), rates.per_day(strength));
-            assert_eq!(rates.known().seldom(strength, 1.0), rates.seldom(strength, 1.0));
         }
     }
 }

@@ -122,6 +122,11 @@ impl Peers {
         }
     }
 
+    /// From now on another sensitivity; what was learned stays.
+    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.settings.alerts_per_day = alerts_per_day;
+    }
+
     /// Judges the values of all entities in the interval that begins at a time, in their order, then learns them.
     /// Values that are not finite take no part.
     pub fn interval(&mut self, time_micros: i64, values: &[f64]) -> Vec<Score> {

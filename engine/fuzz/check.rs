@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use super::indicators::{About, Added, Loaded, SetBuilder, Settings, Value, load_text};
+use super::indicators::{About, Added, Kind, Loaded, SetBuilder, Settings, Value, load_text};
 
 /// Names of files, whose endings say something. The last byte of an input chooses one.
 const NAMES: [&str; 4] = ["list", "list.csv", "list.tsv.gz", "list.json"];
@@ -61,7 +61,12 @@ pub fn check(bytes: &[u8]) {
     let mut last = None;
     for found in loaded.set.indicators() {
         let text = found.value();
-        let value = Value::read(&text).unwrap_or_else(|why| panic!("{text}: {why}"));
+        // A host with a number behind it is a network, unless it is said to be a URL.
+        let value = match found.kind() {
+            Kind::Url => Value::read_url(&text),
+            _ => Value::read(&text),
+        };
+        let value = value.unwrap_or_else(|why| panic!("{text}: {why}"));
         assert_eq!(value.kind(), found.kind(), "{text}");
         let added = again.add(list, &value, &About::default(), None);
         assert_eq!(added, Added::New, "{text} after {last:?}");

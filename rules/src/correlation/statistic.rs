@@ -94,8 +94,9 @@ impl StatisticKind {
             // A week shows what is usual on each of its days.
             StatisticKind::Anomaly => (DAY * 7).max(timespan.saturating_mul(30)),
             StatisticKind::PeerAnomaly => (DAY * 3).max(timespan.saturating_mul(10)),
-            StatisticKind::UnusualTime => DAY * 14,
-            StatisticKind::Silence | StatisticKind::RareValue => DAY * 7,
+            // A second week shows whether the first was like others.
+            StatisticKind::UnusualTime | StatisticKind::Silence => DAY * 14,
+            StatisticKind::RareValue => DAY * 7,
             _ => Duration::ZERO,
         }
     }

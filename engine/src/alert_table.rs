@@ -14,6 +14,7 @@ use borzoi_parsers::batch::DOTTED_NAME;
 use borzoi_parsers::catalog::STANDARD_COLUMNS;
 use borzoi_parsers::names::sql_name;
 use borzoi_parsers::value::parse_timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::alert::{Alert, CorrelationAlert, EventJson};
@@ -86,8 +87,32 @@ struct Origin {
     offset: Option<i64>,
 }
 
+/// What an [`Origin`] needs of an event.
+#[derive(Deserialize)]
+struct Shown {
+    log: Option<ShownLog>,
+}
+
+#[derive(Deserialize)]
+struct ShownLog {
+    file: Option<ShownFile>,
+    offset: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct ShownFile {
+    path: Option<String>,
+}
+
 impl Origin {
     fn of(alert: &Alert) -> Origin {
+        // Nothing but this is taken from the text, unless it is of another shape than events have.
+        if let Ok(event) = serde_json::from_str::<Shown>(alert.event.text()) {
+            return event.log.map_or_else(Origin::default, |log| Origin {
+                path: log.file.and_then(|file| file.path),
+                offset: log.offset,
+            });
+        }
         let event = alert.event.value();
         let path = event.pointer("/log/file/path").and_then(Value::as_str);
         Origin {

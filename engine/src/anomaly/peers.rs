@@ -188,6 +188,12 @@ impl Peers {
         }
     }
 
+    /// From now on another sensitivity; what was learned stays.
+    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.settings.alerts_per_day = alerts_per_day;
+        self.pool.set_alerts_per_day(alerts_per_day);
+    }
+
     /// Judges the values of all entities in the interval that begins at a time, in their order, then learns them.
     /// Values that are not finite take no part. `quiet` is called for each other with its place and strength (0 to 32), and gives the highest
     /// strength that this entity had of late, as far as it would be the same stretch; 0 for none.

@@ -116,8 +116,8 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     alerts_per_day: f64,
-    // How many may count at once.
-    most: f64,
+    // How many may count at once, beside one, in parts of what is asked for.
+    burst: f64,
     // Episodes that a bar at each level would have told, and how many more may count now.
     episodes: [[f64; ROW]; ROWS],
     room: [[f64; ROW]; ROWS],
@@ -132,14 +132,10 @@ pub struct Pool {
 impl Pool {
     /// A pool of which nothing is known.
     pub fn new(alerts_per_day: f64) -> Self {
-        let alerts_per_day = if alerts_per_day.is_finite() {
-            alerts_per_day.max(0.0)
-        } else {
-            0.0
-        };
+        let alerts_per_day = some(alerts_per_day);
         Self {
             alerts_per_day,
-            most: 1.0 + alerts_per_day,
+            burst: 1.0,
             episodes: [[0.0; ROW]; ROWS],
             room: [[1.0 + alerts_per_day; ROW]; ROWS],
             values: 0.0,
@@ -150,12 +146,21 @@ impl Pool {
         }
     }
 
+    /// From now on another sensitivity; what was counted stays.
+    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        let alerts_per_day = some(alerts_per_day);
+        if alerts_per_day != self.alerts_per_day {
+            self.alerts_per_day = alerts_per_day;
+            self.bar = self.find_bar();
+        }
+    }
+
     /// A pool of what comes by the hour of the day, all at once, on days on which nothing happens: as many may count at once as
     /// else in a day.
     pub fn of_hours(alerts_per_day: f64) -> Self {
         let mut pool = Self::new(alerts_per_day);
-        pool.most = 1.0 + MOST_COUNTED * pool.alerts_per_day;
-        pool.room = [[pool.most; ROW]; ROWS];
+        pool.burst = MOST_COUNTED;
+        pool.room = [[pool.most(); ROW]; ROWS];
         pool
     }
 
@@ -186,9 +191,9 @@ impl Pool {
         let weight = days / self.days.min(VALUES_DAYS).max(days);
         self.values_per_day += weight * (tally.values as f64 / days - self.values_per_day);
         self.values += tally.values as f64;
-        let more = MOST_COUNTED * self.alerts_per_day * days;
+        let (more, most) = (MOST_COUNTED * self.alerts_per_day * days, self.most());
         for room in self.room.as_flattened_mut() {
-            *room = (*room + more).min(self.most);
+            *room = (*room + more).min(most);
         }
         if tally.any {
             self.count(tally, level(bar).max(1));
@@ -203,6 +208,10 @@ impl Pool {
             self.since_faded = 0.0;
         }
         self.bar = self.find_bar();
+    }
+
+    fn most(&self) -> f64 {
+        1.0 + self.burst * self.alerts_per_day
     }
 
     /// At no level do more count than there is room for.
@@ -230,6 +239,13 @@ impl Pool {
         let mut counts = self.episodes.as_flattened().iter().enumerate().skip(1).rev();
         let too_many = counts.find(|(_, count)| **count > most && **count >= 0.5);
         too_many.map_or(1, |(at, _)| (at + 1) as u16)
+    }
+}
+
+fn some(alerts_per_day: f64) -> f64 {
+    match alerts_per_day.is_finite() {
+        true => alerts_per_day.max(0.0),
+        false => 0.0,
     }
 }
 
@@ -280,6 +296,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn another_sensitivity_counts_at_once() {
+        let (mut pool, mut noise) = (Pool::new(1.0), Noise::new(5));
+        for _ in 0..60 * 24 {
+            let mut tally = Tally::default();
+            (0..20).for_each(|_| tally.add(0.0, noise.wait()));
+            pool.learn(1.0 / 24.0, &tally, pool.bar());
+        }
+        let bar = pool.bar();
+        pool.set_alerts_per_day(10.0);
+        assert!(pool.bar() < bar - 1.0, "{} {bar}", pool.bar());
+        pool.set_alerts_per_day(1.0);
+        assert_eq!(pool.bar(), bar);
     }
 
     #[test]

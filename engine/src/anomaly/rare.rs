@@ -157,6 +157,11 @@ impl Rare {
         }
     }
 
+    /// From now on another sensitivity; what was learned stays.
+    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.settings.alerts_per_day = alerts_per_day;
+    }
+
     /// Says how unusual it is that an entity has a value, then learns it. Both are told apart by their hashes.
     pub fn update(&mut self, time_micros: i64, entity: u64, value: u64) -> Score {
         self.turn(time_micros);

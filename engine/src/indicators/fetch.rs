@@ -16,10 +16,10 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::read::load;
+use super::read::load_within;
 
-/// The longest answer that is taken, in bytes.
-pub const LONGEST_ANSWER: u64 = 1 << 30;
+/// The longest answer that is taken, in bytes, packed and unpacked.
+pub const LONGEST_ANSWER: u64 = super::read::LONGEST_LIST;
 
 /// How long a server may take to take the connection, and to send the next piece.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -226,14 +226,16 @@ impl Fetcher {
             received.write_all(&piece).map_err(at)?;
         }
         received.flush().map_err(at)?;
-        let is_list = |path: &Path| {
-            let loaded = load([path]);
-            let refused: u64 = loaded.files.iter().map(|file| file.refused).sum();
-            let is_whole = !loaded.files.iter().any(|file| file.failed);
-            // A page that says something else may have an address in it, too.
-            is_whole && !loaded.set.is_empty() && refused <= loaded.set.len() as u64
-        };
-        if !is_list(received.path()) {
+        let loaded = load_within([received.path()], self.longest);
+        if let Some(file) = loaded.files.iter().find(|file| file.failed) {
+            // What is told last says why it could not be read to its end.
+            let why = file.problems.last().map(|problem| problem.message.clone());
+            let why = why.unwrap_or_else(|| "it cannot be read to its end".to_owned());
+            return Err(FetchError::NoList(shown(url), why));
+        }
+        let refused: u64 = loaded.files.iter().map(|file| file.refused).sum();
+        // A page that says something else may have an address in it, too.
+        if loaded.set.is_empty() || refused > loaded.set.len() as u64 {
             let why = format!("hardly an indicator in the {length} bytes that the server sent");
             return Err(FetchError::NoList(shown(url), why));
         }

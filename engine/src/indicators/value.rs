@@ -91,6 +91,8 @@ impl Value {
         }
         if let Some((address, length)) = text.split_once('/')
             && let Ok(address) = address.trim().parse()
+            // What follows `#` is no part of a URL either.
+            && let Some(length) = length.split('#').next().filter(|length| !length.is_empty())
             && length.bytes().all(|byte| byte.is_ascii_digit())
         {
             return network(address, length);

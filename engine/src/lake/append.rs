@@ -277,6 +277,7 @@ impl Appender {
             Some(_) => {}
         }
         let now = chrono::Utc::now().timestamp_millis();
+        let ids = work.ids_by_day();
         actions.extend(work.files.iter().map(|file| {
             Action::Add(Add {
                 path: file.path.clone(),
@@ -284,7 +285,7 @@ impl Appender {
                 size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
                 modification_time: now,
                 data_change: true,
-                tags: Some(work.tags(file)),
+                tags: Some(work.tags(file, &ids)),
                 stats: Some(file.stats.clone()),
                 ..Add::default()
             })
@@ -314,8 +315,10 @@ impl Appender {
     /// The next flush of a stream asks for the files of this one.
     fn remember_ids(&self, work: &Work, cache: &Mutex<IdCache>) {
         let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = work.ids_by_day();
         for file in &work.files {
-            cache.put(self.folder.join(&file.path), work.ids_of(file));
+            let ids = ids.remove(&file.day).unwrap_or_default();
+            cache.put(self.folder.join(&file.path), ids);
         }
     }
 }
@@ -414,17 +417,21 @@ impl Work {
         result
     }
 
-    /// The ids of a file's rows, ascending.
-    fn ids_of(&self, file: &DataFile) -> Vec<u128> {
+    /// The ids of the rows of each day, which are those of its file, ascending.
+    fn ids_by_day(&self) -> BTreeMap<i32, Vec<u128>> {
         let rows = self.pending.as_ref().map_or(&[][..], PendingRows::rows);
-        rows.iter()
-            .filter(|row| self.pieces[row.piece as usize].day == file.day)
-            .map(|row| row.id)
-            .collect()
+        let mut days: BTreeMap<i32, Vec<u128>> = BTreeMap::new();
+        // Neighbours are mostly of one piece.
+        for of_piece in rows.chunk_by(|one, other| one.piece == other.piece) {
+            let day = self.pieces[of_piece[0].piece as usize].day;
+            let ids = days.entry(day).or_default();
+            ids.extend(of_piece.iter().map(|row| row.id));
+        }
+        days
     }
 
     /// What the log says of the ids in a file, see [`ranges`](super::ranges).
-    fn tags(&self, file: &DataFile) -> HashMap<String, Option<String>> {
+    fn tags(&self, file: &DataFile, ids: &BTreeMap<i32, Vec<u128>>) -> HashMap<String, Option<String>> {
         let mut tags = HashMap::new();
         let (mut keys, mut complete) = (Vec::new(), true);
         for (piece, dropped) in self.pieces.iter().zip(&self.dropped) {
@@ -440,7 +447,10 @@ impl Work {
             keys.sort_unstable();
             (ALERT_EVENT_ID_TAG, IdRanges::of(&keys))
         } else {
-            (EVENT_ID_TAG, IdRanges::of(&self.ids_of(file)))
+            (
+                EVENT_ID_TAG,
+                IdRanges::of(ids.get(&file.day).map_or(&[][..], Vec::as_slice)),
+            )
         };
         tags.insert(tag.to_owned(), Some(ranges.to_text()));
         tags

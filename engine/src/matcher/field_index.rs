@@ -316,6 +316,51 @@ impl FieldIndex {
         !self.folded.across_lines && !self.raw.across_lines
     }
 
+    /// As [`FieldIndex::atoms_of`] for an ASCII text of at least `length` bytes with these marks, without the text. `false`:
+    /// the text has to be looked at; what was added to `atoms` counts for nothing then.
+    pub(super) fn atoms_of_marks(&self, length: usize, marks: &[Mark], atoms: &mut Vec<u32>) -> bool {
+        let FieldIndex {
+            folded,
+            raw,
+            verifiers,
+            unfiltered_regexes,
+            // Those of ASCII texts are marked.
+            filtered_regexes: _,
+            present,
+            numbers,
+            times,
+            networks,
+            lists,
+        } = self;
+        let within_lines = |literals: &Literals| {
+            literals.starts.is_empty()
+                && literals.ends.is_empty()
+                && literals.unfiltered.is_empty()
+                && literals.longest_exact < length
+        };
+        let marks_suffice = within_lines(folded)
+            && within_lines(raw)
+            && unfiltered_regexes.is_empty()
+            && numbers.is_empty()
+            && times.is_empty()
+            && networks.is_empty()
+            && lists.is_empty();
+        if !marks_suffice {
+            return false;
+        }
+        atoms.extend_from_slice(present);
+        for mark in marks {
+            match mark.target {
+                Target::Contains(atom) => atoms.push(atom),
+                Target::Verify(atom) if matches!(verifiers[atom as usize], Verifier::None) => {}
+                Target::Verify(_) => return false,
+            }
+        }
+        atoms.sort_unstable();
+        atoms.dedup();
+        true
+    }
+
     /// Adds to `marks` what the literals in a line of a text say. The marks of all lines are those of the text.
     pub(super) fn marks_of(&self, line: &str, scratch: &mut Scratch, marks: &mut Vec<Mark>) {
         let Scratch { seen, folded, .. } = scratch;

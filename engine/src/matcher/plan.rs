@@ -87,7 +87,8 @@ impl FieldPlan {
         self.others.marks_of(line, scratch, marks);
     }
 
-    /// The same for a text that is the only value of its field: no atoms where no predicate holds, however many do.
+    /// As [`FieldPlan::atoms_of`] for a text that is the only value of its field: no atoms where no predicate holds,
+    /// however many do.
     /// With `marks`, those of its lines, the text is not searched again.
     pub fn atoms_of_only(
         &self,
@@ -98,8 +99,32 @@ impl FieldPlan {
     ) {
         atoms.clear();
         self.witnesses.atoms_of(text, marks, scratch, atoms);
+        match self.asks_others(atoms) {
+            true => self.others.atoms_of(text, marks, scratch, atoms),
+            false => atoms.clear(),
+        }
+    }
+
+    /// The same for an ASCII text of at least `length` bytes with these marks, without the text. `false` if that has to be
+    /// looked at.
+    pub fn atoms_of_marks(&self, length: usize, marks: &[Mark], atoms: &mut Vec<u32>) -> bool {
+        atoms.clear();
+        if !self.witnesses.atoms_of_marks(length, marks, atoms) {
+            return false;
+        }
+        match self.asks_others(atoms) {
+            true => self.others.atoms_of_marks(length, marks, atoms),
+            false => {
+                atoms.clear();
+                true
+            }
+        }
+    }
+
+    /// Whether a predicate may hold where, of the witnesses, these do.
+    fn asks_others(&self, atoms: &[u32]) -> bool {
         if self.others.is_empty() || atoms.is_empty() {
-            return;
+            return !atoms.is_empty();
         }
         let known = |atom: u32| match atoms.binary_search(&atom) {
             Ok(_) => Some(true),
@@ -108,10 +133,7 @@ impl FieldPlan {
         };
         let may_hold = |&predicate: &u32| self.predicates[predicate as usize].may_hold(&known);
         let mut held = atoms.iter().map(|&atom| &self.predicates_of_atom[atom as usize]);
-        match held.any(|predicates| predicates.iter().any(may_hold)) {
-            true => self.others.atoms_of(text, marks, scratch, atoms),
-            false => atoms.clear(),
-        }
+        held.any(|predicates| predicates.iter().any(may_hold))
     }
 }
 

@@ -28,7 +28,7 @@ impl Windows {
         };
         let highest = tenant.clock.highest_of_all().unwrap_or(watermark);
         for stage in 0..self.stages.len() {
-            let tenant = &mut self.tenants[number];
+            let (tenant, limits) = (&self.tenants[number], &mut self.limits[number]);
             // Where a rule waits for less than the others, it is ahead of them.
             let mut furthest = watermark;
             for &plan in &self.stages[stage] {
@@ -36,11 +36,11 @@ impl Windows {
                 let watermark = tenant.clock.watermark_for(own).unwrap_or(watermark);
                 furthest = furthest.max(watermark);
                 let children = self.plans[plan].children.iter();
-                let children = children.filter_map(|&child| tenant.limits[child as usize]);
+                let children = children.filter_map(|&child| limits[child as usize]);
                 let known = children.fold(watermark, i64::min);
                 let limit = self.plans[plan].limit_for(known);
-                let before = tenant.limits[plan];
-                tenant.limits[plan] = before.max(Some(limit));
+                let before = limits[plan];
+                limits[plan] = before.max(Some(limit));
             }
             // A group to work off is many events.
             let few = self.settings.few.div_ceil(EVENTS_OF_GROUP);
@@ -49,7 +49,7 @@ impl Windows {
                 threads if threads > 1 && self.shards.iter().map(due).sum::<usize>() >= few => threads,
                 _ => 1,
             };
-            let (limits, stage) = (&tenant.limits, &self.stages[stage]);
+            let (limits, stage) = (&*limits, &self.stages[stage]);
             // The same for any number of threads: shards do not see what others take meanwhile.
             let taken: usize = self.shards.iter().map(|shard| shard.bytes).sum();
             let spare = self.settings.budget.saturating_sub(taken);
@@ -62,12 +62,12 @@ impl Windows {
             });
             self.hand_on(number, reached);
         }
-        let tenant = &mut self.tenants[number];
+        let limits = &self.limits[number];
         let mut next = (i64::MAX, i64::MAX);
-        for (limit, plan) in tenant.limits.iter().zip(&self.plans) {
+        for (limit, plan) in limits.iter().zip(&self.plans) {
             let end = limit.map_or(i64::MIN, |limit| limit.saturating_add(plan.step()));
             // It waits for what it reads, which is asked by itself.
-            let is_behind = |child: &u32| tenant.limits[*child as usize] < Some(end);
+            let is_behind = |child: &u32| limits[*child as usize] < Some(end);
             if plan.children.iter().any(is_behind) {
                 continue;
             }
@@ -75,7 +75,7 @@ impl Windows {
             next.0 = end.saturating_add(waits.unwrap_or(0)).min(next.0);
             next.1 = end.min(next.1);
         }
-        tenant.next = next;
+        self.tenants[number].next = next;
         self.keep();
     }
 
@@ -90,7 +90,7 @@ impl Windows {
                     if began.goes_on && !above.by_rule() {
                         continue;
                     }
-                    let limit = self.tenants[number].limits[parent.plan as usize];
+                    let limit = self.limits[number][parent.plan as usize];
                     let common = Common {
                         plans: &self.plans,
                         tenants: &self.names,

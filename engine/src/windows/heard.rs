@@ -1,8 +1,43 @@
-//! What signals say of the time: the part of taking them that several threads cannot do, so it has to be short.
+//! What signals say of the time: the part of taking them that several threads cannot do. One does it while the others find out
+//! where signals go.
 
-use super::{Signal, Windows};
+use super::route::Way;
+use super::{Counters, Settings, Signal, Tenant};
 
-impl Windows {
+/// What changes as signals are heard.
+#[derive(Debug)]
+pub(super) struct Hearing<'w> {
+    pub(super) ways: &'w [Way],
+    pub(super) tenants: &'w mut [Tenant],
+    pub(super) counters: &'w mut Counters,
+    pub(super) settings: &'w Settings,
+    pub(super) now: Option<i64>,
+}
+
+/// The time that may have come.
+pub(super) fn reached(now: Option<i64>, settings: &Settings) -> i64 {
+    now.map_or(i64::MAX, |now| now.saturating_add(settings.ahead))
+}
+
+impl Hearing<'_> {
+    fn reached(&self) -> i64 {
+        reached(self.now, self.settings)
+    }
+
+    /// A source has come to `time`, to now at most; whether something can be worked off by now.
+    pub(super) fn observed(&mut self, tenant: u32, source: u32, time: i64) -> bool {
+        let mut time = time;
+        if let Some(now) = self.now.filter(|_| time > self.reached()) {
+            self.counters.future += 1;
+            time = now;
+        }
+        let Some(known) = self.tenants.get_mut(tenant as usize) else {
+            return false;
+        };
+        let rises = known.clock.observe(source, time, self.settings.lateness);
+        rises && known.can_go_on()
+    }
+
     /// Counts signals and moves clocks on by them, until something of a tenant can be worked off: how many, and which tenant.
     pub(super) fn heard(&mut self, signals: &[Signal<'_>]) -> (usize, Option<usize>) {
         let mut count = 0;

@@ -115,6 +115,10 @@ impl Hourly {
         }
     }
 
+    pub(super) fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.pool.set_alerts_per_day(alerts_per_day);
+    }
+
     /// Nothing happens before `time` any more.
     fn pass(&mut self, time: i64) {
         let now = time.div_euclid(HOUR);

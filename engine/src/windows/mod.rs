@@ -66,20 +66,20 @@ mod state;
 mod states;
 mod sums;
 mod table;
+mod taking;
 mod telling;
 mod threads;
 pub(crate) mod time;
 mod watch;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use episode::{
     Episode, Figure, Figures, MOST_SAMPLES, SAMPLES_OF_SLOT, Sample, Watched, episode_id, samples_from,
 };
 use plan::{Plan, Taken};
-use route::{Route, Routes, Way};
-use shard::{Common, SHARDS, Shard};
+use route::{Route, Way};
+use shard::{SHARDS, Shard};
 pub use snapshot::Loaded;
 use states::{GivenUp, State};
 pub use sums::LARGEST;
@@ -209,6 +209,8 @@ pub struct Windows {
     stages: Vec<Vec<usize>>,
     settings: Settings,
     tenants: Vec<Tenant>,
+    /// By tenant and plan: everything below is worked off. `None`: nothing yet.
+    limits: Vec<Vec<Option<i64>>>,
     /// Their names.
     names: Vec<Arc<str>>,
     now: Option<i64>,
@@ -227,8 +229,6 @@ pub struct Windows {
 #[derive(Debug)]
 struct Tenant {
     clock: Clock,
-    /// By plan: everything below is worked off. `None`: nothing yet.
-    limits: Vec<Option<i64>>,
     /// No plan can be worked off further before all sources have come to the first, or everything below the second counts as
     /// known: the second less what the plans wait.
     next: (i64, i64),
@@ -243,6 +243,7 @@ impl Windows {
             plans,
             settings,
             tenants: Vec::new(),
+            limits: Vec::new(),
             names: Vec::new(),
             now: None,
             counters: Counters::default(),
@@ -270,9 +271,9 @@ impl Windows {
         self.names.push(name.into());
         self.tenants.push(Tenant {
             clock: Clock::default(),
-            limits: vec![None; self.plans.len()],
             next: (i64::MIN, i64::MIN),
         });
+        self.limits.push(vec![None; self.plans.len()]);
         for shard in &mut self.shards {
             shard.add_tenant(self.plans.len());
         }
@@ -364,51 +365,6 @@ impl Windows {
         }
     }
 
-    /// Takes signals until time goes on, or memory is to be looked at; gives those that are left.
-    fn push_some<'r, 's>(&mut self, signals: &'r [Signal<'s>]) -> &'r [Signal<'s>] {
-        let room = self.looked_at_every() - self.unlooked;
-        let signals_now = &signals[..signals.len().min(room as usize)];
-        let (count, goes_on) = self.heard(signals_now);
-        let (taken, rest) = signals.split_at(count);
-        self.unlooked += count as u32;
-        let reached = self.reached();
-        let threads = match count {
-            few if few < self.settings.few => 1,
-            _ => self.settings.threads,
-        };
-        let mut routes = std::mem::take(&mut self.routes);
-        routes.resize(count, Route::NOWHERE);
-        let find = Routes {
-            ways: &self.ways,
-            tenants: &self.tenants,
-            reached,
-        };
-        let too_late = AtomicU64::new(0);
-        self.threads.each(&mut routes, threads, |first, found| {
-            let found = find.find(&taken[first..first + found.len()], found);
-            too_late.fetch_add(found, Ordering::Relaxed);
-        });
-        self.counters.too_late += too_late.into_inner();
-        let common = Common {
-            plans: &self.plans,
-            tenants: &self.names,
-            eager: self.settings.eager,
-            reached,
-        };
-        self.threads.each(&mut self.shards, threads, |first, shards| {
-            shard::take_all(shards, first, taken, &routes, &common);
-        });
-        self.routes = routes;
-        self.gather_begun();
-        if let Some(tenant) = goes_on {
-            self.advance(tenant);
-        }
-        if goes_on.is_some() || self.unlooked >= self.looked_at_every() {
-            self.look_at_memory();
-        }
-        rest
-    }
-
     /// What was announced and counted in all shards, in the order of the signals.
     fn gather_begun(&mut self) {
         let mut begun = Vec::new();
@@ -423,30 +379,15 @@ impl Windows {
 
     /// The time that may have come.
     fn reached(&self) -> i64 {
-        let reached = self.now.map(|now| now.saturating_add(self.settings.ahead));
-        reached.unwrap_or(i64::MAX)
+        heard::reached(self.now, &self.settings)
     }
 
     /// A source has come to `time`, whether or not a rule matched there; to now at most, if its clock is far ahead.
     pub fn observe(&mut self, tenant: u32, source: u32, time: i64) {
-        if self.observed(tenant, source, time) {
+        if self.hearing().observed(tenant, source, time) {
             self.advance(tenant as usize);
             self.look_at_memory();
         }
-    }
-
-    /// The same; whether something can be worked off by now.
-    fn observed(&mut self, tenant: u32, source: u32, time: i64) -> bool {
-        let mut time = time;
-        if let Some(now) = self.now.filter(|_| time > self.reached()) {
-            self.counters.future += 1;
-            time = now;
-        }
-        let Some(known) = self.tenants.get_mut(tenant as usize) else {
-            return false;
-        };
-        let rises = known.clock.observe(source, time, self.settings.lateness);
-        rises && known.can_go_on()
     }
 
     /// Nothing came for so many microseconds, which is longer than is waited for: all sources are taken to have gone on

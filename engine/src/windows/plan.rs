@@ -419,16 +419,36 @@ fn meaning_of(rule: &CorrelationRule) -> u64 {
         lateness: None,
         ..rule.options
     };
+    let condition = match &rule.condition {
+        CorrelationCondition::Statistic(statistic) => {
+            CorrelationCondition::Statistic(what_is_learned(rule.kind, statistic))
+        }
+        other => other.clone(),
+    };
     let asks = (
         &rule.kind,
         &rule.rules,
         &rule.group_by,
         &rule.timespan,
         &rule.aliases,
-        &rule.condition,
+        &condition,
         &options,
     );
     xxh3_64(format!("{asks:?}").as_bytes())
+}
+
+/// A statistic without what only says how much of what it finds is told: to tune a rule is not to lose what it learned.
+fn what_is_learned(kind: CorrelationKind, statistic: &Statistic) -> Statistic {
+    Statistic {
+        alerts_per_day: 0.0,
+        at_most_peers: None,
+        // Of travel it says which journeys are looked at.
+        at_least: match kind {
+            CorrelationKind::Statistic(StatisticKind::ImpossibleTravel) => statistic.at_least,
+            _ => 0.0,
+        },
+        ..statistic.clone()
+    }
 }
 
 pub(super) fn micros(duration: Duration) -> i64 {

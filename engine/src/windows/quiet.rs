@@ -71,6 +71,13 @@ impl Quiet {
         }
     }
 
+    pub(super) fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
+        self.pool.set_alerts_per_day(alerts_per_day);
+        let all = alerts_per_day.min(ALL_PER_DAY);
+        self.settings.alerts_per_day = all;
+        self.all.set_rates(all, all);
+    }
+
     /// How many gaps a day may be longer than the limit of a group, by its tail.
     pub(super) fn tail_per_day(&self) -> f64 {
         (-(self.pool.bar() / SCALE).exp_m1()).exp()

@@ -10,7 +10,7 @@ use super::states::State;
 /// It is looked how much memory is in use after a signal for so many bytes of the budget, …
 const BYTES_OF_SIGNAL: usize = 1 << 16;
 /// … and after so many at most.
-const MOST_SIGNALS: usize = 4096;
+const MOST_SIGNALS: usize = 8192;
 /// Room that is left for what comes before the next look, as a part of the budget.
 const ROOM: usize = 64;
 

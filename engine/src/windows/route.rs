@@ -1,12 +1,12 @@
 //! Where signals go.
 //!
-//! That of one does not depend on others, so threads find it out for a part of a block each; then each takes the signals that
-//! go to its shards.
+//! That of one does not depend on others, so threads find it out for parts of a block; then each takes the signals that go to
+//! its shards.
 
+use super::Signal;
 use super::keys;
 use super::plan::{EVENT, Measured, Plan, Together};
 use super::shard::SHARDS;
-use super::{Signal, Tenant};
 
 /// The shard of a signal that takes no part.
 const NONE: u32 = u32::MAX;
@@ -72,11 +72,12 @@ impl Way {
 }
 
 /// What the way of a signal depends on.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Routes<'w> {
     /// By plan.
     pub(super) ways: &'w [Way],
-    pub(super) tenants: &'w [Tenant],
+    /// By tenant and plan: everything below is worked off.
+    pub(super) limits: &'w [Vec<Option<i64>>],
     /// The time that may have come.
     pub(super) reached: i64,
 }
@@ -93,9 +94,9 @@ impl Routes<'_> {
 
     fn find_one(&self, signal: &Signal<'_>, too_late: &mut u64) -> Option<Route> {
         let plan = signal.plan as usize;
-        let tenant = self.tenants.get(signal.tenant as usize)?;
+        let limits = self.limits.get(signal.tenant as usize)?;
         let way = self.ways.get(plan).filter(|way| signal.slot < way.slots)?;
-        if tenant.limits[plan].is_some_and(|limit| signal.time < limit) {
+        if limits[plan].is_some_and(|limit| signal.time < limit) {
             *too_late += way.events(signal);
             return None;
         }

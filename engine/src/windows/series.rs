@@ -168,6 +168,8 @@ impl Series {
         self.steps = steps;
         self.deadlines = deadlines;
         self.shared = shared;
+        // It may be asked for other than when it was saved.
+        self.shared.ask(&self.ask);
         [self.open, self.sweep] = times;
         self.seen = seen;
         self.due = self.next_due();

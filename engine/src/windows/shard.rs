@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Signal;
 use super::episode::Episode;
+use super::fetch::fetch;
 use super::log::Entry;
 use super::plan::Plan;
 use super::route::Route;
@@ -197,13 +198,14 @@ pub(super) fn bring_together(shards: &mut [Shard]) {
     }
 }
 
-/// Takes those of the signals that go to these shards, of which `first` is the number of the first one.
+/// Takes those of the signals that go to these shards, of which `first` is the number of the first one. `before` is how many
+/// signals of those that came together stand before these.
 ///
 /// What they need from memory is asked for together, in stages that decide nothing, before each is taken in its turn.
 pub(super) fn take_all(
     shards: &mut [Shard],
     first: usize,
-    signals: &[Signal<'_>],
+    (before, signals): (usize, &[Signal<'_>]),
     routes: &[Route],
     common: &Common<'_>,
 ) {
@@ -228,6 +230,7 @@ pub(super) fn take_all(
             if let Some(groups) = groups_for(shards, first, route) {
                 groups.fetch_place(route.hash);
             }
+            fetch(&signals[number]);
         }
         for (&number, likely) in mine.iter().zip(&mut likely) {
             let route = &routes[number];
@@ -237,13 +240,14 @@ pub(super) fn take_all(
             if let (Some(likely), Some(groups)) = (likely, groups_for(shards, first, &routes[number])) {
                 groups.fetch_log(*likely);
             }
+            fetch(signals[number].key);
         }
         for &number in mine {
             let (route, signal) = (&routes[number], &signals[number]);
             let entry = Entry::new(signal.time, signal.id, signal.slot, signal.value);
             let to = (route.place as usize, signal.key, route.hash);
             let shard = &mut shards[route.shard as usize - first];
-            shard.take(to, entry, signal.handed, number as u32, common);
+            shard.take(to, entry, signal.handed, (before + number) as u32, common);
         }
     }
 }

@@ -78,7 +78,7 @@ impl Serialize for Windows {
         let tenants = tenants.map(|(number, (tenant, name))| Tenant {
             name: name.to_string(),
             clock: tenant.clock.clone(),
-            limits: tenant.limits.clone(),
+            limits: self.limits[number].clone(),
             shards: self
                 .shards
                 .iter()
@@ -112,10 +112,10 @@ impl Windows {
         self.unlooked = all.unlooked;
         for tenant in all.tenants {
             let number = self.tenant(&tenant.name) as usize;
-            let known = &mut self.tenants[number];
-            known.clock = tenant.clock;
+            self.tenants[number].clock = tenant.clock;
+            let known = &mut self.limits[number];
             for (place, limit) in places.iter().zip(tenant.limits) {
-                if let Some(known) = place.and_then(|place| known.limits.get_mut(place)) {
+                if let Some(known) = place.and_then(|place| known.get_mut(place)) {
                     *known = limit;
                 }
             }

@@ -151,6 +151,11 @@ impl std::fmt::Debug for Threads {
 }
 
 impl Threads {
+    /// How often who waits for another thread is to look before it sleeps.
+    pub(super) fn looks(&mut self) -> usize {
+        *self.looks.get_or_insert_with(looks)
+    }
+
     /// Does `work` on parts of a list, on so many threads at most; gives it the number of the first of each part, too. The
     /// calling thread does one of them. Where the system has no thread left, there are fewer parts.
     ///
@@ -166,7 +171,7 @@ impl Threads {
         if wanted == 0 {
             return work(0, all);
         }
-        let looks = *self.looks.get_or_insert_with(looks);
+        let looks = self.looks();
         while self.helpers.len() < wanted
             && let Some(helper) = Helper::new(looks)
         {

@@ -408,6 +408,19 @@ impl Shared {
         }
     }
 
+    /// From now on so much of what is found is told.
+    pub(super) fn ask(&mut self, ask: &Statistic) {
+        let alerts_per_day = ask.alerts_per_day;
+        match self {
+            Shared::Nothing => {}
+            Shared::Pool(pool) => pool.set_alerts_per_day(alerts_per_day),
+            Shared::Rare(rare) => rare.set_alerts_per_day(alerts_per_day),
+            Shared::Peers(peers) => peers.set_alerts_per_day(alerts_per_day),
+            Shared::Hourly(hourly) => hourly.set_alerts_per_day(alerts_per_day),
+            Shared::Quiet(quiet) => quiet.set_alerts_per_day(alerts_per_day),
+        }
+    }
+
     /// Bytes that grow with what is learned.
     pub(super) fn bytes(&self) -> usize {
         match self {

@@ -2,12 +2,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use super::super::read::load;
 use super::*;
 
 /// A server of one answer, which may be changed; ends with the test.
 struct Server {
     port: u16,
-    answer: Arc<Mutex<String>>,
+    answer: Arc<Mutex<Vec<u8>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -17,7 +18,7 @@ impl Server {
         let port = listener.local_addr().expect("bound").port();
         let server = Server {
             port,
-            answer: Arc::new(Mutex::new(answer.to_owned())),
+            answer: Arc::new(Mutex::new(answer.as_bytes().to_vec())),
             asked: Arc::default(),
         };
         let (answer, asked) = (server.answer.clone(), server.asked.clone());
@@ -26,14 +27,14 @@ impl Server {
                 let head = head_of(&stream);
                 asked.lock().expect("no panic").push(head);
                 let answer = answer.lock().expect("no panic").clone();
-                let _ = (&stream).write_all(answer.as_bytes());
+                let _ = (&stream).write_all(&answer);
             }
         });
         server
     }
 
-    fn says(&self, answer: &str) {
-        *self.answer.lock().expect("no panic") = answer.to_owned();
+    fn says(&self, answer: impl AsRef<[u8]>) {
+        *self.answer.lock().expect("no panic") = answer.as_ref().to_vec();
     }
 
     fn url(&self, path: &str) -> String {
@@ -157,6 +158,34 @@ fn what_is_no_list_leaves_the_copy_as_it_was() {
         .collect();
     left.sort();
     assert_eq!(left, ["answer.json", "l.csv"]);
+}
+
+#[test]
+fn what_unpacks_to_more_than_a_list_may_have_leaves_the_copy_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let packed = |body: &str| {
+        let body = zstd::encode_all(body.as_bytes(), 1).unwrap();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), &body].concat()
+    };
+    let server = Server::new("");
+    let mut fetcher = Fetcher::new(folder.path()).unwrap();
+    fetcher.longest = 100_000;
+    let url = server.url("/feeds/bad.txt.zst");
+    server.says(packed("192.0.2.1\n"));
+    assert!(matches!(fetcher.fetch(&url), Ok(Fetched::New(_))));
+    server.says(packed(&"192.0.2.2\n".repeat(10_001)));
+    let fetched = fetcher.fetch(&url);
+    let copy = fetched.as_ref().map(|fetched| load([fetched.file()])).unwrap();
+    assert_eq!(copy.set.indicators().next().unwrap().value(), "192.0.2.1");
+    let error = error_of(fetched);
+    assert!(error.contains("/feeds/bad.txt.zst is no list"), "{error}");
+    assert!(error.contains("longer than 100000 bytes unpacked"), "{error}");
+    server.says(packed(&"192.0.2.2\n".repeat(10_000)));
+    assert!(matches!(fetcher.fetch(&url), Ok(Fetched::New(_))));
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub const MOST_PROBLEMS: usize = 10;
 /// The longest line or row, in bytes.
 pub const LONGEST_LINE: usize = 1 << 20;
 
+/// The longest list, in bytes as it is read: unpacked, where it is packed. Some fifty million addresses, one a line.
+pub const LONGEST_LIST: u64 = 1 << 30;
+
 /// Descriptions are cut here.
 const LONGEST_DESCRIPTION: usize = 512;
 
@@ -110,19 +113,24 @@ impl fmt::Display for Problem {
 
 /// Reads files, and of folders the files of the known endings, in the order of their names.
 pub fn load<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Loaded {
+    load_within(paths, LONGEST_LIST)
+}
+
+/// The same for lists of at most so many bytes each.
+pub(super) fn load_within<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>, longest: u64) -> Loaded {
     let mut builder = SetBuilder::new();
     let mut files = Vec::new();
     for path in paths {
         let path = path.as_ref();
         if !path.is_dir() {
-            files.push(load_file(path, &mut builder));
+            files.push(load_file(path, &mut builder, longest));
             continue;
         }
         let before = files.len();
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() && is_list(entry.path()) => {
-                    files.push(load_file(entry.path(), &mut builder));
+                    files.push(load_file(entry.path(), &mut builder, longest));
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -206,7 +214,7 @@ fn list_name(path: &Path) -> String {
     }
 }
 
-fn load_file(path: &Path, builder: &mut SetBuilder) -> FileReport {
+fn load_file(path: &Path, builder: &mut SetBuilder, longest: u64) -> FileReport {
     match Input::file(path).open(&InputOptions::default()) {
         Err(error) => failed(path, error.reason),
         Ok(source) => {
@@ -214,6 +222,8 @@ fn load_file(path: &Path, builder: &mut SetBuilder) -> FileReport {
                 source,
                 chunk: Vec::new(),
                 at: 0,
+                longest,
+                left: longest,
             };
             read(path, chunks, builder)
         }
@@ -225,13 +235,21 @@ struct Chunks {
     source: ChunkSource,
     chunk: Vec<u8>,
     at: usize,
+    longest: u64,
+    /// So many bytes may come yet.
+    left: u64,
 }
 
 impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.chunk.len() {
             match self.source.next(None) {
-                Next::Chunk(chunk) => (self.chunk, self.at) = (chunk.bytes, 0),
+                Next::Chunk(chunk) => {
+                    // Some kilobytes can unpack to any length.
+                    let left = self.left.checked_sub(chunk.bytes.len() as u64);
+                    self.left = left.ok_or_else(|| too_large(self.longest))?;
+                    (self.chunk, self.at) = (chunk.bytes, 0);
+                }
                 Next::Idle => {}
                 Next::End => return Ok(0),
                 Next::Error(error) => return Err(io::Error::other(error.reason)),
@@ -242,6 +260,12 @@ impl Read for Chunks {
         self.at += length;
         Ok(length)
     }
+}
+
+fn too_large(longest: u64) -> io::Error {
+    io::Error::other(format!(
+        "longer than {longest} bytes unpacked; split the list into several files"
+    ))
 }
 
 /// How many bytes are looked at to tell what a file is.

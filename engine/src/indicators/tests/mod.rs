@@ -1,3 +1,5 @@
+#[path = "../../../fuzz/check.rs"]
+mod check;
 mod readers;
 
 use std::net::IpAddr;
@@ -7,6 +9,7 @@ use proptest::prelude::*;
 use super::read::load_text;
 use super::value::{address, refang};
 use super::*;
+use crate::indicators;
 
 #[test]
 fn texts_have_one_spelling() {

@@ -256,3 +256,31 @@ fn folders_are_read_in_order_and_what_is_no_list_is_left() {
     assert_eq!(lists, [("a", 1), ("b", 1)]);
     assert!(loaded.has_losses() && loaded.files[2].failed && loaded.files[2].list == "missing");
 }
+
+#[test]
+fn a_comment_right_behind_a_network_makes_no_url_of_it() {
+    let (found, report) = values("x", "198.51.100.0/24#SBL1\n198.51.100.0/245#x\n192.0.2.1/\n");
+    assert_eq!(
+        (found, report.refused),
+        (vec!["198.51.100.0/24".to_owned(), "192.0.2.1/".to_owned()], 1)
+    );
+}
+
+/// The seeds of the fuzzer, and what it found: whole, cut off anywhere, and with each byte another.
+#[test]
+fn what_holds_for_any_bytes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/lists");
+    let mut seeds = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(seed.unwrap().path()).unwrap();
+        super::check::check(&bytes);
+        for place in (0..bytes.len()).step_by(7) {
+            super::check::check(&bytes[..place]);
+            let mut other = bytes.clone();
+            other[place] ^= 1 << (place % 8);
+            super::check::check(&other);
+        }
+        seeds += 1;
+    }
+    assert!(seeds >= 6, "{seeds}");
+}

@@ -162,7 +162,7 @@ impl Chunks {
                         .map(|(row, &shared)| &digits[row][shared..]);
                     encode::delta(out, shared.iter().map(|&shared| shared as i64));
                     encode::lengths_and_texts(out, rests);
-                });
+                })?;
             let least = ids[page.clone()].iter().min().zip(ids[page].iter().max());
             let least = least.map(|(&low, &high)| [hex(low), hex(high)]);
             bounds.texts(least.iter().flatten().map(<[u8; 32]>::as_slice), 0);
@@ -196,7 +196,7 @@ impl Chunks {
                     with_length(out, &runs);
                 }
                 with_length(out, &runs);
-            });
+            })?;
             bounds.none(page.len());
         }
         let statistics = bounds.statistics();
@@ -220,7 +220,7 @@ impl Chunks {
             let width = width_of(texts.len());
             self.pages.dictionary(texts.len(), |out| {
                 texts.iter().for_each(|text| encode::plain_text(out, text));
-            });
+            })?;
             let mut seen = vec![u32::MAX; texts.len()];
             for (page_number, page) in ranges(rows, PAGE_ROWS).enumerate() {
                 let presence = Presence::of(has_value, &page);
@@ -231,7 +231,7 @@ impl Chunks {
                         levels(out, &presence);
                         out.push(width as u8);
                         encode::hybrid(out, values, width);
-                    });
+                    })?;
                 let mark = page_number as u32;
                 let first_here = values.iter().filter(|&&number| {
                     let is_first = seen[number as usize] != mark;
@@ -261,7 +261,7 @@ impl Chunks {
                     } else {
                         encode::lengths_and_texts(out, texts_here.clone());
                     }
-                });
+                })?;
                 bounds.texts(texts_here, presence.nulls());
             }
         }
@@ -292,7 +292,7 @@ impl Chunks {
                 distinct
                     .iter()
                     .for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-            });
+            })?;
         }
         let mut start = 0;
         for page in ranges(rows, PAGE_ROWS) {
@@ -313,7 +313,7 @@ impl Chunks {
                     }
                     None => encode::delta(out, values[range.clone()].iter().copied()),
                 }
-            });
+            })?;
             bounds.integers(&values[range.clone()], presence.nulls());
         }
         let statistics = bounds.statistics();
@@ -333,7 +333,7 @@ impl Chunks {
                 values
                     .iter()
                     .for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-            });
+            })?;
             bounds.floats(values, presence.nulls());
         }
         let statistics = bounds.statistics();
@@ -354,7 +354,7 @@ impl Chunks {
                     let bits = eight.iter().enumerate();
                     out.push(bits.fold(0, |byte, (bit, &value)| byte | u8::from(value) << bit));
                 }
-            });
+            })?;
             bounds.booleans(values, presence.nulls());
         }
         let statistics = bounds.statistics();
@@ -368,7 +368,7 @@ impl Chunks {
         let width = width_of(lists.texts.len());
         self.pages.dictionary(lists.texts.len(), |out| {
             lists.texts.iter().for_each(|text| encode::plain_text(out, text));
-        });
+        })?;
         let mut bounds = Bounds::new(Type::BYTE_ARRAY);
         let (mut list, mut item) = (0, 0);
         for page in ranges(rows, PAGE_ROWS) {
@@ -401,7 +401,7 @@ impl Chunks {
                     }
                     out.push(width as u8);
                     encode::hybrid(out, &numbers, width);
-                });
+                })?;
             let texts = numbers.iter().map(|&number| lists.texts.get(number));
             bounds.texts(texts, repetition.len() - numbers.len());
         }
@@ -423,7 +423,7 @@ fn chunk(
         false => None,
     };
     Ok(Chunk {
-        bytes: done.bytes.into(),
+        bytes: Bytes::from(done.bytes),
         rows: rows as u64,
         metadata: Arc::new(ChunkDescription {
             codec: done.codec,

@@ -62,10 +62,16 @@ pub(super) struct Known {
 struct Entry {
     /// Half of its hash, so that growing needs no second look at the values.
     half: u32,
+    place: Place,
+    known: Known,
+}
+
+/// Where the bytes of a remembered value stand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
     /// The number of its block, then the place in it: [`BLOCK_BITS`] bits.
     start: u32,
     length: u32,
-    known: Known,
 }
 
 /// The values of one key as they stand in records.
@@ -98,9 +104,9 @@ const MOST_BLOCKS: usize = 1 << (u32::BITS - BLOCK_BITS);
 
 impl Blocks {
     #[inline]
-    fn get(&self, entry: &Entry) -> &[u8] {
-        let block = &self.blocks[(entry.start >> BLOCK_BITS) as usize];
-        &block[entry.start as usize % BLOCK..][..entry.length as usize]
+    fn get(&self, place: Place) -> &[u8] {
+        let block = &self.blocks[(place.start >> BLOCK_BITS) as usize];
+        &block[place.start as usize % BLOCK..][..place.length as usize]
     }
 
     /// Where `raw` stands from now on; `None` where there is no place left.
@@ -134,7 +140,7 @@ const SAMPLE: u32 = 8;
 const LONG: usize = 512;
 const LONG_SAMPLE: u32 = 64;
 /// What remembering a value takes besides its bytes.
-const ENTRY_BYTES: usize = 32;
+pub(super) const ENTRY_BYTES: usize = 32;
 /// Longer values are not remembered. Scripts run again and again, and comparing one costs a fraction of searching it.
 const LONGEST: usize = BLOCK;
 
@@ -143,8 +149,8 @@ impl Values {
     #[inline]
     pub(super) fn get(&mut self, raw: &[u8]) -> Option<Known> {
         if let Some(entry) = &self.last
-            && raw.len() == entry.length as usize
-            && raw == self.texts.get(entry)
+            && raw.len() == entry.place.length as usize
+            && raw == self.texts.get(entry.place)
         {
             return Some(entry.known);
         }
@@ -152,6 +158,24 @@ impl Values {
     }
 
     fn find(&mut self, raw: &[u8]) -> Option<Known> {
+        self.ask();
+        if self.is_skipped() {
+            return None;
+        }
+        let half = self.half(raw);
+        let found = self.table.find(spread(half), |entry| {
+            entry.half == half
+                && entry.place.length as usize == raw.len()
+                && self.texts.get(entry.place) == raw
+        });
+        let entry = *found?;
+        self.hits += 1;
+        self.last = Some(entry);
+        Some(entry.known)
+    }
+
+    #[inline]
+    fn ask(&mut self) {
         self.asked += 1;
         if self.asked == ROUND {
             let looked = if self.rare { ROUND / SAMPLE } else { ROUND };
@@ -159,17 +183,19 @@ impl Values {
             self.asked = 0;
             self.hits = 0;
         }
-        if self.is_skipped() {
-            return None;
-        }
-        let half = self.half(raw);
-        let found = self.table.find(spread(half), |entry| {
-            entry.half == half && entry.length as usize == raw.len() && self.texts.get(entry) == raw
-        });
-        let entry = *found?;
-        self.hits += 1;
-        self.last = Some(entry);
-        Some(entry.known)
+    }
+
+    /// A value that is remembered came again and was known without being asked for.
+    #[inline]
+    pub(super) fn foreseen(&mut self) {
+        self.ask();
+        self.hits += u32::from(!self.is_skipped());
+    }
+
+    /// The bytes of a value that is remembered.
+    #[inline]
+    pub(super) fn text(&self, place: Place) -> &[u8] {
+        self.texts.get(place)
     }
 
     /// Whether `raw`, which was asked for last, is to be remembered.
@@ -181,22 +207,30 @@ impl Values {
 
     /// Remembers what was found out about `raw`, if it [wants](Values::wants) to; how many bytes that takes.
     pub(super) fn insert(&mut self, raw: &[u8], known: Known) -> usize {
-        if !self.wants(raw) {
-            return 0;
+        match self.insert_at(raw, known) {
+            Some(_) => raw.len() + ENTRY_BYTES,
+            None => 0,
         }
-        let Some(start) = self.texts.add(raw) else {
-            return 0;
+    }
+
+    /// The same; says where it stands then, if it is remembered. It takes its length and [`ENTRY_BYTES`].
+    pub(super) fn insert_at(&mut self, raw: &[u8], known: Known) -> Option<Place> {
+        if !self.wants(raw) {
+            return None;
+        }
+        let place = Place {
+            start: self.texts.add(raw)?,
+            length: raw.len() as u32,
         };
         let entry = Entry {
             half: self.half(raw),
-            start,
-            length: raw.len() as u32,
+            place,
             known,
         };
         self.last = Some(entry);
         self.table
             .insert_unique(spread(entry.half), entry, |other| spread(other.half));
-        raw.len() + ENTRY_BYTES
+        Some(place)
     }
 
     fn half(&self, raw: &[u8]) -> u32 {

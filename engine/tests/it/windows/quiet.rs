@@ -1,10 +1,15 @@
 //! Silences: where all sources of a rule are quiet at once, it is one finding and nobody's own.
 
-use borzoi_engine::anomaly::simulate::Noise;
-use borzoi_engine::windows::Figure;
-use borzoi_rules::correlation::{CorrelationRule, Metric, StatisticKind};
+use std::sync::Arc;
 
-use super::statistics::{DAY, Event, HOUR, MINUTE, event, figure, found, statistic};
+use borzoi_engine::anomaly::simulate::Noise;
+use borzoi_engine::windows::plan::Plan;
+use borzoi_engine::windows::{Figure, Settings, Windows};
+use borzoi_rules::correlation::{
+    CorrelationCondition, CorrelationRule, Direction, Metric, Statistic, StatisticKind,
+};
+
+use super::statistics::{DAY, Event, HOUR, MINUTE, event, figure, found, push, statistic};
 
 /// So many sources that speak each ten minutes or so.
 fn sources(count: u64, days: i64) -> Vec<Event> {
@@ -61,4 +66,43 @@ fn half_of_them_are_told_by_name() {
     let found = found(&rule(), Some(MINUTE), &events, &[]);
     assert_eq!(found.len(), 5, "{found:#?}");
     assert!(found.iter().all(|found| found.key.values() != ["*"]));
+}
+
+/// To ask for more or fewer alerts is not to lose what was learned.
+#[test]
+fn what_was_learned_outlives_another_sensitivity() {
+    for kind in [
+        StatisticKind::Anomaly,
+        StatisticKind::PeerAnomaly,
+        StatisticKind::Beaconing,
+        StatisticKind::Silence,
+        StatisticKind::RareValue,
+        StatisticKind::UnusualTime,
+        StatisticKind::GeneratedNames,
+    ] {
+        let plan = |change: &dyn Fn(&mut Statistic)| {
+            let mut rule = statistic(kind, Metric::Count, HOUR, 14 * DAY);
+            if let CorrelationCondition::Statistic(statistic) = &mut rule.condition {
+                change(statistic);
+            }
+            Arc::new(Plan::of(&rule).expect("it runs"))
+        };
+        let before = plan(&|_| {});
+        let mut windows = Windows::new(vec![before.clone()], Settings::default());
+        for event in &sources(5, 3) {
+            push(&mut windows, &before, event);
+        }
+        let saved = postcard::to_stdvec(&windows).expect("saved");
+        let restored = |plan: Arc<Plan>| {
+            let mut windows = Windows::new(vec![plan], Settings::default());
+            windows.restore(postcard::from_bytes(&saved).expect("read"))
+        };
+        let tuned = plan(&|statistic| {
+            (statistic.alerts_per_day, statistic.at_least) = (0.2, 7.0);
+            statistic.at_most_peers = Some(3);
+        });
+        assert_eq!(restored(tuned), [Ok(0)], "{kind:?}");
+        let other = plan(&|statistic| statistic.direction = Direction::Both);
+        assert!(restored(other)[0].is_err(), "{kind:?}");
+    }
 }

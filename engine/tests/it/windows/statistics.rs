@@ -81,7 +81,7 @@ pub(super) fn event(time: i64, id: u128, group: &str, value: f64) -> Event {
     }
 }
 
-fn push(windows: &mut Windows, plan: &Plan, event: &Event) {
+pub(super) fn push(windows: &mut Windows, plan: &Plan, event: &Event) {
     let tenant = windows.tenant("default");
     let text = event.value.to_string();
     let of_key = matches!(&plan.test, borzoi_engine::windows::plan::Test::Statistic(kind, _) if *kind == StatisticKind::RareValue);

@@ -323,7 +323,13 @@ impl DatasetScreen {
             }
             _ => None,
         };
-        event.visit(field, text, &mut |value| {
+        // What the lines say is mostly enough, and the text need not be put together. An escape takes two bytes.
+        let settled = by_lines.filter(|&slot| {
+            let field_plan = &plan.fields[slot as usize];
+            let is_plain = event.is_ascii() && !event.has_unicode_escapes();
+            is_plain && field_plan.atoms_of_marks(raw.len() / 2, marks, atoms)
+        });
+        let mut visit = |value: Value<'_>| {
             let (text, slots) = key.text_of(&value, takes);
             fits &= key.fits(&value);
             let Some(text) = text else { return };
@@ -348,7 +354,16 @@ impl DatasetScreen {
                     None => found.push((slot, set)),
                 }
             }
-        });
+        };
+        match settled {
+            None => event.visit(field, text, &mut visit),
+            Some(slot) => {
+                let set = tables[slot as usize].intern(atoms, &plan.fields[slot as usize]);
+                if set != EMPTY {
+                    found.push((slot, set));
+                }
+            }
+        }
         let known = Known {
             outcome: outcomes.intern(&found),
             fits: fits || is_list,

@@ -116,6 +116,8 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     alerts_per_day: f64,
+    // How many may count at once.
+    most: f64,
     // Episodes that a bar at each level would have told, and how many more may count now.
     episodes: [[f64; ROW]; ROWS],
     room: [[f64; ROW]; ROWS],
@@ -137,14 +139,24 @@ impl Pool {
         };
         Self {
             alerts_per_day,
+            most: 1.0 + alerts_per_day,
             episodes: [[0.0; ROW]; ROWS],
-            room: [[most_room(alerts_per_day); ROW]; ROWS],
+            room: [[1.0 + alerts_per_day; ROW]; ROWS],
             values: 0.0,
             values_per_day: 0.0,
             days: 0.0,
             since_faded: 0.0,
             bar: 1,
         }
+    }
+
+    /// A pool of what comes by the hour of the day, all at once, on days on which nothing happens: as many may count at once as
+    /// else in a day.
+    pub fn of_hours(alerts_per_day: f64) -> Self {
+        let mut pool = Self::new(alerts_per_day);
+        pool.most = 1.0 + MOST_COUNTED * pool.alerts_per_day;
+        pool.room = [[pool.most; ROW]; ROWS];
+        pool
     }
 
     /// The strength from which on something is as seldom as asked for.
@@ -174,12 +186,9 @@ impl Pool {
         let weight = days / self.days.min(VALUES_DAYS).max(days);
         self.values_per_day += weight * (tally.values as f64 / days - self.values_per_day);
         self.values += tally.values as f64;
-        let (more, most) = (
-            MOST_COUNTED * self.alerts_per_day * days,
-            most_room(self.alerts_per_day),
-        );
+        let more = MOST_COUNTED * self.alerts_per_day * days;
         for room in self.room.as_flattened_mut() {
-            *room = (*room + more).min(most);
+            *room = (*room + more).min(self.most);
         }
         if tally.any {
             self.count(tally, level(bar).max(1));
@@ -222,11 +231,6 @@ impl Pool {
         let too_many = counts.find(|(_, count)| **count > most && **count >= 0.5);
         too_many.map_or(1, |(at, _)| (at + 1) as u16)
     }
-}
-
-/// How many may count at once.
-fn most_room(alerts_per_day: f64) -> f64 {
-    1.0 + alerts_per_day
 }
 
 fn level(strength: f64) -> usize {

@@ -28,6 +28,8 @@ const WEEK_RATE: f64 = 0.25;
 const LEAST_SPEED: f64 = 0.02;
 /// Farthest that a gap is looked at hour by hour: eight weeks.
 const MOST_HOURS: i64 = 8 * WEEK as i64;
+/// The same in microseconds: of who was quiet for longer nothing is known any more.
+pub const FARTHEST: i64 = MOST_HOURS * HOUR_MICROS;
 /// Gaps are counted in steps of the root of two, from a millisecond on.
 const STEPS_PER_DOUBLING: f64 = 2.0;
 const ROW: usize = 32;
@@ -79,6 +81,9 @@ pub struct Score {
     pub limit_micros: i64,
     /// The chance that a gap is as long; 1 while learning.
     pub probability: f64,
+    /// How many gaps as long a day has, of an event that ends one from half of the learning time on. Infinite where
+    /// nothing is known, where the gap is no longer than those that are no news, or shorter than any that counts.
+    pub per_day: f64,
     /// The gap is longer than the limit and was not told before.
     pub alert: bool,
 }
@@ -118,6 +123,8 @@ pub struct Silence {
     // Minutes with an event in the hour of the last one.
     minutes: u8,
     told: bool,
+    // How many gaps a day may be longer than the limit by the tail; what was asked for where nobody says otherwise.
+    tail_per_day: f64,
     // The hours are known well enough to count gaps.
     counts: bool,
     // As of the last hour that was over: the mean of `busy`, and the gap in own time that alerts, 0 while learning.
@@ -138,18 +145,35 @@ impl Silence {
             last: 0,
             minutes: 0,
             told: false,
+            tail_per_day: settings.alerts_per_day,
             counts: false,
             mean: 1.0,
             limit: 0.0,
         }
     }
 
-    /// From now on another sensitivity: how many alerts a day one of several may give depends on how many there are.
-    pub fn set_alerts_per_day(&mut self, alerts_per_day: f64) {
-        if self.settings.alerts_per_day != alerts_per_day {
+    /// From now on another sensitivity: `alerts_per_day` of this source, and as many as `tail_per_day` by the tail alone. They
+    /// are not the same where many sources together say how far tails can be believed.
+    pub fn set_rates(&mut self, alerts_per_day: f64, tail_per_day: f64) {
+        if (self.settings.alerts_per_day, self.tail_per_day) != (alerts_per_day, tail_per_day) {
             self.settings.alerts_per_day = alerts_per_day;
+            self.tail_per_day = tail_per_day;
             self.limit = self.limit().unwrap_or(0.0) as f32;
         }
+    }
+
+    /// Nobody could speak until now: the silence so far is none.
+    pub fn excuse(&mut self, now_micros: i64) {
+        if self.first.is_some() && self.last < now_micros {
+            self.last = now_micros;
+            self.minutes = 0;
+        }
+    }
+
+    /// Whether it has been quiet for longer than it ever would be, however short that is.
+    pub fn is_quiet(&self, now_micros: i64) -> bool {
+        self.limit_known()
+            .is_some_and(|limit| self.own_time(self.last, now_micros) >= limit)
     }
 
     /// Takes an event, and says what the gap was that it ends. A time that goes back ends no gap.
@@ -167,6 +191,9 @@ impl Silence {
         let known_for = self.last.saturating_sub(self.first.unwrap_or(self.last));
         if known_for >= self.settings.learning_micros / 2 {
             let gap = self.own_time(self.last, time_micros);
+            if score.lasted_micros >= self.settings.least_micros {
+                score.per_day = self.as_long_per_day(gap);
+            }
             self.count(gap);
         }
         self.pass(time_micros);
@@ -213,6 +240,7 @@ impl Silence {
             usual_micros: 0,
             limit_micros: 0,
             probability: 1.0,
+            per_day: f64::INFINITY,
             alert: false,
         };
         let Some(limit) = self.limit_known() else {
@@ -223,7 +251,7 @@ impl Silence {
         score.usual_micros = in_busy_hours(self.gap_of(0.5));
         score.limit_micros = in_busy_hours(limit).max(self.settings.least_micros);
         let own = self.own_time(self.last, now);
-        score.probability = self.part_longer(own);
+        score.probability = self.part_longer(own).max(1e-18);
         // At the deadline itself, however the sum was rounded.
         score.alert = own >= limit * (1.0 - 1e-9) && lasted >= self.settings.least_micros;
         score
@@ -240,13 +268,27 @@ impl Silence {
         if gaps < LEAST_GAPS || known_for < self.settings.learning_micros {
             return None;
         }
+        let part = (self.tail_per_day / self.gaps_per_day()).clamp(f64::MIN_POSITIVE, 0.5);
+        Some(self.gap_of(part).max(self.no_news()))
+    }
+
+    fn gaps_per_day(&self) -> f64 {
         let since = self.last.saturating_sub(self.faded) as f64 / DAY_MICROS;
-        let per_day = gaps / (f64::from(self.days) + since).max(0.1);
-        let part = (self.settings.alerts_per_day.max(1e-9) / per_day).clamp(1e-12, 0.5);
-        // What came as often as asked for, and once more, is no news, whatever the tail says: nights and lunches are few among
-        // the gaps. But one outage while learning is not to blind.
-        let seen = self.longest(1.0 + (part * gaps).ceil());
-        Some(self.gap_of(part).max(seen))
+        self.gaps_known() / (f64::from(self.days) + since).max(0.1)
+    }
+
+    /// What came as often as asked for, and once more, is no news, whatever the tail says: nights and lunches are few among
+    /// the gaps. But one outage while learning is not to blind.
+    fn no_news(&self) -> f64 {
+        let part = (self.settings.alerts_per_day.max(1e-9) / self.gaps_per_day()).clamp(1e-12, 0.5);
+        self.longest(1.0 + (part * self.gaps_known()).ceil())
+    }
+
+    fn as_long_per_day(&self, gap: f64) -> f64 {
+        match self.gaps_known() >= LEAST_GAPS && gap >= self.no_news() {
+            true => (self.part_longer(gap) * self.gaps_per_day()).max(f64::MIN_POSITIVE),
+            false => f64::INFINITY,
+        }
     }
 
     /// The gap than which so many are longer; zero if there are not so many.
@@ -316,7 +358,7 @@ impl Silence {
         let (start, tail, exponent) = self.tail();
         if gap > start {
             let times = (gap / start).powf(1.0 / exponent);
-            return (tail.ln() * times).exp().clamp(1e-18, 1.0);
+            return (tail.ln() * times).exp().clamp(f64::MIN_POSITIVE, 1.0);
         }
         let all = self.gaps_known();
         let longer = self.gaps.as_flattened()[bucket(gap)..].iter();

@@ -71,8 +71,10 @@ pub(super) fn in_words_of(value: f64, figures: Option<&Figures>) -> String {
         );
     }
     if let (Some(limit), Some(usual)) = (figure(Figure::LimitSeconds), figure(Figure::UsualSeconds)) {
+        let all = figure(Figure::Peers).map(|groups| format!("all {groups} "));
         return format!(
-            "silent for {value} s, usually {} s, at most {} s",
+            "{}silent for {value} s, in busy hours usually {} s, at most {} s",
+            all.unwrap_or_default(),
             short(usual),
             short(limit)
         );

@@ -109,7 +109,7 @@ pub(super) struct Hourly {
 impl Hourly {
     pub(super) fn new(ask: &Statistic) -> Hourly {
         Hourly {
-            pool: Pool::new(ask.alerts_per_day),
+            pool: Pool::of_hours(ask.alerts_per_day),
             tally: Tally::default(),
             hour: None,
         }

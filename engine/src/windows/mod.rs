@@ -53,6 +53,7 @@ mod measure;
 mod newest;
 mod numbers;
 pub mod plan;
+mod quiet;
 mod rank;
 mod relief;
 mod remembered;

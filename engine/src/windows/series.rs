@@ -380,6 +380,7 @@ impl Series {
     fn take(&mut self, number: u32, entry: Entry, worked: &mut Worked) {
         let span = self.plan.span;
         let part = self.sweep_part();
+        self.spoken(entry.time);
         let Some(group) = self.groups.get_mut(number) else {
             return;
         };
@@ -444,7 +445,7 @@ impl Series {
         };
         let found = group.machine.event(&event, &self.ask, span, &mut self.shared);
         // Later deadlines are found when an earlier one is reached.
-        if let Some(deadline) = group.machine.deadline(&self.ask, self.live)
+        if let Some(deadline) = group.machine.deadline(&self.ask, self.live, &self.shared)
             && group.due.is_none_or(|due| due > deadline)
         {
             if let Some(due) = group.due.replace(deadline) {

@@ -14,6 +14,7 @@ use super::log::Entry;
 use super::number;
 use super::numbers::{Compared, Numbers};
 use super::plan::micros;
+use super::quiet::Quiet;
 use crate::anomaly::beacon::{self, Beacon};
 use crate::anomaly::names::generated;
 use crate::anomaly::peers::{self, Peers};
@@ -184,7 +185,10 @@ impl Machine {
             }
             Machine::Calls(calls) => calls.event(told, ask, span),
             Machine::Silence(silence) => {
-                silence.update(time);
+                let score = silence.update(time);
+                if let Shared::Quiet(quiet) = shared {
+                    quiet.ended(&score);
+                }
                 None
             }
             Machine::Hours(active) => match shared {
@@ -248,31 +252,35 @@ impl Machine {
         let Machine::Silence(silence) = self else {
             return None;
         };
-        let score = silence.check(now);
-        let seconds = |micros: i64| micros as f64 / 1e6;
-        score.alert.then(|| Found {
-            value: seconds(score.lasted_micros),
-            count: 0,
-            figures: vec![
-                (Figure::Seconds, seconds(score.lasted_micros)),
-                (Figure::UsualSeconds, seconds(score.usual_micros)),
-                (Figure::LimitSeconds, seconds(score.limit_micros)),
-                (Figure::Probability, score.probability),
-            ],
-            ..Found::default()
-        })
+        found_silent(&silence.check(now))
     }
 
     /// When silence becomes too long for one of so many groups.
-    pub(super) fn deadline(&mut self, ask: &Statistic, live: usize) -> Option<i64> {
-        match self {
-            Machine::Silence(silence) => {
-                silence.set_alerts_per_day(ask.alerts_per_day / live.max(1) as f64);
+    pub(super) fn deadline(&mut self, ask: &Statistic, live: usize, shared: &Shared) -> Option<i64> {
+        match (self, shared) {
+            (Machine::Silence(silence), Shared::Quiet(quiet)) => {
+                silence.set_rates(ask.alerts_per_day / live.max(1) as f64, quiet.tail_per_day());
                 silence.deadline()
             }
             _ => None,
         }
     }
+}
+
+/// What is told of a silence.
+pub(super) fn found_silent(score: &silence::Score) -> Option<Found> {
+    let seconds = |micros: i64| micros as f64 / 1e6;
+    score.alert.then(|| Found {
+        value: seconds(score.lasted_micros),
+        count: 0,
+        figures: vec![
+            (Figure::Seconds, seconds(score.lasted_micros)),
+            (Figure::UsualSeconds, seconds(score.usual_micros)),
+            (Figure::LimitSeconds, seconds(score.limit_micros)),
+            (Figure::Probability, score.probability),
+        ],
+        ..Found::default()
+    })
 }
 
 impl Calls {
@@ -370,6 +378,7 @@ pub(super) enum Shared {
     Rare(Box<Rare>),
     Peers(Box<Peers>),
     Hourly(Box<Hourly>),
+    Quiet(Box<Quiet>),
 }
 
 impl Shared {
@@ -393,6 +402,7 @@ impl Shared {
                 },
             }))),
             StatisticKind::UnusualTime => Shared::Hourly(Box::new(Hourly::new(ask))),
+            StatisticKind::Silence => Shared::Quiet(Box::new(Quiet::new(ask, span))),
             _ => Shared::Nothing,
         }
     }

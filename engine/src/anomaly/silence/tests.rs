@@ -79,9 +79,9 @@ fn another_sensitivity_counts_at_once() {
         silence.update(time);
     }
     let calm = silence.deadline();
-    silence.set_alerts_per_day(1.0);
+    silence.set_rates(1.0, 1.0);
     assert!(silence.deadline() < calm, "{calm:?} {:?}", silence.deadline());
-    silence.set_alerts_per_day(0.01);
+    silence.set_rates(0.01, 0.01);
     assert_eq!(silence.deadline(), calm);
 }
 

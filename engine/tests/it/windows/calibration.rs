@@ -32,6 +32,8 @@ fn as_many_alerts_as_were_asked_for() {
         (peers, 3.0, 100, 60),
         (StatisticKind::UnusualTime, 3.0, 100, 60),
         (StatisticKind::Silence, 3.0, 12, 60),
+        (StatisticKind::Silence, 1.0, 100, 60),
+        (StatisticKind::Silence, 3.0, 100, 60),
     ] {
         let given = per_day(kind, asked, groups, minutes);
         println!("{kind:?} of {groups} groups each {minutes} min: {asked} asked, {given:.2} given");

@@ -8,6 +8,7 @@ mod hours;
 mod known_bugs;
 mod lateness;
 mod limits;
+mod quiet;
 mod snapshot;
 mod statistics;
 mod together;

@@ -290,13 +290,14 @@ pub enum ExpectedCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub i64);
 
-/// `90s`, `10m`, `1h`, `2d`.
+/// `90s`, `10m`, `1h`, `2d`, `1w`.
 fn parse_span(text: &str) -> Result<Span, String> {
     let seconds = match text.chars().last() {
         Some('s') => 1,
         Some('m') => 60,
         Some('h') => 3_600,
         Some('d') => 86_400,
+        Some('w') => 604_800,
         _ => 0,
     };
     let number = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
@@ -304,7 +305,7 @@ fn parse_span(text: &str) -> Result<Span, String> {
     let micros = micros.and_then(|number| i64::from(number).checked_mul(seconds * 1_000_000));
     micros
         .map(Span)
-        .ok_or_else(|| "a whole number and s, m, h or d, as in 10m".to_owned())
+        .ok_or_else(|| "a whole number and s, m, h, d or w, as in 10m".to_owned())
 }
 
 /// A point in time in microseconds since the epoch.

@@ -76,6 +76,31 @@ impl Entry {
         })
     }
 
+    /// Whether everything that `other` holds back is held back by this one: the same rule, tenant, group and side, for as long or
+    /// longer, and with a bar as far out or further.
+    pub fn covers(&self, other: &Entry) -> bool {
+        let time = |entry: &Entry| borzoi_parsers::value::parse_timestamp(&entry.until);
+        let as_long = time(self)
+            .zip(time(other))
+            .is_some_and(|(own, other)| own >= other);
+        let as_far = match (self.bar, other.bar) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(other_bar)) => {
+                self.low == other.low
+                    && if self.low {
+                        own <= other_bar
+                    } else {
+                        own >= other_bar
+                    }
+            }
+        };
+        (&self.rule, &self.tenant) == (&other.rule, &other.tenant)
+            && self.key() == other.key()
+            && as_long
+            && as_far
+    }
+
     /// The group's values, as one key.
     fn key(&self) -> Key {
         let values: Vec<String> = self
@@ -91,9 +116,9 @@ impl Entry {
 }
 
 /// Whether the number of a finding says how far out it is. That of a beacon and of a silence says how long it took until
-/// enough was known: the same once more may take longer.
+/// enough was known: the same once more may take longer. That of generated names is the number that was asked for.
 fn has_a_bar(kind: &str) -> bool {
-    !matches!(kind, "beaconing" | "silence")
+    !matches!(kind, "beaconing" | "silence" | "generated_names")
 }
 
 /// Why a file cannot be used.
@@ -215,18 +240,27 @@ pub(crate) fn is_low(kind: &str, condition: &str, number: f64, expected: Option<
     }
 }
 
-/// The entries of a file with their lines. A file that is not there has none.
+/// The entries of a file that may not be there yet: then it has none.
 ///
 /// # Errors
 /// Where it cannot be read.
+pub fn entries_so_far(path: &Path) -> Result<Vec<(usize, Entry)>, ExpectedError> {
+    match entries(path) {
+        Err(ExpectedError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        outcome => outcome,
+    }
+}
+
+/// The entries of a file with their lines.
+///
+/// # Errors
+/// Where it cannot be read, also where it is not there: whoever names a file that holds things back must not lose that to a
+/// slip of the pen.
 pub fn entries(path: &Path) -> Result<Vec<(usize, Entry)>, ExpectedError> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        outcome => outcome.map_err(|error| ExpectedError::Io {
-            path: path.to_owned(),
-            error,
-        })?,
-    };
+    let text = fs::read_to_string(path).map_err(|error| ExpectedError::Io {
+        path: path.to_owned(),
+        error,
+    })?;
     let mut entries = Vec::new();
     for (number, line) in text.lines().enumerate() {
         if line.trim().is_empty() {
@@ -251,9 +285,10 @@ mod tests {
             rule: "rule".into(),
             title: String::new(),
             tenant: "default".into(),
+            // Not in the order of the alphabet: the key has the order of the rule.
             group: [
-                ("source.ip".to_owned(), "10.0.0.1".into()),
                 ("user".to_owned(), "Anna".into()),
+                ("source.ip".to_owned(), "10.0.0.1".into()),
             ]
             .into_iter()
             .collect(),
@@ -267,7 +302,7 @@ mod tests {
     #[test]
     fn a_bar_holds_back_what_is_no_further_out() {
         let expected = Expected::of(&[entry(Some(100.0))]).expect("times");
-        let key = Key::of(["10.0.0.1", "anna"]);
+        let key = Key::of(["anna", "10.0.0.1"]);
         let held = |tenant, rule, key: &Key, at, low| expected.holds_back(tenant, rule, key, at, low);
         assert!(held("default", "rule", &key, (0, 100.0), false));
         assert!(!held("default", "rule", &key, (0, 100.5), false));
@@ -288,7 +323,7 @@ mod tests {
         assert!(!held(
             "default",
             "rule",
-            &Key::of(["10.0.0.1", "berta"]),
+            &Key::of(["berta", "10.0.0.1"]),
             (0, 1.0),
             false
         ));
@@ -300,18 +335,61 @@ mod tests {
     fn what_says_when_and_not_how_far_has_no_bar() {
         let with = |kind: &str| has_a_bar(kind);
         assert!(with("anomaly") && with("event_count") && with("rare_value"));
-        assert!(!with("silence") && !with("beaconing"));
+        assert!(!with("silence") && !with("beaconing") && !with("generated_names"));
+    }
+
+    #[test]
+    fn an_entry_covers_what_is_held_back_no_longer_and_no_further_out() {
+        let known = entry(Some(100.0));
+        let with = |change: fn(&mut Entry)| {
+            let mut other = known.clone();
+            change(&mut other);
+            other
+        };
+        assert!(known.covers(&with(|entry| entry.note = "another".into())));
+        assert!(known.covers(&with(|entry| entry.bar = Some(99.0))));
+        assert!(!known.covers(&with(|entry| entry.bar = Some(101.0))));
+        assert!(!known.covers(&with(|entry| entry.bar = None)));
+        assert!(!known.covers(&with(|entry| entry.low = true)));
+        assert!(!known.covers(&with(|entry| entry.until = "1970-01-01T00:01:01Z".into())));
+        assert!(!known.covers(&with(|entry| entry.rule = "another".into())));
+        let berta = with(|entry| {
+            entry.group.insert("user".to_owned(), "berta".into());
+        });
+        assert!(!known.covers(&berta));
+        assert!(
+            entry(None).covers(&with(|entry| entry.low = true)),
+            "all is held back"
+        );
+        let low = with(|entry| entry.low = true);
+        assert!(low.covers(&Entry {
+            bar: Some(101.0),
+            ..low.clone()
+        }));
+        assert!(!low.covers(&Entry {
+            bar: Some(99.0),
+            ..low.clone()
+        }));
     }
 
     #[test]
     fn files_are_read_line_by_line() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("expected.jsonl");
-        assert_eq!(entries(&path).expect("nothing"), []);
+        assert_eq!(entries_so_far(&path).expect("nothing"), []);
+        let error = entries(&path).expect_err("not there").to_string();
+        assert!(error.contains("expected.jsonl: No such file"), "{error}");
+        Expected::read(&path).expect_err("not there");
         let line = serde_json::to_string(&entry(Some(1.0))).expect("JSON");
         fs::write(&path, format!("{line}\n\n{line}\n")).expect("written");
         let read = entries(&path).expect("entries");
         assert_eq!(read, [(1, entry(Some(1.0))), (3, entry(Some(1.0)))]);
+        let key = Key::of(["anna", "10.0.0.1"]);
+        assert_eq!(
+            read[0].1.key(),
+            key,
+            "the order of the fields is kept in the file"
+        );
         fs::write(&path, format!("{line}\n{{\"rule\": 1}}\n")).expect("written");
         let error = Expected::read(&path).expect_err("a bad line").to_string();
         assert!(error.contains("expected.jsonl:2: not an entry"), "{error}");

@@ -18,6 +18,8 @@ pub enum Part<'p> {
     LogSource,
     /// A field that it names, where it first does: as a key, or as the value of `fieldref`.
     Field(&'p str),
+    /// A field that a correlation asks of what it reads.
+    Asked(&'p str),
 }
 
 /// A warning about a loaded rule, at the place of the part that it is about.
@@ -32,6 +34,19 @@ pub fn warning(
     suggestion: Option<String>,
 ) -> Problem {
     at(&rule.meta.location, Some(part), code, message.into(), suggestion)
+}
+
+/// A warning about a field that a correlation names, at the place where it does, under `group-by`, `field` or an alias; else at
+/// the correlation.
+pub fn correlation_field_warning(
+    rule: &CorrelationRule,
+    field: &str,
+    code: &'static str,
+    message: impl Into<String>,
+    suggestion: Option<String>,
+) -> Problem {
+    let part = Some(Part::Asked(field));
+    at(&rule.meta.location, part, code, message.into(), suggestion)
 }
 
 /// A warning about a loaded correlation as a whole.
@@ -119,6 +134,24 @@ fn find(text: &str, line: usize, part: Part<'_>) -> Option<Spot> {
         Part::Rule => None,
         Part::LogSource => document.entry("logsource").map(|(key, _)| key.at),
         Part::Field(field) => field_in(document.get("detection")?, field),
+        Part::Asked(field) => {
+            let correlation = document.get("correlation")?;
+            let condition = correlation.get("condition").and_then(|node| node.get("field"));
+            // An alias says what a rule calls the field: the field itself stands there.
+            let values = [correlation.get("group-by"), condition, correlation.get("aliases")];
+            let distinct = document.get("borzoi").and_then(|node| node.get("distinct"));
+            let mut values = values.into_iter().chain([distinct]).flatten();
+            values.find_map(|node| value_in(node, field))
+        }
+    }
+}
+
+/// Where a text stands as a value.
+fn value_in(node: &Node<'_>, text: &str) -> Option<Spot> {
+    match &node.data {
+        Data::Scalar { .. } => (node.text() == Some(text)).then(|| start_of_text(node)),
+        Data::List(items) => items.iter().find_map(|item| value_in(item, text)),
+        Data::Map(entries) => entries.iter().find_map(|(_, value)| value_in(value, text)),
     }
 }
 
@@ -182,5 +215,18 @@ mod tests {
         assert_eq!(place(Part::Field("E")), Some(Spot { line: 7, column: 26 }));
         assert_eq!(place(Part::LogSource), Some(Spot { line: 2, column: 1 }));
         assert_eq!(place(Part::Rule), None);
+    }
+
+    #[test]
+    fn fields_that_a_correlation_asks_for_are_found() {
+        let text = "title: A\ncorrelation:\n  group-by: [a, 'b']\n  aliases:\n    a: {r: x}\n  condition:\n    field: c\n\
+                    borzoi:\n  distinct: {field: d, gte: 2}\n";
+        let place = |field| find(text, 1, Part::Asked(field));
+        assert_eq!(place("a"), Some(Spot { line: 3, column: 14 }));
+        assert_eq!(place("b"), Some(Spot { line: 3, column: 18 }));
+        assert_eq!(place("x"), Some(Spot { line: 5, column: 12 }));
+        assert_eq!(place("c"), Some(Spot { line: 7, column: 12 }));
+        assert_eq!(place("d"), Some(Spot { line: 9, column: 21 }));
+        assert_eq!(place("e"), None);
     }
 }

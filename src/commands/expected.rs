@@ -5,11 +5,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 use borzoi_engine::alert::Alert;
-use borzoi_engine::expected::{Entry, entries};
+use borzoi_engine::expected::{Entry, entries, entries_so_far};
 use chrono::{DateTime, Datelike, Duration, SecondsFormat, Utc};
+use serde::Serialize;
 
 use crate::cli::{ExpectedCommand, Structured};
 use crate::exit::{Exit, Failure};
+use crate::ui::style;
 use crate::ui::table::{self, Cell};
 
 /// Runs the command.
@@ -41,7 +43,8 @@ fn until(alert: &Alert, span: i64) -> String {
 
 fn add(file: &Path, alerts: &str, span: i64, note: &str) -> Result<Exit, Failure> {
     // What is there must be readable before more is put behind it.
-    entries(file).map_err(Failure::new)?;
+    let known = entries_so_far(file).map_err(Failure::new)?;
+    let mut known: Vec<Entry> = known.into_iter().map(|(_, entry)| entry).collect();
     let reader: Box<dyn BufRead> = match alerts {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(BufReader::new(
@@ -49,7 +52,7 @@ fn add(file: &Path, alerts: &str, span: i64, note: &str) -> Result<Exit, Failure
         )),
     };
     let mut lines = String::new();
-    let mut added = 0_u64;
+    let (mut added, mut covered) = (0_u64, 0_u64);
     for (number, line) in reader.lines().enumerate() {
         let line = line?;
         if line.trim().is_empty() {
@@ -67,9 +70,35 @@ fn add(file: &Path, alerts: &str, span: i64, note: &str) -> Result<Exit, Failure
                 number + 1
             )));
         };
+        if known.iter().any(|known| known.covers(&entry)) {
+            covered += 1;
+            continue;
+        }
+        if entry.bar.is_none() {
+            anstream::eprintln!(
+                "{}warning:{:#} all findings of `{}` of {} are held back until {}, however far out",
+                style::WARNING,
+                style::WARNING,
+                entry.title,
+                group_text(&entry),
+                entry.until
+            );
+        }
         lines.push_str(&serde_json::to_string(&entry).map_err(Failure::new)?);
         lines.push('\n');
+        known.push(entry);
         added += 1;
+    }
+    if covered > 0 {
+        anstream::eprintln!("{covered} not added: {} holds them back already", file.display());
+    }
+    if added == 0 && covered == 0 {
+        return Err(Failure::new(format!(
+            "{alerts}: no alerts in it; `borzoi scan --output jsonl` writes them"
+        )));
+    }
+    if added == 0 {
+        return Ok(Exit::Done);
     }
     let written = OpenOptions::new()
         .create(true)
@@ -85,22 +114,75 @@ fn add(file: &Path, alerts: &str, span: i64, note: &str) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
+/// The group in words.
+fn group_text(entry: &Entry) -> String {
+    let values = entry.group.iter().map(|(field, value)| match value {
+        serde_json::Value::String(text) => format!("{field}={text}"),
+        other => format!("{field}={other}"),
+    });
+    match entry.group.is_empty() {
+        true => "all events".to_owned(),
+        false => values.collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// What is held back, in three significant digits: numbers up to the bar, or from it on where what is too low is expected.
+fn bar_text(entry: &Entry) -> String {
+    let Some(bar) = entry.bar else {
+        return "all".to_owned();
+    };
+    let side = if entry.low { ">=" } else { "<=" };
+    // Digits behind the point that three significant ones leave.
+    let digits = match bar.abs() {
+        size if size > 0.0 && size.is_finite() => 2 - size.log10().floor() as i32,
+        _ => 0,
+    };
+    match digits {
+        // More would be zeros that nobody counts.
+        9.. => format!("{side} {bar:.2e}"),
+        0.. => format!("{side} {bar:.*}", digits as usize),
+        _ => {
+            let unit = 10_f64.powi(-digits);
+            format!("{side} {:.0}", (bar / unit).round() * unit)
+        }
+    }
+}
+
+/// One entry, for machines: all rows have the same columns.
+#[derive(Serialize)]
+struct Row<'e> {
+    line: usize,
+    rule: &'e str,
+    title: &'e str,
+    tenant: &'e str,
+    group: &'e serde_json::Map<String, serde_json::Value>,
+    bar: Option<f64>,
+    low: bool,
+    until: &'e str,
+    note: &'e str,
+}
+
 fn list(file: &Path, form: Structured) -> Result<Exit, Failure> {
     let entries = entries(file).map_err(Failure::new)?;
     let mut out = super::stdout();
-    let plain: Vec<&Entry> = entries.iter().map(|(_, entry)| entry).collect();
-    if table::machine(&mut out, &plain, form)? {
+    let rows = entries.iter().map(|(line, entry)| Row {
+        line: *line,
+        rule: &entry.rule,
+        title: &entry.title,
+        tenant: &entry.tenant,
+        group: &entry.group,
+        bar: entry.bar,
+        low: entry.low,
+        until: &entry.until,
+        note: &entry.note,
+    });
+    if table::machine(&mut out, &rows.collect::<Vec<_>>(), form)? {
         out.flush()?;
         return Ok(Exit::Done);
     }
     let cells: Vec<Vec<Cell>> = entries
         .iter()
         .map(|(line, entry)| {
-            let group: Vec<String> = entry
-                .group
-                .iter()
-                .map(|(field, value)| format!("{field}={}", value.as_str().unwrap_or_default()))
-                .collect();
             vec![
                 Cell::number(*line as u64),
                 Cell::new(match entry.title.is_empty() {
@@ -108,12 +190,8 @@ fn list(file: &Path, form: Structured) -> Result<Exit, Failure> {
                     false => entry.title.clone(),
                 }),
                 Cell::new(entry.tenant.clone()),
-                Cell::new(group.join(" ")),
-                Cell::new(
-                    entry
-                        .bar
-                        .map_or_else(|| "all".to_owned(), |bar| format!("{bar:.0}")),
-                ),
+                Cell::new(group_text(entry)),
+                Cell::new(bar_text(entry)),
                 Cell::new(entry.until.clone()),
                 Cell::new(entry.note.clone()),
             ]
@@ -149,4 +227,45 @@ fn remove(file: &Path, line: usize) -> Result<Exit, Failure> {
         .and_then(|()| std::fs::rename(&beside, file))
         .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(bar: Option<f64>, low: bool) -> Entry {
+        Entry {
+            rule: "rule".into(),
+            title: "A rule".into(),
+            tenant: "default".into(),
+            group: [("user".to_owned(), "anna".into()), ("port".to_owned(), 22.into())]
+                .into_iter()
+                .collect(),
+            bar,
+            low,
+            until: "2026-12-01T00:00:00Z".into(),
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn bars_have_three_digits_and_a_side() {
+        let text = |bar, low| bar_text(&entry(Some(bar), low));
+        assert_eq!(text(27_136_502.0, false), "<= 27100000");
+        assert_eq!(text(1234.5, true), ">= 1230");
+        assert_eq!(text(100.0, false), "<= 100");
+        assert_eq!(text(4.256, false), "<= 4.26");
+        assert_eq!(text(0.001_234, true), ">= 0.00123");
+        assert_eq!(text(0.0, true), ">= 0");
+        assert_eq!(text(1.5e-12, false), "<= 1.50e-12");
+        assert_eq!(bar_text(&entry(None, false)), "all");
+    }
+
+    #[test]
+    fn groups_in_words() {
+        assert_eq!(group_text(&entry(None, false)), "user=anna port=22");
+        let mut all = entry(None, false);
+        all.group.clear();
+        assert_eq!(group_text(&all), "all events");
+    }
 }

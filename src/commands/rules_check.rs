@@ -39,11 +39,8 @@ pub fn run(
         .correlations()
         .map(|correlations| correlations.unknown_fields(&compiled, catalog));
     located.extend(unknown.into_iter().flatten().map(|unknown| {
-        let message = match &unknown.nearest {
-            Some(nearest) => format!("{unknown}; did you mean `{nearest}`?"),
-            None => unknown.to_string(),
-        };
-        locate::correlation_warning(&unknown.rule, "unknown-field", message)
+        let (message, nearest) = (unknown.to_string(), unknown.nearest.clone());
+        locate::correlation_field_warning(&unknown.rule, &unknown.field, "unknown-field", message, nearest)
     }));
     located.extend(not_run.iter().map(|left_out| {
         let message = format!("`{}` does not run: {}", left_out.rule.meta.title, left_out.reason);
@@ -156,7 +153,7 @@ fn totals(
     if counts.correlations + counts.queries + counts.sql > 0 {
         writeln!(
             out,
-            "correlation rules, queries and SQL rules run in `borzoi scan`, not in `borzoi hunt`"
+            "correlation rules, queries and SQL rules run in `borzoi scan`, and in `borzoi hunt --rule` over what a lake holds"
         )?;
     }
     let verdict = if errors == 0 { style::GOOD } else { style::ERROR };

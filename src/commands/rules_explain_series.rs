@@ -14,7 +14,7 @@ use borzoi_parsers::catalog::Catalog;
 use borzoi_parsers::frame::RejectRecord;
 use borzoi_parsers::input::{InputError, InputSet};
 use borzoi_rules::LoadReport;
-use borzoi_rules::correlation::CorrelationCondition;
+use borzoi_rules::correlation::{CorrelationCondition, Metric};
 use chrono::{DateTime, SecondsFormat};
 
 use super::rules_explain::{note_error, note_reject};
@@ -108,9 +108,12 @@ fn show(out: &mut dyn Write, group: &GroupSeries) -> io::Result<()> {
             out,
             "  {}  {:>12}  expected {:>12}, usually {} to {}, chance {:.1e}  {mark}",
             time(interval),
-            short(interval.value),
+            match counts(group) {
+                true => format!("{:.0}", interval.value),
+                false => short(interval.value),
+            },
             short(interval.expected),
-            short(interval.low),
+            short(lowest(group, interval.low)),
             short(interval.high),
             interval.probability,
         )?;
@@ -126,13 +129,11 @@ fn told(out: &mut dyn Write, alerts: &[Alert]) -> io::Result<()> {
         };
         let who: Vec<&str> = found.group.iter().map(|group| group.value.as_str()).collect();
         let what = alert.matched.first().map_or("", |matched| matched.value.as_str());
-        writeln!(
-            out,
-            "  {}  {}: {}: {what}",
-            alert.time,
-            alert.rule.title,
-            who.join(", ")
-        )?;
+        let of = match who.is_empty() {
+            true => String::new(),
+            false => format!("{}: ", who.join(", ")),
+        };
+        writeln!(out, "  {}  {}: {of}{what}", alert.time, alert.rule.title)?;
     }
     Ok(())
 }
@@ -140,6 +141,21 @@ fn told(out: &mut dyn Write, alerts: &[Alert]) -> io::Result<()> {
 fn time(interval: &Watched) -> String {
     let instant = DateTime::from_timestamp_micros(interval.start).unwrap_or_default();
     instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Whether what is measured is a number of events or values.
+fn counts(group: &GroupSeries) -> bool {
+    match &group.rule.condition {
+        CorrelationCondition::Statistic(statistic) => {
+            matches!(statistic.metric, Metric::Count | Metric::Distinct)
+        }
+        _ => false,
+    }
+}
+
+/// The lower end of what is usual: a number of events is never negative.
+fn lowest(group: &GroupSeries, low: f64) -> f64 {
+    if counts(group) { low.max(0.0) } else { low }
 }
 
 /// Few digits: nobody compares the last ones.

@@ -98,11 +98,16 @@ correlation:
 ";
     let path = write(&dir.path().join("r.yml"), rules);
     let ran = run(["rules", "check", &path]);
-    for (field, meant) in [("TargetUserNmae", "TargetUserName"), ("IpAdress", "IpAddress")] {
+    for (place, field, meant) in [
+        ("10:16", "TargetUserNmae", "TargetUserName"),
+        ("11:29", "IpAdress", "IpAddress"),
+    ] {
         let warning = format!(
-            "`Many` asks `Failed logon` for the field `{field}`, which no dataset of that log source has; did you mean `{meant}`? [unknown-field]"
+            "r.yml:{place}: warning: `Many` asks `Failed logon` for the field `{field}`, which no dataset of that log source has [unknown-field]"
         );
-        assert!(ran.stdout.contains(&warning), "{}", ran.stdout);
+        let hint = format!("did you mean `{meant}`?");
+        let told = ran.stdout.contains(&warning) && ran.stdout.contains(&hint);
+        assert!(told, "{}", ran.stdout);
     }
     assert!(ran.stdout.contains("2 warnings"), "{}", ran.stdout);
 }

@@ -172,11 +172,38 @@ fn what_is_unusual_is_told_and_can_be_expected() {
             .unwrap(),
     )
     .unwrap();
-    let add = run(borzoi()
-        .args(["expected", "add", "--note", "backup", "--file"])
-        .arg(&list)
-        .arg(&alerts));
-    assert_eq!(add.code, Some(0), "{}", add.stderr);
+    // What is not there holds nothing back: that must be said.
+    let missing = scan(&["--expected", list.to_str().unwrap()]);
+    assert_eq!(
+        (missing.code, &*missing.stdout),
+        (Some(1), ""),
+        "{}",
+        missing.stderr
+    );
+    assert!(missing.stderr.contains("expected.jsonl: "), "{}", missing.stderr);
+    for more in [&["list"][..], &["remove", "1"][..]] {
+        let mut command = borzoi();
+        let missing = run(command.arg("expected").args(more).arg("--file").arg(&list));
+        assert_eq!(missing.code, Some(1), "{more:?}");
+    }
+    let add = |alerts: &std::path::Path| {
+        run(borzoi()
+            .args(["expected", "add", "--for", "4w", "--note", "backup", "--file"])
+            .arg(&list)
+            .arg(alerts))
+    };
+    let empty = folder.path().join("empty.jsonl");
+    std::fs::write(&empty, "\n").unwrap();
+    let nothing = add(&empty);
+    assert_eq!(nothing.code, Some(1), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("no alerts in it"), "{}", nothing.stderr);
+    assert!(!list.exists());
+    let added = add(&alerts);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    let again = add(&alerts);
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert!(again.stderr.contains("1 not added"), "{}", again.stderr);
+    assert_eq!(std::fs::read_to_string(&list).unwrap().lines().count(), 1);
     let held = scan(&["--expected", list.to_str().unwrap()]);
     assert_eq!(told(&held.stdout), found[..1]);
     assert!(

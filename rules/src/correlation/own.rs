@@ -175,7 +175,15 @@ pub(super) fn unknown(key: &Node<'_>, word: &str, known: &[&'static str], sink: 
     sink.error_near(
         key.at,
         "correlation-condition",
-        format!("unknown condition `{word}`"),
+        format!(
+            "unknown condition `{word}`: there {} {}",
+            if known.len() == 1 { "is" } else { "are" },
+            known
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
         nearest(word, known.iter().copied()),
     );
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::CorrelationCondition;
-use super::bounds::number;
+use super::bounds::{number, operator};
 use super::draft::texts;
 use super::own::{duration, unknown};
 use crate::problem::{Sink, nearest};
@@ -228,7 +228,10 @@ pub(super) fn read(
     for (key, value) in entries {
         let word = key.text().unwrap_or_default();
         if !kind.keys().contains(&word) {
-            unknown(key, word, kind.keys(), sink);
+            match operator(word) {
+                Some(_) => sink.error(key.at, "correlation-condition", no_bound(kind, word)),
+                None => unknown(key, word, kind.keys(), sink),
+            }
             continue;
         }
         match word {
@@ -256,7 +259,9 @@ pub(super) fn read(
             _ => {}
         }
     }
+    let place = |word: &str| condition.and_then(|condition| condition.entry(word));
     let at = condition.map_or(section.at, |condition| condition.at);
+    let span_at = node.entry("timespan").map_or(at, |(_, value)| value.at);
     let needs = match kind {
         StatisticKind::Anomaly | StatisticKind::PeerAnomaly => statistic.metric.has_field(),
         StatisticKind::RareValue | StatisticKind::ImpossibleTravel | StatisticKind::GeneratedNames => true,
@@ -279,9 +284,11 @@ pub(super) fn read(
             _ => None,
         };
         if let Some(problem) = problem {
+            let at = place("field").map_or(at, |(key, _)| key.at);
             sink.error(at, "correlation-condition", problem);
         }
         if statistic.metric == Metric::Ratio && rules < 2 {
+            let at = place("metric").map_or(at, |(_, value)| value.at);
             sink.error(
                 at,
                 "correlation-condition",
@@ -290,7 +297,7 @@ pub(super) fn read(
         }
         if kind.is_series() && timespan.is_some_and(|span| span < Duration::from_secs(10)) {
             sink.error(
-                at,
+                span_at,
                 "correlation-condition",
                 "`timespan` is the interval of which a number is made, write 10s or more",
             );
@@ -298,15 +305,40 @@ pub(super) fn read(
     }
     if sink.errors == errors
         && let Some(span) = timespan
-        && let Some(doubt) = doubt_about(kind, &statistic, span)
+        && let Some((key, doubt)) = doubt_about(kind, &statistic, span)
     {
+        let at = place(key).map_or(span_at, |(_, value)| value.at);
         sink.warn(at, "statistic-span", doubt, None);
+    }
+    if kind == StatisticKind::PeerAnomaly && node.get("group-by").is_none() {
+        let at = node.entry("type").map_or(section.at, |(_, value)| value.at);
+        sink.warn(
+            at,
+            "statistic-group",
+            "`peer_anomaly` measures groups against each other and there is no `group-by`: of one group nothing is ever told",
+            None,
+        );
     }
     (sink.errors == errors && timespan.is_some()).then_some(CorrelationCondition::Statistic(statistic))
 }
 
-/// Spans and rates that are allowed and make no sense together.
-fn doubt_about(kind: StatisticKind, statistic: &Statistic, span: Duration) -> Option<String> {
+/// Why a bound such as `gte` has no meaning, and what does.
+fn no_bound(kind: StatisticKind, word: &str) -> String {
+    let instead = ["alerts-per-day", "at-least"]
+        .into_iter()
+        .filter(|key| kind.keys().contains(key));
+    let instead: Vec<String> = instead.map(|key| format!("`{key}`")).collect();
+    let all: Vec<String> = kind.keys().iter().map(|key| format!("`{key}`")).collect();
+    format!(
+        "unknown condition `{word}`: what is usual is learned, `{}` has {} instead of bounds (there are {})",
+        kind.name(),
+        instead.join(" and "),
+        all.join(", ")
+    )
+}
+
+/// Spans and rates that are allowed and make no sense together, and the word of the rule that they are about.
+fn doubt_about(kind: StatisticKind, statistic: &Statistic, span: Duration) -> Option<(&'static str, String)> {
     const DAY: Duration = Duration::from_secs(86_400);
     let (learning, asked) = (statistic.learning, statistic.alerts_per_day);
     let intervals = |time: Duration| time.as_secs_f64() / span.as_secs_f64().max(1e-6);
@@ -317,34 +349,46 @@ fn doubt_about(kind: StatisticKind, statistic: &Statistic, span: Duration) -> Op
         _ => 0,
     };
     if intervals(learning) < f64::from(least) {
-        return Some(format!(
-            "`learning` is less than {least} intervals of `timespan`: too few to know what is usual"
+        return Some((
+            "learning",
+            format!("`learning` is less than {least} intervals of `timespan`: too few to know what is usual"),
         ));
     }
     if kind.is_series() && span > DAY {
-        return Some("`timespan` is more than a day: hours and days of the week cannot be told apart".into());
+        return Some((
+            "timespan",
+            "`timespan` is more than a day: hours and days of the week cannot be told apart".into(),
+        ));
     }
     if kind.is_series() && asked > intervals(DAY) {
-        return Some(format!(
-            "`alerts-per-day` is more than the {:.0} intervals that a group has in a day",
-            intervals(DAY)
+        return Some((
+            "alerts-per-day",
+            format!(
+                "`alerts-per-day` is more than the {:.0} intervals that a group has in a day",
+                intervals(DAY)
+            ),
         ));
     }
     if matches!(kind, StatisticKind::UnusualTime | StatisticKind::Silence)
         && learning < 7 * DAY
         && !learning.is_zero()
     {
-        return Some("`learning` is less than a week: the first weekend is a surprise".into());
+        return Some((
+            "learning",
+            "`learning` is less than a week: the first weekend is a surprise".into(),
+        ));
     }
     if kind == StatisticKind::UnusualTime && span < 7 * DAY {
-        return Some(
+        return Some((
+            "timespan",
             "`timespan` is less than a week: an hour of the week is forgotten before it comes again".into(),
-        );
+        ));
     }
     if kind == StatisticKind::RareValue && learning >= span {
-        return Some(
+        return Some((
+            "learning",
             "`learning` is not shorter than `timespan`: values are forgotten before something is told".into(),
-        );
+        ));
     }
     None
 }

@@ -851,6 +851,43 @@ fn distinct_values_beside_a_count() {
 }
 
 #[test]
+fn problems_of_statistics_stand_at_their_own_lines() {
+    let problem = |lines: &str| {
+        let report = load(&format!("title: C\ncorrelation:\n{lines}"));
+        let problem = report.problems.first().expect("a problem");
+        (problem.location.line, problem.message.clone())
+    };
+    let of = |kind: &str, span: &str, condition: &str| {
+        problem(&format!(
+            "    type: {kind}\n    rules: [failed]\n    group-by: [a]\n    timespan: {span}\n    condition:\n        alerts-per-day: 1\n        {condition}\n"
+        ))
+    };
+    let (line, message) = of("anomaly", "1s", "metric: count");
+    assert_eq!(line, 6, "{message}");
+    let (line, message) = of("anomaly", "1h", "learning: 20h");
+    assert_eq!(line, 9, "{message}");
+    let (line, message) = of("unusual_time", "3d", "learning: 14d");
+    assert_eq!(line, 6, "{message}");
+    let (line, message) = of("anomaly", "1h", "field: a");
+    assert_eq!(line, 9, "{message}");
+    let (line, message) = of("anomaly", "1h", "gte: 5");
+    assert_eq!(line, 9, "{message}");
+    for word in ["`gte`", "`alerts-per-day` and `at-least` instead", "`direction`"] {
+        assert!(message.contains(word), "{message}");
+    }
+    let (_, message) = of("silence", "1h", "gt: 5");
+    assert!(message.contains("has `alerts-per-day` instead"), "{message}");
+    let (_, message) = of("silence", "1h", "larning: 14d");
+    assert!(
+        message.contains("there are `alerts-per-day`, `learning`"),
+        "{message}"
+    );
+    let (line, message) = problem("    type: peer_anomaly\n    rules: [failed]\n    timespan: 1h\n");
+    assert_eq!(line, 3);
+    assert!(message.contains("no `group-by`"), "{message}");
+}
+
+#[test]
 fn spans_of_statistics_that_make_no_sense_are_warned_of() {
     let warned = |kind: &str, span: &str, condition: &str| {
         let report = load(&format!(

@@ -42,7 +42,7 @@ impl Windows {
         let Some(known) = self.tenants.get_mut(tenant as usize) else {
             return 0;
         };
-        let Some(mut highest) = known.clock.highest(source) else {
+        let Some(before) = known.clock.highest(source) else {
             return 0;
         };
         let mut waited_for = known.clock.waited_for();
@@ -56,6 +56,8 @@ impl Windows {
         } else {
             i64::MAX
         };
+        // What these say alone: a file may have come less far than its source.
+        let (mut highest, mut heard) = (before, i64::MIN);
         let (mut count, mut events, mut late) = (0, 0, 0);
         for signal in signals {
             let is_of_it = (signal.tenant, signal.source) == (tenant, source);
@@ -71,8 +73,9 @@ impl Windows {
             events += counts;
             late += counts * u64::from(signal.time < highest);
             highest = highest.max(signal.time);
+            heard = heard.max(signal.time);
         }
-        known.clock.observe(source, highest, lateness);
+        known.clock.observe(source, heard, lateness);
         self.counters.signals += events;
         self.counters.late += late;
         count

@@ -149,6 +149,14 @@ pub fn run_as(args: &ScanArgs, quiet: bool, purpose: &Purpose) -> Result<Exit, F
         gave_up(&rules.compiled);
     }
     if learns {
+        if !quiet && summary.baselines.is_empty() {
+            warn(match summary.windows.signals {
+                0 => "nothing is learned: no event matched what rules that learn read",
+                _ => {
+                    "nothing is learned yet: a rule learns what is older than the newest event by more than --lateness; what was read waits in --state for the next scan"
+                }
+            });
+        }
         let form = match form {
             ScanOutput::Table => Structured::Table,
             ScanOutput::Jsonl => Structured::Jsonl,
@@ -273,6 +281,11 @@ pub fn report(summary: &ScanSummary, rejects: &Rejects) {
         ));
     }
     taken_up(summary);
+    for path in &summary.begins_unknown {
+        warn(&format!(
+            "{path}: no event with a time at its beginning, so files before it were not held back for it; what it holds may come too late for rules over several events"
+        ));
+    }
     windows(summary);
     let seconds = summary.elapsed.as_secs_f64().max(1e-6);
     let dim = style::DIM;
@@ -329,7 +342,7 @@ pub fn windows(summary: &ScanSummary) {
     let said = [
         (
             counters.too_late,
-            "matches came too late for the windows of correlation rules; --lateness says how long they wait",
+            "matches came too late for the windows of correlation rules; a longer --lateness waits for them, without it (and without --state) a scan waits for the end",
         ),
         (
             counters.evicted_groups,

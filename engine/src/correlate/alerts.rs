@@ -22,6 +22,7 @@ use crate::alert::{
     Shown,
 };
 use crate::expected::{self, Expected};
+use crate::windows::time::Hold;
 use crate::windows::{self, Baseline, Counters, Episode, Settings, Signal, Watched, Windows, episode_id};
 
 /// Names of each kind that an alert takes from its events.
@@ -186,6 +187,12 @@ impl Correlator {
             }
             waits
         });
+        self.gather();
+    }
+
+    /// What files hold time back from now on.
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.windows.hold(hold);
         self.gather();
     }
 

@@ -20,6 +20,7 @@ use crate::alert_build::alert_id;
 use crate::correlate::alerts::{merge, rfc3339};
 use crate::sequence::{self, Found, Kind, Plan, Sequences, Step};
 use crate::windows;
+use crate::windows::time::Hold;
 
 /// What was counted of queries over several events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -298,6 +299,12 @@ impl QueryRun {
         for (tenant, source) in silent {
             found.extend(self.sequences.idle(tenant, source));
         }
+        self.found(found)
+    }
+
+    /// What files hold time back from now on; gives what was found by that.
+    pub(crate) fn hold(&mut self, hold: Hold) -> Vec<Alert> {
+        let found = self.sequences.hold(hold);
         self.found(found)
     }
 

@@ -17,6 +17,7 @@ use crate::hunt::HuntError;
 use crate::lake::{FlushReport, LakeError, LakeWriter};
 use crate::pipeline::Collected;
 use crate::sql_rules::run::SqlRun;
+use crate::windows::time::{Begins, Hold};
 
 pub(super) struct Store {
     pub(super) writer: LakeWriter,
@@ -55,6 +56,8 @@ pub(super) struct Collector<'a> {
     pub(super) goes_on: bool,
     /// Whether stored events are learned from.
     pub(super) learns: bool,
+    /// What files hold time back.
+    pub(super) hold: Hold,
     /// Whose stored events are read, since when, and the time of the first.
     pub(super) replay: Option<(Arc<str>, Instant, i64)>,
 }
@@ -84,7 +87,7 @@ impl Collector<'_> {
                     self.sql_alerts(true)?;
                 }
             }
-            Collected::Result(work::Output::Opened(path)) => {
+            Collected::Result(work::Output::Opened(path, hold)) => {
                 self.summary.inputs += 1;
                 let mut opened = self.inputs.iter().filter(|input| input.path == path);
                 self.streams = opened.any(|input| input.size.is_none());
@@ -92,12 +95,20 @@ impl Collector<'_> {
                 let keeper = self.keeper.as_mut().filter(|_| !self.streams);
                 self.goes_on = keeper.is_some_and(|keeper| keeper.opened(&path));
                 self.current = Some((path, 0));
+                self.hold(hold)?;
             }
             Collected::Result(work::Output::Closed { raw_bytes, is_whole }) => {
                 if let (Some(keeper), Some((path, _))) = (&mut self.keeper, &self.current)
                     && is_whole
                 {
                     keeper.ended(path, raw_bytes);
+                }
+                // What was read to its end holds nothing. Of one that was not, the next scan may read on.
+                if is_whole {
+                    self.hold(Hold {
+                        begins: Begins::Unknown,
+                        ..self.hold
+                    })?;
                 }
                 let summary = &mut self.summary;
                 match self.current.take() {
@@ -173,6 +184,22 @@ impl Collector<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// What files hold time back from now on, and what was found by that.
+    fn hold(&mut self, hold: Hold) -> Result<(), ScanError> {
+        self.hold = hold;
+        if let Some(correlator) = &mut self.correlator {
+            correlator.hold(hold);
+        }
+        let of_queries = self.queries.as_mut().map(|queries| queries.hold(hold));
+        if let Some(sql) = &mut self.sql {
+            sql.hold(hold);
+        }
+        let given = self.correlation_alerts(true);
+        self.final_alerts(of_queries.unwrap_or_default(), given.is_ok())?;
+        let of_sql = self.sql_alerts(given.is_ok());
+        given.and(of_sql)
     }
 
     /// When a block counts as heard of. Of stored events that is event time, as if it had gone by while they were read.

@@ -10,6 +10,7 @@
 //! as if the input had ended there.
 
 mod collector;
+mod firsts;
 pub(crate) mod found;
 mod keeper;
 mod producer;
@@ -44,8 +45,10 @@ use crate::matcher::{CompiledRules, MatchCounters};
 use crate::pipeline::{self, Settings};
 use crate::sql_rules;
 use crate::sql_rules::run::SqlRun;
+use crate::windows::time::Hold;
 use crate::windows::{self, Baseline};
 use collector::{Collector, Store};
+use firsts::Firsts;
 use keeper::Keeper;
 use producer::Producer;
 pub use sink::{Progress, ScanSink};
@@ -170,6 +173,9 @@ pub struct ScanSummary {
     pub inputs_read_before: u64,
     /// Inputs that have the name of one that an earlier scan read, and are another file.
     pub inputs_replaced: Vec<Arc<str>>,
+    /// Inputs of which it could not be found out where they begin, so that other files did not wait for them: what they hold
+    /// may have come too late.
+    pub begins_unknown: Vec<Arc<str>>,
     /// Ids of rules over several events that an earlier scan had, but that are gone or ask something else: what was known
     /// of them is lost.
     pub state_lost: Vec<String>,
@@ -308,6 +314,7 @@ impl Scan {
                 Events::Inputs(_) => false,
                 Events::Stored(stored) => stored.learns(),
             },
+            hold: Hold::default(),
             replay: None,
         };
         for (input, resume) in inputs.inputs.iter().zip(&resumes) {
@@ -320,9 +327,24 @@ impl Scan {
         for error in &inputs.errors {
             collector.input_error(error.clone());
         }
+        let waits = settings.lateness.is_some()
+            && (collector.correlator.is_some() || collector.queries.is_some() || collector.sql.is_some());
+        let holds = match waits {
+            true => {
+                let firsts = Firsts {
+                    catalog: &self.catalog,
+                    options: &self.options,
+                    frame_options: &frame_options,
+                    goes_on: self.options.state.is_some(),
+                };
+                firsts.holds(&inputs.inputs, &resumes, &mut collector.summary.begins_unknown)
+            }
+            false => Vec::new(),
+        };
         let producer = Producer {
             inputs: &inputs.inputs,
             resumes: &resumes,
+            holds: &holds,
             goes_on: self.options.state.is_some(),
             input_options: &self.options.input,
             frame_options: &frame_options,

@@ -9,12 +9,15 @@ use super::TICK;
 use super::state::Resume;
 use super::work::Item;
 use crate::pipeline::Feed;
+use crate::windows::time::Hold;
 
 /// Reads and frames the inputs, one after another.
 pub(super) struct Producer<'a> {
     pub(super) inputs: &'a [Input],
     /// What an earlier scan has left to do of them; nothing if there was none.
     pub(super) resumes: &'a [Resume],
+    /// What each of them and those after it hold time back while it is read; nothing where nobody waits.
+    pub(super) holds: &'a [Hold],
     /// Whether another scan goes on where this one ends.
     pub(super) goes_on: bool,
     pub(super) input_options: &'a InputOptions,
@@ -32,14 +35,15 @@ impl Producer<'_> {
                 return;
             }
             let resume = self.resumes.get(number).unwrap_or(&Resume::Whole);
-            if !self.read(input, resume, feed) {
+            let hold = self.holds.get(number).copied().unwrap_or_default();
+            if !self.read(input, resume, hold, feed) {
                 return;
             }
         }
     }
 
     /// `false` once nobody wants more.
-    fn read(&self, input: &Input, resume: &Resume, feed: &mut Feed<'_, Item>) -> bool {
+    fn read(&self, input: &Input, resume: &Resume, hold: Hold, feed: &mut Feed<'_, Item>) -> bool {
         let after = match resume {
             Resume::Skip => {
                 let size = input.size.unwrap_or(0);
@@ -53,7 +57,7 @@ impl Producer<'_> {
             Ok(chunks) => chunks,
             Err(error) => return feed.push(Item::Error(error)),
         };
-        if !feed.push(Item::Opened(input.path.clone())) {
+        if !feed.push(Item::Opened(input.path.clone(), hold)) {
             return false;
         }
         let before = self.raw_bytes.load(Ordering::Relaxed);

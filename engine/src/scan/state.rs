@@ -36,7 +36,7 @@ pub struct StateOptions {
 }
 
 /// First bytes of the file: what it is, and the version of its form.
-const MAGIC: &[u8; 8] = b"borzoi\x00\x05";
+const MAGIC: &[u8; 8] = b"borzoi\x00\x06";
 
 /// Forms that are the same are written by the same version of the engine only.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

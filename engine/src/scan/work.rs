@@ -24,10 +24,12 @@ use crate::indicators::LiveLists;
 use crate::matcher::screen::Screen;
 use crate::matcher::{BatchMatcher, CompiledRules, MatchCounters};
 use crate::sql_rules::partial::Partial;
+use crate::windows::time::Hold;
 
 /// What the producer hands over, in the order of the inputs.
 pub(super) enum Item {
-    Opened(Arc<str>),
+    /// An input, and what holds time back while it is read.
+    Opened(Arc<str>, Hold),
     Block(FrameBlock),
     /// Events that the lake holds.
     Stored(Box<Slice>),
@@ -40,7 +42,7 @@ pub(super) enum Item {
 
 /// What comes out of an [`Item`].
 pub(super) enum Output {
-    Opened(Arc<str>),
+    Opened(Arc<str>, Hold),
     Block(Box<Block>),
     /// Stored events that are none, and why.
     Unreadable(String),
@@ -174,7 +176,7 @@ impl Worker {
 
     pub(super) fn work(&mut self, item: Item) -> Output {
         match item {
-            Item::Opened(path) => Output::Opened(path),
+            Item::Opened(path, hold) => Output::Opened(path, hold),
             Item::Error(error) => Output::Error(error),
             Item::Closed { raw_bytes, is_whole } => Output::Closed { raw_bytes, is_whole },
             Item::Block(block) => {

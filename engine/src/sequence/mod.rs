@@ -68,7 +68,7 @@ mod waiting;
 
 use std::sync::Arc;
 
-use crate::windows::time::Clock;
+use crate::windows::time::{Clock, Hold};
 use machine::Machine;
 use plan::Shape;
 pub use plan::{Kind, MOST_SAMPLED, MOST_STAGES, Plan, Step};
@@ -164,6 +164,7 @@ pub struct Sequences<P> {
     weigh: fn(&P) -> usize,
     tenants: Vec<Tenant<P>>,
     now: Option<i64>,
+    hold: Hold,
     counters: Counters,
     bytes: usize,
 }
@@ -190,6 +191,7 @@ impl<P: Clone> Sequences<P> {
             weigh,
             tenants: Vec::new(),
             now: None,
+            hold: Hold::default(),
             counters: Counters::default(),
             bytes: 0,
         })
@@ -205,7 +207,7 @@ impl<P: Clone> Sequences<P> {
         let machines = shapes.map(|(shape, plan)| Machine::new(shape.clone(), plan, number, self.weigh));
         self.tenants.push(Tenant {
             name: name.into(),
-            clock: Clock::default(),
+            clock: Clock::held(self.hold),
             machines: machines.collect(),
             worked: None,
         });
@@ -314,6 +316,17 @@ impl<P: Clone> Sequences<P> {
                 tenant.clock.force(time);
             }
         }
+        self.advance_all(&mut found);
+        found
+    }
+
+    /// What files hold time back from now on. Gives what is known by that.
+    pub(crate) fn hold(&mut self, hold: Hold) -> Vec<Found<P>> {
+        self.hold = hold;
+        for tenant in &mut self.tenants {
+            tenant.clock.hold(hold, self.settings.lateness);
+        }
+        let mut found = Vec::new();
         self.advance_all(&mut found);
         found
     }

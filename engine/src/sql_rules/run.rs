@@ -15,7 +15,7 @@ use crate::correlate::alerts::FoundAlert;
 use crate::expected::Expected;
 use crate::windows::Settings;
 use crate::windows::keys::Key;
-use crate::windows::time::Clock;
+use crate::windows::time::{Clock, Hold};
 
 /// What was counted of SQL rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(crate) struct SqlRun {
     /// Those that were heard of since this began, or was taken up.
     heard_now: BTreeSet<(u32, Arc<str>, u32)>,
     now: Option<i64>,
+    hold: Hold,
     bytes: usize,
     counters: Counters,
     ready: VecDeque<Found>,
@@ -85,6 +86,7 @@ impl SqlRun {
             heard: BTreeMap::new(),
             heard_now: BTreeSet::new(),
             now: None,
+            hold: Hold::default(),
             bytes: 0,
             counters: Counters::default(),
             ready: VecDeque::new(),
@@ -156,7 +158,7 @@ impl SqlRun {
                 return Ok(None);
             };
             let state = State {
-                clock: Clock::default(),
+                clock: Clock::held(self.hold),
                 panes: Panes::new(plan.clone())?,
                 open: Open::default(),
                 bytes: 0,
@@ -333,6 +335,17 @@ impl SqlRun {
             {
                 self.advance(&who);
             }
+        }
+    }
+
+    /// What files hold time back from now on.
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+        let lateness = self.settings.lateness;
+        let states = self.states.iter_mut();
+        let rises = states.filter_map(|(who, state)| state.clock.hold(hold, lateness).then(|| who.clone()));
+        for who in rises.collect::<Vec<_>>() {
+            self.advance(&who);
         }
     }
 

@@ -77,7 +77,7 @@ impl Hearing<'_> {
         let Some(known) = self.tenants.get_mut(tenant as usize) else {
             return 0;
         };
-        let Some(mut highest) = known.clock.highest(source) else {
+        let Some(before) = known.clock.highest(source) else {
             return 0;
         };
         let mut waited_for = known.clock.waited_for();
@@ -91,6 +91,8 @@ impl Hearing<'_> {
         } else {
             i64::MAX
         };
+        // What these say alone: a file may have come less far than its source.
+        let (mut highest, mut heard) = (before, i64::MIN);
         let (mut count, mut events, mut late) = (0, 0, 0);
         for signal in signals {
             let is_of_it = (signal.tenant, signal.source) == (tenant, source);
@@ -106,8 +108,9 @@ impl Hearing<'_> {
             events += counts;
             late += counts * u64::from(signal.time < highest);
             highest = highest.max(signal.time);
+            heard = heard.max(signal.time);
         }
-        known.clock.observe(source, highest, lateness);
+        known.clock.observe(source, heard, lateness);
         self.counters.signals += events;
         self.counters.late += late;
         count

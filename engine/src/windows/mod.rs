@@ -84,7 +84,7 @@ pub use snapshot::Loaded;
 use states::{GivenUp, State};
 pub use sums::LARGEST;
 use threads::Threads;
-use time::Clock;
+use time::{Clock, Hold};
 
 /// How windows work.
 #[derive(Debug, Clone, Copy)]
@@ -214,6 +214,7 @@ pub struct Windows {
     /// Their names.
     names: Vec<Arc<str>>,
     now: Option<i64>,
+    hold: Hold,
     counters: Counters,
     shards: Vec<Shard>,
     /// Signals since it was looked what memory they take.
@@ -246,6 +247,7 @@ impl Windows {
             limits: Vec::new(),
             names: Vec::new(),
             now: None,
+            hold: Hold::default(),
             counters: Counters::default(),
             shards: (0..SHARDS).map(|_| Shard::new(settings.watch)).collect(),
             unlooked: 0,
@@ -270,7 +272,7 @@ impl Windows {
         }
         self.names.push(name.into());
         self.tenants.push(Tenant {
-            clock: Clock::default(),
+            clock: Clock::held(self.hold),
             next: (i64::MIN, i64::MIN),
         });
         self.limits.push(vec![None; self.plans.len()]);
@@ -403,6 +405,17 @@ impl Windows {
                 && clock.go_on(highest.saturating_add(for_micros), lateness)
             {
                 self.advance(number);
+            }
+        }
+    }
+
+    /// What files hold time back from now on.
+    pub(crate) fn hold(&mut self, hold: Hold) {
+        self.hold = hold;
+        for number in 0..self.tenants.len() {
+            if self.tenants[number].clock.hold(hold, self.settings.lateness) {
+                self.advance(number);
+                self.look_at_memory();
             }
         }
     }

@@ -11,6 +11,7 @@ mod eql;
 mod hunt;
 mod indicators;
 mod lake;
+mod late;
 mod matcher;
 mod rule_tests;
 mod screen;

@@ -127,7 +127,7 @@ pub fn compiled(text: &str) -> Arc<CompiledRules> {
     Arc::new(rules)
 }
 
-fn line((second, fails, user, address): (u32, bool, u8, u8)) -> String {
+pub fn line((second, fails, user, address): (u32, bool, u8, u8)) -> String {
     format!(
         r#"{{"Channel":"Security","Provider_Name":"Microsoft-Windows-Security-Auditing","EventID":{},"Computer":"dc01","TimeCreated":"2026-03-02T10:{:02}:{:02}.000000Z","TargetUserName":"user{user}","IpAddress":"10.0.0.{address}"}}"#,
         if fails { 4625 } else { 4624 },
@@ -137,8 +137,8 @@ fn line((second, fails, user, address): (u32, bool, u8, u8)) -> String {
 }
 
 /// Takes alerts until it has seen so many blocks; then it fails, as if the process were killed.
-struct Mortal {
-    alerts: BTreeMap<String, Alert>,
+pub struct Mortal {
+    pub alerts: BTreeMap<String, Alert>,
     blocks: u32,
     lives: u32,
 }
@@ -174,14 +174,14 @@ impl ScanSink for Mortal {
     }
 }
 
-struct Setting {
-    threads: usize,
-    lateness: Option<i64>,
-    finish: bool,
+pub struct Setting {
+    pub threads: usize,
+    pub lateness: Option<i64>,
+    pub finish: bool,
 }
 
 /// Scans the files of a folder, until the sink dies after so many blocks.
-fn scan(
+pub fn scan(
     rules: &Arc<CompiledRules>,
     logs: &Path,
     state: Option<&Path>,
@@ -230,7 +230,7 @@ pub fn timeless(alerts: &BTreeMap<String, Alert>) -> BTreeMap<String, serde_json
     alerts.collect()
 }
 
-fn mortal(lives: u32) -> Mortal {
+pub fn mortal(lives: u32) -> Mortal {
     Mortal {
         alerts: BTreeMap::new(),
         blocks: 0,

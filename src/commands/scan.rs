@@ -354,7 +354,7 @@ pub fn windows(summary: &ScanSummary) {
         ),
         (
             summary.evidence_given_up,
-            "stretches of time have alerts that cannot show their events, only name them: too many to keep",
+            "alerts name events that they cannot show: there were more to keep than 256 MiB hold",
         ),
     ];
     for (count, what) in said.iter().filter(|(count, _)| *count > 0) {

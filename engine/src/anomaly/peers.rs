@@ -30,6 +30,8 @@ use serde::{Deserialize, Serialize};
 const LEAST_PEERS: usize = 8;
 /// From a median absolute deviation to a standard deviation, for normal noise.
 const MAD_TO_DEVIATION: f64 = 1.4826;
+/// What is told is not more usual than that many times what was asked for, by normal noise.
+const LEAST_BAR: f64 = 4.0;
 /// Part of the median that a deviation is at least: peers that are all alike differ a little the next time.
 const FLOOR: f64 = 0.02;
 /// More deviations than this are as many.
@@ -221,7 +223,10 @@ impl Peers {
 
         let (median, spread) = self.place_and_spread(&sorted);
         let learned = self.rates.known_for() >= self.settings.learning_micros;
-        let (rates, bar) = (self.rates.known(), self.pool.bar());
+        // What the pool has not seen yet need not be unusual: not what would come more often than asked for if noise were normal.
+        let each = self.settings.alerts_per_day * days / sorted.len() as f64;
+        let floor = self.strength_of(normal_quantile((LEAST_BAR * each).min(0.5)));
+        let (rates, bar) = (self.rates.known(), self.pool.bar().max(floor));
         let mut scores = Vec::with_capacity(values.len());
         for (place, &value) in values.iter().enumerate() {
             if !value.is_finite() {
@@ -268,6 +273,10 @@ impl Peers {
         self.rates.pass(time_micros);
     }
 
+    fn strength_of(&self, away: f64) -> f64 {
+        4.0 * away.max(0.0).ln_1p()
+    }
+
     /// Logarithmic, so that the counts reach to a distance of 3,000, in steps of a thirtieth.
     fn strength(&self, distance: f64) -> f64 {
         let away = match self.settings.direction {
@@ -275,7 +284,7 @@ impl Peers {
             Direction::Below => -distance,
             Direction::Both => distance.abs(),
         };
-        4.0 * away.max(0.0).ln_1p()
+        self.strength_of(away)
     }
 
     /// Of ascending finite values, the spread by what was before too; learns it.
@@ -339,6 +348,14 @@ fn nothing(value: f64) -> Score {
         per_day: f64::INFINITY,
         alert: false,
     }
+}
+
+/// How many deviations a normal value is above the mean with this chance, by Mills' ratio; nothing where that is not good enough.
+fn normal_quantile(chance: f64) -> f64 {
+    let nats = -chance.max(f64::MIN_POSITIVE).ln();
+    (2.0 * nats - (4.0 * std::f64::consts::PI * nats).max(1.0).ln())
+        .max(0.0)
+        .sqrt()
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::alert::{
     Shown,
 };
 use crate::expected::{self, Expected};
+use crate::windows::telling::EACH;
 use crate::windows::time::Hold;
 use crate::windows::{self, Baseline, Counters, Episode, Settings, Signal, Watched, Windows, episode_id};
 
@@ -59,6 +60,8 @@ pub(crate) struct Correlator {
     ready: VecDeque<Episode>,
     told: Told,
     suppressed: u64,
+    /// Alerts that name events which they cannot show.
+    not_shown: u64,
     expected: Arc<Expected>,
     held_back: u64,
 }
@@ -100,6 +103,7 @@ impl Correlator {
             ready: VecDeque::new(),
             told: Told::default(),
             suppressed: 0,
+            not_shown: 0,
             expected: Arc::default(),
             held_back: 0,
         }
@@ -230,9 +234,9 @@ impl Correlator {
         self.windows.counters()
     }
 
-    /// Stretches of time whose events alerts cannot show.
-    pub(crate) fn given_up(&self) -> u64 {
-        self.kept.given_up
+    /// Alerts that name events which they cannot show.
+    pub(crate) fn not_shown(&self) -> u64 {
+        self.not_shown
     }
 
     /// Takes over what windows have found.
@@ -343,8 +347,10 @@ impl Correlator {
             && let Some(episode) = self.ready.pop_front()
         {
             bytes += self.bytes_shown(&episode);
+            let (alert, is_whole) = self.alert(&episode);
+            self.not_shown += u64::from(episode.is_final && !is_whole);
             alerts.push(FoundAlert {
-                alert: self.alert(&episode),
+                alert,
                 is_final: episode.is_final,
                 is_known: episode.is_final && episode.announced.contains(&episode.start),
             });
@@ -360,7 +366,8 @@ impl Correlator {
         kept.map(|kept| kept.evidence.event.text().len()).sum()
     }
 
-    fn alert(&self, episode: &Episode) -> Alert {
+    /// The alert of an episode, and whether it shows all events that it names.
+    fn alert(&self, episode: &Episode) -> (Alert, bool) {
         let number = episode.plan as usize;
         let correlations = &self.correlations;
         let (rule, plan) = (&correlations.rules[number], &correlations.plans[number]);
@@ -369,9 +376,20 @@ impl Correlator {
         let mut shown_values: Option<&[Box<str>]> = None;
         let mut evidence = Vec::with_capacity(episode.samples.len());
         let mut event = EventJson::null();
-        let mut dataset = None;
+        let (mut dataset, mut is_whole) = (None, true);
+        // What another correlation found is no event.
+        let is_event = |slot: u16| {
+            let mut children = plan
+                .children
+                .iter()
+                .filter_map(|child| correlations.plans.get(*child as usize));
+            let is_it =
+                |parent: &windows::plan::Parent| parent.plan as usize == number && parent.slot == slot;
+            !children.any(|child| child.parents.iter().any(is_it))
+        };
         for sample in &episode.samples {
             let kept = self.kept.find(episode, sample, plan.sample_span());
+            is_whole &= kept.is_some() || !is_event(sample.slot);
             let json = kept.map_or_else(EventJson::null, |kept| kept.evidence.event.clone());
             if let Some(kept) = kept {
                 merge(&mut entities, &kept.evidence.entities);
@@ -396,6 +414,11 @@ impl Correlator {
             });
         }
         let folded = episode.key.values();
+        if !is_whole {
+            for (field, value) in told_apart_by(rule).zip(&folded) {
+                merge(&mut entities, &who(field, value));
+            }
+        }
         let group: Vec<GroupValue> = told_apart_by(rule)
             .enumerate()
             .map(|(place, field)| {
@@ -447,7 +470,7 @@ impl Correlator {
                 count,
             })
         });
-        Alert {
+        let alert = Alert {
             schema: SCHEMA_VERSION,
             id: id(episode.start),
             time: rfc3339(episode.start),
@@ -477,8 +500,30 @@ impl Correlator {
                 series: statistics::series(episode),
                 evidence,
             })),
-        }
+        };
+        (alert, is_whole)
     }
+}
+
+/// Who a value of a group is, where no event says it.
+fn who(field: &str, value: &str) -> Entities {
+    let (name, mut who) = (field.to_lowercase(), Entities::default());
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    let list = if value.is_empty() || value == EACH {
+        return who;
+    } else if value.parse::<std::net::IpAddr>().is_ok() {
+        &mut who.addresses
+    } else if has(&["host", "computer", "device"]) {
+        &mut who.hosts
+    } else if has(&["user", "account"]) {
+        &mut who.users
+    } else if has(&["process", "image", "executable"]) {
+        &mut who.processes
+    } else {
+        return who;
+    };
+    list.push(value.to_owned());
+    who
 }
 
 pub(crate) fn merge(all: &mut Entities, more: &Entities) {
@@ -626,6 +671,26 @@ correlation: {type: event_count, rules: failed, group-by: [User], timespan: 1m, 
         let (correlations, not_run) = Correlations::compile(&report.correlations, &rules, &BTreeSet::new());
         assert!(not_run.is_empty());
         Correlator::new(Arc::new(correlations), settings)
+    }
+
+    #[test]
+    fn who_it_is_about_is_known_without_an_event() {
+        let of = |field, value| {
+            let who = who(field, value);
+            (
+                who.addresses.len(),
+                who.hosts.len(),
+                who.users.len(),
+                who.processes.len(),
+            )
+        };
+        assert_eq!(of("source.ip", "10.0.0.1"), (1, 0, 0, 0));
+        assert_eq!(of("host.name", "10.0.0.1"), (1, 0, 0, 0));
+        assert_eq!(of("Computer", "pc-7"), (0, 1, 0, 0));
+        assert_eq!(of("TargetUserName", "anna"), (0, 0, 1, 0));
+        assert_eq!(of("process.executable", "C:\\a.exe"), (0, 0, 0, 1));
+        assert_eq!(of("host.name", EACH), (0, 0, 0, 0));
+        assert_eq!(of("event.code", "4625"), (0, 0, 0, 0));
     }
 
     #[test]

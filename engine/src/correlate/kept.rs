@@ -2,7 +2,8 @@
 //!
 //! An episode shows some of the first events since a multiple of its span ([`samples_from`]). So of each group and rule,
 //! and of each such stretch of time, the few first events are kept, whatever order they come in; an alert then shows
-//! the same events however the input was ordered and cut.
+//! the same events however the input was ordered and cut. Where there is no room for all, each stretch keeps fewer, so that alerts
+//! show something as long as can be.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,8 +16,10 @@ use crate::alert::{Entities, EventJson};
 use crate::event_json::as_text;
 use crate::windows::{Episode, Sample, samples_from, samples_of_rule};
 
-/// Bytes of kept events; past it, those of the stretches met first go.
+/// Bytes of kept events; past it, stretches keep fewer, and then those of the stretches met first go.
 const BUDGET: usize = 256 << 20;
+/// How many a stretch keeps where there is no room for more, and where there is none for those either.
+const FEWER: [usize; 2] = [3, 1];
 
 /// What an alert shows of an event.
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,8 +105,8 @@ pub(crate) struct KeptEvents {
     stretches: HashMap<Stretch, Events>,
     oldest: VecDeque<Stretch>,
     bytes: usize,
-    /// Stretches whose events were given up.
-    pub(crate) given_up: u64,
+    /// How often stretches had to keep fewer.
+    thinned: usize,
 }
 
 impl KeptEvents {
@@ -141,7 +144,10 @@ impl KeptEvents {
         };
         let order = (matched.time, matched.id);
         let place = events.partition_point(|(time, id, _)| (*time, *id) < order);
-        let most = samples_of_rule(slots);
+        let most = match self.thinned.checked_sub(1).and_then(|at| FEWER.get(at)) {
+            Some(fewer) => samples_of_rule(slots).min(*fewer),
+            None => samples_of_rule(slots),
+        };
         if place >= most
             || events
                 .get(place)
@@ -156,14 +162,27 @@ impl KeptEvents {
         {
             self.bytes -= gone.bytes();
         }
-        while self.bytes > BUDGET {
+        self.make_room(BUDGET);
+    }
+
+    fn make_room(&mut self, budget: usize) {
+        while self.bytes > budget {
+            if let Some(&fewer) = FEWER.get(self.thinned) {
+                self.thinned += 1;
+                for events in self.stretches.values_mut() {
+                    for (_, _, gone) in events.drain(fewer.min(events.len())..) {
+                        self.bytes -= gone.bytes();
+                    }
+                    events.shrink_to_fit();
+                }
+                continue;
+            }
             let Some(first) = self.oldest.pop_front() else {
                 break;
             };
             for (_, _, gone) in self.stretches.remove(&first).unwrap_or_default() {
                 self.bytes -= gone.bytes();
             }
-            self.given_up += 1;
         }
     }
 
@@ -179,5 +198,63 @@ impl KeptEvents {
         let mut events = self.stretches.get(&stretch)?.iter();
         let (_, _, kept) = events.find(|(_, id, _)| *id == sample.id)?;
         Some(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matched(stretch: u8, time: i64) -> Matched {
+        Matched {
+            plan: 0,
+            slot: 0,
+            dataset: "one".into(),
+            tenant: "default".into(),
+            time,
+            id: time as u128,
+            key: [stretch].into(),
+            value: 0,
+            handed: Box::default(),
+            kept: Some(Kept {
+                evidence: Arc::new(Evidence {
+                    event_id: String::new(),
+                    time: String::new(),
+                    dataset: "one".into(),
+                    entities: Entities::default(),
+                    event: serde_json::Value::from("x".repeat(100)).into(),
+                }),
+                shown: Box::default(),
+            }),
+        }
+    }
+
+    fn kept(times: &[i64], budget: usize) -> Vec<Vec<i64>> {
+        let mut kept = KeptEvents::default();
+        for &time in times {
+            for stretch in 0..20 {
+                kept.add(&mut matched(stretch, time), 1_000, 1);
+                kept.make_room(budget);
+            }
+        }
+        let mut all: Vec<_> = kept.stretches.iter().collect();
+        all.sort_by_key(|(stretch, _)| stretch.key.clone());
+        let bytes = kept.stretches.values().flatten().map(|(.., kept)| kept.bytes());
+        assert_eq!(kept.bytes, bytes.sum::<usize>());
+        let times = |events: &Events| events.iter().map(|(time, ..)| *time).collect();
+        all.into_iter().map(|(_, events)| times(events)).collect()
+    }
+
+    #[test]
+    fn without_room_each_stretch_keeps_fewer_before_any_keeps_nothing() {
+        let one = matched(0, 0).kept.expect("an event").bytes();
+        let (forth, back) = ([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]);
+        for times in [forth, back] {
+            assert_eq!(kept(&times, usize::MAX), vec![forth.to_vec(); 20]);
+            assert_eq!(kept(&times, 100 * one), vec![vec![1, 2, 3]; 20]);
+            assert_eq!(kept(&times, 40 * one), vec![vec![1]; 20]);
+            // Not even one each: those met last are left.
+            assert_eq!(kept(&times, 5 * one).len(), 5);
+        }
     }
 }

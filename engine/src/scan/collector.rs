@@ -358,7 +358,7 @@ impl Collector<'_> {
         self.summary.baselines = correlator.baselines();
         correlator.finish();
         self.summary.windows = correlator.counters();
-        self.summary.evidence_given_up = correlator.given_up();
+        self.summary.evidence_given_up = correlator.not_shown();
         (self.summary.suppressed, self.summary.held_back) = (correlator.suppressed(), correlator.held_back());
         self.correlation_alerts(sink_takes)
     }
@@ -381,7 +381,7 @@ impl Collector<'_> {
         if let Some(correlator) = &mut self.correlator {
             correlator.pause();
             self.summary.windows = correlator.counters();
-            self.summary.evidence_given_up = correlator.given_up();
+            self.summary.evidence_given_up = correlator.not_shown();
             (self.summary.suppressed, self.summary.held_back) =
                 (correlator.suppressed(), correlator.held_back());
             self.summary.baselines = correlator.baselines();

@@ -151,7 +151,7 @@ pub struct ScanSummary {
     pub alerts: u64,
     /// What the windows of correlation rules counted.
     pub windows: windows::Counters,
-    /// Stretches of time of groups whose events could not be kept for alerts to show.
+    /// Alerts of correlations that name events which were not kept, and cannot show them.
     pub evidence_given_up: u64,
     /// Findings of correlations of which no alert was made because their rules say that one is enough for a while.
     pub suppressed: u64,

@@ -67,7 +67,7 @@ mod states;
 mod sums;
 mod table;
 mod taking;
-mod telling;
+pub(crate) mod telling;
 mod threads;
 pub(crate) mod time;
 mod watch;

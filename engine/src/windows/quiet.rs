@@ -78,9 +78,9 @@ impl Quiet {
         self.all.set_rates(all, all);
     }
 
-    /// How many gaps a day may be longer than the limit of a group, by its tail.
-    pub(super) fn tail_per_day(&self) -> f64 {
-        (-(self.pool.bar() / SCALE).exp_m1()).exp()
+    /// How many gaps a day may be longer than the limit of a group, by its tail: no more than are asked for of each.
+    pub(super) fn tail_per_day(&self, asked: f64) -> f64 {
+        (-(self.pool.bar() / SCALE).exp_m1()).exp().min(asked)
     }
 
     /// One of so many groups spoke at `time`.

@@ -10,7 +10,7 @@ use super::watch::{Found, Shared};
 /// Stands for all groups among deadlines.
 const ALL: u32 = u32::MAX;
 /// Stands for each value in the key of what all groups do.
-const EACH: &str = "*";
+pub(crate) const EACH: &str = "*";
 
 impl Series {
     /// A deadline has passed, if a later event has not moved it on.

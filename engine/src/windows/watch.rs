@@ -259,7 +259,8 @@ impl Machine {
     pub(super) fn deadline(&mut self, ask: &Statistic, live: usize, shared: &Shared) -> Option<i64> {
         match (self, shared) {
             (Machine::Silence(silence), Shared::Quiet(quiet)) => {
-                silence.set_rates(ask.alerts_per_day / live.max(1) as f64, quiet.tail_per_day());
+                let asked = ask.alerts_per_day / live.max(1) as f64;
+                silence.set_rates(asked, quiet.tail_per_day(asked));
                 silence.deadline()
             }
             _ => None,

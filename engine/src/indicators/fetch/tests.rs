@@ -93,7 +93,7 @@ fn a_list_is_fetched_once_and_again_when_it_changes() {
 
     // What is remembered is in the folder, not in the process.
     let fetcher = Fetcher::new(folder.path()).unwrap();
-    server.says(&list("ETag: \"two\"\r\n", "192.0.2.2\n"));
+    server.says(list("ETag: \"two\"\r\n", "192.0.2.2\n"));
     assert!(matches!(fetcher.fetch(&url), Ok(Fetched::New(_))));
     assert!(server.last_asked().contains("if-none-match: \"one\""));
     assert_eq!(fs::read_to_string(&file).unwrap(), "192.0.2.2\n");
@@ -110,7 +110,7 @@ fn what_is_no_list_leaves_the_copy_as_it_was() {
     let error = fetcher.fetch(&url).expect_err("no copy").to_string();
     assert!(error.contains("503"), "{error}");
     assert!(!error.contains("secret") && !error.contains("pass@"), "{error}");
-    server.says(&list("", "ip\n192.0.2.1\n"));
+    server.says(list("", "ip\n192.0.2.1\n"));
     assert!(matches!(fetcher.fetch(&url), Ok(Fetched::New(_))));
     let bad = [
         ("HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n".to_owned(), "500"),

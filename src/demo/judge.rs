@@ -164,7 +164,10 @@ impl Judge {
         if !meant.is_empty() {
             return;
         }
-        let mut about = self.about(alert, &alert.time, &alert.event.value());
+        let event = alert.event.value();
+        // A chain's time is that of its last event, while another of its events may stand for it.
+        let time = event.pointer("/@timestamp").and_then(|time| time.as_str());
+        let mut about = self.about(alert, time.unwrap_or(&alert.time), &event);
         if is_watched {
             // It may have come upon another attack; the time of a number is that of its interval.
             let shown = alert.correlation.iter().flat_map(|found| &found.evidence);

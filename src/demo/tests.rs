@@ -337,6 +337,22 @@ fn the_judge_tells_found_missed_and_false() {
     let verdict = heard(&[low, other]);
     assert!(verdict.found.is_empty() && verdict.false_alerts.is_empty());
 
+    // What chains events has the time of the last and shows another.
+    let mut chain = alert(
+        "acme",
+        ("a", Level::High),
+        "T1490",
+        "2026-11-20T23:59:01.000000Z",
+        host,
+        file,
+    );
+    let mut shown = chain.event.value().into_owned();
+    shown["@timestamp"] = time.as_str().into();
+    chain.event = shown.into();
+    let verdict = heard(&[chain]);
+    assert_eq!(verdict.found["shadow-copies"], ["title of a"]);
+    assert!(verdict.false_alerts.is_empty());
+
     // Another tenant, time, host or file is another record.
     let elsewhere = [
         alert("globex", ("b", Level::High), "T1490", time, host, file),

@@ -4,6 +4,7 @@ mod bad_input;
 mod corpora;
 mod correlation_cases;
 mod correlations;
+mod demo;
 mod eql;
 mod indicators;
 mod kill;

@@ -346,7 +346,7 @@ fn the_judge_tells_found_missed_and_false() {
         host,
         file,
     );
-    let mut shown = chain.event.value().into_owned();
+    let mut shown = chain.event.value();
     shown["@timestamp"] = time.as_str().into();
     chain.event = shown.into();
     let verdict = heard(&[chain]);
